@@ -1,0 +1,1 @@
+"""The deployable service: everything that touches Twilio, Deepgram and subscribers."""

@@ -1,0 +1,1 @@
+"""Stand-ins for Twilio and Deepgram, recorded calls, and the demo that joins them."""
