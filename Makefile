@@ -1,0 +1,66 @@
+# Two commands on a fresh machine with python >= 3.11 and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# The project itself, in place: its requirements are installed and checked by then.
+PROJECT := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# For `make demo ONCE=1`: one call, the word error rates, and the end.
+DEMO_FLAGS := $(if $(ONCE),--once)
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test prove lint format lock bench clean
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/demo  ## Try it: a recorded call, transcribed live (ONCE=1 ends after the call)
+	@$(BIN)/partyline demo $(DEMO_FLAGS)
+
+test: $(VENV)/dev  ## Run the tests, with a sample of the long proofs (under 5 minutes)
+	$(BIN)/python -m pytest
+
+prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
+	$(BIN)/python -m pytest --prove
+
+lint: $(VENV)/dev  ## Check format, lint rules and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:  ## Pin the newest versions, with hashes (needs uv)
+	cd requirements && $(COMPILE) --upgrade production.in -o production.txt
+	cd requirements && $(COMPILE) --upgrade demo.in -o demo.txt
+	cd requirements && $(COMPILE) --upgrade dev.in -o dev.txt
+
+bench: $(VENV)/dev  ## Measure CPU and delay (see bench/README.md)
+	$(BIN)/python -m bench
+
+clean:  ## Remove what was installed and built here
+	rm -rf $(VENV) build *.egg-info
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Making an environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/demo: $(VENV)/python requirements/production.txt requirements/demo.txt requirements/build.txt pyproject.toml
+	@echo "Installing what the demo needs (about 250 MB, once) …"
+	@$(INSTALL) -r requirements/production.txt -r requirements/demo.txt -r requirements/build.txt
+	@$(PROJECT)
+	@touch $@
+
+$(VENV)/dev: $(VENV)/demo requirements/dev.txt
+	@echo "Installing what the tests need …"
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@

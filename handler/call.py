@@ -1,0 +1,329 @@
+"""One live call, from its first media stream to its last record."""
+
+import asyncio
+import enum
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import structlog
+from broker.connection import Broker
+from broker.publish import CallFacts
+from broker.records import Record
+
+from handler import tokens
+from handler.audio import SAMPLE_RATE, Track, seconds
+from handler.config import Settings
+from handler.deepgram import Down, Lost, Output, Recogniser, Up
+from handler.errors import StreamRefused
+from handler.gaps import OpenGaps
+from handler.mixer import Chunk, Mixer
+from handler.results import Result, Signal
+from handler.twilio import Frame, StartDetails
+
+# A second media stream may take a call over only if the current one was silent for so long: the
+# websocket's signature is the same for every call and could be replayed.
+TAKEOVER_SECONDS = 5.0
+# How long the first audio waits for the claim, which tells where the call clock begins.
+CLAIM_SECONDS = 2.0
+
+CloseSocket = Callable[[int, str], Coroutine[Any, Any, None]]
+
+
+class End(enum.Enum):
+    """How a media stream ended."""
+
+    STOPPED = "completed"  # Twilio said stop: the call, or its streaming, is over
+    LOST = "stream-lost"  # the socket broke without it
+    REPLACED = "replaced"  # another media stream of the call took over
+    DRAINED = "drained"  # this process is leaving
+
+
+@dataclass(eq=False, slots=True)
+class MediaStream:
+    """
+    One Twilio websocket of a call.
+
+    Attributes:
+        stream_sid: Twilio's name for it.
+        received_at: Unix time in ms at which its ``start`` came in.
+        close: Closes the websocket with a code and a reason.
+        mixer: The two tracks, placed by timestamp.
+        offset: Where its zero lies on the call clock, in samples.
+        frames: Media messages so far.
+        faults: What was wrong with messages, by kind.
+    """
+
+    stream_sid: str
+    received_at: int
+    close: CloseSocket
+    mixer: Mixer
+    offset: int = 0
+    frames: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    end: End | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def feed(self, frame: Frame) -> None:
+        """Take one frame. Never waits: whoever drives this must keep reading."""
+        self.frames += 1
+        self.mixer.feed(frame.track, frame.timestamp, frame.payload)
+
+    def finish(self, end: End) -> None:
+        """No more frames will come; the first reason given stands."""
+        if self.end is None:
+            self.end = end
+            self.over.set()
+
+
+class Call:
+    """
+    One live call. It owns every task that runs on its behalf.
+
+    :meth:`run` returns once the last record is stored. A recogniser or a broker that is away does
+    not end a call; a defect of ours does, and leaves in an :exc:`ExceptionGroup`.
+    """
+
+    def __init__(
+        self, settings: Settings, broker: Broker, start: StartDetails, stream: MediaStream
+    ) -> None:
+        self.call_sid = start.call_sid
+        self._settings = settings
+        self._broker = broker
+        self._log = structlog.get_logger().bind(call_sid=start.call_sid)
+        self._stream = stream
+        self._attached = asyncio.Event()
+        self._listening = True
+        self._leaving = False
+        self._started_at = stream.received_at
+        self._facts = _facts(start, stream)
+        self._writer = broker.writer(call=self._facts, epoch=broker.next_epoch())
+        self._recogniser = Recogniser(settings, self._publish, start.call_sid)
+        self._gaps = OpenGaps()
+        # Tracks whose last stored final had text but no endpoint yet: their next speech_final is
+        # a record even when it is empty, so that an utterance's end is never missing.
+        self._unended: set[Track] = set()
+        self._last_frames = 0
+        self._last_heard = time.monotonic()
+
+    def attach(self, stream: MediaStream, account_sid: str) -> None:
+        """
+        Take another media stream of this call in place of the current one.
+
+        Raises:
+            StreamRefused: the current one is alive, or it is not of the same account.
+        """
+        if account_sid != self._facts.account_sid:
+            raise StreamRefused("another account's call")
+        silent_for = time.monotonic() - self._last_heard
+        if self._stream.end is None and silent_for < TAKEOVER_SECONDS:
+            raise StreamRefused("a media stream of this call is alive")
+        self._stream.finish(End.REPLACED)
+        self._stream = stream
+        self._attached.set()
+
+    @property
+    def listening(self) -> bool:
+        """Whether another media stream can still be attached."""
+        return self._listening
+
+    def leave(self) -> None:
+        """This process is leaving: flush the tail, but do not end the call."""
+        self._leaving = True
+        self._listening = False
+        self._stream.finish(End.DRAINED)
+        self._attached.set()
+
+    async def close_socket(self, code: int, reason: str) -> None:
+        """Close the current media stream's websocket, if it is open."""
+        if self._stream.end is None:
+            self._stream.finish(End.LOST)
+            await self._stream.close(code, reason)
+
+    async def run(self) -> None:
+        """Carry the call from its first frame to its last record."""
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(self._writer.run(), name=f"{self.call_sid} writer")
+            hearing = tasks.create_task(self._recogniser.run(), name=f"{self.call_sid} recogniser")
+            end = await self._listen(tasks)
+            self._recogniser.finish()
+            await hearing
+            for lost in self._gaps.take_all():
+                self._put_gap(lost)
+            if end is End.DRAINED:
+                self._writer.update(state="waiting", covered=self._covered())
+            else:
+                self._put_event("CallEnded", duration=self._duration(), reason=end.value)
+            self._writer.finish()
+            await writing
+        self._log.info("call over", reason=end.value, seconds=self._duration())
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> End:
+        """Pass media streams to the recogniser, one after the other, until the call is over."""
+        while True:
+            stream = self._stream
+            await self._place_on_call_clock(stream)
+            await self._pump(stream)
+            self._log_stream(stream)
+            match stream.end:
+                case End.STOPPED | End.DRAINED as end:
+                    self._listening = False
+                    return end
+                case End.REPLACED:
+                    tasks.create_task(stream.close(1008, "replaced by another media stream"))
+                case _:
+                    self._recogniser.flush()
+                    self._writer.update(state="waiting", covered=self._covered())
+                    if not await self._reattached():
+                        self._listening = False
+                        return End.LOST
+                    if self._leaving:
+                        return End.DRAINED
+                    self._writer.update(state="live", covered=self._covered())
+            self._put_event("CallResumed", streamSid=self._stream.stream_sid)
+            self._attached.clear()
+
+    async def _reattached(self) -> bool:
+        """Wait for another media stream, as long as a call outlives the loss of one."""
+        try:
+            async with asyncio.timeout(self._settings.resume_seconds):
+                await self._attached.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _place_on_call_clock(self, stream: MediaStream) -> None:
+        """Find the offset of a media stream: when it began, but behind all audio before it."""
+        if not self._writer.claimed.is_set() and self._broker.connected:
+            try:
+                async with asyncio.timeout(CLAIM_SECONDS):
+                    await self._writer.claimed.wait()
+            except TimeoutError:
+                self._log.warning("claim is late; the call clock begins here")
+        covered_end = self._recogniser.audio_end
+        if self._writer.claimed.is_set() and self._writer.started_at is not None:
+            self._started_at = self._writer.started_at
+            covered_end = max(covered_end, *self._writer.published_ends.values(), 0.0)
+        begun = max(0.0, (stream.received_at - self._started_at) / 1000)
+        stream.offset = round(max(begun, covered_end) * SAMPLE_RATE)
+        before = self._recogniser.audio_end
+        if before and seconds(stream.offset) > before:
+            self._put_gap(Lost(before, seconds(stream.offset), None, "media-lost"))
+
+    async def _pump(self, stream: MediaStream) -> None:
+        """Mixer to recogniser, a chunk at a time, until the media stream is over."""
+        loop = asyncio.get_running_loop()
+        interval = self._settings.chunk_ms / 1000
+        tick = loop.time()
+        while not stream.over.is_set():
+            tick = max(tick + interval, loop.time())
+            try:
+                async with asyncio.timeout_at(tick):
+                    await stream.over.wait()
+            except TimeoutError:
+                pass
+            if stream.frames != self._last_frames:
+                self._last_frames, self._last_heard = stream.frames, time.monotonic()
+            self._hear(stream, stream.mixer.pop(loop.time()), loop.time())
+        # The tail: what one side still waited for the other to match.
+        self._hear(stream, stream.mixer.drain(), loop.time())
+
+    def _hear(self, stream: MediaStream, chunk: Chunk | None, now: float) -> None:
+        if chunk is not None:
+            self._recogniser.send(Chunk(chunk.start + stream.offset, chunk.audio))
+        for late in stream.mixer.take_late():
+            start, end = late.start + stream.offset, late.end + stream.offset
+            self._gaps.note(Lost(seconds(start), seconds(end), late.track, "late-audio"), now)
+        for lost in self._gaps.take_ended(now):
+            self._put_gap(lost)
+
+    def _publish(self, output: Output) -> None:
+        """Take what comes from the recogniser. Never waits."""
+        match output:
+            case Result() if self._is_record(output):
+                self._writer.put(Record("final", output.track.value, output.body))
+            case Result() | Signal():
+                self._writer.interim(output.track.value, output.body)
+            case Down(reason):
+                self._put_event("Recogniser", state="down", reason=reason)
+            case Up():
+                self._put_event("Recogniser", state="up", reason=None)
+            case Lost():
+                self._put_gap(output)
+            case _:
+                assert_never(output)
+
+    def _is_record(self, result: Result) -> bool:
+        """Whether a result is kept: a final with text, or the end of the utterance behind it."""
+        if not result.is_final:
+            return False
+        kept = bool(result.transcript) or (result.speech_final and result.track in self._unended)
+        if kept and not result.speech_final:
+            self._unended.add(result.track)
+        elif kept:
+            self._unended.discard(result.track)
+        return kept
+
+    def _put_gap(self, lost: Lost) -> None:
+        track = lost.track.value if lost.track is not None else None
+        self._log.warning("gap", reason=lost.reason, start=lost.start, end=lost.end, track=track)
+        self._put_event(
+            "Gap",
+            start=round(lost.start, 3),
+            end=round(lost.end, 3),
+            track=track,
+            reason=lost.reason,
+        )
+
+    def _put_event(self, kind: str, **facts: object) -> None:
+        self._writer.put(Record("event", "call", {"type": kind, **facts}))
+
+    def _covered(self) -> dict[str, float]:
+        return {track.value: end for track, end in self._recogniser.covered.items()}
+
+    def _duration(self) -> float:
+        """Seconds from the zero of the call clock to the end of the last audio."""
+        return round(self._recogniser.audio_end, 3)
+
+    def _log_stream(self, stream: MediaStream) -> None:
+        mixer = stream.mixer
+        self._log.info(
+            "media stream over",
+            stream_sid=stream.stream_sid,
+            end=stream.end.value if stream.end else None,
+            frames=stream.frames,
+            filled_ms=mixer.filled_samples * 1000 // SAMPLE_RATE,
+            late_ms=mixer.late_samples * 1000 // SAMPLE_RATE,
+            refused_frames=mixer.refused_frames,
+            faults=dict(stream.faults),
+        )
+
+
+def _facts(start: StartDetails, stream: MediaStream) -> CallFacts:
+    parameters = start.custom_parameters
+    direction = parameters.get("direction", "")
+    return CallFacts(
+        call_sid=start.call_sid,
+        account_sid=start.account_sid,
+        from_=_number(parameters.get("from", "")),
+        to=_number(parameters.get("to", "")),
+        direction=None if direction.startswith("{{") or not direction else direction,
+        started_at=stream.received_at,
+        stream_sid=stream.stream_sid,
+    )
+
+
+def _number(text: str) -> str | None:
+    """
+    Read a number from a custom parameter.
+
+    A TwiML Bin that is not a template sends ``{{From}}`` as it stands: nobody's number. Callers
+    may be withheld (``anonymous``) or have a SIP address; such values are shown and grant nothing.
+    """
+    if not text or text.startswith("{{"):
+        return None
+    if text.startswith(" ") and tokens.E164.fullmatch("+" + text[1:]):
+        return "+" + text[1:]  # a plus sign that was decoded as in a form
+    return text

@@ -1,0 +1,127 @@
+"""The calls that this process owns."""
+
+import asyncio
+import time
+from typing import Self
+
+import structlog
+from broker.connection import Broker
+from broker.errors import Fenced
+
+from handler.call import Call, CloseSocket, MediaStream
+from handler.config import Settings
+from handler.errors import StreamRefused
+from handler.mixer import Mixer
+from handler.twilio import MediaFormat, StartDetails
+
+# The only format that Twilio documents.
+MEDIA_FORMAT = MediaFormat("audio/x-mulaw", 8000, 1)
+
+_log = structlog.get_logger()
+
+
+class Calls:
+    """
+    The live calls of this process, by callSid; each runs in a task that this object owns.
+
+    An async context manager: leaving it ends what still runs.
+    """
+
+    def __init__(self, settings: Settings, broker: Broker) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._calls: dict[str, Call] = {}
+        self._tasks: dict[Call, asyncio.Task[None]] = {}
+        self.draining = False
+
+    def __len__(self) -> int:
+        """How many calls are carried, those included whose last records are on their way."""
+        return len(self._tasks)
+
+    @property
+    def full(self) -> bool:
+        """Whether the process carries as many calls as it may."""
+        return len(self._tasks) >= self._settings.max_calls
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def open(self, start: StartDetails, close: CloseSocket) -> MediaStream:
+        """
+        Begin a media stream: of a new call, or of one that lost its stream.
+
+        Raises:
+            StreamRefused: we cannot read its format, may not take it, or have no room.
+        """
+        self._check(start)
+        stream = MediaStream(
+            stream_sid=start.stream_sid,
+            received_at=time.time_ns() // 1_000_000,
+            close=close,
+            mixer=Mixer(wait=self._settings.mix_wait_ms / 1000),
+        )
+        call = self._calls.get(start.call_sid)
+        if call is not None and call.listening:
+            call.attach(stream, start.account_sid)
+            return stream
+        if self.full:
+            raise StreamRefused("no room for another call", 1013)
+        predecessor = self._tasks.get(call) if call is not None else None
+        call = Call(self._settings, self._broker, start, stream)
+        self._calls[start.call_sid] = call
+        self._tasks[call] = asyncio.create_task(
+            self._carry(call, predecessor), name=f"{start.call_sid} call"
+        )
+        return stream
+
+    async def drain(self) -> None:
+        """Take no more calls; let live ones go on for half the time, then flush their tails."""
+        self.draining = True
+        if not self._tasks:
+            return
+        half = self._settings.drain_seconds / 2
+        _log.info("draining", calls=len(self._tasks), seconds=self._settings.drain_seconds)
+        await asyncio.wait(self._tasks.values(), timeout=half)
+        for call in self._tasks:
+            call.leave()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=half)
+        if self._tasks:
+            _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
+
+    def _check(self, start: StartDetails) -> None:
+        if self.draining:
+            raise StreamRefused("draining", 1012)
+        if start.media_format != MEDIA_FORMAT:
+            given = start.media_format
+            raise StreamRefused(
+                f"media format {given.encoding[:40]}/{given.sample_rate}/{given.channels}", 1003
+            )
+        expected = self._settings.twilio_account_sid
+        if expected is not None and start.account_sid != expected:
+            raise StreamRefused("not our account")
+
+    async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
+        """Run a call to its end, and close its media stream if it ends before that."""
+        log = _log.bind(call_sid=call.call_sid)
+        if predecessor is not None:
+            # The last records of the call's former life come first.
+            await asyncio.wait([predecessor])
+        try:
+            await call.run()
+        except* Fenced:
+            log.warning("another container owns this call now")
+            await call.close_socket(1008, "another container owns this call")
+        except* Exception:
+            log.exception("defect: call ended")
+            await call.close_socket(1011, "internal error")
+        finally:
+            del self._tasks[call]
+            if self._calls.get(call.call_sid) is call:
+                del self._calls[call.call_sid]

@@ -1,0 +1,286 @@
+"""Settings, read once from the environment. No other module reads it."""
+
+import re
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from urllib.parse import parse_qsl, urlsplit
+
+from handler import tokens
+from handler.errors import SettingsError
+from handler.tokens import VerificationKey
+
+# What Deepgram's live endpoint is asked for. DEEPGRAM_OPTIONS merges over it; what the audio path
+# depends on stays ours. https://developers.deepgram.com/reference/speech-to-text/listen-streaming
+DEEPGRAM_DEFAULTS = (
+    ("model", "nova-3"),
+    ("endpointing", "300"),  # ms of silence that end an utterance; Deepgram's 10 ms chops phrases
+    ("utterance_end_ms", "1000"),  # the smallest value that Deepgram takes
+    ("smart_format", "true"),
+)
+DEEPGRAM_FIXED = (
+    ("encoding", "mulaw"),
+    ("sample_rate", "8000"),
+    ("channels", "2"),
+    ("multichannel", "true"),
+    ("interim_results", "true"),
+)
+DEEPGRAM_FORBIDDEN = frozenset(name for name, _ in DEEPGRAM_FIXED) | {"callback", "callback_method"}
+
+MIN_UTTERANCE_END_MS = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """
+    All settings of the service; times in seconds unless the name says otherwise.
+
+    Attributes carry the defaults; the README's table says what each is for.
+    """
+
+    host: str = "0.0.0.0"  # noqa: S104  a container is reached from outside
+    port: int = 8080
+    public_url: str | None = None
+    insecure: bool = False
+    log_level: str = "INFO"
+    instance: str = field(default_factory=lambda: _instance(socket.gethostname()))
+
+    twilio_account_sid: str | None = None
+    twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
+
+    deepgram_api_key: str = field(default="", repr=False)
+    deepgram_url: str = "wss://api.deepgram.com"
+    deepgram_options: tuple[tuple[str, str], ...] = DEEPGRAM_DEFAULTS + DEEPGRAM_FIXED
+
+    nats_urls: tuple[str, ...] = field(default=("nats://127.0.0.1:4222",), repr=False)
+    nats_credentials: str | None = field(default=None, repr=False)
+    nats_store: str | None = None  # where the embedded server keeps its files
+    embedded_nats: bool = False
+    subject_prefix: str = "transcripts"
+    retention: float = 72 * 3600.0
+
+    token_keys: tuple[VerificationKey, ...] = field(default=(), repr=False)
+
+    max_calls: int = 100
+    resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream
+    replay_seconds: float = 60.0  # audio kept for a recogniser that is away; 16 kB each second
+    drain_seconds: float = 8.0  # from SIGTERM to the end; Cloud Run kills after 10 s
+    close_seconds: float = 10.0  # wait for the last results; Deepgram's own examples wait as long
+    chunk_ms: int = 100  # costs no more CPU than 400 ms; 20 ms costs 40 % more
+    mix_wait_ms: int = 200  # ten frames: how long one side waits for the other
+    write_timeout: float = 10.0  # a subscriber that takes nothing for so long is too slow
+
+    @classmethod
+    def from_environ(
+        cls, environ: Mapping[str, str], *, insecure: bool = False, embedded_nats: bool = False
+    ) -> "Settings":
+        """
+        Read the settings.
+
+        Args:
+            environ: The environment, ``os.environ``.
+            insecure: Do without a Twilio auth token and without token keys.
+            embedded_nats: Run a nats-server of our own instead of reaching one by NATS_URL.
+
+        Raises:
+            SettingsError: one is missing or malformed; it says which, and what to set.
+        """
+        read = _Reader(environ)
+        default = {f.name: f.default for f in fields(cls)}
+        return cls(
+            host=read.text("HOST", str(default["host"])),
+            port=read.whole("PORT", 8080, 0, 65535),
+            public_url=_public_url(read.optional("PUBLIC_URL")),
+            insecure=insecure,
+            log_level=_log_level(read.text("LOG_LEVEL", "INFO")),
+            instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
+            twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
+            twilio_auth_tokens=_auth_tokens(read, insecure),
+            deepgram_api_key=_required(
+                read, "DEEPGRAM_API_KEY", "set your Deepgram API key (any word for a stand-in)"
+            ),
+            deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", str(default["deepgram_url"]))),
+            deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
+            nats_urls=_nats_urls(read.text("NATS_URL", "nats://127.0.0.1:4222")),
+            nats_credentials=read.optional("NATS_CREDS"),
+            nats_store=read.optional("NATS_STORE"),
+            embedded_nats=embedded_nats,
+            subject_prefix=_prefix(read.text("SUBJECT_PREFIX", "transcripts")),
+            retention=read.duration("RETENTION", 72 * 3600.0, 60, 366 * 86_400),
+            token_keys=_token_keys(read, insecure),
+            max_calls=read.whole("MAX_CALLS", 100, 1, 10_000),
+            resume_seconds=read.duration("RESUME_SECONDS", 60, 0, 3600),
+            replay_seconds=read.duration("REPLAY_SECONDS", 60, 1, 600),
+            drain_seconds=read.duration("DRAIN_SECONDS", 8, 1, 86_400),
+            close_seconds=read.duration("CLOSE_SECONDS", 10, 1, 120),
+            chunk_ms=read.whole("CHUNK_MS", 100, 20, 250),
+            mix_wait_ms=read.whole("MIX_WAIT_MS", 200, 20, 5000),
+            write_timeout=read.duration("WRITE_TIMEOUT", 10, 1, 300),
+        )
+
+
+class _Reader:
+    """Reads single variables; an empty one counts as not set, as deployment tools leave them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def optional(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def text(self, name: str, default: str) -> str:
+        return self.optional(name) or default
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        text = self.optional(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise SettingsError(name, f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    def duration(self, name: str, default: float, low: float, high: float) -> float:
+        """Seconds, or a number with one of the units s, m, h, d."""
+        text = self.optional(name)
+        if text is None:
+            return default
+        match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd]?)", text)
+        if match is None:
+            raise SettingsError(name, f"{text!r} is not a time such as 90, 30m or 72h")
+        value = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+        if not low <= value <= high:
+            raise SettingsError(name, f"{text!r} is not between {low:g} and {high:g} seconds")
+        return value
+
+
+def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:
+    """
+    Merge a query string such as ``model=nova-2-phonecall&keyterm=Northwind`` over our defaults.
+
+    Raises:
+        SettingsError: it sets what is ours alone, or what Deepgram would refuse with HTTP 400.
+    """
+    name = "DEEPGRAM_OPTIONS"
+    try:
+        given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError as exc:
+        raise SettingsError(name, f"not a query string: {exc}") from exc
+    names = {key for key, _ in given}
+    if fixed := sorted(names & DEEPGRAM_FORBIDDEN):
+        raise SettingsError(name, f"{', '.join(fixed)}: set by the service itself")
+    merged = [(key, value) for key, value in DEEPGRAM_DEFAULTS if key not in names] + given
+    model = next(value for key, value in merged if key == "model")
+    if "keywords" in names and model.startswith("nova-3"):
+        raise SettingsError(name, "keywords: not with a nova-3 model; use keyterm")
+    if "keyterm" in names and not model.startswith("nova-3"):
+        raise SettingsError(name, "keyterm: only with a nova-3 model")
+    if {"diarize", "diarize_model"} <= names:
+        raise SettingsError(name, "diarize and diarize_model: set one of them")
+    for key, value in merged:
+        if key == "utterance_end_ms" and not (
+            value.isdecimal() and int(value) >= MIN_UTTERANCE_END_MS
+        ):
+            raise SettingsError(name, f"utterance_end_ms: {value!r} is below 1000")
+    return tuple(merged) + DEEPGRAM_FIXED
+
+
+def _required(read: _Reader, name: str, advice: str) -> str:
+    value = read.optional(name)
+    if value is None:
+        raise SettingsError(name, f"missing: {advice}")
+    return value
+
+
+def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
+    text = read.optional("TWILIO_AUTH_TOKEN")
+    if text is None:
+        if insecure:
+            return ()
+        raise SettingsError(
+            "TWILIO_AUTH_TOKEN",
+            "missing: set the auth token of your Twilio account, so that only Twilio can send "
+            "audio (or start with --insecure on a machine that nobody else reaches)",
+        )
+    found = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    if len(found) > 2:
+        raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
+    return found
+
+
+def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
+    keys: list[VerificationKey] = []
+    secrets_given = re.split(r"[,\s]+", read.text("TOKEN_SECRET", ""))
+    for secret in filter(None, secrets_given):
+        try:
+            keys.append(tokens.secret_key(secret))
+        except ValueError as exc:
+            raise SettingsError("TOKEN_SECRET", str(exc)) from exc
+    pem = read.text("TOKEN_PUBLIC_KEY", "").replace("\\n", "\n")
+    for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
+        try:
+            keys.append(tokens.public_key(block))
+        except ValueError as exc:
+            raise SettingsError("TOKEN_PUBLIC_KEY", str(exc)) from exc
+    if pem and not any(key.algorithm != "HS256" for key in keys):
+        raise SettingsError("TOKEN_PUBLIC_KEY", "holds no PEM public key")
+    if not keys and not insecure:
+        raise SettingsError(
+            "TOKEN_SECRET",
+            f"missing: set a random secret of at least {tokens.MIN_SECRET_BYTES} bytes that "
+            "subscribers' tokens are signed with, or TOKEN_PUBLIC_KEY (or start with --insecure "
+            "on a machine that nobody else reaches)",
+        )
+    return tuple(keys)
+
+
+def _public_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    url = urlsplit(text)
+    if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
+        raise SettingsError("PUBLIC_URL", f"{text!r} is not like https://calls.example.com")
+    return text.rstrip("/")
+
+
+def _deepgram_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("wss", "ws") or not url.hostname:
+        raise SettingsError("DEEPGRAM_URL", f"{text!r} is not like wss://api.eu.deepgram.com")
+    if url.query:
+        raise SettingsError("DEEPGRAM_URL", "no query here; use DEEPGRAM_OPTIONS")
+    return text.rstrip("/")
+
+
+def _nats_urls(text: str) -> tuple[str, ...]:
+    urls = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    for url in urls:
+        # ws:// would work where aiohttp happens to be installed, and fail in the image.
+        if urlsplit(url).scheme not in ("nats", "tls"):
+            raise SettingsError("NATS_URL", "must begin with nats:// or tls://")
+    return urls
+
+
+def _account_sid(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"AC[0-9a-f]{32}", text):
+        raise SettingsError("TWILIO_ACCOUNT_SID", f"{text!r} is not AC and 32 hex digits")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise SettingsError("SUBJECT_PREFIX", f"{text!r} is not one token of A-Z a-z 0-9 _ -")
+    return text
+
+
+def _log_level(text: str) -> str:
+    level = text.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise SettingsError("LOG_LEVEL", f"{text!r} is not DEBUG, INFO, WARNING or ERROR")
+    return level
+
+
+def _instance(name: str) -> str:
+    """Name this process: readable, and unique for each life, as epochs are made from it."""
+    readable = re.sub(r"[^A-Za-z0-9]", "", name)[:16] or "partyline"
+    return f"{readable}_{secrets.token_hex(4)}"

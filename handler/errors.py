@@ -1,0 +1,107 @@
+"""
+Every error of the handler.
+
+    HandlerError
+    ├── SettingsError           a setting is missing or malformed: the process does not start
+    ├── TwilioProtocolError     a message on a media stream that we cannot read
+    ├── StreamRefused           a media stream that we may not or cannot take
+    ├── InvalidToken            a token that opens nothing; the reason is for the log alone
+    ├── Forbidden               a good token that can never open what is asked for
+    ├── SubscriptionRefused     a subscription that cannot be, or go on; knows its close code
+    ├── SocketOver              ends a subscriber's socket; knows its close code
+    └── DeepgramError           one connection to the recogniser failed
+        ├── DeepgramRejected        trying again would get the same answer
+        └── DeepgramDisconnected    worth another try
+"""
+
+
+class HandlerError(Exception):
+    """Anything of ours that goes wrong in the handler."""
+
+
+class SettingsError(HandlerError):
+    """A setting is missing or malformed."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self.problem = problem
+        super().__init__(f"{name}: {problem}")
+
+
+class TwilioProtocolError(HandlerError):
+    """A message that does not follow Twilio's media-stream protocol. ``kind`` is for counting."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        self.kind = kind
+        self.detail = detail
+        super().__init__(f"{kind}: {detail}")
+
+
+class StreamRefused(HandlerError):
+    """A media stream that is closed with ``close_code`` and the reason in words."""
+
+    def __init__(self, reason: str, close_code: int = 1008) -> None:
+        self.reason = reason
+        self.close_code = close_code
+        super().__init__(reason)
+
+
+class InvalidToken(HandlerError):
+    """
+    A token that opens nothing.
+
+    The peer gets one vague answer whatever the defect was; ``reason`` is for the log.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Forbidden(HandlerError):
+    """The token is good, but can never open what is asked for."""
+
+
+class SubscriptionRefused(HandlerError):
+    """
+    A subscription that cannot be, or cannot go on.
+
+    A plain socket is closed with ``close_code``; one that speaks JSON gets an ``Error`` message.
+    """
+
+    def __init__(self, close_code: int, reason: str) -> None:
+        self.close_code = close_code
+        self.reason = reason
+        super().__init__(f"{close_code} {reason}")
+
+
+class SocketOver(HandlerError):
+    """A subscriber's socket ends, for better or worse, with ``close_code``."""
+
+    def __init__(self, close_code: int, reason: str) -> None:
+        self.close_code = close_code
+        self.reason = reason
+        super().__init__(f"{close_code} {reason}")
+
+
+class DeepgramError(HandlerError):
+    """One connection to Deepgram failed."""
+
+    retry: bool
+
+    def __init__(self, reason: str, request_id: str | None = None) -> None:
+        self.reason = reason
+        self.request_id = request_id
+        super().__init__(f"{reason} (request {request_id})" if request_id else reason)
+
+
+class DeepgramRejected(DeepgramError):
+    """Deepgram refused; trying again would get the same answer."""
+
+    retry = False
+
+
+class DeepgramDisconnected(DeepgramError):
+    """Deepgram could not be reached, or the connection broke; worth another try."""
+
+    retry = True
