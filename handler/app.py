@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
-from broker.connection import Broker, BrokerSettings
-from broker.embedded import EmbeddedServer
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from broker.connection import Broker
+from broker.embedded import EmbeddedServer
+from broker.settings import BrokerSettings
 from handler.calls import Calls
 from handler.client import ClientEndpoint, authenticate, calls_message
 from handler.config import Settings
@@ -53,7 +54,7 @@ class Service:
                     prefix=settings.subject_prefix,
                     credentials=settings.nats_credentials,
                     provision=settings.embedded_nats or settings.insecure,
-                    retention_seconds=settings.retention,
+                    retention=settings.retention,
                 )
             )
         )

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import structlog
-from broker.connection import Broker
-from broker.publish import CallFacts
-from broker.records import Record
 
+from broker.connection import Broker
+from broker.records import CallFacts, Record
 from handler import tokens
 from handler.audio import SAMPLE_RATE, Track, seconds
 from handler.config import Settings

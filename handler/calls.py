@@ -5,9 +5,9 @@ import time
 from typing import Self
 
 import structlog
+
 from broker.connection import Broker
 from broker.errors import Fenced
-
 from handler.call import Call, CloseSocket, MediaStream
 from handler.config import Settings
 from handler.errors import StreamRefused

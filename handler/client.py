@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 import structlog
-from broker.connection import Broker
-from broker.follow import Follower
-from broker.registry import CallEntry
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from broker.connection import Broker
+from broker.follow import Follower
+from broker.registry import CallEntry
 from handler import commands, tokens
 from handler.config import Settings
 from handler.errors import Forbidden, InvalidToken, SocketOver, SubscriptionRefused

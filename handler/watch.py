@@ -59,7 +59,7 @@ class Transcript:
                 yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
             case "Gap":
                 side = PARTIES.get(message.get("track") or "", "both sides")
-                span = f"{clock(message['start'])}–{clock(message['end'])}"
+                span = f"{clock(message['start'])} to {clock(message['end'])}"
                 yield "yellow", f"── gap {span}, {side}: {message['reason']}"
             case "Recogniser":
                 reason = f": {message['reason']}" if message.get("reason") else ""

@@ -1,0 +1,174 @@
+"""This process's one connection to NATS, and what is reached over it."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Self
+
+import nats
+import nats.errors
+import structlog
+from nats.aio.client import Client, RawCredentials
+from nats.js import JetStreamContext
+
+from broker.errors import BrokerError, Misconfigured
+from broker.follow import Feeds
+from broker.provision import check_version, provision
+from broker.publish import CallWriter
+from broker.records import CallFacts
+from broker.registry import Registry
+from broker.settings import BrokerSettings
+from broker.subjects import Subjects
+
+# A dead peer is noticed after three of these; the client's own default takes six minutes.
+PING_SECONDS = 5
+RECONNECT_SECONDS: Any = 0.25  # the client takes fractions, but its types say int
+# How often the server is asked again after an operator may have mended it.
+MISCONFIGURED_SECONDS = 5.0
+
+_log = structlog.get_logger()
+
+
+class Broker:
+    """
+    This process's connection to NATS.
+
+    An async context manager that opens at once, also when NATS is away: a task keeps connecting,
+    for ever, and losing NATS later ends nothing.
+    """
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self.settings = settings
+        self.subjects = Subjects(settings.prefix)
+        self.problem: str | None = None
+        self.registry = Registry(self)
+        self.feeds = Feeds(self)
+        self._client = Client()
+        self._js: JetStreamContext = self._client.jetstream(timeout=2)
+        self._reached = asyncio.Event()
+        self._connecting: asyncio.Task[None] | None = None
+        self._claims = itertools.count(1)
+        self._last_error = ""
+
+    async def __aenter__(self) -> Self:
+        self._connecting = asyncio.create_task(self._connect(), name="nats connection")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._connecting
+        await self.feeds.close()
+        await self.registry.close()
+        # It raises when it cannot deliver what it still holds; that is lost either way.
+        with suppress(nats.errors.Error, OSError):
+            await self._client.close()
+
+    @property
+    def client(self) -> Client:
+        """The client of NATS; connected only after :meth:`wait_ready`."""
+        return self._client
+
+    @property
+    def js(self) -> JetStreamContext:
+        """JetStream over the client."""
+        return self._js
+
+    @property
+    def ready(self) -> bool:
+        """Whether NATS was reached and found in order once; stays true when it goes away."""
+        return self._reached.is_set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS is there now."""
+        return self.ready and self._client.is_connected
+
+    async def wait_ready(self) -> None:
+        """Wait until NATS was reached and found in order."""
+        await self._reached.wait()
+
+    def next_epoch(self) -> str:
+        """Name a claim: unique, as the process's name is."""
+        return f"{self.settings.instance}-{next(self._claims)}"
+
+    def writer(self, call: CallFacts, epoch: str) -> CallWriter:
+        """Return what writes one call, under a claim of that name."""
+        return CallWriter(self, call, epoch)
+
+    async def flush(self, timeout: float = 2.0) -> None:
+        """Return once what the server had sent us by now has come in; at the latest in time."""
+        if self.connected:
+            with suppress(nats.errors.Error, TimeoutError):
+                await self._client.flush(timeout=round(timeout))
+
+    async def _connect(self) -> None:
+        options: dict[str, Any] = {}
+        if self.settings.credentials is not None:
+            options["user_credentials"] = RawCredentials(self.settings.credentials)
+        await self._client.connect(
+            list(self.settings.servers),
+            name=self.settings.instance,
+            max_reconnect_attempts=-1,  # the default of 60 ends in a client closed for good
+            reconnect_time_wait=RECONNECT_SECONDS,
+            connect_timeout=2,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
+            # What is kept for a server that is away would come late and twice; outboxes hold it.
+            error_cb=_guarded(self._on_error),
+            disconnected_cb=_guarded(self._on_disconnect),
+            reconnected_cb=_guarded(self._on_reconnect),
+            **options,
+        )
+        while not await self._found_in_order():  # noqa: ASYNC110  an operator gives no event
+            await asyncio.sleep(MISCONFIGURED_SECONDS)
+        self._reached.set()
+        _log.info("nats reached", server=str(self._client.connected_server_version))
+        await self.registry.open()
+
+    async def _found_in_order(self) -> bool:
+        try:
+            check_version(self._client)
+            await provision(self._js, self.subjects, self.settings)
+        except Misconfigured as exc:
+            if self.problem != str(exc):
+                _log.error("nats is not as we need it", problem=str(exc))
+            self.problem = str(exc)
+            return False
+        self.problem = None
+        return True
+
+    def _on_error(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if text != self._last_error:  # while NATS is away each attempt says the same
+            _log.warning("nats", problem=text)
+        self._last_error = text
+
+    def _on_disconnect(self) -> None:
+        _log.warning("nats lost")
+        self.feeds.on_disconnect()
+
+    def _on_reconnect(self) -> None:
+        self._last_error = ""
+        _log.info("nats is back")
+        self.feeds.on_reconnect()
+        self.registry.on_reconnect()
+
+
+def _guarded(callback: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """
+    Keep every exception of a callback from the client.
+
+    One in ``error_cb`` leaves it deaf, one in ``disconnected_cb`` means that it never reconnects
+    (https://github.com/nats-io/nats.py/issues/204).
+    """
+
+    async def call(*arguments: Any) -> None:  # noqa: ANN401  what nats-py passes
+        try:
+            callback(*arguments)
+        except (BrokerError, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+            _log.exception("defect in a callback of the nats client")
+
+    return call

@@ -1,0 +1,59 @@
+"""
+Every error of the broker.
+
+    BrokerError
+    ├── BadName             a SID or a prefix that must not become part of a subject
+    ├── Fenced              another owner has claimed the call: stop writing it
+    ├── HistoryUnavailable  the stream could not be read now; worth another try
+    ├── Misconfigured       the server is not as we need it; an operator must act
+    │   ├── ServerTooOld
+    │   └── NotProvisioned
+    └── EmbeddedFailed      our own nats-server did not start
+"""
+
+
+class BrokerError(Exception):
+    """Anything that goes wrong between us and NATS."""
+
+
+class BadName(BrokerError, ValueError):
+    """A name that must not become part of a subject."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        super().__init__(f"{name[:80]!r} is not {kind}")
+
+
+class Fenced(BrokerError):
+    """Another owner has claimed this call: what this one publishes is refused."""
+
+    def __init__(self, call_sid: str, epoch: str) -> None:
+        self.call_sid = call_sid
+        self.epoch = epoch
+        super().__init__(f"{call_sid} is no longer owned by epoch {epoch}")
+
+
+class HistoryUnavailable(BrokerError):
+    """The stream could not be read now."""
+
+
+class Misconfigured(BrokerError):
+    """The server is not as we need it; trying again helps only once an operator has acted."""
+
+
+class ServerTooOld(Misconfigured):
+    """The server lacks what we rely on."""
+
+    def __init__(self, version: str, needed: str) -> None:
+        super().__init__(f"nats-server {version} is too old: {needed} or newer is needed")
+
+
+class NotProvisioned(Misconfigured):
+    """The stream or the bucket is missing and we may not, or could not, create it."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"{name} is missing and could not be created: {detail}")
+
+
+class EmbeddedFailed(BrokerError):
+    """Our own nats-server did not start."""

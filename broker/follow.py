@@ -1,0 +1,308 @@
+"""Following calls: history, then live, each record once, over one subscription for each call."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import nats.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from broker.errors import HistoryUnavailable
+from broker.history import last_stored, read_history
+from broker.log import CallLog, Delivery
+
+if TYPE_CHECKING:
+    from broker.connection import Broker
+
+# After each synchronisation, and then again and again, the leader is asked for its last record:
+# the last one of a burst has no successor that would show it missing.
+SETTLE_SECONDS = 0.5
+CHECK_SECONDS = 5.0
+# How long a record may be on the wire between the leader's word and its arrival.
+ON_THE_WIRE_SECONDS = 0.2
+FIRST_RETRY = 0.02
+LONGEST_RETRY = 1.0
+# A server that lost its unsynced tail gives sequences out again: after so many tries reread all.
+TRIES_BEFORE_REREADING = 5
+
+_log = structlog.get_logger()
+
+
+class Feeds:
+    """The calls that somebody on this process follows."""
+
+    def __init__(self, broker: "Broker") -> None:
+        self._broker = broker
+        self._feeds: dict[str, Feed] = {}
+        self._followers: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """How many calls are followed: as many subscriptions there are."""
+        return len(self._feeds)
+
+    @asynccontextmanager
+    async def follow(
+        self, call_sid: str, *, since: int | None = 0, interim: bool = True
+    ) -> AsyncIterator["Follower"]:
+        """
+        Follow one call.
+
+        Args:
+            call_sid: The call; it need not exist yet.
+            since: The last ``seq`` that is known; None skips the past.
+            interim: Whether interims are wanted.
+        """
+        feed = self._feeds.get(call_sid)
+        if feed is None:
+            feed = self._feeds[call_sid] = Feed(self._broker, call_sid)
+            feed.open()
+        self._followers[call_sid] = self._followers.get(call_sid, 0) + 1
+        try:
+            yield Follower(feed, since=since, interim=interim)
+        finally:
+            self._followers[call_sid] -= 1
+            if not self._followers[call_sid]:
+                del self._followers[call_sid], self._feeds[call_sid]
+                await feed.close()
+
+    def on_disconnect(self) -> None:
+        """NATS went away: what comes next is no longer what follows."""
+        for feed in self._feeds.values():
+            feed.on_disconnect()
+
+    def on_reconnect(self) -> None:
+        """NATS is back: read what was missed."""
+        for feed in self._feeds.values():
+            feed.on_reconnect()
+
+    async def close(self) -> None:
+        """Close all subscriptions; followers get nothing more."""
+        for feed in self._feeds.values():
+            await feed.close()
+
+
+class Feed:
+    """
+    One call's log, kept whole: subscribed first, then read back, then live.
+
+    Why each step is as it is: a subscription alone misses the past, a stream's own sequence shows
+    no hole across subjects, and a replica that answers may lack the newest. ``docs/protocol.md``
+    says what a reader may rely on.
+    """
+
+    def __init__(self, broker: "Broker", call_sid: str) -> None:
+        self.log = CallLog()
+        self.synced = asyncio.Event()  # the past was read once
+        self.changed = asyncio.Event()  # replaced whenever there is something new
+        self._broker = broker
+        self._subject = broker.subjects.call(call_sid)
+        self._live = False  # what comes next follows what we have
+        self._check_due = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Start to follow; returns before anything was read."""
+        self._task = asyncio.create_task(self._keep_whole(), name=f"follow {self._subject}")
+
+    async def close(self) -> None:
+        """End the subscription."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if self._subscription is not None and not self._broker.client.is_closed:
+            with suppress(nats.errors.Error, OSError):
+                await self._subscription.unsubscribe()
+
+    def on_disconnect(self) -> None:
+        """Take nothing for the next record until the past was read again."""
+        self._live = False
+
+    def on_reconnect(self) -> None:
+        """Read the past again."""
+        self._live = False
+        self._check_due.set()
+
+    async def _keep_whole(self) -> None:
+        await self._broker.wait_ready()
+        await self._subscribe()
+        await self._synchronise()
+        wait = SETTLE_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout(wait):
+                    await self._check_due.wait()
+            except TimeoutError:
+                if not await self._lacks_something():
+                    wait = CHECK_SECONDS
+                    continue
+            self._check_due.clear()
+            await self._synchronise()
+            wait = SETTLE_SECONDS
+
+    async def _subscribe(self) -> None:
+        client = self._broker.client
+        self._subscription = await client.subscribe(self._subject, cb=self._take)
+        # The server must know the subscription before the past is read. While it is away a flush
+        # returns at once; the reconnection then reads the past again.
+        await self._broker.flush()
+
+    async def _take(self, message: Msg) -> None:
+        """Take a live message. An exception here would end the client's reading."""
+        headers = message.headers or {}
+        try:
+            if "Nats-Sequence" not in headers:
+                if self.log.add_interim(message.data):
+                    self._wake()
+                return
+            seq, sequence = int(headers["Call-Seq"]), int(headers["Nats-Sequence"])
+        except (msgspec.MsgspecError, KeyError, ValueError):
+            _log.warning("not one of our messages", subject=message.subject)
+            return
+        if not self._live:
+            # The past is being read: it says whether this one follows.
+            self.log.ahead[seq] = (sequence, message.data)
+            return
+        if self.log.add(seq, sequence, message.data):
+            self._wake()
+        else:
+            self._live = False
+            self._check_due.set()
+
+    async def _synchronise(self) -> None:
+        """Read what the stream has beyond the log, until no hole is left."""
+        self._live = False
+        delay, tries = FIRST_RETRY, 0
+        while True:
+            tries += 1
+            first = self.log.sequence + 1 if tries <= TRIES_BEFORE_REREADING else 1
+            try:
+                stored = await read_history(
+                    self._broker.client, self._broker.subjects.stream, self._subject, first=first
+                )
+            except HistoryUnavailable:
+                stored = None
+            if stored is not None:
+                # No await until _live is set, so no live message comes in between.
+                for message in stored:
+                    seq = int(message.headers["Call-Seq"])
+                    self.log.add(seq, message.sequence, message.data, stored=True)
+                self._join_what_came_meanwhile()
+                self._wake()
+                if not self.log.ahead:
+                    self._live = True
+                    self.synced.set()
+                    return
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_RETRY)
+
+    def _join_what_came_meanwhile(self) -> None:
+        """Join the live messages that were put aside, as far as they follow."""
+        for seq in sorted(self.log.ahead):
+            sequence, payload = self.log.ahead[seq]
+            if seq <= self.log.last:
+                del self.log.ahead[seq]
+            elif seq == self.log.last + 1:
+                del self.log.ahead[seq]
+                self.log.add(seq, sequence, payload)
+
+    async def _lacks_something(self) -> bool:
+        """Whether the leader has a record that we have not, and that is not on its way."""
+        try:
+            for pause in (0.0, ON_THE_WIRE_SECONDS):
+                await asyncio.sleep(pause)
+                newest = await last_stored(
+                    self._broker.client, self._broker.subjects.stream, self._subject
+                )
+                if newest is None or newest.sequence <= self.log.sequence:
+                    return False
+        except HistoryUnavailable:
+            return False  # asked again in a while
+        return True
+
+    def _wake(self) -> None:
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+
+class Follower:
+    """
+    One reader of a call: an async iterator of :class:`Delivery`.
+
+    Records come once each, in order; interims in between, the newest of their kind. It ends after
+    ``CallEnded``. A slow reader costs nothing: it is a cursor into a log that all share.
+    """
+
+    def __init__(self, feed: Feed, *, since: int | None, interim: bool) -> None:
+        self._feed = feed
+        self._since = since
+        self._interim = interim
+        self._told: int | None = None  # seq of the last record given out, once begun
+        self._seen = 0  # number of the last interim given out
+        self._waiting: list[Delivery] = []
+
+    @property
+    def first(self) -> int:
+        """``seq`` of the oldest record that is kept; 0 if there is none."""
+        return self._feed.log.first
+
+    @property
+    def last(self) -> int:
+        """``seq`` of the newest record; 0 if there is none."""
+        return self._feed.log.last
+
+    @property
+    def started(self) -> dict[str, Any] | None:
+        """The call's ``CallStarted``, if it is kept."""
+        return self._feed.log.started
+
+    @property
+    def expired_first(self) -> int | None:
+        """The oldest record, if what was asked for begins before it; else None."""
+        if self._since is None or self.first <= self._since + 1:
+            return None
+        return self.first
+
+    async def synced(self) -> None:
+        """Wait until the past was read."""
+        await self._feed.synced.wait()
+
+    async def known(self) -> None:
+        """Wait until the call has a record."""
+        while True:
+            changed = self._feed.changed
+            if self._feed.log.records:
+                return
+            await changed.wait()
+
+    def __aiter__(self) -> "Follower":
+        return self
+
+    async def __anext__(self) -> Delivery:
+        if self._told is None:
+            await self.synced()
+            self._told = self.last if self._since is None else max(self._since, self.first - 1)
+        while True:
+            changed = self._feed.changed
+            if (delivery := self._next(self._told)) is not None:
+                return delivery
+            if self._feed.log.ended and self._told >= self.last:
+                raise StopAsyncIteration
+            await changed.wait()
+
+    def _next(self, told: int) -> Delivery | None:
+        log = self._feed.log
+        if log.records and told < log.last:
+            self._waiting.clear()  # older than the record that comes now
+            self._told = max(told + 1, log.first)
+            return log.records[self._told - log.first]
+        if self._interim and not self._waiting:
+            for interim in log.fresh_interims(self._seen, told, time.time()):
+                self._seen = max(self._seen, interim.number)
+                self._waiting.append(interim.delivery)
+        return self._waiting.pop(0) if self._waiting else None

@@ -1,0 +1,120 @@
+"""Reading what is stored, without a consumer: batched Direct Get, and the leader's last word."""
+
+import asyncio
+import base64
+import json
+from dataclasses import dataclass
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from broker.errors import HistoryUnavailable
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """
+    A message as a stream keeps it.
+
+    Attributes:
+        sequence: Its place in the stream, over all subjects.
+        subject: What it was stored under.
+        data: The payload.
+        headers: What the publisher sent along.
+    """
+
+    sequence: int
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+
+
+async def read_history(
+    client: Client, stream: str, subject: str, *, first: int = 1, timeout: float = 5.0
+) -> list[Stored]:
+    """
+    Return all stored messages on ``subject`` (wildcards allowed) from stream sequence ``first`` on.
+
+    Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
+
+    Raises:
+        HistoryUnavailable: no server has the stream now, or none answers.
+
+    Source: https://github.com/nats-io/nats-architecture-and-design (ADR-31)
+    """
+    found: list[Stored] = []
+    batch_over: asyncio.Future[tuple[str, dict[str, str]]] | None = None
+    inbox = client.new_inbox()
+
+    async def take(message: Msg) -> None:
+        headers = message.headers or {}
+        status = headers.get("Status")
+        if status is None:
+            found.append(
+                Stored(
+                    int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers
+                )
+            )
+        elif batch_over is not None and not batch_over.done():
+            batch_over.set_result((status, headers))
+
+    try:
+        subscription = await client.subscribe(inbox, cb=take)
+        try:
+            while True:
+                batch_over = asyncio.get_running_loop().create_future()
+                start = found[-1].sequence + 1 if found else first
+                ask = {"seq": start, "batch": BATCH, "next_by_subj": subject}
+                await client.publish(
+                    f"$JS.API.DIRECT.GET.{stream}", json.dumps(ask).encode(), reply=inbox
+                )
+                status, headers = await asyncio.wait_for(batch_over, timeout)
+                match status:
+                    case "404":  # nothing stored from there on
+                        return found
+                    case "204":  # the end of a batch
+                        if headers.get("Nats-Num-Pending", "0") == "0":
+                            return found
+                    case _:  # 503: no server has the stream now
+                        raise HistoryUnavailable(f"{status} {headers.get('Description', '')}")
+        finally:
+            if not client.is_closed:
+                await subscription.unsubscribe()
+    except (nats.errors.Error, TimeoutError, OSError) as exc:
+        raise HistoryUnavailable(str(exc) or type(exc).__name__) from exc
+
+
+async def last_stored(
+    client: Client, stream: str, subject: str, *, timeout: float = 2.0
+) -> Stored | None:
+    """
+    Return the newest stored message on ``subject``; only the stream's leader answers.
+
+    Raises:
+        HistoryUnavailable: it does not, now.
+    """
+    ask = json.dumps({"last_by_subj": subject}).encode()
+    try:
+        reply = await client.request(f"$JS.API.STREAM.MSG.GET.{stream}", ask, timeout=timeout)
+        answer = json.loads(reply.data)
+    except (nats.errors.Error, TimeoutError, OSError, ValueError) as exc:
+        raise HistoryUnavailable(str(exc) or type(exc).__name__) from exc
+    if (message := answer.get("message")) is None:
+        if answer.get("error", {}).get("code") == 404:
+            return None
+        raise HistoryUnavailable(str(answer.get("error")))
+    return Stored(
+        message["seq"],
+        message["subject"],
+        base64.b64decode(message.get("data", "")),
+        _headers(base64.b64decode(message.get("hdrs", "")).decode()),
+    )
+
+
+def _headers(text: str) -> dict[str, str]:
+    """Read a header block: a version line, then ``Name: value`` lines."""
+    pairs = (line.split(":", 1) for line in text.split("\r\n")[1:] if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}

@@ -1,0 +1,249 @@
+"""Which calls are live: a KV bucket, and this process's own copy of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from broker.errors import HistoryUnavailable
+from broker.history import read_history
+
+if TYPE_CHECKING:
+    from broker.connection import Broker
+
+WRITE_SECONDS = 2.0
+FIRST_RETRY = 0.1
+LONGEST_RETRY = 2.0
+# A lost update would show for no longer than this.
+SNAPSHOT_SECONDS = 60.0
+TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
+
+_log = structlog.get_logger()
+
+
+class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """
+    A live call, as the bucket keeps it.
+
+    Attributes:
+        started_at: Unix ms: the zero of the call clock.
+        epoch: The claim under which it is written.
+        owner: The process that owns it.
+        state: ``live``, or ``waiting`` for another media stream.
+        covered: How far each track is transcribed, in seconds on the call clock.
+    """
+
+    call_sid: str
+    account_sid: str
+    from_: str | None = msgspec.field(default=None, name="from")
+    to: str | None = None
+    direction: str | None = None
+    started_at: int
+    epoch: str
+    owner: str
+    state: Literal["live", "waiting"] = "live"
+    covered: dict[str, float] = {}
+
+
+class Registry:
+    """
+    This process's view of all live calls, and its own entries in it.
+
+    A call counts while its owner's lease lives, so the calls of a process that died leave the list
+    by themselves. The view is read whole at the start, after each reconnection and once a minute,
+    and kept by what the bucket republishes.
+    """
+
+    def __init__(self, broker: "Broker") -> None:
+        self._broker = broker
+        self._calls: dict[str, CallEntry] = {}
+        self._leases: set[str] = set()
+        self._revisions: dict[str, int] = {}
+        self._own_revisions: dict[str, int] = {}
+        self._changed = asyncio.Event()
+        self._snapshot_due = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def calls(self) -> dict[str, CallEntry]:
+        """Return the live calls by callSid."""
+        return {sid: call for sid, call in self._calls.items() if call.owner in self._leases}
+
+    def get(self, call_sid: str) -> CallEntry | None:
+        """Return a call if it is live."""
+        call = self._calls.get(call_sid)
+        return call if call is not None and call.owner in self._leases else None
+
+    def by_number(self, number: str) -> list[CallEntry]:
+        """Return the live calls from or to a number, oldest first."""
+        found = [call for call in self.calls().values() if number in (call.from_, call.to)]
+        return sorted(found, key=lambda call: call.started_at)
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yield after each change; several that come together count as one."""
+        while True:
+            changed = self._changed
+            await changed.wait()
+            yield
+
+    # What the connection does with it
+
+    async def open(self) -> None:
+        """Begin: NATS is there for the first time."""
+        self._tasks = [
+            asyncio.create_task(self._renew_lease(), name="lease"),
+            asyncio.create_task(self._keep_view(), name="registry"),
+        ]
+
+    async def close(self) -> None:
+        """Give the lease back, so that this process's calls leave the list at once."""
+        for task in self._tasks:
+            task.cancel()
+        if not self._tasks:
+            return
+        await asyncio.wait(self._tasks)
+        with suppress(nats.errors.Error, TimeoutError, OSError):
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._delete(self._broker.subjects.lease_key(self._instance))
+
+    def on_reconnect(self) -> None:
+        """NATS is back: read the view again."""
+        self._snapshot_due.set()
+
+    # What the owner of a call does with it: tried until done, or cancelled
+
+    async def put_call(self, entry: CallEntry) -> None:
+        """Write a call's entry."""
+        key = self._broker.subjects.call_key(entry.call_sid)
+        delay = FIRST_RETRY
+        while True:
+            try:
+                self._own_revisions[entry.call_sid] = await self._write(key, entry)
+            except (nats.errors.Error, TimeoutError, OSError):
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_RETRY)
+            else:
+                return
+
+    async def delete_call(self, call_sid: str) -> None:
+        """Delete a call's entry, unless another owner has written it since."""
+        revision = self._own_revisions.pop(call_sid, None)
+        if revision is None:
+            return
+        key = self._broker.subjects.call_key(call_sid)
+        delay = FIRST_RETRY
+        while True:
+            try:
+                await self._delete(key, revision=revision)
+            except nats.js.errors.APIError as exc:
+                if exc.err_code == 10071:  # wrong last sequence: not ours any more
+                    return
+            except (nats.errors.Error, TimeoutError, OSError):
+                pass
+            else:
+                return
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_RETRY)
+
+    @property
+    def _instance(self) -> str:
+        return self._broker.settings.instance
+
+    async def _write(self, key: str, value: CallEntry | dict[str, str], ttl: int = 0) -> int:
+        """Write a key and return its revision. The client's own KV knows no TTL on a put."""
+        if not self._broker.connected:
+            raise nats.errors.ConnectionReconnectingError
+        ack = await self._broker.js.publish(
+            key, msgspec.json.encode(value), timeout=WRITE_SECONDS, msg_ttl=ttl or None
+        )
+        return ack.seq
+
+    async def _delete(self, key: str, *, revision: int | None = None) -> None:
+        headers = {"KV-Operation": "DEL", "Nats-TTL": str(TOMBSTONE_SECONDS)}
+        if revision is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
+        if not self._broker.connected:
+            raise nats.errors.ConnectionReconnectingError
+        await self._broker.js.publish(key, b"", timeout=WRITE_SECONDS, headers=headers)
+
+    async def _renew_lease(self) -> None:
+        settings = self._broker.settings
+        key = self._broker.subjects.lease_key(self._instance)
+        while True:
+            with suppress(nats.errors.Error, TimeoutError, OSError):
+                await self._write(key, {"instance": self._instance}, ttl=settings.lease_ttl)
+            await asyncio.sleep(settings.lease_refresh)
+
+    async def _keep_view(self) -> None:
+        self._subscription = await self._broker.client.subscribe(
+            self._broker.subjects.registry, cb=self._take
+        )
+        await self._broker.flush()
+        delay = FIRST_RETRY
+        while True:
+            self._snapshot_due.clear()
+            try:
+                await self._read_snapshot()
+                delay = SNAPSHOT_SECONDS
+            except HistoryUnavailable:
+                delay = min(2 * delay, LONGEST_RETRY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._snapshot_due.wait()
+
+    async def _read_snapshot(self) -> None:
+        subjects = self._broker.subjects
+        stored = await read_history(
+            self._broker.client, f"KV_{subjects.bucket}", subjects.bucket_keys
+        )
+        newest = max((message.sequence for message in stored), default=0)
+        present = set()
+        for message in stored:
+            key = subjects.key_of(message.subject)
+            present.add(key)
+            self._apply(key, message.sequence, message.headers, message.data)
+        for key, revision in list(self._revisions.items()):
+            if revision <= newest and key not in present:
+                self._set(key, None)
+                del self._revisions[key]
+
+    async def _take(self, message: Msg) -> None:
+        """Take a change. An exception here would end the client's reading."""
+        headers = message.headers or {}
+        try:
+            key = self._broker.subjects.key_of(message.subject)
+            self._apply(key, int(headers["Nats-Sequence"]), headers, message.data)
+        except (KeyError, ValueError):
+            _log.warning("not one of our messages", subject=message.subject)
+
+    def _apply(self, key: str, revision: int, headers: dict[str, str], data: bytes) -> None:
+        if revision <= self._revisions.get(key, 0):
+            return
+        self._revisions[key] = revision
+        operation = headers.get("KV-Operation")
+        gone = operation in ("DEL", "PURGE") or "Nats-Marker-Reason" in headers
+        self._set(key, None if gone else data)
+
+    def _set(self, key: str, data: bytes | None) -> None:
+        kind, _, name = key.partition(".")
+        before = (self._calls.get(name), name in self._leases)
+        if kind == "pod":
+            (self._leases.discard if data is None else self._leases.add)(name)
+        elif data is None:
+            self._calls.pop(name, None)
+        else:
+            try:
+                self._calls[name] = msgspec.json.decode(data, type=CallEntry)
+            except msgspec.MsgspecError:
+                _log.warning("not an entry of ours", key=key)
+                return
+        if before != (self._calls.get(name), name in self._leases):
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()

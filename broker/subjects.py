@@ -1,0 +1,129 @@
+"""
+The only code that builds or parses a subject. Pure.
+
+``transcripts.<accountSid>.<callSid>.<kind>.<track>``: five tokens, always. What becomes part of a
+subject is matched whole first: a callSid of ``*`` would subscribe to every call.
+"""
+
+import re
+from dataclasses import dataclass
+
+from broker.errors import BadName
+
+PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
+ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
+CALL_SID = re.compile(r"CA[0-9a-f]{32}")
+INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+TRACKS = {
+    "final": frozenset({"inbound", "outbound"}),
+    "interim": frozenset({"inbound", "outbound"}),
+    "event": frozenset({"call"}),
+}
+
+
+def check_call_sid(call_sid: str) -> str:
+    """Return the callSid, or raise :exc:`BadName`."""
+    if not CALL_SID.fullmatch(call_sid):
+        raise BadName("a callSid", call_sid)
+    return call_sid
+
+
+def check_account_sid(account_sid: str) -> str:
+    """Return the accountSid, or raise :exc:`BadName`."""
+    if not ACCOUNT_SID.fullmatch(account_sid):
+        raise BadName("an accountSid", account_sid)
+    return account_sid
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a subject says: whose call, and what kind of message."""
+
+    account_sid: str
+    call_sid: str
+    kind: str
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """All names on NATS, derived from one prefix."""
+
+    prefix: str = "transcripts"
+
+    def __post_init__(self) -> None:
+        if not PREFIX.fullmatch(self.prefix):
+            raise BadName("a prefix", self.prefix)
+
+    @property
+    def stream(self) -> str:
+        """The stream that keeps the records."""
+        return self.prefix.upper()
+
+    @property
+    def bucket(self) -> str:
+        """The KV bucket of live calls and of leases."""
+        return f"{self.prefix.upper()}_CALLS"
+
+    @property
+    def live(self) -> str:
+        """Everything that subscribers read."""
+        return f"{self.prefix}.>"
+
+    @property
+    def ingest(self) -> str:
+        """Where records are published to; the stream renames them."""
+        return f"ingest.{self.prefix}.>"
+
+    @property
+    def registry(self) -> str:
+        """Where the bucket republishes its changes."""
+        return f"registry.{self.prefix}.>"
+
+    @property
+    def bucket_keys(self) -> str:
+        """The bucket's own subjects."""
+        return f"$KV.{self.bucket}.>"
+
+    def record(self, address: Address) -> str:
+        """Where a record or an interim of a call is read."""
+        return f"{self.prefix}.{_tail(address)}"
+
+    def ingested(self, address: Address) -> str:
+        """Where a record of a call is published."""
+        return f"ingest.{self.prefix}.{_tail(address)}"
+
+    def call(self, call_sid: str, account_sid: str | None = None) -> str:
+        """Everything of one call; whoever does not know the account leaves it out."""
+        account = "*" if account_sid is None else check_account_sid(account_sid)
+        return f"{self.prefix}.{account}.{check_call_sid(call_sid)}.>"
+
+    def call_key(self, call_sid: str) -> str:
+        """The bucket's subject for a live call."""
+        return f"$KV.{self.bucket}.call.{check_call_sid(call_sid)}"
+
+    def lease_key(self, instance: str) -> str:
+        """The bucket's subject for the lease of a process."""
+        if not INSTANCE.fullmatch(instance):
+            raise BadName("the name of a process", instance)
+        return f"$KV.{self.bucket}.pod.{instance}"
+
+    def key_of(self, subject: str) -> str:
+        """Return the key (``call.…``, ``pod.…``) of a bucket's or the registry's subject."""
+        return ".".join(subject.split(".")[-2:])
+
+    def parse(self, subject: str) -> Address:
+        """Read a subject; raises :exc:`BadName` if it is none of ours."""
+        prefix, *tokens = subject.split(".")
+        if prefix != self.prefix or len(tokens) != 4:
+            raise BadName("a subject", subject)
+        address = Address(*tokens)
+        _tail(address)
+        return address
+
+
+def _tail(address: Address) -> str:
+    if address.track not in TRACKS.get(address.kind, ()):
+        raise BadName("a kind and track", f"{address.kind}.{address.track}")
+    account = check_account_sid(address.account_sid)
+    return f"{account}.{check_call_sid(address.call_sid)}.{address.kind}.{address.track}"
