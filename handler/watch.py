@@ -158,6 +158,8 @@ async def _read(
     with live as display:
         async for text in connection:
             message = json.loads(text)
+            if not isinstance(message, dict):
+                continue  # the list of live calls that a socket begins with
             if arguments.json:
                 print(text if isinstance(text, str) else text.decode(), flush=True)
             for style, row in transcript.take(message):

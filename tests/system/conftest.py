@@ -1,20 +1,29 @@
 """Whole processes: a service as a plain process, and what its tests ask of it."""
 
+import asyncio
 import contextlib
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
 
+from broker.embedded import EmbeddedServer
 from handler import tokens
+from rehearsal.deepgram import DeepgramStandIn
+from rehearsal.scripted import Scripted
 
 AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 TOKEN_SECRET = "subscriber-token-secret-of-the-tests"
@@ -132,11 +141,119 @@ def serve() -> Iterator[Serve]:
                     stream.close()
 
 
+Mint = Callable[..., str]
+
+
 @pytest.fixture
-def token() -> str:
+def mint() -> Mint:
+    """Return what makes tokens that the services of the tests take."""
+
+    def make(*, ttl: float = 600, **grants: Any) -> str:
+        return tokens.mint(TOKEN_SECRET, expires=time.time() + ttl, **grants)
+
+    return make
+
+
+@pytest.fixture
+def token(mint: Mint) -> str:
     """Return a token that opens every call."""
     return mint(calls=["*"])
 
 
-def mint(*, ttl: float = 600, **grants: Any) -> str:
-    return tokens.mint(TOKEN_SECRET, expires=time.time() + ttl, **grants)
+@pytest.fixture
+async def deepgram() -> AsyncIterator[DeepgramStandIn]:
+    """Stand in for Deepgram: results that name the audio."""
+    async with DeepgramStandIn(Scripted(), record=True) as standin:
+        yield standin
+
+
+@pytest.fixture
+async def nats() -> AsyncIterator[EmbeddedServer]:
+    """Run a nats-server of the test's own."""
+    async with EmbeddedServer() as server:
+        yield server
+
+
+@dataclass
+class Reader:
+    """What one subscriber got, and how its socket ended."""
+
+    records: list[str] = field(default_factory=list)
+    interims: list[str] = field(default_factory=list)
+    close_code: int | None = None
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for text in self.records]
+
+    def texts(self, track: str) -> list[str]:
+        return [
+            message["channel"]["alternatives"][0]["transcript"]
+            for message in self.messages
+            if message["type"] == "Results" and message["track"] == track
+        ]
+
+    def words(self, track: str) -> list[str]:
+        return " ".join(self.texts(track)).split()
+
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.messages if message["type"] != "Results"]
+
+
+class Read(Protocol):
+    async def __call__(
+        self, service: Service, call_sid: str, *, token: str, until: str | None = None
+    ) -> Reader: ...
+
+
+@pytest.fixture
+def read() -> Read:
+    """Return what reads a call to its end, as a plain socket, or until some text was seen."""
+
+    async def follow(
+        service: Service, call_sid: str, *, token: str, until: str | None = None
+    ) -> Reader:
+        reader = Reader()
+        url = f"{service.ws}/client?token={token}&call={call_sid}"
+        async with connect(url, compression=None, proxy=None) as socket:
+            with contextlib.suppress(ConnectionClosedError):
+                async with asyncio.timeout(60 * UNIT):
+                    async for text in socket:
+                        (reader.records if '"seq":' in text else reader.interims).append(text)
+                        if until is not None and until in text:
+                            break
+        reader.close_code = socket.close_code
+        return reader
+
+    return follow
+
+
+def bursts(seed: int, seconds: float) -> bytes:
+    """Sound in bursts, each a word of the scripted recogniser, with silence between them."""
+    source = random.Random(seed)
+    audio = bytearray()
+    while len(audio) < seconds * 8000:
+        length = source.randrange(800, 3200)
+        audio += bytes(source.randrange(1, 127) for _ in range(length))
+        audio += b"\xff" * source.randrange(800, 6000)
+    return bytes(audio[: int(seconds * 8000) - 800]) + b"\xff" * 800
+
+
+def words_of(audio: bytes) -> list[str]:
+    """The words of :func:`bursts`, found in the obvious way: split at the silence."""
+    return [
+        f"{zlib.crc32(run):08x}" for run in re.split(rb"\xff{160,}", audio) if run.strip(b"\xff")
+    ]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Audio whose words are known without a recogniser."""
+
+    bursts: Callable[[int, float], bytes] = staticmethod(bursts)
+    words_of: Callable[[bytes], list[str]] = staticmethod(words_of)
+
+
+@pytest.fixture
+def sound() -> Sound:
+    return Sound()
