@@ -167,9 +167,13 @@ class Call:
             await self._pump(stream)
             self._log_stream(stream)
             match stream.end:
-                case End.STOPPED | End.DRAINED as end:
+                case End.STOPPED:
                     self._listening = False
-                    return end
+                    return End.STOPPED
+                case End.DRAINED:
+                    # At once: what Twilio sends from now on would be heard by nobody.
+                    tasks.create_task(stream.close(1012, "draining"))
+                    return End.DRAINED
                 case End.REPLACED:
                     tasks.create_task(stream.close(1008, "replaced by another media stream"))
                 case _:

@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
@@ -39,6 +40,19 @@ class Process:
     lines: list[dict[str, Any]] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
+    reading: threading.Thread | None = None
+
+    def start_reading(self) -> None:
+        self.reading = threading.Thread(target=self.read)
+        self.reading.start()
+
+    def close(self) -> None:
+        """Close the pipes of a process that has ended."""
+        if self.reading is not None:
+            self.reading.join()
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                stream.close()
 
     def read(self) -> None:
         assert self.popen.stderr is not None
@@ -121,7 +135,7 @@ def serve() -> Iterator[Serve]:
             text=True,
         )
         service = Service(popen)
-        threading.Thread(target=service.read, daemon=True).start()
+        service.start_reading()
         started.append(service)
         if wait:
             service.wait_for("ready")
@@ -136,9 +150,7 @@ def serve() -> Iterator[Serve]:
             service.popen.wait(20 * UNIT)
         finally:
             service.popen.kill()
-            for stream in (service.popen.stdin, service.popen.stdout):
-                if stream is not None:
-                    stream.close()
+            service.close()
 
 
 Mint = Callable[..., str]
@@ -163,7 +175,7 @@ def token(mint: Mint) -> str:
 @pytest.fixture
 async def deepgram() -> AsyncIterator[DeepgramStandIn]:
     """Stand in for Deepgram: results that name the audio."""
-    async with DeepgramStandIn(Scripted(), record=True) as standin:
+    async with DeepgramStandIn(Scripted()) as standin:
         yield standin
 
 
@@ -246,14 +258,7 @@ def words_of(audio: bytes) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class Sound:
-    """Audio whose words are known without a recogniser."""
-
-    bursts: Callable[[int, float], bytes] = staticmethod(bursts)
-    words_of: Callable[[bytes], list[str]] = staticmethod(words_of)
-
-
 @pytest.fixture
-def sound() -> Sound:
-    return Sound()
+def sound() -> SimpleNamespace:
+    """Audio whose words are known without a recogniser."""
+    return SimpleNamespace(bursts=bursts, words_of=words_of)

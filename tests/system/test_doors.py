@@ -1,0 +1,162 @@
+"""Who gets in: Twilio with a signature, subscribers with a token, nobody else."""
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+
+import jwt
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from rehearsal.twilio import HandshakeRefused, Options, Signature, place_call
+
+AUTH_TOKEN = "twilio-auth-token-of-the-tests"
+CALL, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
+
+
+def get(url: str, token: str | None = None) -> tuple[int, str]:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as exc:
+        with exc:
+            return exc.code, exc.read().decode()
+
+
+async def refusal(url: str) -> int:
+    with pytest.raises(InvalidStatus) as caught:
+        async with connect(url, compression=None, proxy=None):
+            pass
+    return caught.value.response.status_code
+
+
+async def test_a_media_stream_must_be_signed(serve):
+    service = serve()
+    for signature in (Signature.NONE, Signature.WRONG):
+        call = Options(auth_token=AUTH_TOKEN, signature=signature)
+        with pytest.raises(HandshakeRefused) as caught:
+            await place_call(f"{service.ws}/twilio", b"\xff" * 160, b"", call)
+        assert caught.value.status == 403
+    told = await asyncio.to_thread(
+        service.wait_for, "media stream refused: wrong X-Twilio-Signature"
+    )
+    assert f"{service.ws}/twilio" in told["tried"]
+    assert "PUBLIC_URL" in told["advice"]
+    assert "TWILIO_AUTH_TOKEN" in told["advice"]
+
+
+async def test_each_of_two_auth_tokens_and_the_public_url_are_taken(serve, deepgram):
+    service = serve(
+        TWILIO_AUTH_TOKEN="new,old",
+        PUBLIC_URL="https://calls.example.com",
+        DEEPGRAM_URL=deepgram.url,
+    )
+    for auth_token, url in (
+        ("new", "wss://calls.example.com/twilio"),
+        ("old", "wss://calls.example.com/twilio/"),
+        ("old", "https://calls.example.com/twilio"),
+    ):
+        call = Options(auth_token=auth_token, signed_url=url)
+        report = await place_call(f"{service.ws}/twilio", b"\xff" * 160, b"", call)
+        assert report.ok
+    with pytest.raises(HandshakeRefused):
+        await place_call(f"{service.ws}/twilio", b"", b"", Options(auth_token="new"))
+
+
+async def test_a_subscriber_must_show_a_token(serve, mint):
+    service = serve()
+    client = f"{service.ws}/client"
+    expired, other = mint(ttl=-5, calls=["*"]), mint(calls=[OTHER])
+    forged = jwt.encode({"exp": time.time() + 60, "calls": ["*"]}, "x" * 40, algorithm="HS256")
+    assert await refusal(client) == 401
+    assert await refusal(f"{client}?token=") == 401
+    assert await refusal(f"{client}?token={expired}") == 401
+    assert await refusal(f"{client}?token={forged}") == 401
+    assert await refusal(f"{client}?token={other}&token={other}") == 401
+    assert await refusal(f"{client}?token={other}&call={CALL}") == 403
+    assert await refusal(f"{client}?token={other}&call=CA*") == 400
+    assert await refusal(f"{service.ws}/elsewhere") == 403
+    for token in (None, expired, forged):
+        assert await asyncio.to_thread(get, f"{service.url}/calls", token) == (401, "unauthorized")
+
+
+async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(serve, mint):
+    service = serve()
+    async with connect(f"{service.ws}/client?token={mint(calls=[OTHER])}", proxy=None) as socket:
+        assert await socket.recv() == "[]"
+        await socket.send(CALL)
+        await socket.wait_closed()
+    assert socket.close_code == 4403
+
+
+async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(serve, mint):
+    service = serve()
+    short = {"calls": ["*"], "subject": "page"}
+    client = f"{service.ws}/client?token={{}}"
+    async with (
+        connect(client.format(mint(ttl=2, **short)), proxy=None) as left_alone,
+        connect(client.format(mint(ttl=2, **short)), proxy=None) as renewed,
+        connect(client.format(mint(ttl=600, **short)), proxy=None) as stolen,
+    ):
+        await renewed.recv()
+        await renewed.send(json.dumps({"token": mint(ttl=600, **short)}))
+        assert json.loads(await renewed.recv())["type"] == "Token"
+        await stolen.send(json.dumps({"token": mint(calls=["*"], subject="somebody")}))
+        await asyncio.gather(left_alone.wait_closed(), stolen.wait_closed())
+        await renewed.ping()
+        assert renewed.close_code is None
+    assert (left_alone.close_code, stolen.close_code) == (4401, 4401)
+
+
+async def test_a_bad_message_ends_a_subscribers_socket_and_nothing_else(serve, token):
+    service = serve()
+    client = f"{service.ws}/client?token={token}"
+    async with connect(client, proxy=None) as good, connect(client, proxy=None) as bad:
+        await bad.send("transcripts.>")
+        await bad.wait_closed()
+        await good.send('{"list":true}')
+        assert await good.recv() == "[]"
+        assert json.loads(await good.recv()) == {"type": "Calls", "calls": []}
+    assert bad.close_code == 4400
+
+
+async def test_health_is_for_anyone(serve):
+    service = serve()
+    assert await asyncio.to_thread(get, f"{service.url}/healthz") == (200, "ok\n")
+    assert await asyncio.to_thread(get, f"{service.url}/readyz") == (200, "ready\n")
+
+
+async def test_a_full_process_takes_no_more_calls(serve, deepgram, read, sound, token):
+    service = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url)
+    call = Options(auth_token=AUTH_TOKEN)
+    inbound = sound.bursts(1, 3)
+    calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", call))
+    await read(service, call.call_sid, token=token, until="CallStarted")
+    assert await asyncio.to_thread(get, f"{service.url}/readyz") == (503, "full\n")
+    with pytest.raises(HandshakeRefused) as caught:
+        await place_call(f"{service.ws}/twilio", b"", b"", Options(auth_token=AUTH_TOKEN))
+    assert caught.value.status == 503
+    assert (await calling).ok
+    await read(service, call.call_sid, token=token)
+
+
+async def test_no_output_holds_a_token_or_what_was_said(serve, deepgram, sound, read, token):
+    service = serve(DEEPGRAM_URL=deepgram.url)
+    call = Options(auth_token=AUTH_TOKEN, speed=4)
+    inbound = sound.bursts(2, 4)
+    await place_call(f"{service.ws}/twilio", inbound, b"", call)
+    await read(service, call.call_sid, token=token)
+    await refusal(f"{service.ws}/client?token=x{token}")
+    await refusal(f"{service.ws}/nowhere?token={token}")
+    await asyncio.to_thread(get, f"{service.url}/calls?token=x{token}")
+    await asyncio.to_thread(get, f"{service.url}/calls", token)
+    assert await asyncio.to_thread(service.stop) == 0
+    output = service.text + service.popen.stdout.read()
+    assert "media stream begins" in output
+    secrets = [token, AUTH_TOKEN, "subscriber-token-secret-of-the-tests", "a-key-of-the-tests"]
+    assert not [secret for secret in secrets if secret in output]
+    assert not [word for word in sound.words_of(inbound) if word in output]
