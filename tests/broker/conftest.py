@@ -1,0 +1,80 @@
+"""A real nats-server, and brokers on it."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from broker.connection import Broker
+from broker.embedded import EmbeddedServer
+from broker.records import CallFacts, Record
+from broker.settings import BrokerSettings
+
+ACCOUNT = "AC" + "0" * 32
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddedServer]:
+    async with EmbeddedServer() as running:
+        yield running
+
+
+Connect = Callable[..., "asyncio.Future[Broker]"]
+
+
+@pytest.fixture
+async def connect(server: EmbeddedServer) -> AsyncIterator[Connect]:
+    """Open brokers, each the broker of a process of its own."""
+    numbers = itertools.count(1)
+    async with AsyncExitStack() as stack:
+
+        async def open_broker(**changes: object) -> Broker:
+            settings = BrokerSettings(
+                **{"servers": (server.url,), "instance": f"i{next(numbers)}", **changes}
+            )
+            broker = await stack.enter_async_context(Broker(settings))
+            async with asyncio.timeout(10):
+                await broker.wait_ready()
+            return broker
+
+        yield open_broker
+
+
+@pytest.fixture
+async def broker(connect: Connect) -> Broker:
+    return await connect()
+
+
+@pytest.fixture
+def facts() -> Callable[..., CallFacts]:
+    numbers = itertools.count(1)
+
+    def make(**changes: object) -> CallFacts:
+        number = next(numbers)
+        return CallFacts(
+            **{
+                "call_sid": f"CA{number:032x}",
+                "account_sid": ACCOUNT,
+                "stream_sid": f"MZ{number:032x}",
+                "started_at": 1_795_341_600_000,
+                "from_": "+15550100001",
+                "to": "+15550100002",
+                "direction": "inbound",
+                **changes,
+            }
+        )
+
+    return make
+
+
+def final(number: int, track: str = "inbound") -> Record:
+    channel = {"alternatives": [{"transcript": f"word {number}"}]}
+    body = {"type": "Results", "start": float(number), "duration": 1.0, "channel": channel}
+    return Record("final", track, body)
+
+
+@pytest.fixture
+def make_final() -> Callable[..., Record]:
+    return final

@@ -1,0 +1,227 @@
+"""broker/publish.py and broker/follow.py, against a real server."""
+
+import asyncio
+import json
+import random
+from contextlib import suppress
+
+import pytest
+
+from broker.connection import Broker
+from broker.embedded import EmbeddedServer
+from broker.errors import Fenced
+from broker.records import Record
+from broker.settings import BrokerSettings
+
+ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+
+
+async def read_all(broker, call_sid, since=0, **options):
+    async with broker.feeds.follow(call_sid, since=since, **options) as follower:
+        async with asyncio.timeout(30):
+            return [json.loads(item.payload) async for item in follower]
+
+
+def records(messages):
+    return [message for message in messages if "seq" in message]
+
+
+async def test_records_are_numbered_from_one_and_kept_as_they_were_published(
+    broker, facts, make_final
+):
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    for record in (make_final(1), make_final(2, "outbound"), ENDED):
+        writer.put(record)
+    writer.finish()
+    await writer.run()
+    got = await read_all(broker, call.call_sid)
+    assert [message["seq"] for message in got] == [1, 2, 3, 4]
+    assert [message["type"] for message in got] == [
+        "CallStarted",
+        "Results",
+        "Results",
+        "CallEnded",
+    ]
+    assert {message["epoch"] for message in got} == {"i1-1"}
+    assert {message["callSid"] for message in got} == {call.call_sid}
+    assert got[0]["startedAt"] == call.started_at
+    assert list(got[1])[:7] == ["type", "v", "callSid", "seq", "epoch", "track", "at"]
+    assert (writer.acked, writer.depth) == (4, 0)
+
+
+async def test_followers_share_one_subscription_and_the_last_closes_it(broker, facts, make_final):
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    running = asyncio.create_task(writer.run())
+    await writer.claimed.wait()
+    readings = [asyncio.create_task(read_all(broker, call.call_sid)) for _ in range(50)]
+    for number in range(20):
+        writer.put(make_final(number))
+        await asyncio.sleep(0)
+    while broker.feeds and len(broker.feeds) != 1:
+        await asyncio.sleep(0.01)
+    assert len(broker.feeds) == 1
+    writer.put(ENDED)
+    writer.finish()
+    results = await asyncio.gather(*readings)
+    await running
+    assert all(result == results[0] for result in results)
+    assert [message["seq"] for message in results[0]] == list(range(1, 23))
+    assert len(broker.feeds) == 0
+
+
+@pytest.mark.proof
+async def test_whenever_a_follower_joins_it_gets_each_record_once(
+    rounds, broker, facts, make_final
+):
+    for seed in rounds(sample=5, full=200):
+        source = random.Random(seed)
+        call = facts()
+        writer = broker.writer(call, "i1-1")
+        running = asyncio.create_task(writer.run())
+
+        async def join(call=call, source=source):
+            await asyncio.sleep(source.uniform(0, 0.15))
+            since = source.randrange(5)
+            return since, await read_all(broker, call.call_sid, since)
+
+        joining = [asyncio.create_task(join()) for _ in range(20)]
+        for number in range(50):
+            writer.put(make_final(number))
+            await asyncio.sleep(source.uniform(0, 0.005))
+        writer.put(ENDED)
+        writer.finish()
+        await running
+        for since, got in await asyncio.gather(*joining):
+            assert [message["seq"] for message in got] == list(range(since + 1, 53))
+
+
+async def test_a_later_claim_goes_on_and_the_older_writer_is_refused(connect, facts, make_final):
+    one, other = await connect(), await connect()
+    call = facts()
+    older, newer = one.writer(call, "i1-1"), other.writer(call, "i2-1")
+    running = asyncio.create_task(older.run())
+    older.put(make_final(1))
+    await older.claimed.wait()
+    while older.depth:
+        await asyncio.sleep(0.01)
+    resuming = asyncio.create_task(newer.run())
+    await newer.claimed.wait()
+    assert newer.resumed
+    assert newer.started_at == call.started_at
+    assert newer.published_ends == {"inbound": 2.0}
+    older.put(make_final(2))
+    with pytest.raises(Fenced):
+        await running
+    newer.put(make_final(3))
+    newer.put(ENDED)
+    newer.finish()
+    await resuming
+    got = await read_all(one, call.call_sid)
+    assert [(message["seq"], message["type"], message["epoch"]) for message in got] == [
+        (1, "CallStarted", "i1-1"),
+        (2, "Results", "i1-1"),
+        (3, "CallResumed", "i2-1"),
+        (4, "Results", "i2-1"),
+        (5, "CallEnded", "i2-1"),
+    ]
+
+
+async def test_interims_are_newest_wins_and_never_kept(broker, facts, make_final):
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    running = asyncio.create_task(writer.run())
+    seen: list[dict] = []
+
+    async def follow():
+        async with broker.feeds.follow(call.call_sid) as follower:
+            async for item in follower:
+                seen.append(json.loads(item.payload))  # noqa: PERF401  watched as it grows
+
+    following = asyncio.create_task(follow())
+    await writer.claimed.wait()
+    while not seen:
+        await asyncio.sleep(0.01)
+    for text in ("a", "b", "c"):
+        writer.interim("inbound", {"type": "Results", "start": 5.0, "is_final": False, "t": text})
+    while len(seen) < 2:
+        await asyncio.sleep(0.01)
+    assert (seen[1]["t"], seen[1]["after"], seen[1]["epoch"]) == ("c", 1, "i1-1")
+    assert "seq" not in seen[1]
+    writer.put(make_final(5))
+    writer.interim("inbound", {"type": "Results", "start": 5.0, "is_final": False, "t": "stale"})
+    writer.put(ENDED)
+    writer.finish()
+    await asyncio.gather(running, following)
+    assert [message for message in seen if message.get("t") == "stale"] == []
+    assert records(await read_all(broker, call.call_sid)) == await read_all(broker, call.call_sid)
+    unwanted = await read_all(broker, call.call_sid, interim=False)
+    assert all("seq" in message for message in unwanted)
+
+
+@pytest.mark.proof
+async def test_records_survive_a_server_that_is_killed(rounds, tmp_path, facts, make_final):
+    for seed in rounds(sample=1, full=20):
+        source = random.Random(seed)
+        store = tmp_path / str(seed)
+        async with EmbeddedServer(str(store)) as first:
+            port = int(first.url.rpartition(":")[2])
+            settings = BrokerSettings(servers=(first.url,), instance="i1")
+            async with Broker(settings) as broker:
+                await broker.wait_ready()
+                call = facts()
+                writer = broker.writer(call, "i1-1")
+                running = asyncio.create_task(writer.run())
+                await writer.claimed.wait()
+                staying = asyncio.create_task(read_all(broker, call.call_sid))
+                killed_after = source.randrange(10, 90)
+                second = EmbeddedServer(str(store), port=port)
+                for number in range(100):
+                    writer.put(make_final(number))
+                    await asyncio.sleep(0.002)
+                    if number == killed_after:
+                        await kill(first)
+                        restarting = asyncio.create_task(second.__aenter__())
+                writer.put(ENDED)
+                writer.finish()
+                try:
+                    await restarting
+                    async with asyncio.timeout(30):
+                        await running
+                        stayed = await staying
+                    late = await read_all(broker, call.call_sid)
+                finally:
+                    await broker.__aexit__()
+                    await second.__aexit__()
+        assert [message["seq"] for message in stayed] == list(range(1, 103))
+        assert late == stayed
+
+
+async def kill(server):
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    with suppress(ProcessLookupError):
+        os.kill(server.pid, signal.SIGKILL)
+    await server.died.wait()
+
+
+async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
+    tmp_path, facts, make_final
+):
+    async with EmbeddedServer(str(tmp_path)) as server:
+        port = int(server.url.rpartition(":")[2])
+    settings = BrokerSettings(servers=(f"nats://127.0.0.1:{port}",), instance="i1")
+    async with Broker(settings) as broker:
+        writer = broker.writer(facts(), "i1-1")
+        running = asyncio.create_task(writer.run())
+        writer.put(make_final(1))
+        writer.put(ENDED)
+        writer.finish()
+        assert not broker.ready
+        assert writer.depth == 2
+        async with EmbeddedServer(str(tmp_path), port=port), asyncio.timeout(20):
+            await running
+            got = await read_all(broker, writer.call.call_sid)
+    assert [message["seq"] for message in got] == [1, 2, 3]

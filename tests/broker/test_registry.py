@@ -1,0 +1,82 @@
+"""broker/registry.py: which calls are live."""
+
+import asyncio
+
+from broker.records import Record
+
+ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+
+
+async def until(condition, seconds=10.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_live_call_is_known_everywhere_by_sid_and_number_until_it_ends(connect, facts):
+    owner, other = await connect(), await connect()
+    call = facts()
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    entry = other.registry.get(call.call_sid)
+    assert (entry.account_sid, entry.from_, entry.to) == (call.account_sid, call.from_, call.to)
+    assert (entry.state, entry.owner, entry.started_at) == ("live", "i1", call.started_at)
+    assert other.registry.by_number("+15550100002") == [entry]
+    assert other.registry.by_number("+15550100009") == []
+    writer.update(state="waiting", covered={"inbound": 1.5})
+    await until(lambda: other.registry.get(call.call_sid).state == "waiting")
+    assert other.registry.get(call.call_sid).covered == {"inbound": 1.5}
+    writer.put(ENDED)
+    writer.finish()
+    await running
+    await until(lambda: other.registry.calls() == {})
+
+
+async def test_changes_wake_those_who_wait(connect, facts):
+    owner, other = await connect(), await connect()
+    changes = other.registry.changes()
+    waiting = asyncio.create_task(anext(changes))
+    await asyncio.sleep(0)
+    call = facts()
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    async with asyncio.timeout(10):
+        while other.registry.get(call.call_sid) is None:
+            await waiting
+            waiting = asyncio.create_task(anext(changes))
+    waiting.cancel()
+    running.cancel()
+
+
+async def test_the_calls_of_a_process_that_is_gone_leave_with_its_lease(connect, facts):
+    short = {"lease_ttl": 2, "lease_refresh": 0.5}
+    owner, other = await connect(**short), await connect(**short)
+    call = facts()
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    await asyncio.sleep(3)  # longer than a lease: it is renewed
+    assert other.registry.get(call.call_sid) is not None
+    running.cancel()
+    for task in owner.registry._tasks:
+        task.cancel()  # as if the process had been killed: no lease, and no good-bye
+    await until(lambda: other.registry.get(call.call_sid) is None, seconds=5)
+
+
+async def test_a_process_that_leaves_takes_its_calls_from_the_list_at_once(connect, facts):
+    owner, other = await connect(), await connect()
+    call = facts()
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    running.cancel()
+    await owner.__aexit__()
+    await until(lambda: other.registry.get(call.call_sid) is None, seconds=3)
+
+
+async def test_one_that_comes_later_reads_what_there_is(connect, facts):
+    owner = await connect()
+    call = facts()
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    await until(lambda: owner.registry.get(call.call_sid) is not None)
+    late = await connect()
+    await until(lambda: late.registry.get(call.call_sid) is not None)
+    running.cancel()

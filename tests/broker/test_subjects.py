@@ -1,0 +1,55 @@
+"""broker/subjects.py: names on NATS."""
+
+import pytest
+
+from broker.errors import BadName
+from broker.subjects import Address, Subjects
+
+ACCOUNT, CALL = "AC" + "a" * 32, "CA" + "b" * 32
+
+
+def test_names_derive_from_the_prefix():
+    subjects = Subjects("calls-eu")
+    assert subjects.stream == "CALLS-EU"
+    assert subjects.bucket == "CALLS-EU_CALLS"
+    address = Address(ACCOUNT, CALL, "final", "inbound")
+    assert subjects.record(address) == f"calls-eu.{ACCOUNT}.{CALL}.final.inbound"
+    assert subjects.ingested(address) == f"ingest.calls-eu.{ACCOUNT}.{CALL}.final.inbound"
+    assert subjects.parse(subjects.record(address)) == address
+    assert subjects.call(CALL) == f"calls-eu.*.{CALL}.>"
+    assert subjects.call(CALL, ACCOUNT) == f"calls-eu.{ACCOUNT}.{CALL}.>"
+    assert subjects.key_of(subjects.call_key(CALL)) == f"call.{CALL}"
+
+
+@pytest.mark.parametrize(
+    "sid", ["*", ">", "", CALL + ".x", CALL + "\n", CALL.upper(), "CA" + "b" * 31]
+)
+def test_a_sid_is_matched_whole_before_it_becomes_part_of_a_subject(sid):
+    subjects = Subjects()
+    for build in (subjects.call, subjects.call_key):
+        with pytest.raises(BadName):
+            build(sid)
+    with pytest.raises(BadName):
+        subjects.record(Address(ACCOUNT, sid, "final", "inbound"))
+    with pytest.raises(BadName):
+        subjects.record(Address(sid, CALL, "final", "inbound"))
+
+
+@pytest.mark.parametrize("prefix", ["", "a.b", "*", ">", "a b", "x" * 33])
+def test_a_prefix_is_one_token(prefix):
+    with pytest.raises(BadName):
+        Subjects(prefix)
+
+
+@pytest.mark.parametrize(
+    ("kind", "track"), [("final", "call"), ("event", "inbound"), ("other", "inbound"), ("*", ">")]
+)
+def test_kinds_and_tracks_are_those_of_the_protocol(kind, track):
+    with pytest.raises(BadName):
+        Subjects().record(Address(ACCOUNT, CALL, kind, track))
+
+
+def test_a_foreign_subject_is_not_parsed():
+    for subject in ("a", f"other.{ACCOUNT}.{CALL}.final.inbound", f"transcripts.{ACCOUNT}.{CALL}"):
+        with pytest.raises(BadName):
+            Subjects().parse(subject)
