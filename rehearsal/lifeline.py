@@ -1,0 +1,28 @@
+"""Ends a program when its supervisor is gone: standard input is the line between them."""
+
+import asyncio
+import os
+import sys
+import threading
+from contextlib import suppress
+
+
+def watch_standard_input(gone: asyncio.Event) -> None:
+    """
+    Set ``gone`` when standard input ends: a supervisor that dies, by whatever means, closes it.
+
+    A thread does the reading, because standard input may be anything: the loop can wait for a pipe,
+    but not for a file or for /dev/null.
+    """
+    loop = asyncio.get_running_loop()
+    number = sys.stdin.fileno()
+
+    def read() -> None:
+        with suppress(OSError):
+            while os.read(number, 4096):
+                pass
+        with suppress(RuntimeError):  # the loop has ended by itself
+            loop.call_soon_threadsafe(gone.set)
+
+    # A daemon: it must not keep the program from ending for another reason.
+    threading.Thread(target=read, name="lifeline", daemon=True).start()

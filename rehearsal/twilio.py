@@ -1,0 +1,393 @@
+"""
+A stand-in for Twilio: replays a recorded call to a server, as a one-way media stream.
+
+Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import random
+import secrets
+import socket
+import ssl
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from rehearsal.audio import SAMPLE_RATE
+from rehearsal.errors import CallFailed, HandshakeRefused
+
+FRAME_MS = 20
+BYTES_PER_MS = SAMPLE_RATE // 1000
+FRAME = FRAME_MS * BYTES_PER_MS
+# What a peer that does not read may leave unsent: about 6 s of a call. Twilio's own is unknown.
+MAX_UNSENT = 256 * 1024
+OPEN_SECONDS = 10.0
+MAX_KINDS = 32  # of problems that a report tells apart
+# What a two-way stream may be sent; a one-way stream may not.
+COMMANDS = frozenset({"media", "mark", "clear"})
+
+
+class Signature(StrEnum):
+    """How the handshake is signed."""
+
+    RIGHT = "right"
+    SLASH = "slash"  # over the URL with a slash behind it, which Twilio may do as well
+    WRONG = "wrong"
+    NONE = "none"
+
+
+class HangUp(StrEnum):
+    """How the stream ends."""
+
+    STOP = "stop"
+    CLOSE = "close"  # the socket closes without stop
+    RESET = "reset"  # the path breaks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """
+    How the stand-in behaves.
+
+    Attributes:
+        auth_token: Signs the handshake; empty for no signature.
+        signed_url: What is signed, where it is not the URL that is called: the ``<Stream url>``
+            of a server behind a proxy.
+        parameters: ``<Parameter>`` names and values.
+        speed: 1 is real time.
+        outbound_delay: How many seconds after inbound the other track begins: the phone rings.
+        first_timestamp_ms: Of the first frame; never 0 on the wire.
+        jitter_ms: How far timestamps stray from the grid, either way.
+        seed: Of the jitter, so that a call can be repeated.
+        shared_chunks: One ``chunk`` counter for both tracks; else one for each. Which of them
+            Twilio has is not known.
+    """
+
+    auth_token: str = field(default="", repr=False)
+    account_sid: str = field(default_factory=lambda: f"AC{secrets.token_hex(16)}")
+    call_sid: str = field(default_factory=lambda: f"CA{secrets.token_hex(16)}")
+    stream_sid: str = field(default_factory=lambda: f"MZ{secrets.token_hex(16)}")
+    signed_url: str | None = None
+    signature: Signature = Signature.RIGHT
+    parameters: dict[str, str] = field(default_factory=dict)
+    speed: float = 1.0
+    outbound_delay: float = 0.0
+    first_timestamp_ms: int = 155
+    jitter_ms: int = 2
+    seed: int = 0
+    shared_chunks: bool = True
+    hang_up: HangUp = HangUp.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    What one media message holds.
+
+    Attributes:
+        at: When it is sent: once its last sample was heard, in seconds of the call.
+        track: ``inbound`` or ``outbound``.
+        timestamp: Of its first sample, in ms, as on the wire.
+        payload: mu-law samples.
+    """
+
+    at: float
+    track: str
+    timestamp: int
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What became of a call, from Twilio's side.
+
+    Attributes:
+        call_sid: Its callSid.
+        stream_sid: The streamSid of its media stream.
+        frames: How many media messages were sent.
+        problems: Error codes and names as Twilio's console would show them, and how often.
+        close_code: With which the socket was closed.
+        sent: The frames that were sent, if they were asked for.
+    """
+
+    call_sid: str
+    stream_sid: str
+    frames: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+    close_code: int | None = None
+    sent: list[Frame] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.problems
+
+
+def schedule(inbound: bytes, outbound: bytes, options: Options) -> Iterator[Frame]:
+    """Yield the frames of a call in the order of sending; an empty track never sends."""
+    jitter = random.Random(options.seed)  # noqa: S311  seeded, so that a call can be repeated
+    delay = round(options.outbound_delay * 1000 / FRAME_MS) * FRAME_MS
+    tracks = [
+        (name, audio, begins)
+        for name, audio, begins in (("inbound", inbound, 0), ("outbound", outbound, delay))
+        if audio
+    ]
+    end = max((begins + len(audio) / BYTES_PER_MS for _, audio, begins in tracks), default=0)
+    elapsed = 0
+    while elapsed < end:
+        for name, audio, begins in tracks:
+            at = (elapsed - begins) * BYTES_PER_MS
+            if 0 <= at < len(audio):
+                stray = jitter.randint(-options.jitter_ms, options.jitter_ms)
+                timestamp = max(1, options.first_timestamp_ms + elapsed + stray)
+                payload = audio[at : at + FRAME]
+                yield Frame((elapsed + FRAME_MS) / 1000, name, timestamp, payload)
+        elapsed += FRAME_MS
+
+
+class Messages:
+    """
+    Writes the messages of one media stream: Twilio's order of keys, its numbers as strings.
+
+    Pure.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._sequence = 0
+        self._chunks: Counter[str] = Counter()
+
+    def connected(self) -> str:
+        """Write the first message, which alone has neither sequenceNumber nor streamSid."""
+        return _json({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+
+    def start(self) -> str:
+        """Write the second message."""
+        options = self._options
+        details = {
+            "accountSid": options.account_sid,
+            "streamSid": options.stream_sid,
+            "callSid": options.call_sid,
+            "tracks": ["inbound", "outbound"],
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": SAMPLE_RATE, "channels": 1},
+            "customParameters": options.parameters,
+        }
+        return self._numbered("start", start=details, streamSid=options.stream_sid)
+
+    def media(self, frame: Frame) -> str:
+        """Write the message of a frame."""
+        counter = "both" if self._options.shared_chunks else frame.track
+        self._chunks[counter] += 1
+        media = {
+            "track": frame.track,
+            "chunk": str(self._chunks[counter]),
+            "timestamp": str(frame.timestamp),
+            "payload": base64.b64encode(frame.payload).decode(),
+        }
+        return self._numbered("media", media=media, streamSid=self._options.stream_sid)
+
+    def stop(self) -> str:
+        """Write the last message."""
+        options = self._options
+        sids = {"accountSid": options.account_sid, "callSid": options.call_sid}
+        return self._numbered("stop", streamSid=options.stream_sid, stop=sids)
+
+    def _numbered(self, event: str, **rest: Any) -> str:  # noqa: ANN401  JSON
+        self._sequence += 1
+        return _json({"event": event, "sequenceNumber": str(self._sequence), **rest})
+
+
+def _json(body: dict[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
+def signature(auth_token: str, url: str) -> str:
+    """
+    Sign the URL of a media stream; its handshake has no parameters.
+
+    Source: https://www.twilio.com/docs/usage/security#validating-requests
+    """
+    digest = hmac.new(auth_token.encode(), url.encode(), hashlib.sha1).digest()
+    return base64.b64encode(digest).decode()
+
+
+def headers(url: str, options: Options) -> dict[str, str]:
+    """Return the headers of the handshake that are Twilio's own, in its spelling."""
+    signed = options.signed_url or url
+    if options.signature is Signature.NONE or not options.auth_token:
+        return {}
+    key = options.auth_token
+    if options.signature is Signature.WRONG:
+        key = f"not {key}"
+    if options.signature is Signature.SLASH:
+        signed = f"{signed.rstrip('/')}/"
+    return {"x-twilio-signature": signature(key, signed)}
+
+
+async def place_call(
+    url: str,
+    inbound: bytes,
+    outbound: bytes,
+    options: Options,
+    *,
+    progress: Callable[[float], None] | None = None,
+    keep_frames: bool = False,
+) -> Report:
+    """
+    Play a call to a server.
+
+    Args:
+        url: Of the media stream, ``ws://`` or ``wss://``; a query is cut off, as Twilio does.
+        inbound: mu-law samples of what Twilio hears; empty if the track never sends.
+        outbound: What it plays to that leg; likewise.
+        options: How to behave.
+        progress: Called about once a second of the call, with the seconds that have been sent.
+        keep_frames: Keep what was sent in the report.
+
+    Raises:
+        CallFailed: the stream could not be opened.
+    """
+    report = Report(options.call_sid, options.stream_sid)
+    connection = await _open(url.partition("?")[0], options)
+    listening = asyncio.create_task(_listen(connection, report), name=f"{options.call_sid} listen")
+    try:
+        await _play(
+            connection,
+            schedule(inbound, outbound, options),
+            options,
+            report,
+            progress=progress,
+            keep=keep_frames,
+        )
+    except ConnectionClosed as exc:
+        if exc.rcvd is None:
+            _note(report, "31903 Connection Broken Pipe")
+        else:
+            _note(report, f"31921 Close Error: the server closed with {exc.rcvd.code}")
+    finally:
+        await _hang_up(connection, options.hang_up)
+        await listening  # the socket is closed, so it ends
+        report.close_code = connection.close_code
+    return report
+
+
+async def _open(url: str, options: Options) -> ClientConnection:
+    if urlsplit(url).scheme not in ("ws", "wss") or not urlsplit(url).hostname:
+        raise CallFailed(31922, "URL schema unsupported", f"{url} is not ws:// or wss://")
+    try:
+        return await connect(
+            url,
+            additional_headers=headers(url, options),
+            user_agent_header="Twilio.TmeWs/1.0",
+            compression=None,
+            open_timeout=OPEN_SECONDS,
+            ping_interval=None,
+            # Sending never waits: what is unsent beyond the limit is ours to discard.
+            write_limit=2 * MAX_UNSENT,
+            proxy=None,
+        )
+    except InvalidStatus as exc:
+        reason = exc.response.reason_phrase
+        raise HandshakeRefused(exc.response.status_code, reason) from exc
+    except InvalidHandshake as exc:
+        raise CallFailed(31920, "Handshake Error", str(exc)) from exc
+    except TimeoutError as exc:
+        raise CallFailed(31901, "Connection Timeout", f"no answer from {url}") from exc
+    except ssl.SSLError as exc:
+        raise CallFailed(31910, "SSL Protocol Error", str(exc)) from exc
+    except OSError as exc:
+        raise CallFailed(31902, "Connection Refused", f"{url}: {exc}") from exc
+
+
+async def _play(
+    connection: ClientConnection,
+    frames: Iterator[Frame],
+    options: Options,
+    report: Report,
+    *,
+    progress: Callable[[float], None] | None,
+    keep: bool,
+) -> None:
+    messages = Messages(options)
+    await connection.send(messages.connected())
+    await connection.send(messages.start())
+    loop = asyncio.get_running_loop()
+    begun, shown = loop.time(), 0.0
+    for frame in frames:
+        # By the call's own schedule, so that delays do not add up. At least one turn of the loop
+        # for each frame: other calls want to go on too.
+        await asyncio.sleep(begun + frame.at / options.speed - loop.time())
+        if not await _room(connection, wait=options.speed > 1):
+            _note(report, "31930 Buffer Overflow")
+            continue
+        await connection.send(messages.media(frame))
+        report.frames += 1
+        if keep:
+            report.sent.append(frame)
+        if progress is not None and frame.at - shown >= 1:
+            shown = frame.at
+            progress(shown)
+    if options.hang_up is HangUp.STOP:
+        await connection.send(messages.stop())
+
+
+async def _room(connection: ClientConnection, *, wait: bool) -> bool:
+    """
+    Whether the peer has read enough for another frame to be sent.
+
+    In real time Twilio discards what finds no room; a call that is faster than that waits instead.
+    """
+    while connection.transport.get_write_buffer_size() > MAX_UNSENT:
+        if not wait or connection.close_code is not None:
+            return connection.close_code is not None  # then sending tells what happened
+        await asyncio.sleep(FRAME_MS / 1000)
+    return True
+
+
+async def _listen(connection: ClientConnection, report: Report) -> None:
+    """Note what the server sends: on a one-way stream nothing is right."""
+    with suppress(ConnectionClosed):
+        async for message in connection:
+            _note(report, _problem_of(message))
+
+
+def _problem_of(message: str | bytes) -> str:
+    if isinstance(message, bytes):
+        return "31950 Malformed Message"
+    try:
+        event = json.loads(message)["event"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        event = None
+    if isinstance(event, str) and event in COMMANDS:
+        return f"31924 Protocol Error: {event} on a one-way stream"
+    return "31951 Invalid Message"
+
+
+def _note(report: Report, problem: str) -> None:
+    if problem in report.problems or len(report.problems) < MAX_KINDS:
+        report.problems[problem] += 1
+
+
+async def _hang_up(connection: ClientConnection, how: HangUp) -> None:
+    if how is HangUp.RESET:
+        raw = connection.transport.get_extra_info("socket")
+        if raw is not None:
+            # Closing without lingering sends RST instead of FIN.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.transport.abort()
+        await connection.wait_closed()
+    else:
+        await connection.close()
