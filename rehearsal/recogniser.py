@@ -15,11 +15,12 @@ import numpy.typing as npt
 import onnxruntime
 import webrtcvad
 
-from rehearsal.audio import SAMPLE_RATE
+from rehearsal.audio import SAMPLE_RATE, SILENCE
 from rehearsal.channel import ChannelRecogniser, Segment, Word
 from rehearsal.errors import MissingExtra
 
-Samples = npt.NDArray[np.float32]
+Samples = npt.NDArray[np.float32]  # -1 to 1
+Frame = npt.NDArray[np.int16]  # 20 ms
 
 FRAME = 160  # 20 ms: what the voice detector takes
 FRAME_MS = 20
@@ -160,7 +161,9 @@ class Phrases:
     """
     Recognises one channel: finds phrases by their pauses, and decodes each.
 
-    Interims decode the phrase so far again. Finals tile, in silence too.
+    Interims decode the phrase so far again. Finals tile, in silence too. Frames are counted from
+    the first sound: what a mixer fills in before it shifts no frame, so that a recording is cut
+    into the same phrases wherever on the stream it begins.
     """
 
     def __init__(self, model: Model, *, endpointing: int | None) -> None:
@@ -169,12 +172,14 @@ class Phrases:
         # Without endpointing a phrase ends where it must: the pause decides nothing then.
         pause = LONGEST_PHRASE if endpointing is None else endpointing // FRAME_MS
         self._endpoint = max(SHORTEST_ENDPOINT, pause)
-        self._rest = b""
+        self._rest = b""  # less than a frame
+        self._origin: int | None = None  # the sample at which the first frame begins
+        self._position = 0  # samples
         self._heard = 0  # frames
-        self._tiled = 0  # samples
+        self._tiled = 0  # samples: finals reach this far
         self._recent: list[bool] = []
-        self._preroll: list[npt.NDArray[np.int16]] = []
-        self._phrase: list[npt.NDArray[np.int16]] | None = None
+        self._preroll: list[Frame] = []
+        self._phrase: list[Frame] | None = None
         self._begun = 0  # the frame at which the phrase begins
         self._pause = 0
         self._since_interim = 0
@@ -182,6 +187,15 @@ class Phrases:
     def feed(self, audio: bytes) -> list[Segment]:
         """Take the next samples."""
         said: list[Segment] = []
+        if self._origin is None:
+            sound = audio.lstrip(SILENCE)
+            self._position += len(audio) - len(sound)
+            while self._position - self._tiled >= SILENCE_FINAL * FRAME:
+                said.append(self._silence(self._tiled + SILENCE_FINAL * FRAME))
+            if not sound:
+                return said
+            self._origin, audio = self._position, sound
+        self._position += len(audio)
         audio = self._rest + audio
         whole = len(audio) - len(audio) % FRAME
         self._rest = audio[whole:]
@@ -201,29 +215,31 @@ class Phrases:
         if self._phrase is not None:
             said.append(self._final(self._phrase, speech_final=True))
             self._phrase = None
-        end = self._heard * FRAME + len(self._rest)
-        if end > self._tiled:
-            said.append(self._silence(end))
+        if self._position > self._tiled:
+            said.append(self._silence(self._position))
         return said
 
-    def _in_silence(self, frame: npt.NDArray[np.int16], voiced: bool) -> list[Segment]:
+    def _in_silence(self, frame: Frame, voiced: bool) -> list[Segment]:
         self._recent = [*self._recent, voiced][-VOICED_OF:]
         self._preroll = [*self._preroll, frame][-PREROLL:]
         if sum(self._recent) >= VOICED_NEEDED:
-            # What finals have passed already is not said twice.
-            first = max(self._heard - len(self._preroll), -(-self._tiled // FRAME))
-            self._phrase, self._begun = self._preroll[first - self._heard :], first
-            self._preroll, self._recent = [], []
-            self._pause = self._since_interim = 0
-            return [self._silence(first * FRAME)] if first * FRAME > self._tiled else []
-        quiet_until = (self._heard - PREROLL) * FRAME
+            return self._begin_phrase()
+        quiet_until = self._sample(self._heard - PREROLL)
         if quiet_until - self._tiled >= SILENCE_FINAL * FRAME:
             return [self._silence(quiet_until)]
         return []
 
-    def _in_phrase(
-        self, phrase: list[npt.NDArray[np.int16]], frame: npt.NDArray[np.int16], voiced: bool
-    ) -> list[Segment]:
+    def _begin_phrase(self) -> list[Segment]:
+        first = self._heard - len(self._preroll)
+        while self._sample(first) < self._tiled:
+            first += 1  # what finals have covered is not said twice
+        self._phrase, self._begun = self._preroll[first - self._heard :], first
+        self._preroll, self._recent = [], []
+        self._pause = self._since_interim = 0
+        begin = self._sample(first)
+        return [self._silence(begin)] if begin > self._tiled else []
+
+    def _in_phrase(self, phrase: list[Frame], frame: Frame, voiced: bool) -> list[Segment]:
         phrase.append(frame)
         self._since_interim += 1
         self._pause = 0 if voiced else self._pause + 1
@@ -231,34 +247,42 @@ class Phrases:
             self._phrase = None
             return [self._final(phrase, speech_final=True)]
         if len(phrase) >= LONGEST_PHRASE:
-            cut = _quietest(phrase)
-            self._phrase = phrase[cut:]
-            self._since_interim = 0
-            final = self._final(phrase[:cut], speech_final=False)
-            self._begun += cut
-            return [final]
+            return [self._cut(phrase)]
         if self._since_interim >= INTERIM_EVERY and self._pause < VOICED_OF:
             self._since_interim = 0
-            words = self._words(phrase)
-            end = (self._begun + len(phrase)) * FRAME
-            return [Segment(self._tiled, end, final=False, words=words)] if words else []
+            if words := self._words(phrase):
+                end = self._sample(self._begun + len(phrase))
+                return [Segment(self._tiled, end, final=False, words=words)]
         return []
 
-    def _final(self, phrase: list[npt.NDArray[np.int16]], *, speech_final: bool) -> Segment:
-        start, self._tiled = self._tiled, (self._begun + len(phrase)) * FRAME
+    def _cut(self, phrase: list[Frame]) -> Segment:
+        """End a phrase that is too long for the model, and begin another with its rest."""
+        cut = _quietest(phrase)
+        final = self._final(phrase[:cut], speech_final=False)
+        self._phrase = phrase[cut:]
+        self._begun += cut
+        self._since_interim = 0
+        return final
+
+    def _sample(self, frame: int) -> int:
+        """Return the sample at which a frame begins."""
+        return (self._origin or 0) + frame * FRAME
+
+    def _final(self, phrase: list[Frame], *, speech_final: bool) -> Segment:
+        start, self._tiled = self._tiled, self._sample(self._begun + len(phrase))
         return Segment(start, self._tiled, True, speech_final, self._words(phrase))
 
     def _silence(self, until: int) -> Segment:
         start, self._tiled = self._tiled, until
         return Segment(start, until, final=True)
 
-    def _words(self, phrase: list[npt.NDArray[np.int16]]) -> tuple[Word, ...]:
+    def _words(self, phrase: list[Frame]) -> tuple[Word, ...]:
         samples = np.concatenate(phrase).astype(np.float32) / 32768.0
         if np.abs(samples).max() < QUIETEST_SPEECH:
             return ()
         start, end = _spoken(samples)
         samples = samples[start:end]
-        begun = self._begun / FRAMES_PER_SECOND + start / SAMPLE_RATE
+        begun = (self._sample(self._begun) + start) / SAMPLE_RATE
         return _placed(self._model.transcribe(samples), samples, begun)
 
 
@@ -266,15 +290,15 @@ def _spoken(samples: Samples) -> tuple[int, int]:
     """
     Find where speech begins and ends in a phrase, to the sample.
 
-    Frames lie where the connection began; the speech does not. What the model gets must not depend
-    on that, as a few milliseconds more or less change its words.
+    Frames lie where the connection began, after a reconnect anywhere; the speech does not. What the
+    model gets must not depend on that, as a few milliseconds more or less change its words.
     """
     level = np.convolve(np.abs(samples), np.full(LEVEL_WINDOW, 1 / LEVEL_WINDOW), "same")
     loud = np.flatnonzero(level > QUIET_SHARE * level.max())
     return max(0, int(loud[0]) - MARGIN), min(len(samples), int(loud[-1]) + MARGIN)
 
 
-def _quietest(phrase: list[npt.NDArray[np.int16]]) -> int:
+def _quietest(phrase: list[Frame]) -> int:
     """Return the frame at which a long phrase is best cut."""
     energy = [float(np.square(f.astype(np.float32)).mean()) for f in phrase[-CUT_WITHIN:]]
     smooth = np.convolve(energy, np.ones(7) / 7, "same")
