@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 import jiwer
 
-_ONES = [
+ONES = [
     "zero",
     "one",
     "two",
@@ -28,32 +28,39 @@ _ONES = [
     "eighteen",
     "nineteen",
 ]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+# Letters with apostrophes inside, or digits.
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|[0-9]+")
+CONTEXT = 2  # words shown before a difference
 
 
 def words(text: str) -> list[str]:
     """Return the words of a text as they are compared: lower case, numbers spelled out."""
-    found = re.findall(r"[a-z']+|[0-9]+", text.lower().replace("\u2019", "'"))
     spelled: list[str] = []
-    for word in found:
-        spelled += _spelled(word) if word.isdecimal() else [word.strip("'")]
-    return [word for word in spelled if word]
+    for word in _WORD.findall(text.lower().replace("\u2019", "'")):
+        spelled += _spell(word) if word[0].isdigit() else [word]
+    return spelled
 
 
-def _spelled(digits: str) -> list[str]:
-    """Spell a number up to 99 as one, a longer one digit by digit."""
-    if len(digits) > 2:
-        return [_ONES[int(digit)] for digit in digits]
+def _spell(digits: str) -> list[str]:
+    """Spell a number up to 100 as it is read, others digit by digit."""
+    if digits == "100":
+        return ["one", "hundred"]
+    if len(digits) > 2 or (digits[0] == "0" and digits != "0"):
+        return [ONES[int(digit)] for digit in digits]
     number = int(digits)
-    if number < len(_ONES):
-        return [_ONES[number]]
-    tens, ones = _TENS[number // 10 - 2], number % 10
-    return [tens, _ONES[ones]] if ones else [tens]
+    if number < len(ONES):
+        return [ONES[number]]
+    tens, ones = TENS[number // 10 - 2], number % 10
+    return [tens, ONES[ones]] if ones else [tens]
 
 
 def error_rate(reference: str, heard: str) -> float:
     """Return the word error rate of what was heard against the reference text."""
-    return float(jiwer.wer(" ".join(words(reference)), " ".join(words(heard))))
+    expected, found = words(reference), words(heard)
+    if not expected:
+        return 1.0 if found else 0.0  # there is no share of nothing
+    return float(jiwer.wer(" ".join(expected), " ".join(found)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Difference:
 
     Attributes:
         rate: Words that differ, as a share of the first's.
-        places: Each difference in words.
+        places: Each difference in words: ``… context [first | second]``.
     """
 
     rate: float
@@ -75,8 +82,9 @@ def difference(first: str, second: str) -> Difference:
     one, two = words(first), words(second)
     places, count = [], 0
     for kind, a, b, c, d in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
-        if kind != "equal":
-            count += max(b - a, d - c)
-            context = " ".join(one[max(0, a - 2) : a])
-            places.append(f"… {context} [{' '.join(one[a:b])} | {' '.join(two[c:d])}]".strip())
-    return Difference(count / max(1, len(one)), tuple(places))
+        if kind == "equal":
+            continue
+        count += max(b - a, d - c)
+        before = [*(["…"] if a > CONTEXT else []), *one[max(0, a - CONTEXT) : a]]
+        places.append(" ".join([*before, f"[{' '.join(one[a:b])} | {' '.join(two[c:d])}]"]))
+    return Difference(count / len(one) if one else float(bool(two)), tuple(places))
