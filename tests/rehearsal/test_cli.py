@@ -1,0 +1,157 @@
+"""The stand-ins as programs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from rehearsal import audio, cli
+from rehearsal.scripted import names
+
+ENVIRON = {"PATH": os.environ["PATH"]}
+
+
+def rehearse(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rehearsal.cli", *arguments],
+        env={**ENVIRON, **environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@contextmanager
+def deepgram(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a scripted stand-in for Deepgram, and say where it is."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "rehearsal.cli", "deepgram", *arguments],
+        env=ENVIRON,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            yield program, program.stdout.readline().strip()
+        finally:
+            program.kill()
+
+
+def test_recognise_prints_what_is_said_and_when(speech, tmp_path, sound):
+    path = tmp_path / "call.ulaw"
+    path.write_bytes(b"\xff" * 8000 + sound.noise(0.25) + b"\xff" * 8000)
+    ended = rehearse("recognise", "--recogniser", "scripted", str(path))
+    [word] = names(path.read_bytes())
+    assert (ended.returncode, ended.stdout) == (0, f"   1.00    1.25  {word}\n")
+
+
+def test_recognise_prints_json(tmp_path, sound):
+    path = tmp_path / "call.ulaw"
+    path.write_bytes(sound.noise(0.25))
+    ended = rehearse("recognise", "--recogniser", "scripted", "--json", str(path))
+    said = json.loads(ended.stdout)
+    [word] = names(path.read_bytes())
+    assert (said["file"], said["transcript"]) == (str(path), word)
+    [final] = said["finals"]
+    assert (final["start"], final["end"], final["words"][0]["word"]) == (0, 0.25, word)
+
+
+def test_a_file_that_is_no_audio_ends_it_in_words(tmp_path):
+    path = tmp_path / "notes.wav"
+    path.write_text("no sound at all")
+    ended = rehearse("recognise", str(path))
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"partyline rehearse: {path}: not a WAV file (raw mu-law is taken from files named .ulaw)\n"
+    )
+
+
+def test_without_the_demo_extra_it_says_what_to_install(tmp_path):
+    (tmp_path / "webrtcvad.py").write_text("raise ModuleNotFoundError(name='webrtcvad')")
+    (tmp_path / "call.ulaw").write_bytes(b"\xff")
+    ended = rehearse("recognise", str(tmp_path / "call.ulaw"), PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "partyline rehearse: webrtcvad is not installed; try: pip install 'partyline[demo]'\n"
+    )
+
+
+def test_scripted_mode_needs_no_recogniser():
+    code = (
+        "import sys; import rehearsal.cli; "
+        "print({'numpy', 'onnxruntime', 'webrtcvad'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
+
+
+def test_deepgram_ends_with_its_supervisor():
+    with deepgram("--recogniser", "scripted", "--stop-at-eof") as (program, line):
+        assert line.startswith("DEEPGRAM_URL=ws://127.0.0.1:")
+        program.stdin.close()
+        assert program.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_deepgram_ends_with_a_signal(number):
+    with deepgram("--recogniser", "scripted") as (program, _):
+        program.send_signal(number)
+        assert program.wait(10) == 0
+
+
+def test_a_bad_script_is_refused(tmp_path):
+    path = tmp_path / "script.json"
+    path.write_text("[]")
+    ended = rehearse("deepgram", "--script", str(path))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"partyline rehearse: {path}: needed: ")
+
+
+def test_a_call_that_is_refused_exits_with_1_and_says_why():
+    with deepgram("--recogniser", "scripted") as (_, line):
+        url = line.removeprefix("DEEPGRAM_URL=") + "/twilio"
+        ended = rehearse("call", url, "--calls", "2", TWILIO_AUTH_TOKEN="secret")
+    assert ended.returncode == 1
+    assert ended.stderr.count("31920 Handshake Error: the server answered HTTP 404") == 2
+    assert "secret" not in ended.stderr
+
+
+def test_an_unsigned_call_says_so():
+    ended = rehearse("call", "ws://127.0.0.1:1/", "--only", "inbound")
+    assert ended.returncode == 1
+    assert "TWILIO_AUTH_TOKEN is not set" in ended.stderr
+    assert "31902 Connection Refused" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["call"],
+        ["call", "ws://x/", "--speed", "0"],
+        ["call", "ws://x/", "--speed", "nan"],
+        ["call", "ws://x/", "--calls", "0"],
+        ["call", "ws://x/", "--call-sid", "CA1"],
+        ["call", "ws://x/", "--hang-up", "politely"],
+        ["deepgram", "--port", "65536"],
+        ["deepgram", "--refuse", "200"],
+        ["deepgram", "--script", "x", "--recogniser", "scripted"],
+    ],
+)
+def test_bad_arguments_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_the_packaged_call_has_two_sides_of_one_length():
+    caller, callee = (audio.read(cli.SPEECH / f"{side}.wav") for side in ("caller", "callee"))
+    assert len(caller) == len(callee) > 100 * 8000
