@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from handler import logs
+from handler import lifeline, logs
 from handler.app import Service, create_app
 from handler.config import Settings
 from handler.errors import SettingsError
@@ -76,7 +76,7 @@ async def _serve(server: Server, *, stop_at_eof: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if stop_at_eof:
-        _watch_standard_input(loop, stop)
+        lifeline.watch_standard_input(stop)
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     announcing = asyncio.create_task(_announce(server, service))
@@ -111,17 +111,6 @@ async def _announce(server: Server, service: Service) -> None:
         instance=service.settings.instance,
         max_calls=service.settings.max_calls,
     )
-
-
-def _watch_standard_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Stop when standard input ends: a supervisor that dies, by whatever means, closes it."""
-
-    def read() -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            loop.remove_reader(sys.stdin.fileno())
-            stop.set()
-
-    loop.add_reader(sys.stdin.fileno(), read)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from handler import tokens
+from handler import lifeline, tokens
 
 try:
     from rich.console import Console
@@ -97,9 +97,24 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
     arguments = _parser(prog).parse_args(argv)
     token = os.environ.get("PARTYLINE_TOKEN", "").strip()
     try:
-        return asyncio.run(_watch(arguments, token))
+        return asyncio.run(_watch_until_told(arguments, token))
     except KeyboardInterrupt:
         return 0
+
+
+async def _watch_until_told(arguments: argparse.Namespace, token: str) -> int:
+    if not arguments.stop_at_eof:
+        return await _watch(arguments, token)
+    gone = asyncio.Event()
+    lifeline.watch_standard_input(gone)
+    watching = asyncio.create_task(_watch(arguments, token))
+    leaving = asyncio.create_task(gone.wait())
+    await asyncio.wait({watching, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
+    if watching.done():
+        return watching.result()
+    watching.cancel()
+    return 0
 
 
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
@@ -211,6 +226,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help=f"the service, http(s):// or ws(s):// (default {DEFAULT_URL})",
     )
     parser.add_argument("--json", action="store_true", help="print the messages as they come")
+    parser.add_argument(
+        "--stop-at-eof", action="store_true", help="also stop when standard input ends"
+    )
     return parser
 
 

@@ -158,7 +158,13 @@ class Demo:
     async def _view(self, call_sid: str) -> Process:
         """Start the viewer; it shares our terminal, and the token comes in its environment."""
         return await self._spawn(
-            "watch", "--url", self.url, call_sid, environ={"PARTYLINE_TOKEN": self.token}
+            "watch",
+            "--stop-at-eof",
+            "--url",
+            self.url,
+            call_sid,
+            stdin=PIPE,
+            environ={"PARTYLINE_TOKEN": self.token},
         )
 
     async def _run(self, name: str, *arguments: str) -> Part:

@@ -121,7 +121,14 @@ def start_demo() -> subprocess.Popen[str]:
     raise AssertionError("the demo ended")
 
 
-VICTIMS = ["handler.cli demo", "handler.cli serve", "rehearse deepgram", "broker.guard", "server"]
+VICTIMS = [
+    "handler.cli demo",
+    "handler.cli serve",
+    "rehearse deepgram",
+    "handler.cli watch",
+    "broker.guard",
+    "nats-server",
+]
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc; the same is arranged on other systems")
@@ -139,7 +146,7 @@ def test_whatever_process_of_the_demo_is_killed_nothing_is_left(rounds):
             wait_gone(family)
         finally:
             demo.kill()
-            demo.communicate()
+            demo.communicate(timeout=20)
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc; the same is arranged on other systems")
@@ -153,7 +160,7 @@ def test_ctrl_c_ends_the_demo_with_0_and_leaves_nothing():
         wait_gone(family)
     finally:
         demo.kill()
-        demo.communicate()
+        demo.communicate(timeout=20)
 
 
 async def test_a_service_whose_supervisor_is_gone_stops_as_on_sigterm(serve):
