@@ -1,0 +1,57 @@
+"""Recorded human speech, with a real recogniser at the end of the path."""
+
+import asyncio
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from rehearsal import audio
+from rehearsal.compare import difference, error_rate
+from rehearsal.deepgram import DeepgramStandIn
+from rehearsal.recognise import recognise, transcript
+from rehearsal.recogniser import Moonshine
+from rehearsal.twilio import Options, place_call
+
+SPEECH = Path(__file__).parent.parent / "speech"
+PAUSE = audio.SILENCE * 8000
+
+
+def shuffled(seed: int) -> tuple[str, bytes, bytes]:
+    """Two tracks of utterances in an order that nobody knows beforehand, and the first's text."""
+    source = random.Random(seed)
+    utterances = json.loads((SPEECH / "utterances.json").read_text())
+    source.shuffle(utterances)
+    half = len(utterances) // 2
+
+    def track(chosen: list[dict]) -> bytes:
+        files = [audio.read(SPEECH / entry["file"]) for entry in chosen]
+        return PAUSE + PAUSE.join(files) + PAUSE
+
+    text = " ".join(entry["text"] for entry in utterances[:half])
+    return text, track(utterances[:half]), track(utterances[half:])
+
+
+@pytest.mark.proof
+async def test_a_call_has_the_words_of_its_files_alone(rounds, serve, read, token):
+    moonshine = Moonshine()
+    async with DeepgramStandIn(moonshine) as deepgram:
+        service = serve(DEEPGRAM_URL=deepgram.url)
+        for _ in rounds(sample=1, full=10):
+            seed = random.SystemRandom().getrandbits(32)
+            text, inbound, outbound = shuffled(seed)
+            call = Options(
+                auth_token="twilio-auth-token-of-the-tests", seed=seed, speed=3, outbound_delay=1.0
+            )
+            reader, report = await asyncio.gather(
+                read(service, call.call_sid, token=token),
+                place_call(f"{service.ws}/twilio", inbound, outbound, call),
+            )
+            assert report.ok
+            assert reader.close_code == 1000
+            for track, samples in (("inbound", inbound), ("outbound", outbound)):
+                alone = await asyncio.to_thread(recognise, samples, moonshine)
+                differs = difference(transcript(alone), " ".join(reader.texts(track)))
+                assert differs.rate <= 0.02, f"seed {seed}, {track}: {differs.places}"
+            assert error_rate(text, " ".join(reader.texts("inbound"))) < 0.25, f"seed {seed}"
