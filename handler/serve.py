@@ -133,7 +133,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--insecure",
         action="store_true",
         help="start without TWILIO_AUTH_TOKEN or TOKEN_SECRET: anybody may send audio and read "
-        "calls; also lets the service create its stream and bucket in NATS",
+        "calls; also brings the stream and the bucket in NATS up to date",
     )
     parser.add_argument(
         "--stop-at-eof",

