@@ -254,8 +254,10 @@ async def test_websocat_reads_a_call_from_its_beginning_whenever_it_comes(
         array = json.loads(await process.stdout.readline())
         assert call.call_sid in array
         process.stdin.write(f"{call.call_sid}\n".encode())
-        lines = [line.decode() async for line in process.stdout]
-        process.stdin.close()
+        lines: list[str] = []
+        while not lines or "CallEnded" not in lines[-1]:
+            lines.append((await process.stdout.readline()).decode())
+        process.stdin.close()  # it waits for that, and not for the server alone
         return await process.wait(), [line for line in lines if '"seq":' in line]
 
     calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", call))
