@@ -1,0 +1,1 @@
+"""Measurements, runnable by anyone: ``make bench``. What each figure means: ``bench/README.md``."""
