@@ -185,9 +185,8 @@ class DeepgramStandIn:
         conduct = self._conduct(number)
         request_id = str(socket.id)
         url = urlsplit(request.path)
-        try:
-            self._judge(url.path, url.query, request.headers, conduct)
-        except Refusal as refusal:
+        refusal = self._judge(url.path, url.query, request.headers, conduct)
+        if refusal is not None:
             self.refusals.append(refusal)
             del self.refusals[:-MAX_CONNECTIONS]
             self._report(f"connection {number}: refused with {refusal}")
@@ -195,17 +194,21 @@ class DeepgramStandIn:
         self._admitted[socket] = (Connection(number, url.query, request_id), conduct)
         return None
 
-    def _judge(self, path: str, query: str, headers: Headers, conduct: Conduct) -> None:
-        """Raise the :exc:`Refusal` of a handshake, if there is cause for one."""
+    def _judge(self, path: str, query: str, headers: Headers, conduct: Conduct) -> Refusal | None:
+        """Return how a handshake is refused, if there is cause to."""
         if path != PATH:
-            raise Refusal(404, f"nothing at {path[:100]!a}; try {PATH}", "NOT_FOUND")
+            return Refusal(404, f"nothing at {path[:100]!a}; try {PATH}", "NOT_FOUND")
         if conduct.refuse is not None:
-            raise conduct.refuse
+            return conduct.refuse
         if not authorised(headers, self._key):
-            raise Refusal(401)
+            return Refusal(401)
         if self._open >= MAX_CONNECTIONS:
-            raise Refusal(429)
-        parse_query(query)
+            return Refusal(429)
+        try:
+            parse_query(query)
+        except Refusal as refusal:
+            return refusal
+        return None
 
     async def _serve(self, socket: ServerConnection) -> None:
         connection, conduct = self._admitted.pop(socket)

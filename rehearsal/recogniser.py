@@ -323,7 +323,7 @@ def _placed(words: list[tuple[str, float]], samples: Samples, begun: float) -> t
 
     def at(edge: float) -> float:
         frame = active[min(int(edge), len(active) - 1)]
-        return round(begun + (float(frame) + edge - int(edge)) / FRAMES_PER_SECOND, 3)
+        return round(float(begun + (frame + edge - int(edge)) / FRAMES_PER_SECOND), 3)
 
     return tuple(
         Word(text, at(edges[place]), at(edges[place + 1] - 1e-6), round(confidence, 4))
