@@ -1,5 +1,6 @@
 """The stand-ins as programs."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from rehearsal import audio, cli
 from rehearsal.scripted import names
@@ -121,6 +123,36 @@ def test_a_call_that_is_refused_exits_with_1_and_says_why():
     assert ended.returncode == 1
     assert ended.stderr.count("31920 Handshake Error: the server answered HTTP 404") == 2
     assert "secret" not in ended.stderr
+
+
+async def test_calls_are_placed_and_reported(tmp_path, capsys, monkeypatch):
+    started = []
+
+    async def take(ws: ServerConnection) -> None:
+        async for text in ws:
+            message = json.loads(text)
+            if message["event"] == "start":
+                started.append((message["start"], "x-twilio-signature" in ws.request.headers))
+
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "new,old")
+    path = tmp_path / "side.ulaw"
+    path.write_bytes(b"\xfe" * 8000)
+    async with serve(take, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/twilio"
+        sides = ["--caller", str(path), "--callee", str(path), "--outbound-delay", "0.2"]
+        names = ["--from", "+15550100009", "--direction", "outbound-api"]
+        code = await asyncio.to_thread(
+            cli.main, ["call", url, *sides, *names, "--calls", "2", "--speed", "20"]
+        )
+    assert code == 0
+    assert capsys.readouterr().err.count("100 frames sent, closed with 1000") == 2
+    assert len({start["callSid"] for start, _ in started}) == 2
+    assert all(signed for _, signed in started)
+    assert started[0][0]["customParameters"] == {
+        "from": "+15550100009",
+        "to": cli.CALLEE,
+        "direction": "outbound-api",
+    }
 
 
 def test_an_unsigned_call_says_so():
