@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from handler import lifeline, tokens
+from handler import tokens
 
 try:
     from rich.console import Console
@@ -84,7 +84,8 @@ class Transcript:
 
 def clock(seconds: float) -> str:
     """Seconds on the call clock as minutes and seconds."""
-    return f"{int(seconds) // 60:02d}:{seconds % 60:04.1f}"
+    tenths = round(seconds * 10)  # first, or 59.96 s would read 00:60.0
+    return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
 
 
 def line(start: float, track: str, text: str) -> str:
@@ -97,24 +98,9 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
     arguments = _parser(prog).parse_args(argv)
     token = os.environ.get("PARTYLINE_TOKEN", "").strip()
     try:
-        return asyncio.run(_watch_until_told(arguments, token))
+        return asyncio.run(_watch(arguments, token))
     except KeyboardInterrupt:
         return 0
-
-
-async def _watch_until_told(arguments: argparse.Namespace, token: str) -> int:
-    if not arguments.stop_at_eof:
-        return await _watch(arguments, token)
-    gone = asyncio.Event()
-    lifeline.watch_standard_input(gone)
-    watching = asyncio.create_task(_watch(arguments, token))
-    leaving = asyncio.create_task(gone.wait())
-    await asyncio.wait({watching, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    leaving.cancel()
-    if watching.done():
-        return watching.result()
-    watching.cancel()
-    return 0
 
 
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
@@ -169,7 +155,11 @@ async def _read(
         transcript.last_seq.clear()
     console = Console(highlight=False) if RICH else None
     shows_interim = console is not None and console.is_terminal and not arguments.json
-    live = Live(console=console, refresh_per_second=12) if shows_interim else nullcontext()
+    live = (
+        Live(console=console, refresh_per_second=12, transient=True)
+        if shows_interim
+        else nullcontext()
+    )
     with live as display:
         async for text in connection:
             message = json.loads(text)
@@ -181,7 +171,8 @@ async def _read(
                 if arguments.json:
                     continue
                 if console is not None:
-                    console.print(Text(row, style=style))
+                    # Elsewhere than on a terminal one line each: other programs read it.
+                    console.print(Text(row, style=style), soft_wrap=not console.is_terminal)
                 else:
                     print(row, flush=True)
             if transcript.error is not None:
@@ -226,9 +217,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help=f"the service, http(s):// or ws(s):// (default {DEFAULT_URL})",
     )
     parser.add_argument("--json", action="store_true", help="print the messages as they come")
-    parser.add_argument(
-        "--stop-at-eof", action="store_true", help="also stop when standard input ends"
-    )
     return parser
 
 

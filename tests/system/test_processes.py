@@ -125,7 +125,6 @@ VICTIMS = [
     "handler.cli demo",
     "handler.cli serve",
     "rehearse deepgram",
-    "handler.cli watch",
     "broker.guard",
     "nats-server",
 ]
