@@ -76,8 +76,8 @@ class EmbeddedServer:
         ports = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="partyline-")))
         self._guard = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "broker.guard",
+            "-P",  # its own directory holds modules of ours, not of the standard library
+            str(Path(__file__).with_name("guard.py")),
             binary,
             "--jetstream",
             f"--store_dir={home}",
@@ -88,7 +88,6 @@ class EmbeddedServer:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us: we drain first
-            cwd=Path(__file__).parent.parent,
         )
         assert self._guard.stdout is not None  # noqa: S101  a pipe, as asked for
         self.pid = int(await self._guard.stdout.readline() or b"0")

@@ -1,5 +1,5 @@
 """
-Runs a program and ends it when its parent is gone: ``python -m broker.guard PROGRAM ARGS…``.
+Runs a program and ends it when its parent is gone: ``python guard.py PROGRAM ARGS…``.
 
 The parent holds the other end of standard input. However it dies, that end closes, and the
 program is ended. If this guard itself is killed, Linux ends the program (PR_SET_PDEATHSIG);

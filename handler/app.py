@@ -64,6 +64,10 @@ class Service:
         """End the parts, in the reverse order."""
         await self._stack.aclose()
 
+    async def embedded_nats_died(self) -> None:
+        """Return when our own nats-server has ended: there is none to wait for, as elsewhere."""
+        await (self.nats.died if self.nats is not None else asyncio.Event()).wait()
+
     async def drain(self) -> None:
         """Take nothing new, let calls end or flush their tails, tell subscribers to come back."""
         await self.calls.drain()

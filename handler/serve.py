@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from broker.errors import EmbeddedFailed
 from handler import lifeline, logs
 from handler.app import Service, create_app
 from handler.config import Settings
@@ -58,17 +60,33 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
         ws_ping_interval=20,  # each proxy's idle limit is longer
         ws_ping_timeout=None,  # Twilio may never answer, and that must not end a call
         ws_per_message_deflate=False,  # 1.8 times the CPU for each subscriber
-        lifespan="on",
+        lifespan="off",  # opened and closed below, where a failure can be told in words
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        return runner.run(_serve(Server(config), stop_at_eof=arguments.stop_at_eof))
+    try:
+        with (
+            _listen(settings.host, settings.port) as listener,
+            asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+        ):
+            return runner.run(_serve(Server(config), listener, stop_at_eof=arguments.stop_at_eof))
+    except (OSError, EmbeddedFailed) as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 1
 
 
-async def _serve(server: Server, *, stop_at_eof: bool) -> int:
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the port before anything else: a port that is taken is found out at once."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as exc:
+        raise OSError(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+
+
+async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
     app: Any = server.config.app
     service: Service = app.state.service
     stop = asyncio.Event()
@@ -77,21 +95,31 @@ async def _serve(server: Server, *, stop_at_eof: bool) -> int:
         loop.add_signal_handler(number, stop.set)
     if stop_at_eof:
         lifeline.watch_standard_input(stop)
-    serving = asyncio.create_task(server.serve())
+    await service.open()
+    try:
+        await _serve_until(stop, server, service, listener)
+    finally:
+        await service.close()
+    _log.info("stopped")
+    return 0 if stop.is_set() else 1
+
+
+async def _serve_until(
+    stop: asyncio.Event, server: Server, service: Service, listener: socket.socket
+) -> None:
+    """Serve until told to stop, or until our own nats-server is gone; then drain."""
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     announcing = asyncio.create_task(_announce(server, service))
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    announcing.cancel()
-    if serving.done():  # it could not start, and has said why
-        stopping.cancel()
-        return 1
+    failing = asyncio.create_task(service.embedded_nats_died())
+    ends = {serving, stopping, failing}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for task in (announcing, stopping, failing):
+        task.cancel()
     _log.info("stopping")
-    if server.started:
-        await service.drain()
+    await service.drain()
     server.should_exit = True
     await serving
-    _log.info("stopped")
-    return 0
 
 
 async def _announce(server: Server, service: Service) -> None:

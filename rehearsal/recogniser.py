@@ -52,8 +52,11 @@ MARGIN = 800
 _INVERTED = np.arange(256, dtype=np.int32) ^ 0xFF
 _MAGNITUDE = ((((_INVERTED & 0x0F) << 3) + 0x84) << ((_INVERTED & 0x70) >> 4)) - 0x84
 _PCM = np.where(_INVERTED & 0x80, -_MAGNITUDE, _MAGNITUDE).astype(np.int16)
-# Half-band filter for 8 to 16 kHz.
-_HALF_BAND = (np.sinc(np.arange(-32, 33) / 2) * np.kaiser(65, 8.0)).astype(np.float32)
+# Half-band filter for 8 to 16 kHz: what lies between two samples, of the 16 on either side.
+REACH = 16
+_BETWEEN = (np.sinc(np.arange(-REACH, REACH) + 0.5) * np.kaiser(4 * REACH + 1, 8.0)[1::2]).astype(
+    np.float32
+)
 
 
 def _model_directory() -> Path:
@@ -93,10 +96,7 @@ class Model:
         """Return (word, confidence) of a phrase at 8 kHz; greedy."""
         if len(samples) < SHORTEST_INPUT:
             samples = np.pad(samples, (0, SHORTEST_INPUT - len(samples)))
-        stuffed = np.zeros(2 * len(samples), np.float32)
-        stuffed[::2] = samples
-        audio = np.convolve(stuffed, _HALF_BAND, "same").astype(np.float32)[None]
-        return self._words(self._decode(audio))
+        return self._words(self._decode(_doubled(samples)[None]))
 
     def _decode(self, audio: Samples) -> list[tuple[int, float]]:
         """Return (token, log probability) until the model says that it is done."""
@@ -155,6 +155,30 @@ def _read_tokens(data: bytes) -> list[bytes]:
         tokens.append(data[at : at + length].replace("▁".encode(), b" "))
         at += length
     return tokens
+
+
+def _doubled(samples: Samples) -> Samples:
+    """
+    Bring audio from 8 to 16 kHz.
+
+    Not by numpy's convolution: that is BLAS, which rounds in another way on each kind of processor,
+    and the last bit may decide between two words.
+    """
+    padded = np.pad(samples, REACH)
+    between = np.zeros_like(samples)
+    for offset, weight in enumerate(_BETWEEN):
+        # The filter is symmetric, so it may run in either direction.
+        between += weight * padded[offset + 1 : offset + 1 + len(samples)]
+    doubled = np.empty(2 * len(samples), np.float32)
+    doubled[::2], doubled[1::2] = samples, between
+    return doubled
+
+
+def _smoothed(levels: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+    """Return the mean of the ``width`` levels around each; outside there is none."""
+    before = width // 2
+    sums = np.cumsum(np.pad(levels, (before + 1, width - before - 1)))
+    return (sums[width:] - sums[:-width]) / width
 
 
 class Phrases:
@@ -217,6 +241,8 @@ class Phrases:
             self._phrase = None
         if self._position > self._tiled:
             said.append(self._silence(self._position))
+        # Of what is covered now, nothing may become part of the next phrase.
+        self._preroll, self._recent = [], []
         return said
 
     def _in_silence(self, frame: Frame, voiced: bool) -> list[Segment]:
@@ -293,15 +319,15 @@ def _spoken(samples: Samples) -> tuple[int, int]:
     Frames lie where the connection began, after a reconnect anywhere; the speech does not. What the
     model gets must not depend on that, as a few milliseconds more or less change its words.
     """
-    level = np.convolve(np.abs(samples), np.full(LEVEL_WINDOW, 1 / LEVEL_WINDOW), "same")
+    level = _smoothed(np.abs(samples).astype(np.float64), LEVEL_WINDOW)
     loud = np.flatnonzero(level > QUIET_SHARE * level.max())
     return max(0, int(loud[0]) - MARGIN), min(len(samples), int(loud[-1]) + MARGIN)
 
 
 def _quietest(phrase: list[Frame]) -> int:
     """Return the frame at which a long phrase is best cut."""
-    energy = [float(np.square(f.astype(np.float32)).mean()) for f in phrase[-CUT_WITHIN:]]
-    smooth = np.convolve(energy, np.ones(7) / 7, "same")
+    energy = np.square(np.stack(phrase[-CUT_WITHIN:]).astype(np.float64)).mean(1)
+    smooth = _smoothed(energy, 7)
     return len(phrase) - CUT_WITHIN + int(smooth[:-8].argmin())
 
 

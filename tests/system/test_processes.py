@@ -92,7 +92,7 @@ def name(pid: int) -> str:
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc; the same is arranged on other systems")
-@pytest.mark.parametrize("victim", ["handler.cli serve", "broker.guard", "nats-server"])
+@pytest.mark.parametrize("victim", ["handler.cli serve", "guard.py", "nats-server"])
 def test_no_nats_server_is_left_when_the_service_or_its_guard_is_killed(serve, victim):
     service = serve()
     family = [service.popen.pid, *children(service.popen.pid)]
@@ -125,7 +125,7 @@ VICTIMS = [
     "handler.cli demo",
     "handler.cli serve",
     "rehearse deepgram",
-    "broker.guard",
+    "guard.py",
     "nats-server",
 ]
 
