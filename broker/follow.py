@@ -190,8 +190,9 @@ class Feed:
             if stored is not None:
                 # No await until _live is set, so no live message comes in between.
                 for message in stored:
-                    seq = int(message.headers["Call-Seq"])
-                    self.log.add(seq, message.sequence, message.data, stored=True)
+                    seq = message.headers.get("Call-Seq", "")
+                    if seq.isdecimal():  # else somebody else's: it has no place in the call
+                        self.log.add(int(seq), message.sequence, message.data, stored=True)
                 self._join_what_came_meanwhile()
                 self._wake()
                 if not self.log.ahead:

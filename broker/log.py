@@ -140,7 +140,10 @@ class CallLog:
         return head.start < self._final_ends.get(head.track, 0.0) - TIME_TOLERANCE
 
     def _append(self, seq: int, sequence: int, payload: bytes) -> None:
-        head = msgspec.json.decode(payload, type=_Head)
+        try:
+            head = msgspec.json.decode(payload, type=_Head)
+        except msgspec.MsgspecError:  # not ours, but numbered: passed on as it is
+            head = _Head("", epoch=self.epoch)
         if not self.records:
             self.first = seq
         self.records.append(Delivery(seq, head.type, payload))

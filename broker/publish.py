@@ -151,7 +151,7 @@ class CallWriter:
     async def _learn(self, newest: Stored) -> None:
         """Read what is stored of the call: where its clock begins, how far its finals reach."""
         self.resumed = True
-        self.acked = int(newest.headers["Call-Seq"])
+        self.acked = int(newest.headers.get("Call-Seq", "0"))
         self._last_sequence = newest.sequence
         delay = FIRST_RETRY
         while True:
@@ -164,7 +164,10 @@ class CallWriter:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_RETRY)
         for stored in records:
-            told = msgspec.json.decode(stored.data, type=_Told)
+            try:
+                told = msgspec.json.decode(stored.data, type=_Told)
+            except msgspec.MsgspecError:
+                continue  # not ours
             if told.type == "CallStarted":
                 self.started_at = told.startedAt
             if told.type == "Results" and told.track is not None:
@@ -187,17 +190,19 @@ class CallWriter:
                 delay = min(2 * delay, LONGEST_RETRY)
 
     async def _publish_all(self) -> None:
+        """Records first: an interim never comes before a record that was put before it."""
         while True:
             self._work.clear()
-            await self._publish_interims()
             if self._outbox:
                 record = self._outbox.take()
                 self._in_flight = 1
                 await self._publish(record)
                 self._in_flight = 0
+            elif self._slots:
+                await self._publish_interims()
             elif self._finished:
                 return
-            elif not self._slots:
+            else:
                 await self._work.wait()
 
     async def _publish_interims(self) -> None:

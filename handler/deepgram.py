@@ -36,6 +36,8 @@ REPLAY_SPEED = 1.25
 PERMANENT_STATUS = frozenset({400, 401, 402, 403, 404, 405})
 # Our messages or our audio were at fault; the next connection would send the same.
 PERMANENT_CLOSE = frozenset({1002, 1003, 1007, 1008})
+# What it closes with once it was asked to: a code, or none.
+CLEAN_CLOSE = frozenset({1000, 1005})
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 10.0  # Deepgram's own examples cap there
 # A connection that lived this long was a good one: the next attempt starts afresh.
@@ -195,18 +197,17 @@ class Recogniser:
         self._log.info("deepgram connected", request_id=request_id)
         sent = SentAudio()
         sender = asyncio.create_task(self._send_audio(connection, sent, deadline, replaying))
-        complete = False
         try:
             async for text in connection:
-                complete = self._receive(text, sent) or complete
+                self._receive(text, sent)
         except ConnectionClosed:
             pass  # judged below, with the code that it left
         finally:
             sender.cancel()
             with suppress(asyncio.CancelledError, ConnectionClosed):
                 await sender
-        closing = sender.done() and not sender.cancelled() and sender.exception() is None
-        if closing and complete and connection.close_code == 1000:
+        asked = sender.done() and not sender.cancelled() and sender.exception() is None
+        if asked and connection.close_code in CLEAN_CLOSE:
             # Deepgram has answered all that it was sent, also where it found nothing to say.
             for track in TRACKS:
                 self._cover(track, sent.end)
@@ -250,26 +251,24 @@ class Recogniser:
         # The deadline counts from the last byte sent, not from the wish to end.
         deadline.reschedule(loop.time() + self._close_seconds)
 
-    def _receive(self, text: str | bytes, sent: SentAudio) -> bool:
-        """Take one message; True if it was the closing summary."""
+    def _receive(self, text: str | bytes, sent: SentAudio) -> None:
         try:
             message = results.parse(text, sent)
         except results.UnreadableResult as exc:
             self.unreadable += 1
             if self.unreadable == 1:
                 self._log.warning("unreadable message from deepgram", problem=str(exc)[:200])
-            return False
+            return
         match message:
             case Result():
                 self._came_up()
                 self._take(message)
             case Signal():
                 self._emit(message)
-            case results.Metadata():
-                return True
             case results.Ignored("Error", detail):
                 self._log.warning("deepgram reports an error", detail=detail)
-        return False
+            case results.Metadata() | results.Ignored():
+                pass  # the summary before the close, or a type that is new to us
 
     def _take(self, result: Result) -> None:
         """Pass a result on; of a final only what was not published before."""

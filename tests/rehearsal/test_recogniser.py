@@ -1,15 +1,19 @@
 """The real recogniser, on short recordings of people."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from rehearsal import audio
 from rehearsal.channel import Segment
 from rehearsal.compare import error_rate
 from rehearsal.recognise import recognise, transcript
-from rehearsal.recogniser import Moonshine
+from rehearsal.recogniser import Moonshine, _doubled
 
 SILENCE = b"\xff"
 PAUSE = SILENCE * 6000
@@ -94,6 +98,31 @@ def test_a_long_phrase_is_cut_without_an_endpoint(moonshine, speech):
     finals = [s for s in said(moonshine, samples, endpointing=None) if s.final and s.words]
     assert len(finals) > 1
     assert [s.speech_final for s in finals] == [False] * (len(finals) - 1) + [True]
+
+
+def test_doubling_the_rate_keeps_the_samples_and_finds_what_lies_between():
+    times = np.arange(800) / 8000
+    tone = np.sin(2 * np.pi * 440 * times).astype(np.float32)
+    doubled = _doubled(tone)
+    assert np.array_equal(doubled[::2], tone)
+    between = np.sin(2 * np.pi * 440 * (times + 1 / 16_000))
+    # At the ends it has nothing to go by.
+    assert np.abs(doubled[1::2] - between)[16:-16].max() < 1e-3
+
+
+def test_words_do_not_depend_on_the_processors_linear_algebra(speech):
+    """As numpy picks it for itself, and as for the oldest processor that its OpenBLAS knows."""
+    said = [
+        subprocess.run(
+            [sys.executable, "-m", "rehearsal.cli", "recognise", "--json", "psx-goforward.wav"],
+            env={"PATH": os.environ["PATH"], **environ},
+            cwd=speech,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for environ in ({}, {"OPENBLAS_CORETYPE": "Prescott"})
+    ]
+    assert said[0] == said[1]
 
 
 def test_digital_silence_says_nothing_every_three_seconds(moonshine):
