@@ -54,7 +54,7 @@ async def _tap(arguments: argparse.Namespace, prog: str) -> int:
 
     options = {}
     if arguments.creds is not None:
-        options["user_credentials"] = RawCredentials(Path(arguments.creds).read_text())  # noqa: ASYNC240
+        options["user_credentials"] = RawCredentials(arguments.creds)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             client = await nats.connect(
@@ -85,6 +85,19 @@ def _without_password(url: str) -> str:
     return f"{scheme}//{rest.rpartition('@')[2]}"
 
 
+def _urls(text: str) -> str:
+    if not all(url.startswith(("nats://", "tls://")) for url in text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} must begin with nats:// or tls://")
+    return text
+
+
+def _credentials(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeError) as exc:
+        raise argparse.ArgumentTypeError(f"cannot read {path}: {exc}") from exc
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     prefix = os.environ.get("SUBJECT_PREFIX", "transcripts")
     parser = argparse.ArgumentParser(
@@ -107,9 +120,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--url",
         default=os.environ.get("NATS_URL", DEFAULT_URL),
+        type=_urls,
         help=f"the server (default: NATS_URL, or {DEFAULT_URL})",
     )
-    parser.add_argument("--creds", metavar="FILE", help="credentials, for a server that asks")
+    parser.add_argument(
+        "--creds", type=_credentials, metavar="FILE", help="credentials, for a server that asks"
+    )
     parser.add_argument("--raw", action="store_true", help="print the payload alone")
     parser.add_argument("--count", type=int, metavar="N", help="end after N messages")
     return parser

@@ -19,6 +19,7 @@ from handler.client import ClientEndpoint, authenticate, calls_message
 from handler.config import Settings
 from handler.errors import InvalidToken
 from handler.media import MediaEndpoint
+from handler.metrics import Metrics, Snapshot
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
 LAST_RECORDS_SECONDS = 0.3
@@ -35,6 +36,8 @@ class Service:
         self.broker: Broker
         self.calls: Calls
         self.nats: EmbeddedServer | None = None
+        self.metrics = Metrics(self._snapshot)
+        self._subscribers = 0
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -58,7 +61,11 @@ class Service:
                 )
             )
         )
-        self.calls = await self._stack.enter_async_context(Calls(settings, self.broker))
+        self.calls = await self._stack.enter_async_context(
+            Calls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
+        )
+        if settings.metrics_port is not None:
+            self._stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
 
     async def close(self) -> None:
         """End the parts, in the reverse order."""
@@ -83,7 +90,11 @@ class Service:
 
     async def client(self, websocket: WebSocket) -> None:
         """``WS /client``: a subscriber reads calls live."""
-        await ClientEndpoint(self.settings, self.broker, self.leaving).serve(websocket)
+        self._subscribers += 1
+        try:
+            await ClientEndpoint(self.settings, self.broker, self.leaving).serve(websocket)
+        finally:
+            self._subscribers -= 1
 
     async def list_calls(self, request: Request) -> Response:
         """``GET /calls``: the live calls that the token may see."""
@@ -94,6 +105,18 @@ class Service:
             return PlainTextResponse("unauthorized", 401, {"WWW-Authenticate": "Bearer"})
         headers = {"Cache-Control": "no-store"}
         return JSONResponse(calls_message(self.broker, grant), headers=headers)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            calls=len(self.calls),
+            capacity=self.settings.max_calls,
+            audio=self.calls.audio,
+            outbox_depth=self.calls.outbox_depth,
+            outbox_dropped=self.calls.outbox_dropped,
+            subscribers=self._subscribers,
+            followed_calls=len(self.broker.feeds),
+            nats_connected=self.broker.connected,
+        )
 
     async def healthz(self, _: Request) -> Response:
         """``GET /healthz``: the event loop answers."""

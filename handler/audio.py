@@ -6,6 +6,7 @@ seconds appear only where a message leaves for people or for Deepgram.
 """
 
 import enum
+from dataclasses import dataclass
 
 SAMPLE_RATE = 8000
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
@@ -33,6 +34,29 @@ class Track(enum.StrEnum):
 
 
 TRACKS = (Track.INBOUND, Track.OUTBOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTotals:
+    """
+    What media streams carried.
+
+    Attributes:
+        frames: Media messages.
+        filled_samples: Silence that was made up, both tracks.
+        late_samples: Audio that came after its place had been sent, both tracks.
+    """
+
+    frames: int = 0
+    filled_samples: int = 0
+    late_samples: int = 0
+
+    def __add__(self, other: "AudioTotals") -> "AudioTotals":
+        return AudioTotals(
+            self.frames + other.frames,
+            self.filled_samples + other.filled_samples,
+            self.late_samples + other.late_samples,
+        )
 
 
 def interleave(inbound: bytes | bytearray, outbound: bytes | bytearray) -> bytes:

@@ -13,7 +13,7 @@ import structlog
 from broker.connection import Broker
 from broker.records import CallFacts, Record
 from handler import tokens
-from handler.audio import SAMPLE_RATE, Track, seconds
+from handler.audio import SAMPLE_RATE, AudioTotals, Track, seconds
 from handler.config import Settings
 from handler.deepgram import Down, Lost, Output, Recogniser, Up
 from handler.errors import StreamRefused
@@ -65,6 +65,11 @@ class MediaStream:
     end: End | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def audio(self) -> AudioTotals:
+        """What it carried so far."""
+        return AudioTotals(self.frames, self.mixer.filled_samples, self.mixer.late_samples)
+
     def feed(self, frame: Frame) -> None:
         """Take one frame. Never waits: whoever drives this must keep reading."""
         self.frames += 1
@@ -86,9 +91,16 @@ class Call:
     """
 
     def __init__(
-        self, settings: Settings, broker: Broker, start: StartDetails, stream: MediaStream
+        self,
+        settings: Settings,
+        broker: Broker,
+        start: StartDetails,
+        stream: MediaStream,
+        *,
+        note_delay: Callable[[float], None],
     ) -> None:
         self.call_sid = start.call_sid
+        self._note_delay = note_delay
         self._settings = settings
         self._broker = broker
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
@@ -104,6 +116,7 @@ class Call:
         # Tracks whose last stored final had text but no endpoint yet: their next speech_final is
         # a record even when it is empty, so that an utterance's end is never missing.
         self._unended: set[Track] = set()
+        self._carried = AudioTotals()  # by media streams that are over
         self._last_frames = 0
         self._last_heard = time.monotonic()
 
@@ -120,8 +133,29 @@ class Call:
         if self._stream.end is None and silent_for < TAKEOVER_SECONDS:
             raise StreamRefused("a media stream of this call is alive")
         self._stream.finish(End.REPLACED)
+        self._carried = self.audio
         self._stream = stream
         self._attached.set()
+
+    @property
+    def audio(self) -> AudioTotals:
+        """What its media streams carried so far."""
+        return self._carried + self._stream.audio
+
+    @property
+    def outbox_depth(self) -> int:
+        """Records that are not known to be stored yet."""
+        return self._writer.depth
+
+    @property
+    def outbox_dropped(self) -> int:
+        """Finals that made room in a full outbox."""
+        return self._writer.dropped
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has lost its media stream and waits for another."""
+        return self._listening and self._stream.end is End.LOST
 
     @property
     def listening(self) -> bool:
@@ -246,6 +280,8 @@ class Call:
         """Take what comes from the recogniser. Never waits."""
         match output:
             case Result() if self._is_record(output):
+                spoken_at = self._started_at / 1000 + output.end
+                self._note_delay(time.time() - spoken_at)
                 self._writer.put(Record("final", output.track.value, output.body))
             case Result() | Signal():
                 self._writer.interim(output.track.value, output.body)

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Self
 
 import structlog
 
 from broker.connection import Broker
 from broker.errors import Fenced
+from handler.audio import AudioTotals
 from handler.call import Call, CloseSocket, MediaStream
 from handler.config import Settings
 from handler.errors import StreamRefused
@@ -27,8 +29,13 @@ class Calls:
     An async context manager: leaving it ends what still runs.
     """
 
-    def __init__(self, settings: Settings, broker: Broker) -> None:
+    def __init__(
+        self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
+    ) -> None:
         self._settings = settings
+        self._note_delay = note_delay  # seconds from speech to its record
+        self._carried = AudioTotals()  # by calls that are over
+        self._dropped = 0
         self._broker = broker
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
@@ -42,6 +49,29 @@ class Calls:
     def full(self) -> bool:
         """Whether the process carries as many calls as it may."""
         return len(self._tasks) >= self._settings.max_calls
+
+    @property
+    def audio(self) -> AudioTotals:
+        """What all media streams carried, those that are over included."""
+        return sum((call.audio for call in list(self._tasks)), self._carried)
+
+    @property
+    def outbox_depth(self) -> int:
+        """Records of all calls that are not known to be stored yet."""
+        return sum(call.outbox_depth for call in list(self._tasks))
+
+    @property
+    def outbox_dropped(self) -> int:
+        """Finals that made room in a full outbox, of calls that are over included."""
+        return self._dropped + sum(call.outbox_dropped for call in list(self._tasks))
+
+    def refusal(self) -> str | None:
+        """Why no media stream may come in now; a full process may still take a call's next one."""
+        if self.draining:
+            return "draining"
+        if self.full and not any(call.waiting for call in self._tasks):
+            return "full"
+        return None
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,7 +103,7 @@ class Calls:
         if self.full:
             raise StreamRefused("no room for another call", 1013)
         predecessor = self._tasks.get(call) if call is not None else None
-        call = Call(self._settings, self._broker, start, stream)
+        call = Call(self._settings, self._broker, start, stream, note_delay=self._note_delay)
         self._calls[start.call_sid] = call
         self._tasks[call] = asyncio.create_task(
             self._carry(call, predecessor), name=f"{start.call_sid} call"
@@ -122,6 +152,8 @@ class Calls:
             log.exception("defect: call ended")
             await call.close_socket(1011, "internal error")
         finally:
+            self._carried += call.audio
+            self._dropped += call.outbox_dropped
             del self._tasks[call]
             if self._calls.get(call.call_sid) is call:
                 del self._calls[call.call_sid]

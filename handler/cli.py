@@ -1,6 +1,7 @@
 """``partyline``: one command, its parts loaded when they are asked for."""
 
 import importlib
+import importlib.metadata
 import sys
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     name = arguments[0] if arguments else ""
+    if name == "--version":
+        print(f"partyline {importlib.metadata.version('partyline')}")
+        return 0
     if name not in COMMANDS:
         asked_for_help = name in ("", "-h", "--help", "help")
         print(_usage(), file=sys.stdout if asked_for_help else sys.stderr)

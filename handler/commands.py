@@ -91,6 +91,8 @@ def parse(text: str) -> Command:
         wire = msgspec.json.decode(text, type=_Wire)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
         raise SocketOver(4400, f"bad message: {exc}") from exc
+    if wire.list is False:
+        raise SocketOver(4400, "list is true, or left out")
     asked = [wire.subscribe, wire.unsubscribe, wire.list, wire.token]
     if sum(part is not None for part in asked) != 1:
         raise SocketOver(4400, "say one of subscribe, unsubscribe, list, token")

@@ -41,7 +41,9 @@ class Settings:
 
     host: str = "0.0.0.0"  # noqa: S104  a container is reached from outside
     port: int = 8080
+    metrics_port: int | None = None
     public_url: str | None = None
+    on_fly: bool = False  # Fly.io's proxy takes a refused handshake elsewhere if it is asked to
     insecure: bool = False
     log_level: str = "INFO"
     instance: str = field(default_factory=lambda: _instance(socket.gethostname()))
@@ -91,7 +93,9 @@ class Settings:
         return cls(
             host=read.text("HOST", str(default["host"])),
             port=read.whole("PORT", 8080, 0, 65535),
+            metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
             public_url=_public_url(read.optional("PUBLIC_URL")),
+            on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", "INFO")),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
@@ -103,7 +107,7 @@ class Settings:
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", str(default["deepgram_url"]))),
             deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
             nats_urls=_nats_urls(read.text("NATS_URL", "nats://127.0.0.1:4222")),
-            nats_credentials=read.optional("NATS_CREDS"),
+            nats_credentials=_credentials(read.optional("NATS_CREDS")),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
             subject_prefix=_prefix(read.text("SUBJECT_PREFIX", "transcripts")),
@@ -240,6 +244,8 @@ def _public_url(text: str | None) -> str | None:
     url = urlsplit(text)
     if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
         raise SettingsError("PUBLIC_URL", f"{text!r} is not like https://calls.example.com")
+    if url.path.rstrip("/").endswith("/twilio"):
+        raise SettingsError("PUBLIC_URL", "without /twilio, which the service adds")
     return text.rstrip("/")
 
 
@@ -259,6 +265,12 @@ def _nats_urls(text: str) -> tuple[str, ...]:
         if urlsplit(url).scheme not in ("nats", "tls"):
             raise SettingsError("NATS_URL", "must begin with nats:// or tls://")
     return urls
+
+
+def _credentials(text: str | None) -> str | None:
+    if text is not None and "-----BEGIN NATS USER JWT-----" not in text:
+        raise SettingsError("NATS_CREDS", "is not the text of a .creds file")
+    return text
 
 
 def _account_sid(text: str | None) -> str | None:

@@ -33,8 +33,12 @@ class MediaEndpoint:
         if not self._signed(websocket):
             await websocket.send_denial_response(PlainTextResponse("forbidden", 403))
             return
-        if self._calls.draining or self._calls.full:
-            await websocket.send_denial_response(PlainTextResponse("no room here", 503))
+        if (reason := self._calls.refusal()) is not None:
+            _log.warning("media stream refused", reason=reason)
+            # https://fly.io/docs/networking/dynamic-request-routing/
+            elsewhere = {"fly-replay": "elsewhere=true"} if self._settings.on_fly else None
+            refusal = PlainTextResponse("no room here", 503, elsewhere)
+            await websocket.send_denial_response(refusal)
             return
         offered = websocket.scope["subprotocols"]
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)

@@ -17,6 +17,9 @@ def main(argv: list[str], prog: str = "partyline token") -> int:
     arguments = _parser(prog).parse_args(argv)
     # The first of several signs: during a rotation the new secret comes first.
     secret = re.split(r"[,\s]+", os.environ.get("TOKEN_SECRET", "").strip())[0]
+    if not secret:
+        print(f"{prog}: TOKEN_SECRET: missing: set the service's own", file=sys.stderr)
+        return 2
     try:
         token = tokens.mint(
             secret,

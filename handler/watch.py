@@ -199,7 +199,7 @@ def _refusal(status: int, token: str) -> str:
         return (
             "the service refuses this token: it may have expired, or was made with another secret"
         )
-    return f"the service answered HTTP {status}"
+    return f"the service answered HTTP {status}: is the address right?"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -214,10 +214,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--url",
         default=DEFAULT_URL,
+        type=_url,
         help=f"the service, http(s):// or ws(s):// (default {DEFAULT_URL})",
     )
     parser.add_argument("--json", action="store_true", help="print the messages as they come")
     return parser
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like https://calls.example.com")
+    return text
 
 
 def _target(text: str) -> str:

@@ -40,6 +40,8 @@ def test_insecure_does_without_credentials_of_ours():
         ("PORT", "٨٠"),
         ("PUBLIC_URL", "calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com/?a=b"),
+        ("PUBLIC_URL", "https://calls.example.com/twilio"),
+        ("NATS_CREDS", "garbage"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com?model=nova-3"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
@@ -85,7 +87,11 @@ def test_times_take_units():
 
 
 def test_no_secret_shows_in_the_repr():
-    environ = {**NEEDED, "NATS_CREDS": "seed", "NATS_URL": "nats://user:pass@host:4222"}
+    environ = {
+        **NEEDED,
+        "NATS_CREDS": "-----BEGIN NATS USER JWT-----seed",
+        "NATS_URL": "nats://user:pass@host:4222",
+    }
     shown = repr(Settings.from_environ(environ))
     assert not any(secret in shown for secret in ("12345", "'key'", SECRET, "seed", "pass"))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -11,7 +12,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from rehearsal.twilio import HandshakeRefused, Options, Signature, place_call
+from rehearsal.twilio import HandshakeRefused, HangUp, Options, Signature, place_call
+from rehearsal.twilio import signature as sign
 
 AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 CALL, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
@@ -142,6 +144,58 @@ async def test_a_full_process_takes_no_more_calls(serve, deepgram, read, sound, 
     assert caught.value.status == 503
     assert (await calling).ok
     await read(service, call.call_sid, token=token)
+
+
+async def test_a_full_process_still_takes_the_next_stream_of_its_own_call(
+    serve, deepgram, sound, read, token
+):
+    service = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url)
+    first = Options(auth_token=AUTH_TOKEN, hang_up=HangUp.RESET)
+    second = Options(auth_token=AUTH_TOKEN, call_sid=first.call_sid, account_sid=first.account_sid)
+    await place_call(f"{service.ws}/twilio", sound.bursts(1, 1), b"", first)
+    await asyncio.to_thread(service.wait_for, "media stream over")
+    assert (await place_call(f"{service.ws}/twilio", sound.bursts(2, 1), b"", second)).ok
+    reader = await read(service, first.call_sid, token=token)
+    assert "CallResumed" in reader.types()
+
+
+async def test_on_fly_a_full_process_sends_the_handshake_elsewhere(
+    serve, deepgram, sound, read, token
+):
+    one = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url, FLY_MACHINE_ID="e28650")
+    other = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url, NATS_URL=one.nats_url)
+    call, next_call = Options(auth_token=AUTH_TOKEN), Options(auth_token=AUTH_TOKEN)
+    calling = asyncio.create_task(place_call(f"{one.ws}/twilio", sound.bursts(1, 2), b"", call))
+    await read(one, call.call_sid, token=token, until="CallStarted")
+    url = f"{one.ws}/twilio"
+    headers = {"x-twilio-signature": sign(AUTH_TOKEN, url)}
+    with pytest.raises(InvalidStatus) as caught:
+        await connect(url, additional_headers=headers, proxy=None)
+    assert caught.value.response.status_code == 503
+    assert caught.value.response.headers["fly-replay"] == "elsewhere=true"
+    assert (await place_call(f"{other.ws}/twilio", sound.bursts(2, 1), b"", next_call)).ok
+    assert (await calling).ok
+    await read(one, next_call.call_sid, token=token)
+
+
+async def test_metrics_are_told_on_a_port_of_their_own(serve, deepgram, sound, read, token):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    service = serve(METRICS_PORT=str(port), DEEPGRAM_URL=deepgram.url, MAX_CALLS="7")
+    call = Options(auth_token=AUTH_TOKEN, speed=4)
+    await place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call)
+    await read(service, call.call_sid, token=token)
+    status, text = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+    assert status == 200
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert values["partyline_calls_capacity"] == "7.0"
+    assert values["partyline_frames_total"] == "100.0"
+    assert float(values["partyline_filled_audio_seconds_total"]) > 1
+    assert values["partyline_outbox_depth"] == "0.0"
+    assert values["partyline_nats_connected"] == "1.0"
+    assert float(values["partyline_speech_to_published_seconds_count"]) >= 1
+    assert (await asyncio.to_thread(get, f"{service.url}/metrics"))[0] == 404
 
 
 async def test_no_output_holds_a_token_or_what_was_said(serve, deepgram, sound, read, token):

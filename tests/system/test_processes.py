@@ -59,7 +59,30 @@ def test_the_token_command_mints_what_it_is_told():
     assert refused.returncode == 2
     without = partyline("token")
     assert (without.returncode, without.stdout) == (2, "")
-    assert "TOKEN_SECRET" in without.stderr
+    assert "TOKEN_SECRET: missing" in without.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("watch --url nothere CA11111111111111111111111111111111", "is not like https://"),
+        ("watch CA123", "neither a callSid"),
+        ("tap --url http://127.0.0.1", "must begin with nats://"),
+        ("tap --creds /nowhere", "cannot read /nowhere"),
+        ("tap --call CA*", "--call"),
+        ("rehearse recognise /nowhere.wav", "/nowhere.wav"),
+        ("rehearse call http://127.0.0.1", "ws://"),
+    ],
+)
+def test_a_wrong_argument_is_answered_in_words(command, words):
+    ended = partyline(*command.split())
+    assert ended.returncode in (1, 2)
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_version_is_told():
+    assert partyline("--version").stdout.startswith("partyline 0.")
 
 
 def children(pid: int) -> list[int]:
