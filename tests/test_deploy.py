@@ -1,0 +1,276 @@
+"""fly.toml and Cloud Run's file, held against the keys that their platforms know."""
+
+import copy
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handler.config import Settings
+
+ROOT = Path(__file__).parent.parent
+
+# https://fly.io/docs/reference/configuration/ : the type of each key; a list is of tables.
+TEXT, NUMBER, FLAG, LIST = (str,), (int, float), (bool,), (list,)
+SPAN = (str, int)
+ANY_TEXT = {"*": TEXT}
+HTTP_OPTIONS = {
+    "idle_timeout": (int,),
+    "compress": FLAG,
+    "h2_backend": FLAG,
+    "headers_read_timeout": (int,),
+}
+CONCURRENCY = {
+    "type": ("connections", "requests"),
+    "soft_limit": (int,),
+    "hard_limit": (int,),
+}
+CHECK = {
+    "interval": SPAN,
+    "timeout": SPAN,
+    "grace_period": SPAN,
+    "method": TEXT,
+    "path": TEXT,
+    "protocol": TEXT,
+    "headers": ANY_TEXT,
+    "tls_skip_verify": FLAG,
+    "tls_server_name": TEXT,
+}
+SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGSTOP")
+FLY: dict[str, Any] = {
+    "app": TEXT,
+    "primary_region": TEXT,
+    "kill_signal": SIGNALS,
+    "kill_timeout": SPAN,
+    "swap_size_mb": (int,),
+    "console_command": TEXT,
+    "build": {
+        "image": TEXT,
+        "dockerfile": TEXT,
+        "ignorefile": TEXT,
+        "build-target": TEXT,
+        "args": ANY_TEXT,
+    },
+    "deploy": {
+        "strategy": ("rolling", "immediate", "canary", "bluegreen"),
+        "max_unavailable": NUMBER,
+        "wait_timeout": SPAN,
+        "release_command": TEXT,
+    },
+    "env": ANY_TEXT,
+    "processes": ANY_TEXT,
+    "files": [{"guest_path": TEXT, "local_path": TEXT, "secret_name": TEXT, "raw_value": TEXT}],
+    "mounts": [{"source": TEXT, "destination": TEXT, "initial_size": TEXT, "processes": LIST}],
+    "http_service": {
+        "internal_port": (int,),
+        "force_https": FLAG,
+        "auto_stop_machines": ("off", "stop", "suspend"),
+        "auto_start_machines": FLAG,
+        "min_machines_running": (int,),
+        "processes": LIST,
+        "concurrency": CONCURRENCY,
+        "http_options": HTTP_OPTIONS,
+        "checks": [CHECK],
+    },
+    "checks": {"*": {**CHECK, "port": (int,), "type": ("http", "tcp")}},
+    "restart": [
+        {"policy": ("always", "never", "on-failure"), "retries": (int,), "processes": LIST}
+    ],
+    "metrics": [{"port": (int,), "path": TEXT, "https": FLAG, "processes": LIST}],
+    "vm": [
+        {"size": TEXT, "memory": SPAN, "cpus": (int,), "cpu_kind": TEXT, "processes": LIST},
+    ],
+}
+
+# https://cloud.google.com/run/docs/reference/yaml/v1
+PROBE = {
+    "httpGet": {"path": TEXT, "port": (int,)},
+    "periodSeconds": (int,),
+    "failureThreshold": (int,),
+    "timeoutSeconds": (int,),
+    "initialDelaySeconds": (int,),
+}
+RUN = "run.googleapis.com/"
+SCALE = "autoscaling.knative.dev/"
+CLOUD_RUN: dict[str, Any] = {
+    "apiVersion": ("serving.knative.dev/v1",),
+    "kind": ("Service",),
+    "metadata": {
+        "name": TEXT,
+        "annotations": {
+            RUN + "ingress": ("all", "internal", "internal-and-cloud-load-balancing"),
+            **dict.fromkeys(
+                [RUN + name for name in ("minScale", "maxScale", "scalingMode", "launch-stage")],
+                TEXT,
+            ),
+        },
+    },
+    "spec": {
+        "template": {
+            "metadata": {
+                "annotations": {
+                    SCALE + "minScale": TEXT,
+                    SCALE + "maxScale": TEXT,
+                    RUN + "cpu-throttling": ("true", "false"),
+                    RUN + "startup-cpu-boost": ("true", "false"),
+                    RUN + "sessionAffinity": ("true", "false"),
+                    RUN + "execution-environment": ("gen1", "gen2"),
+                    RUN + "network-interfaces": TEXT,
+                    RUN + "vpc-access-connector": TEXT,
+                    RUN + "vpc-access-egress": ("all-traffic", "private-ranges-only"),
+                }
+            },
+            "spec": {
+                "containerConcurrency": range(1, 1001),
+                "timeoutSeconds": range(1, 3601),
+                "serviceAccountName": TEXT,
+                "containers": [
+                    {
+                        "image": TEXT,
+                        "name": TEXT,
+                        "command": LIST,
+                        "args": LIST,
+                        "ports": [{"name": ("http1",), "containerPort": (int,)}],
+                        "env": [
+                            {
+                                "name": TEXT,
+                                "value": TEXT,
+                                "valueFrom": {"secretKeyRef": {"name": TEXT, "key": TEXT}},
+                            }
+                        ],
+                        "resources": {"limits": ANY_TEXT},
+                        "startupProbe": PROBE,
+                        "livenessProbe": PROBE,
+                    }
+                ],
+            },
+        },
+        "traffic": [{"percent": (int,), "latestRevision": FLAG}],
+    },
+}
+
+
+def problems(value: Any, known: Any, at: str = "") -> list[str]:
+    """What in a file is not as its platform knows it."""
+    if isinstance(known, dict):
+        if not isinstance(value, dict):
+            return [f"{at}: not a table"]
+        found = []
+        for key, inner in value.items():
+            below = known.get(key, known.get("*"))
+            found += (
+                [f"{at}.{key}: unknown key"]
+                if below is None
+                else problems(inner, below, f"{at}.{key}")
+            )
+        return found
+    if isinstance(known, list):
+        if not isinstance(value, list):
+            return [f"{at}: not a list of tables"]
+        return [p for n, item in enumerate(value) for p in problems(item, known[0], f"{at}[{n}]")]
+    if isinstance(known, tuple) and isinstance(known[0], type):
+        good = isinstance(value, known) and (bool in known or not isinstance(value, bool))
+    else:
+        good = value in known and not isinstance(value, bool)
+    return [] if good else [f"{at}: {value!r}"]
+
+
+def fly(name: str = "fly.toml") -> dict[str, Any]:
+    return tomllib.loads((ROOT / name).read_text())
+
+
+def cloud_run() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "deploy" / "cloudrun.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", ["fly.toml", "deploy/nats/fly.toml"])
+def test_fly_files_have_known_keys_of_the_right_types(name):
+    assert problems(fly(name), FLY) == []
+
+
+def test_the_cloud_run_file_has_known_keys_of_the_right_types():
+    assert problems(cloud_run(), CLOUD_RUN) == []
+
+
+def plant(change: Callable[[dict], None], original: dict) -> dict:
+    planted = copy.deepcopy(original)
+    change(planted)
+    return planted
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            lambda f: f["http_service"].update(auto_stop_machines=False),
+            ".http_service.auto_stop_machines: False",
+        ),
+        (lambda f: f.update(kill_signals="SIGTERM"), ".kill_signals: unknown key"),
+        (
+            lambda f: f["http_service"]["concurrency"].update(soft_limit="120"),
+            ".http_service.concurrency.soft_limit: '120'",
+        ),
+    ],
+)
+def test_a_mistake_planted_in_fly_toml_is_found(change, found):
+    assert problems(plant(change, fly()), FLY) == [found]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            lambda c: c["spec"]["template"]["spec"].update(timeoutSeconds=4000),
+            ".spec.template.spec.timeoutSeconds: 4000",
+        ),
+        (
+            lambda c: c["spec"]["template"]["metadata"]["annotations"].update(
+                {RUN + "cpu-throttling": False}
+            ),
+            f".spec.template.metadata.annotations.{RUN}cpu-throttling: False",
+        ),
+        (
+            lambda c: c["spec"]["template"]["spec"].update(terminationGracePeriodSeconds=60),
+            ".spec.template.spec.terminationGracePeriodSeconds: unknown key",
+        ),
+    ],
+)
+def test_a_mistake_planted_in_the_cloud_run_file_is_found(change, found):
+    assert problems(plant(change, cloud_run()), CLOUD_RUN) == [found]
+
+
+def test_what_the_files_set_is_what_the_service_reads_and_fits_together():
+    secrets = {
+        "TWILIO_AUTH_TOKEN": "t",
+        "DEEPGRAM_API_KEY": "k",
+        "TOKEN_SECRET": "a-secret-of-at-least-thirty-two-bytes",
+    }
+    app = fly()
+    settings = Settings.from_environ({**secrets, **app["env"]})
+    http = app["http_service"]
+    assert settings.port == http["internal_port"]
+    assert settings.metrics_port == app["metrics"][0]["port"]
+    assert settings.max_calls < http["concurrency"]["soft_limit"]
+    assert settings.drain_seconds + 10 <= int(app["kill_timeout"].rstrip("s")) <= 300
+    container = cloud_run()["spec"]["template"]["spec"]["containers"][0]
+    given = {
+        entry["name"]: entry.get("value", secrets.get(entry["name"])) for entry in container["env"]
+    }
+    settings = Settings.from_environ({**given, "PUBLIC_URL": "https://calls.example.com"})
+    assert settings.port == container["ports"][0]["containerPort"]
+    assert settings.max_calls < cloud_run()["spec"]["template"]["spec"]["containerConcurrency"]
+    assert settings.drain_seconds < 10
+
+
+def test_the_image_is_pinned_small_and_without_rights():
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes" in text
+    assert re.search(r"^USER [1-9]", text, re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["', text, re.MULTILINE)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert ignored[0] == "*"
+    assert "!rehearsal" not in ignored
