@@ -1,0 +1,79 @@
+"""An environment with the production requirements alone, as the image has it."""
+
+import asyncio
+import os
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+from broker.embedded import EmbeddedServer
+
+ROOT = Path(__file__).parent.parent
+UNWANTED = ("aiohttp", "rich", "onnxruntime", "moonshine_voice", "webrtcvad", "jiwer") + (
+    "pytest",
+    "hypothesis",
+    "playwright",
+    "twilio",
+    "deepgram",
+    "mypy",
+    "rehearsal",
+)
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("production")
+    venv.create(directory, with_pip=True)
+    python = directory / "bin" / "python"
+    requirements = ROOT / "requirements" / "production.txt"
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements],
+        check=True,
+    )
+    for package in ("handler", "broker"):  # as the Dockerfile copies them
+        (directory / package).symlink_to(ROOT / package)
+    return directory
+
+
+def test_it_has_no_aiohttp_no_recogniser_and_no_test_tool(production):
+    program = (
+        f"import importlib.util as u;print(*[name for name in {UNWANTED!r} if u.find_spec(name)])"
+    )
+    found = subprocess.run(
+        [production / "bin" / "python", "-c", program],
+        cwd=production,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == []
+
+
+async def test_the_service_starts_and_drains_in_it(production):
+    async with EmbeddedServer() as nats:
+        settings = {
+            "PATH": os.environ["PATH"],
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "NATS_URL": nats.url,
+            "TWILIO_AUTH_TOKEN": "t",
+            "DEEPGRAM_API_KEY": "k",
+            "TOKEN_SECRET": "a-secret-of-at-least-thirty-two-bytes",
+        }
+        service = await asyncio.create_subprocess_exec(
+            production / "bin" / "python",
+            *("-W", "error", "-m", "handler.cli", "serve"),
+            cwd=production,
+            env=settings,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        lines = []
+        async for line in service.stderr:
+            lines.append(line.decode())
+            if '"ready"' in lines[-1]:
+                service.terminate()
+        code = await service.wait()
+    assert code == 0, "".join(lines)
+    assert '"stopped"' in lines[-1]
