@@ -11,7 +11,13 @@ import pytest
 from broker.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
-UNWANTED = ("aiohttp", "rich", "onnxruntime", "moonshine_voice", "webrtcvad", "jiwer") + (
+UNWANTED = (
+    "aiohttp",
+    "rich",
+    "onnxruntime",
+    "moonshine_voice",
+    "webrtcvad",
+    "jiwer",
     "pytest",
     "hypothesis",
     "playwright",
