@@ -144,7 +144,7 @@ class Subscriber:
         self._renewed = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._subscriptions: dict[str, asyncio.Task[None]] = {}
-        self._plain_left = 0
+        self._plain: set[str] = set()  # calls whose end is the end of a plain socket
 
     async def serve(self, first: commands.Command | None) -> None:
         """Serve the socket until one side ends it."""
@@ -182,7 +182,8 @@ class Subscriber:
         match command:
             case commands.Subscribe():
                 self._begin(command.call_sid, self._follow(command))
-                self._plain_left += command.plain
+                if command.plain:
+                    self._plain.add(command.call_sid)
             case commands.SubscribeNumber(number):
                 if number not in self._subscriptions:
                     self._begin(number, self._follow_number(command))
@@ -285,8 +286,8 @@ class Subscriber:
             )
             return
         if command.plain:
-            self._plain_left -= 1
-            if self._plain_left == 0:
+            self._plain.discard(command.call_sid)
+            if not self._plain:
                 raise SocketOver(1000, "call ended")
 
     async def _admit(self, command: commands.Subscribe, follower: Follower) -> None:

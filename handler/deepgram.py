@@ -98,6 +98,7 @@ class Recogniser:
         self._rejected: str | None = None
         self._down = False
         self._deadline: float | None = None  # loop time by which a finished call must be done
+        self._connection_timeout: asyncio.Timeout | None = None
         self.unreadable = 0
 
     # What the call does with it: nothing here waits.
@@ -132,6 +133,8 @@ class Recogniser:
         # Deepgram takes a backlog of B seconds at 1.25 times real time, so in 0.8 B.
         loop = asyncio.get_running_loop()
         self._deadline = loop.time() + self._close_seconds + backlog / REPLAY_SPEED
+        if self._connection_timeout is not None:  # it may be stuck, and see nothing of this
+            self._connection_timeout.reschedule(self._deadline)
         self._work.set()
 
     async def run(self) -> None:
@@ -141,7 +144,11 @@ class Recogniser:
             opened = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout_at(self._deadline) as deadline:
-                    await self._connect_and_converse(deadline, replaying=failures > 0)
+                    self._connection_timeout = deadline
+                    try:
+                        await self._connect_and_converse(deadline, replaying=failures > 0)
+                    finally:
+                        self._connection_timeout = None
                 failures = 0
             except TimeoutError:
                 # Finished: what is missing is reported. Else: what is missing is replayed.

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+from websockets.asyncio.server import serve
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
@@ -190,6 +191,28 @@ async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():
     recogniser.finish()
     await running
     assert heard.of(Lost) == [Lost(0.0, 20.0, None, "recogniser-unreachable")]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_one_that_takes_audio_and_never_answers_ends_by_the_deadline(reads):
+    async def stuck(socket):
+        if reads:
+            async for _ in socket:
+                pass
+        await socket.wait_closed()
+
+    heard = Listener()
+    async with serve(stuck, "127.0.0.1", 0, compression=None, close_timeout=0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        recogniser = Recogniser(settings(f"ws://127.0.0.1:{port}", close_seconds=0.5), heard, SID)
+        running = asyncio.create_task(recogniser.run())
+        audio = sound(2)
+        for chunk in chunks(audio, audio):
+            recogniser.send(chunk)
+        recogniser.finish()
+        async with asyncio.timeout(10):
+            await running
+    assert heard.outputs == [Lost(0.0, 2.0, None, "recogniser-unreachable")]
 
 
 async def test_keepalives_hold_a_silent_connection(deepgram, monkeypatch):
