@@ -57,6 +57,7 @@ class Service:
                     prefix=settings.subject_prefix,
                     credentials=settings.nats_credentials,
                     provision=settings.embedded_nats or settings.insecure,
+                    replicas=settings.nats_replicas,
                     retention=settings.retention,
                 )
             )

@@ -59,6 +59,7 @@ class Settings:
     nats_credentials: str | None = field(default=None, repr=False)
     nats_store: str | None = None  # where the embedded server keeps its files
     embedded_nats: bool = False
+    nats_replicas: int = 1  # copies of each record in a cluster
     subject_prefix: str = "transcripts"
     retention: float = 72 * 3600.0
 
@@ -110,6 +111,7 @@ class Settings:
             nats_credentials=_credentials(read.optional("NATS_CREDS")),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
+            nats_replicas=read.whole("NATS_REPLICAS", 1, 1, 5),
             subject_prefix=_prefix(read.text("SUBJECT_PREFIX", "transcripts")),
             retention=read.duration("RETENTION", 72 * 3600.0, 60, 366 * 86_400),
             token_keys=_token_keys(read, insecure),

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from broker.embedded import find_binary
 from handler.config import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -274,3 +276,14 @@ def test_the_image_is_pinned_small_and_without_rights():
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[0] == "*"
     assert "!rehearsal" not in ignored
+
+
+@pytest.mark.parametrize("name", ["single.conf", "cluster.conf"])
+def test_nats_takes_its_configurations(name):
+    checked = subprocess.run(
+        [find_binary(), "-t", "-c", ROOT / "deploy" / "nats" / name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
