@@ -272,6 +272,8 @@ class Follower:
     async def synced(self) -> None:
         """Wait until the past was read."""
         await self._feed.synced.wait()
+        if self._told is None:
+            self._told = self._start()
 
     async def known(self) -> None:
         """Wait until the call has a record."""
@@ -287,14 +289,21 @@ class Follower:
     async def __anext__(self) -> Delivery:
         if self._told is None:
             await self.synced()
-            self._told = self.last if self._since is None else max(self._since, self.first - 1)
+        told = self._start() if self._told is None else self._told
         while True:
             changed = self._feed.changed
-            if (delivery := self._next(self._told)) is not None:
+            if (delivery := self._next(told)) is not None:
                 return delivery
-            if self._feed.log.ended and self._told >= self.last:
+            if self._feed.log.ended and told >= self.last:
                 raise StopAsyncIteration
             await changed.wait()
+
+    def _start(self) -> int:
+        """Return the ``seq`` behind which the follower begins, as the log is now."""
+        if self._since is not None:
+            return max(self._since, self.first - 1)
+        # Without the past, an ended call still says that it has ended.
+        return self.last - 1 if self._feed.log.ended else self.last
 
     def _next(self, told: int) -> Delivery | None:
         log = self._feed.log

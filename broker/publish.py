@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ACK_SECONDS = 1.0
 FIRST_RETRY = 0.05
 LONGEST_RETRY = 0.5
+LISTING_SECONDS = 10.0
 # Something newer was stored for the call than the publisher knew of.
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 TOO_LARGE = 10054
@@ -78,6 +79,7 @@ class CallWriter:
             owner=broker.settings.instance,
         )
         self._entry_changed = asyncio.Event()
+        self._ended = False
         self._log = _log.bind(call_sid=call.call_sid, epoch=epoch)
 
     @property
@@ -123,8 +125,10 @@ class CallWriter:
         try:
             await self._publish_all()
             if self._last_type == "CallEnded":
-                listing.cancel()
-                await asyncio.wait({listing})
+                # A put in flight must be over, or its entry would outlive the deletion.
+                self._ended = True
+                self._entry_changed.set()
+                await asyncio.wait({listing}, timeout=LISTING_SECONDS)
                 await self._broker.registry.delete_call(self.call.call_sid)
         finally:
             listing.cancel()
@@ -286,6 +290,8 @@ class CallWriter:
         while True:
             await self._entry_changed.wait()
             self._entry_changed.clear()
+            if self._ended:
+                return
             await self._broker.registry.put_call(self._entry)
 
     def _encode(self, record: Record, seq: int) -> bytes:

@@ -87,11 +87,11 @@ class Registry:
         return sorted(found, key=lambda call: call.started_at)
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield after each change; several that come together count as one."""
+        """Yield now and after each change; several that come together count as one."""
         while True:
-            changed = self._changed
-            await changed.wait()
+            changed = self._changed  # before the reader looks: no change is missed meanwhile
             yield
+            await changed.wait()
 
     # What the connection does with it
 

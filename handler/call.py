@@ -135,6 +135,7 @@ class Call:
         self._stream.finish(End.REPLACED)
         self._carried = self.audio
         self._stream = stream
+        self._last_frames, self._last_heard = 0, time.monotonic()
         self._attached.set()
 
     @property
@@ -160,7 +161,7 @@ class Call:
     @property
     def listening(self) -> bool:
         """Whether another media stream can still be attached."""
-        return self._listening
+        return self._listening and self._stream.end not in (End.STOPPED, End.DRAINED)
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
@@ -175,10 +176,16 @@ class Call:
             self._stream.finish(End.LOST)
             await self._stream.close(code, reason)
 
-    async def run(self) -> None:
-        """Carry the call from its first frame to its last record."""
+    async def run(self, predecessor: asyncio.Task[None] | None = None) -> None:
+        """
+        Carry the call from its first frame to its last record.
+
+        Args:
+            predecessor: The call's former life, whose last records come first. Hearing does not
+                wait for it.
+        """
         async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(self._writer.run(), name=f"{self.call_sid} writer")
+            writing = tasks.create_task(self._write(predecessor), name=f"{self.call_sid} writer")
             hearing = tasks.create_task(self._recogniser.run(), name=f"{self.call_sid} recogniser")
             end = await self._listen(tasks)
             self._recogniser.finish()
@@ -192,6 +199,11 @@ class Call:
             self._writer.finish()
             await writing
         self._log.info("call over", reason=end.value, seconds=self._duration())
+
+    async def _write(self, predecessor: asyncio.Task[None] | None) -> None:
+        if predecessor is not None:
+            await asyncio.wait({predecessor})
+        await self._writer.run()
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Pass media streams to the recogniser, one after the other, until the call is over."""
@@ -228,7 +240,7 @@ class Call:
             async with asyncio.timeout(self._settings.resume_seconds):
                 await self._attached.wait()
         except TimeoutError:
-            return False
+            return self._attached.is_set()  # it may have come in the last moment
         return True
 
     async def _place_on_call_clock(self, stream: MediaStream) -> None:

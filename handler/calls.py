@@ -140,11 +140,8 @@ class Calls:
     async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""
         log = _log.bind(call_sid=call.call_sid)
-        if predecessor is not None:
-            # The last records of the call's former life come first.
-            await asyncio.wait([predecessor])
         try:
-            await call.run()
+            await call.run(predecessor)
         except* Fenced:
             log.warning("another container owns this call now")
             await call.close_socket(1008, "another container owns this call")

@@ -188,6 +188,7 @@ class Subscriber:
                 if number not in self._subscriptions:
                     self._begin(number, self._follow_number(command))
             case commands.Unsubscribe(target):
+                self._plain.discard(target)
                 if task := self._subscriptions.pop(target, None):
                     task.cancel()
             case commands.ListCalls():
@@ -213,6 +214,9 @@ class Subscriber:
         task.add_done_callback(forget)
 
     async def _renew(self, token: str) -> None:
+        if not self._settings.token_keys:
+            await self._send({"type": "Token", "exp": None})  # --insecure
+            return
         try:
             grant = tokens.verify(token, self._settings.token_keys, time.time())
         except InvalidToken as exc:
@@ -243,23 +247,22 @@ class Subscriber:
     # What the subscriber hears
 
     async def _send_lists(self) -> None:
-        await self._send(calls_message(self._broker, self._grant))
         async for _ in self._broker.registry.changes():
             await self._send(calls_message(self._broker, self._grant))
 
     async def _follow_number(self, command: commands.SubscribeNumber) -> None:
         """Subscribe to each call of a number, those that are live and those to come."""
         begun: set[str] = set()
-        changes = self._broker.registry.changes()
-        while True:
+        async for _ in self._broker.registry.changes():
             for call in self._broker.registry.by_number(command.number):
+                if call.call_sid in self._subscriptions:
+                    begun.add(call.call_sid)  # the subscriber asked for it itself
                 if call.call_sid not in begun and self._grant.allows(
                     call.call_sid, (call.from_, call.to)
                 ):
                     begun.add(call.call_sid)
                     subscribe = commands.Subscribe(call.call_sid, 0, command.interim)
                     self._begin(call.call_sid, self._follow(subscribe))
-            await anext(changes)
 
     async def _follow(self, command: commands.Subscribe) -> None:
         """Carry one call to the subscriber, from the first record it wants to the last."""
@@ -298,10 +301,10 @@ class Subscriber:
         """
         if not self._grant.could_allow(command.call_sid):
             raise SubscriptionRefused(4403, "the token can never see this call")
+        await follower.synced()  # while NATS is away nobody can say what exists
         try:
             async with asyncio.timeout(UNKNOWN_CALL_SECONDS):
                 await follower.known()
-                await follower.synced()
                 if not self._grant.allows(command.call_sid, self._numbers(follower)):
                     await asyncio.Event().wait()
         except TimeoutError:

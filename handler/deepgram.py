@@ -153,6 +153,9 @@ class Recogniser:
             except TimeoutError:
                 # Finished: what is missing is reported. Else: what is missing is replayed.
                 self._log.warning("deepgram did not close", waited=self._close_seconds)
+                if not self._finished:
+                    failures += 1
+                    await self._back_off(failures)
             except DeepgramRejected as exc:
                 self._went_down(exc)
                 self._rejected = exc.reason
@@ -239,6 +242,9 @@ class Recogniser:
                 self._emit(
                     Lost(seconds(lost.start), seconds(lost.end), None, "recogniser-unreachable")
                 )
+                if lost.start <= self._heard:  # told: the report at the end goes on behind it
+                    for track in TRACKS:
+                        self._cover(track, lost.end)
             if chunk := self._buffer.after(position):
                 if chunk.start < backlog_end:
                     due = opened + seconds(sent.samples) / REPLAY_SPEED
@@ -269,7 +275,7 @@ class Recogniser:
         match message:
             case Result():
                 self._came_up()
-                self._take(message)
+                self._take(message, sent.end)
             case Signal():
                 self._emit(message)
             case results.Ignored("Error", detail):
@@ -277,13 +283,14 @@ class Recogniser:
             case results.Metadata() | results.Ignored():
                 pass  # the summary before the close, or a type that is new to us
 
-    def _take(self, result: Result) -> None:
+    def _take(self, result: Result, sent_end: int) -> None:
         """Pass a result on; of a final only what was not published before."""
         if not result.is_final:
             self._emit(result)
             return
         fresh = results.trim(result, seconds(self._covered[result.track]))
-        self._cover(result.track, round(result.end * SAMPLE_RATE))
+        # No final covers what was not sent, whatever it says.
+        self._cover(result.track, min(round(result.end * SAMPLE_RATE), sent_end))
         if fresh is not None:
             self._emit(fresh)
 

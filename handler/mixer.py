@@ -142,6 +142,8 @@ class Mixer:
             return True
         if lead > self.position:
             return False  # the other track is in the present: this one leaps
+        for timeline in self._timelines.values():
+            timeline.filled.append((self.position, start))  # what comes for it now is late
         self.position = start
         return True
 

@@ -75,11 +75,13 @@ class ReplayBuffer:
         """
         Return what was dropped at or behind ``position`` and forget it.
 
-        ``position`` is how far the audio has been heard; what was dropped before it is no loss.
+        What was dropped before it is kept in mind until it is released: it was sent, but if the
+        connection breaks before its finals come, it is lost.
         """
-        dropped, self._dropped = self._dropped, None
+        dropped = self._dropped
         if dropped is None or dropped.end <= position:
             return None
+        self._dropped = Span(dropped.start, position) if dropped.start < position else None
         return Span(max(dropped.start, position), dropped.end)
 
     def _pop_oldest(self) -> Chunk:

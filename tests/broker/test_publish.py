@@ -225,3 +225,15 @@ async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
             await running
             got = await read_all(broker, writer.call.call_sid)
     assert [message["seq"] for message in got] == [1, 2, 3]
+
+
+async def test_without_the_past_an_ended_call_still_says_that_it_has_ended(
+    broker, facts, make_final
+):
+    writer = broker.writer(facts(), "i1-1")
+    writer.put(make_final(1))
+    writer.put(ENDED)
+    writer.finish()
+    await writer.run()
+    got = await read_all(broker, writer.call.call_sid, since=None)
+    assert [message["type"] for message in got] == ["CallEnded"]

@@ -190,3 +190,13 @@ def test_the_fill_is_bounded():
     assert mixer.refused_frames == 0
     mixer.feed(OUT, 24 * 3_600_000, frame(b"c"))
     assert mixer.refused_frames == 1
+
+
+def test_a_burst_for_a_time_that_was_skipped_is_late():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b"))
+    mixer.pop(0.0)
+    mixer.feed(IN, 15_000, frame(b"c"))
+    mixer.feed(OUT, 20, frame(b"d"))
+    assert mixer.take_late() == [Late(OUT, 160, 320)]

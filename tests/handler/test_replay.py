@@ -66,3 +66,19 @@ def test_times_are_moved_by_the_first_byte_and_by_each_leap():
 
 def test_nothing_sent_moves_nothing():
     assert (SentAudio().starts_at(1.5), SentAudio().end) == (1.5, 0)
+
+
+def test_what_was_sent_and_never_heard_is_lost_when_the_connection_is():
+    buffer = ReplayBuffer(capacity=200)
+    for start in range(0, 500, 100):
+        buffer.append(chunk(start, 100))
+        assert buffer.take_lost(start + 100) is None  # sent at once, so nothing is missing yet
+    assert buffer.take_lost(50) == Span(50, 300)
+
+
+def test_what_was_heard_after_all_is_not_lost():
+    buffer = ReplayBuffer(capacity=200)
+    for start in range(0, 500, 100):
+        buffer.append(chunk(start, 100))
+    buffer.release(300)
+    assert buffer.take_lost(0) is None
