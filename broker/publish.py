@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import nats.errors
@@ -26,6 +27,8 @@ LISTING_SECONDS = 10.0
 # Something newer was stored for the call than the publisher knew of.
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 TOO_LARGE = 10054
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -157,16 +160,10 @@ class CallWriter:
         self.resumed = True
         self.acked = int(newest.headers.get("Call-Seq", "0"))
         self._last_sequence = newest.sequence
-        delay = FIRST_RETRY
-        while True:
-            try:
-                records = await read_history(
-                    self._broker.client, self._broker.subjects.stream, self._call_subject
-                )
-                break
-            except HistoryUnavailable:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_RETRY)
+        stream = self._broker.subjects.stream
+        records = await self._asked(
+            lambda: read_history(self._broker.client, stream, self._call_subject)
+        )
         for stored in records:
             try:
                 told = msgspec.json.decode(stored.data, type=_Told)
@@ -183,12 +180,17 @@ class CallWriter:
         return self._broker.subjects.call(self.call.call_sid, self.call.account_sid)
 
     async def _newest(self) -> Stored | None:
+        stream = self._broker.subjects.stream
+        return await self._asked(
+            lambda: last_stored(self._broker.client, stream, self._call_subject)
+        )
+
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask what is stored until somebody answers."""
         delay = FIRST_RETRY
         while True:
             try:
-                return await last_stored(
-                    self._broker.client, self._broker.subjects.stream, self._call_subject
-                )
+                return await ask()
             except HistoryUnavailable:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_RETRY)

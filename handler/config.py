@@ -4,7 +4,7 @@ import re
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from handler import tokens
@@ -90,39 +90,39 @@ class Settings:
             SettingsError: one is missing or malformed; it says which, and what to set.
         """
         read = _Reader(environ)
-        default = {f.name: f.default for f in fields(cls)}
+        default = cls()
         return cls(
-            host=read.text("HOST", str(default["host"])),
-            port=read.whole("PORT", 8080, 0, 65535),
+            host=read.text("HOST", default.host),
+            port=read.whole("PORT", default.port, 0, 65535),
             metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
             public_url=_public_url(read.optional("PUBLIC_URL")),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
-            log_level=_log_level(read.text("LOG_LEVEL", "INFO")),
+            log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
             twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
             twilio_auth_tokens=_auth_tokens(read, insecure),
             deepgram_api_key=_required(
                 read, "DEEPGRAM_API_KEY", "set your Deepgram API key (any word for a stand-in)"
             ),
-            deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", str(default["deepgram_url"]))),
+            deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
-            nats_urls=_nats_urls(read.text("NATS_URL", "nats://127.0.0.1:4222")),
+            nats_urls=_nats_urls(read.text("NATS_URL", ",".join(default.nats_urls))),
             nats_credentials=_credentials(read.optional("NATS_CREDS")),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
-            nats_replicas=read.whole("NATS_REPLICAS", 1, 1, 5),
-            subject_prefix=_prefix(read.text("SUBJECT_PREFIX", "transcripts")),
-            retention=read.duration("RETENTION", 72 * 3600.0, 60, 366 * 86_400),
+            nats_replicas=read.whole("NATS_REPLICAS", default.nats_replicas, 1, 5),
+            subject_prefix=_prefix(read.text("SUBJECT_PREFIX", default.subject_prefix)),
+            retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
             token_keys=_token_keys(read, insecure),
-            max_calls=read.whole("MAX_CALLS", 100, 1, 10_000),
-            resume_seconds=read.duration("RESUME_SECONDS", 60, 0, 3600),
-            replay_seconds=read.duration("REPLAY_SECONDS", 60, 1, 600),
-            drain_seconds=read.duration("DRAIN_SECONDS", 8, 1, 86_400),
-            close_seconds=read.duration("CLOSE_SECONDS", 10, 1, 120),
-            chunk_ms=read.whole("CHUNK_MS", 100, 20, 250),
-            mix_wait_ms=read.whole("MIX_WAIT_MS", 200, 20, 5000),
-            write_timeout=read.duration("WRITE_TIMEOUT", 10, 1, 300),
+            max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
+            resume_seconds=read.duration("RESUME_SECONDS", default.resume_seconds, 0, 3600),
+            replay_seconds=read.duration("REPLAY_SECONDS", default.replay_seconds, 1, 600),
+            drain_seconds=read.duration("DRAIN_SECONDS", default.drain_seconds, 1, 86_400),
+            close_seconds=read.duration("CLOSE_SECONDS", default.close_seconds, 1, 120),
+            chunk_ms=read.whole("CHUNK_MS", default.chunk_ms, 20, 250),
+            mix_wait_ms=read.whole("MIX_WAIT_MS", default.mix_wait_ms, 20, 5000),
+            write_timeout=read.duration("WRITE_TIMEOUT", default.write_timeout, 1, 300),
         )
 
 
