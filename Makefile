@@ -11,7 +11,7 @@ DEMO_FLAGS := $(if $(ONCE),--once)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove lint format lock bench clean
+.PHONY: help demo test prove mutants lint format lock bench clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ test: $(VENV)/dev  ## Run the tests, with a sample of the long proofs (under 5 m
 
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
 	$(BIN)/python -m pytest --prove
+
+mutants: $(VENV)/dev  ## Plant each known defect in the mixer: a test must fail for every one
+	$(BIN)/python -m pytest -q -s --prove tests/test_mutations.py
 
 lint: $(VENV)/dev  ## Check format, lint rules and types
 	$(BIN)/ruff format --check .

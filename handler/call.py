@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, assert_never
 
 import structlog
@@ -275,16 +276,20 @@ class Call:
                 pass
             if stream.frames != self._last_frames:
                 self._last_frames, self._last_heard = stream.frames, time.monotonic()
-            self._hear(stream, stream.mixer.pop(loop.time()), loop.time())
+            now = loop.time()
+            self._hear(stream, partial(stream.mixer.pop, now), now)
         # The tail: what one side still waited for the other to match.
-        self._hear(stream, stream.mixer.drain(), loop.time())
+        self._hear(stream, stream.mixer.drain, loop.time())
 
-    def _hear(self, stream: MediaStream, chunk: Chunk | None, now: float) -> None:
-        if chunk is not None:
+    def _hear(self, stream: MediaStream, pop: Callable[[], Chunk | None], now: float) -> None:
+        while (chunk := pop()) is not None:
             self._recogniser.send(Chunk(chunk.start + stream.offset, chunk.audio))
-        for late in stream.mixer.take_late():
-            start, end = late.start + stream.offset, late.end + stream.offset
-            self._gaps.note(Lost(seconds(start), seconds(end), late.track, "late-audio"), now)
+        for dropped in stream.mixer.take_dropped():
+            start, end = (
+                seconds(dropped.start + stream.offset),
+                seconds(dropped.end + stream.offset),
+            )
+            self._gaps.note(Lost(start, end, dropped.track, dropped.reason), now)
         for lost in self._gaps.take_ended(now):
             self._put_gap(lost)
 
@@ -347,6 +352,9 @@ class Call:
             frames=stream.frames,
             filled_ms=mixer.filled_samples * 1000 // SAMPLE_RATE,
             late_ms=mixer.late_samples * 1000 // SAMPLE_RATE,
+            overlap_ms=mixer.overlap_samples * 1000 // SAMPLE_RATE,
+            slipped_samples=mixer.slipped_samples,
+            leaps=mixer.leaps,
             refused_frames=mixer.refused_frames,
             faults=dict(stream.faults),
         )

@@ -1,18 +1,26 @@
 """Two mono tracks in, one two-channel stream out: placed by timestamp, released by the clock."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from handler.audio import SAMPLES_PER_MS, SILENCE, TRACKS, Track, interleave
+from handler.audio import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
+from handler.timeline import Dropped, Timeline
 
-# Twilio's steps are not an exact grid: 17 to 23 ms for 20 ms of audio. What begins within half a
-# frame of its track's end continues it; a lost frame (20 ms) is still seen and filled.
-TOLERANCE = 10 * SAMPLES_PER_MS
-# Up to here a hole is filled with silence. A longer one is skipped when both tracks have it (the
-# path stalled, or both sides are silent and suppressed), and refused when only one leaps.
-MAX_FILL = 10_000 * SAMPLES_PER_MS
-# Spans of our own silence that a late frame could have filled: kept to tell late from repeated.
-MAX_FILLED_SPANS = 256
+# A timestamp so far ahead of both tracks, or so far behind its own, leaps: it is believed once
+# another frame bears it out. Ahead is the nearer one: there, silence would be sent for it.
+LEAP_AHEAD = SAMPLE_RATE
+LEAP_BACK = 10 * SAMPLE_RATE
+# What lies so near to a frame that leaps bears it out, wherever the line is drawn.
+NEIGHBOURHOOD = SAMPLE_RATE // 4
+# A silence of both tracks is filled up to here, and skipped beyond.
+MAX_FILL = 10 * SAMPLE_RATE
+# What may be held when nobody pops. A burst after a stall stays far below.
+MAX_PENDING = 60 * SAMPLE_RATE
+# Both tracks stopped at once: the path stands still, and what one of them has ahead waits for the
+# other's in the burst to come. After so many seconds it is taken for silence.
+MAX_STALL = 5.0
+# The longest chunk: a burst goes on in pieces, which a replay can pace and a buffer can drop.
+MAX_CHUNK = SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +43,14 @@ class Chunk:
         return self.start + len(self.audio) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
-    """Audio of one track that came after its place had been sent as silence: lost."""
-
-    track: Track
-    start: int
-    end: int
-
-
 @dataclass(slots=True)
-class _Timeline:
-    """One track: what is placed but not popped yet, from the mixer's position on."""
+class _Leap:
+    """A frame whose timestamp leaps, held until another one bears it out or refutes it."""
 
-    pending: bytearray = field(default_factory=bytearray)
-    # Spans inside `pending` that hold our silence, in order; a frame out of order may fill them.
-    holes: list[tuple[int, int]] = field(default_factory=list)
-    # Spans already sent as our silence.
-    filled: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MAX_FILLED_SPANS))
-    # Where the track's own audio ended last. Only there may a frame be joined on within the
-    # tolerance; behind our silence it is placed exactly.
-    audio_end: int = -1
+    timeline: Timeline
+    start: int
+    payload: bytes
+    alone: bool = False  # the other track went on where it was
 
 
 class Mixer:
@@ -64,20 +59,48 @@ class Mixer:
 
     A track is a timeline that starts at timestamp 0, when the media stream does. Holes are
     silence, and what was popped is never moved. One side waits for the other for ``wait`` seconds
-    at most; when neither sends, nothing is made up. No I/O and no clock of its own.
+    at most; while neither sends, nothing is made up. No I/O and no clock of its own.
     """
 
     def __init__(self, *, wait: float = 0.2) -> None:
         self.wait = wait
-        self.position = 0  # of the next sample pair to pop
-        self.filled_samples = 0  # silence made up, both tracks
-        self.late_samples = 0  # audio that came too late, both tracks
-        self.refused_frames = 0  # leaps ahead that only one track made
-        self._timelines = {track: _Timeline() for track in TRACKS}
-        self._late: list[Late] = []
-        # How far the leading track had come at recent pops: (time, position).
+        self.refused_frames = 0  # their timestamps fit nowhere
+        self.leaps = 0  # that were believed
+        self._timelines = {track: Timeline(track) for track in TRACKS}
+        # What to add to a track's timestamps, in samples: not 0 once they began anew.
+        self._shifts = dict.fromkeys(TRACKS, 0)
+        # Behind the newest frame of each track, by its timestamps.
+        self._nexts = dict.fromkeys(TRACKS, 0)
+        self._lead = 0  # how far the leading track has come
+        self._leap: _Leap | None = None
+        self._before_leap: deque[Chunk] = deque()
+        # The time that counts for the wait: that of pop(), without the time of stalls.
+        self._clock = 0.0
+        self._then: float | None = None
+        self._marked = 0
+        # How far the leading track had come at recent pops: (clock, position).
         self._marks: deque[tuple[float, int]] = deque()
         self._overdue = 0  # everything before this has waited long enough
+
+    @property
+    def filled_samples(self) -> int:
+        """Silence that was made up, both tracks."""
+        return sum(timeline.filled_samples for timeline in self._timelines.values())
+
+    @property
+    def late_samples(self) -> int:
+        """Audio that came after its place had been popped as silence, both tracks."""
+        return sum(timeline.late_samples for timeline in self._timelines.values())
+
+    @property
+    def overlap_samples(self) -> int:
+        """Audio whose place held audio already, both tracks."""
+        return sum(timeline.overlap_samples for timeline in self._timelines.values())
+
+    @property
+    def slipped_samples(self) -> int:
+        """Samples left out or repeated because clock and audio drift apart, both tracks."""
+        return sum(timeline.slipped_samples for timeline in self._timelines.values())
 
     def feed(self, track: Track, timestamp: int, payload: bytes) -> None:
         """
@@ -86,117 +109,129 @@ class Mixer:
         Args:
             track: The side of the call (``media.track``).
             timestamp: Offset of the first sample in ms (``media.timestamp``); the parser bounds it.
-            payload: mu-law samples, one byte each; usually 160 of them (20 ms).
+            payload: mu-law samples, one byte each, at least one; usually 160 of them (20 ms).
 
         Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
         """
-        timeline = self._timelines[track]
-        end = self.position + len(timeline.pending)
-        start = timestamp * SAMPLES_PER_MS
-        gap = start - end
-        if end == timeline.audio_end and -TOLERANCE < gap < TOLERANCE:
-            timeline.pending += payload
-        elif gap < 0:
-            self._place(track, timeline, start, payload)
-        elif self._reachable(start):
-            end = self.position + len(timeline.pending)  # a skip moves the position
-            if start > end:
-                timeline.holes.append((end, start))
-                timeline.pending += SILENCE * (start - end)
-                self.filled_samples += start - end
-            timeline.pending += payload
+        start = timestamp * SAMPLES_PER_MS + self._shifts[track]
+        leaps = start > self._lead + LEAP_AHEAD or start < self._nexts[track] - LEAP_BACK
+        if leaps or self._leap is not None:
+            self._judge(track, start, payload, leaps=leaps)
         else:
-            self.refused_frames += 1
-            return
-        timeline.audio_end = self.position + len(timeline.pending)
+            self._place(self._timelines[track], start, payload)
 
     def pop(self, now: float) -> Chunk | None:
         """
-        Return the audio that is ready at ``now`` (seconds, any monotonic clock), if there is any.
+        Return the next audio that is ready at ``now`` (seconds, any monotonic clock), if any is.
 
         Ready is what both tracks have without a hole, and what one of them has had for longer than
-        the wait.
+        the wait. There may be more: ask until there is none.
         """
-        timelines = self._timelines.values()
-        lead = self.position + max(len(t.pending) for t in timelines)
-        whole = min(t.holes[0][0] if t.holes else self.position + len(t.pending) for t in timelines)
-        if not self._marks or self._marks[-1][1] < lead:
-            self._marks.append((now, lead))
-        while self._marks and self._marks[0][0] <= now - self.wait:
+        self._advance(now)
+        while self._marks and self._marks[0][0] <= self._clock - self.wait:
             self._overdue = self._marks.popleft()[1]
-        return self._take(max(whole, min(self._overdue, lead)))
+        whole = min([timeline.whole_until for timeline in self._timelines.values()])
+        return self._take(max(whole, min(self._overdue, self._lead)))
 
     def drain(self) -> Chunk | None:
-        """Return all that is left, waiting for nobody: the tail at the end of the stream."""
-        return self._take(self.position + max(len(t.pending) for t in self._timelines.values()))
+        """Return the next audio of all that is left, waiting for nobody: the stream has ended."""
+        if (leap := self._leap) is not None:
+            self._leap = None
+            if self._lead < leap.start <= self._lead + MAX_FILL and not leap.alone:
+                self._believe(leap)
+            else:
+                self._refuse(leap.timeline, leap.payload)
+        return self._take(self._lead)
 
-    def take_late(self) -> list[Late]:
-        """Return the late audio seen since the last call of this method, neighbours joined."""
-        late, self._late = self._late, []
-        return late
-
-    def _reachable(self, start: int) -> bool:
-        """Whether audio may begin at ``start``; skips there when the whole call has been silent."""
-        lead = self.position + max(len(t.pending) for t in self._timelines.values())
-        if start - lead <= MAX_FILL:
-            return True
-        if lead > self.position:
-            return False  # the other track is in the present: this one leaps
+    def take_dropped(self) -> list[Dropped]:
+        """Return what was dropped since the last call of this method."""
+        dropped: list[Dropped] = []
         for timeline in self._timelines.values():
-            timeline.filled.append((self.position, start))  # what comes for it now is late
-        self.position = start
-        return True
+            if timeline.dropped:
+                dropped += timeline.dropped
+                timeline.dropped = []
+        return dropped
 
-    def _place(self, track: Track, timeline: _Timeline, start: int, payload: bytes) -> None:
-        """Put a frame that begins before its track's end: what was heard first stands."""
-        end = start + len(payload)
-        pending_end = self.position + len(timeline.pending)
-        still_open: list[tuple[int, int]] = []
-        for hole_start, hole_end in timeline.holes:
-            low, high = max(hole_start, start, self.position), min(hole_end, end)
-            if low >= high:
-                still_open.append((hole_start, hole_end))
-                continue
-            at = low - self.position
-            timeline.pending[at : at + high - low] = payload[low - start : high - start]
-            self.filled_samples -= high - low
-            if hole_start < low:
-                still_open.append((hole_start, low))
-            if high < hole_end:
-                still_open.append((high, hole_end))
-        timeline.holes = still_open
-        for sent_start, sent_end in timeline.filled:
-            self._note_late(track, max(sent_start, start), min(sent_end, end))
-        if end > pending_end:
-            timeline.pending += payload[pending_end - start :]
-
-    def _note_late(self, track: Track, start: int, end: int) -> None:
-        if start >= end:
+    def _place(self, timeline: Timeline, start: int, payload: bytes) -> None:
+        if start > timeline.position + MAX_PENDING:
+            self._refuse(timeline, payload)
             return
-        self.late_samples += end - start
-        last = self._late[-1] if self._late else None
-        if last is not None and last.track is track and last.start <= start <= last.end + TOLERANCE:
-            self._late[-1] = Late(track, last.start, max(last.end, end))
+        self._lead = max(self._lead, timeline.place(start, payload))
+        self._nexts[timeline.track] = start + len(payload)
+
+    def _advance(self, now: float) -> None:
+        """Let the clock of the wait run, but not while both tracks stand still."""
+        elapsed = 0.0 if self._then is None else now - self._then
+        in_step = all(timeline.ends_in_audio for timeline in self._timelines.values())
+        if self._lead > self._marked:
+            # A burst may be half read: of the time before it little counts.
+            self._clock += min(elapsed, self.wait / 2) if in_step else elapsed
+            self._marks.append((self._clock, self._lead))
+            self._marked = self._lead
+        elif not in_step or elapsed >= MAX_STALL:
+            self._clock += elapsed
         else:
-            self._late.append(Late(track, start, end))
+            return
+        self._then = now
 
     def _take(self, until: int) -> Chunk | None:
-        count = until - self.position
-        if count <= 0:
+        if self._before_leap:
+            return self._before_leap.popleft()
+        return self._take_placed(until)
+
+    def _take_placed(self, until: int) -> Chunk | None:
+        timelines = self._timelines.values()
+        position = self._timelines[Track.INBOUND].position
+        until = min(until, position + MAX_CHUNK)
+        if until <= position:
             return None
-        start = self.position
-        sides = []
-        for timeline in self._timelines.values():
-            side = bytes(timeline.pending[:count])
-            del timeline.pending[:count]
-            for hole_start, hole_end in timeline.holes:
-                if hole_start < until:
-                    timeline.filled.append((hole_start, min(hole_end, until)))
-            timeline.holes = [(max(a, until), b) for a, b in timeline.holes if b > until]
-            if missing := count - len(side):
-                timeline.filled.append((until - missing, until))
-                self.filled_samples += missing
-                side += SILENCE * missing
-            sides.append(side)
-        self.position = until
-        return Chunk(start, interleave(*sides))
+        return Chunk(position, interleave(*[timeline.take(until) for timeline in timelines]))
+
+    # A single wrong timestamp must not move the call, and a clock that was really set must not
+    # silence it: so a frame that leaps is held until the next one, 10 or 20 ms later.
+
+    def _judge(self, track: Track, start: int, payload: bytes, *, leaps: bool) -> None:
+        """Take a frame that leaps, or one that comes while such a frame is held."""
+        timeline, held = self._timelines[track], self._leap
+        near = LEAP_AHEAD if leaps else NEIGHBOURHOOD
+        if held is not None and abs(start - held.start) <= near:
+            self._leap = None
+            if held.timeline is not timeline:
+                held.alone = False  # the other track leaps with it
+            self._place(timeline, start + self._believe(held), payload)
+        elif leaps:
+            if held is not None:
+                self._refuse(held.timeline, held.payload)
+            self._leap = _Leap(timeline, start, payload)
+        else:
+            if held is not None and held.timeline is timeline:
+                self._leap = None
+                self._refuse(timeline, held.payload)
+            elif held is not None:
+                held.alone = True
+            self._place(timeline, start, payload)
+
+    def _believe(self, leap: _Leap) -> int:
+        """Go along with a leap and place its frame; returns by how much its clock was shifted."""
+        self.leaps += 1
+        shift = 0
+        too_far = leap.start > self._lead + MAX_FILL
+        if leap.start < self._lead or (too_far and leap.alone):
+            # The timestamps began anew, of one track or of both: they go on where the call is.
+            shift = self._lead - leap.start
+            for track in [leap.timeline.track] if leap.alone else TRACKS:
+                self._shifts[track] += shift
+        elif too_far and not self._before_leap:
+            # Both sides were silent for long, or nothing came through.
+            while (chunk := self._take_placed(self._lead)) is not None:
+                self._before_leap.append(chunk)
+            for timeline in self._timelines.values():
+                timeline.skip(leap.start)
+            self._lead = leap.start
+        self._place(leap.timeline, leap.start + shift, leap.payload)
+        return shift
+
+    def _refuse(self, timeline: Timeline, payload: bytes) -> None:
+        """Drop a frame whose timestamp fits nowhere, and say so where it was expected."""
+        self.refused_frames += 1
+        timeline.drop(timeline.end, timeline.end + len(payload), "media-lost")

@@ -34,7 +34,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
     track: Track
     timestamp: Annotated[int, msgspec.Meta(ge=0, le=MAX_TIMESTAMP_MS)]
-    payload: Annotated[bytes, msgspec.Meta(max_length=MAX_PAYLOAD)]
+    payload: Annotated[bytes, msgspec.Meta(min_length=1, max_length=MAX_PAYLOAD)]
 
 
 class MediaFormat(msgspec.Struct, frozen=True, rename="camel"):

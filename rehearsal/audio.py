@@ -86,3 +86,18 @@ def encode_sample(sample: int) -> int:
     exponent = magnitude.bit_length() - 8
     mantissa = magnitude >> (exponent + 3) & 0x0F
     return ~(sign | exponent << 4 | mantissa) & 0xFF
+
+
+def decode_sample(code: int) -> int:
+    """Decode one mu-law sample to 16 bits. Source: ITU-T G.711."""
+    code = ~code & 0xFF
+    magnitude = ((code & 0x0F) << 3) + 0x84 << (code >> 4 & 0x07)
+    return 0x84 - magnitude if code & 0x80 else magnitude - 0x84
+
+
+_AMPLITUDES = bytes(min(255, abs(decode_sample(code)) >> 7) for code in range(256))
+
+
+def amplitude(samples: bytes) -> int:
+    """Return the largest amplitude of mu-law samples, of 32767, in steps of 128."""
+    return max(samples.translate(_AMPLITUDES), default=0) << 7

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import random
 import secrets
 import socket
 import ssl
@@ -27,10 +26,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from rehearsal.audio import SAMPLE_RATE
 from rehearsal.errors import CallFailed, HandshakeRefused
+from rehearsal.frames import FRAME_MS, Course, Frame, schedule
 
-FRAME_MS = 20
-BYTES_PER_MS = SAMPLE_RATE // 1000
-FRAME = FRAME_MS * BYTES_PER_MS
 # What a peer that does not read may leave unsent: about 6 s of a call. Twilio's own is unknown.
 MAX_UNSENT = 256 * 1024
 OPEN_SECONDS = 10.0
@@ -57,9 +54,9 @@ class HangUp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Course):
     """
-    How the stand-in behaves.
+    How the stand-in behaves; what becomes of the frames is in :class:`Course`.
 
     Attributes:
         auth_token: Signs the handshake; empty for no signature.
@@ -67,10 +64,6 @@ class Options:
             of a server behind a proxy.
         parameters: ``<Parameter>`` names and values.
         speed: 1 is real time.
-        outbound_delay: How many seconds after inbound the other track begins: the phone rings.
-        first_timestamp_ms: Of the first frame; never 0 on the wire.
-        jitter_ms: How far timestamps stray from the grid, either way.
-        seed: Of the jitter, so that a call can be repeated.
         shared_chunks: One ``chunk`` counter for both tracks; else one for each. Which of them
             Twilio has is not known.
     """
@@ -83,30 +76,8 @@ class Options:
     signature: Signature = Signature.RIGHT
     parameters: dict[str, str] = field(default_factory=dict)
     speed: float = 1.0
-    outbound_delay: float = 0.0
-    first_timestamp_ms: int = 155
-    jitter_ms: int = 2
-    seed: int = 0
     shared_chunks: bool = True
     hang_up: HangUp = HangUp.STOP
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """
-    What one media message holds.
-
-    Attributes:
-        at: When it is sent: once its last sample was heard, in seconds of the call.
-        track: ``inbound`` or ``outbound``.
-        timestamp: Of its first sample, in ms, as on the wire.
-        payload: mu-law samples.
-    """
-
-    at: float
-    track: str
-    timestamp: int
-    payload: bytes
 
 
 @dataclass(slots=True)
@@ -134,28 +105,6 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing was wrong."""
         return not self.problems
-
-
-def schedule(inbound: bytes, outbound: bytes, options: Options) -> Iterator[Frame]:
-    """Yield the frames of a call in the order of sending; an empty track never sends."""
-    jitter = random.Random(options.seed)  # noqa: S311  seeded, so that a call can be repeated
-    delay = round(options.outbound_delay * 1000 / FRAME_MS) * FRAME_MS
-    tracks = [
-        (name, audio, begins)
-        for name, audio, begins in (("inbound", inbound, 0), ("outbound", outbound, delay))
-        if audio
-    ]
-    end = max((begins + len(audio) / BYTES_PER_MS for _, audio, begins in tracks), default=0)
-    elapsed = 0
-    while elapsed < end:
-        for name, audio, begins in tracks:
-            at = (elapsed - begins) * BYTES_PER_MS
-            if 0 <= at < len(audio):
-                stray = jitter.randint(-options.jitter_ms, options.jitter_ms)
-                timestamp = max(1, options.first_timestamp_ms + elapsed + stray)
-                payload = audio[at : at + FRAME]
-                yield Frame((elapsed + FRAME_MS) / 1000, name, timestamp, payload)
-        elapsed += FRAME_MS
 
 
 class Messages:

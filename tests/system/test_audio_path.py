@@ -1,0 +1,76 @@
+"""
+What Deepgram receives, byte for byte, beside what a slow and obvious mixer makes of what was sent.
+
+Recorded human speech, in real time, through the whole service.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support.reference_mixer import Heard, mix
+
+from rehearsal import audio
+from rehearsal.frames import Stall
+from rehearsal.twilio import HangUp, Options, place_call
+
+AUTH_TOKEN = "twilio-auth-token-of-the-tests"
+SPEECH = Path(__file__).parents[1] / "speech"
+SECONDS = 9
+
+SCENARIOS = {
+    "clean": {"jitter_ms": 0},
+    "stray timestamps": {"jitter_ms": 2},
+    "outbound 7 s late": {"outbound_delay": 7},
+    "inbound only": {},
+    "5 % of the frames lost": {"lost": 0.05},
+    "both tracks stall for 3 s": {"stalls": (Stall(2, 3),)},
+    "one track stalls for 3 s": {"stalls": (Stall(2, 3, "outbound"),)},
+    "silence suppressed": {"suppress_silence": True},
+    "odd sizes": {"frame_ms": (20, 10, 30, 25, 7, 40), "jitter_ms": 1},
+    "hang-up without stop": {"hang_up": HangUp.RESET},
+}
+
+
+def speech(*names: str) -> bytes:
+    """Sentences with pauses between them."""
+    pause = audio.SILENCE * 9600
+    sentences = [audio.read(SPEECH / f"{name}.wav") for name in names]
+    return pause.join(sentences)[: SECONDS * audio.SAMPLE_RATE]
+
+
+async def test_every_byte_is_in_its_place_or_told_as_lost(serve, deepgram, read, token):
+    service = serve(DEEPGRAM_URL=deepgram.url, RESUME_SECONDS="0")
+    caller = speech("cities-1", "psx-goforward", "cities-3")
+    callee = speech("cities-2", "cities-4", "psx-something")
+
+    async def carry(name: str, **changes):
+        call = Options(auth_token=AUTH_TOKEN, seed=len(name), **changes)
+        reading = asyncio.create_task(read(service, call.call_sid, token=token))
+        outbound = b"" if name == "inbound only" else callee
+        report = await place_call(f"{service.ws}/twilio", caller, outbound, call, keep_frames=True)
+        return report, await reading
+
+    calls = {}
+    for number, (name, changes) in enumerate(SCENARIOS.items(), 1):
+        calls[name] = asyncio.create_task(carry(name, **changes))
+        while len(deepgram.connections) < number:  # so that each is known by its number
+            await asyncio.sleep(0.01)
+    received = dict(zip(SCENARIOS, (link.received for link in deepgram.connections), strict=True))
+    for name, task in calls.items():
+        report, reader = await task
+        sent = [Heard(frame.track, frame.timestamp, frame.payload) for frame in report.sent]
+        gaps = [message for message in reader.messages if message["type"] == "Gap"]
+        late = [
+            (gap["track"], round(gap["start"] * 8000), round(gap["end"] * 8000)) for gap in gaps
+        ]
+        assert bytes(received[name]) == mix(sent, late), name
+        if name != "one track stalls for 3 s":
+            assert gaps == [], name
+            continue
+        (gap,) = gaps
+        assert (gap["track"], gap["reason"]) == ("outbound", "late-audio")
+        # From the first frame that was held back to the first that came within the wait.
+        stalled = [frame for frame in report.sent if frame.track == "outbound" and frame.at == 5]
+        assert gap["start"] == pytest.approx(stalled[0].timestamp / 1000, abs=0.005)
+        assert 2.0 < gap["end"] - gap["start"] <= 3.0

@@ -1,0 +1,60 @@
+"""
+Defects planted in the audio path: the tests of the mixer must catch each of them.
+
+Each patch in ``tests/mutations`` is applied to a copy of the code; then a test must fail.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATCHES = sorted((ROOT / "tests" / "mutations").glob("*.patch"))
+TESTS = ("tests/handler/test_mixer.py", "tests/handler/test_mixer_properties.py")
+
+
+def copy(to: Path, patch: Path | None = None) -> None:
+    """Copy what the tests of the mixer need, with a defect planted in it."""
+    for name in ("handler", "tests/support"):
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "tests/conftest.py", *TESTS):
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, to / name)
+    if patch is not None:
+        subprocess.run(["git", "apply", str(patch)], cwd=to, check=True)
+
+
+def run(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run the tests of a copy, up to the first that fails."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *TESTS]
+    return subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_each_patch_fits_the_code(tmp_path):
+    assert len(PATCHES) >= 10
+    for patch in PATCHES:
+        copy(tmp_path / patch.stem, patch)
+
+
+def test_the_copy_is_what_is_tested(tmp_path):
+    copy(tmp_path)
+    assert run(tmp_path).returncode == 0
+    (tmp_path / "handler" / "mixer.py").write_text("raise RuntimeError('the copy')")
+    assert "the copy" in run(tmp_path).stdout
+
+
+@pytest.mark.proof
+def test_every_defect_is_caught(rounds, tmp_path):
+    for number in rounds(sample=2, full=len(PATCHES)):
+        patch = PATCHES[number]
+        copy(tmp_path / patch.stem, patch)
+        result = run(tmp_path / patch.stem)
+        assert result.returncode == 1, f"{patch.stem} is not caught:\n{result.stdout}"
+        failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
+        assert failed, result.stdout
+        print(f"{patch.stem}: {failed[0]}")  # noqa: T201  shown with -s
