@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,7 +47,7 @@ class _Told(msgspec.Struct):
 
 class CallWriter:
     """
-    Writes one call, under one claim.
+    Writes one call, under one claim after another.
 
     :meth:`put` and :meth:`interim` never wait. :meth:`run` claims the call, then publishes what
     was put: in order, one record in flight, tried again until it is stored, however long NATS is
@@ -65,6 +66,7 @@ class CallWriter:
         self.acked = 0  # seq of the last record that is known to be stored
         self._broker = broker
         self._outbox = Outbox(capacity=capacity)
+        self._epochs: deque[str] = deque()  # of the claims whose first record is in the outbox
         self._slots: dict[tuple[str, str], dict[str, Any]] = {}
         self._work = asyncio.Event()
         self._finished = False
@@ -83,7 +85,7 @@ class CallWriter:
         )
         self._entry_changed = asyncio.Event()
         self._ended = False
-        self._log = _log.bind(call_sid=call.call_sid, epoch=epoch)
+        self._log = _log.bind(call_sid=call.call_sid)
 
     @property
     def depth(self) -> int:
@@ -99,6 +101,11 @@ class CallWriter:
         """Take the next record. Never waits."""
         self._outbox.put(record)
         self._work.set()
+
+    def resume(self, stream_sid: str) -> None:
+        """Claim the call again, for another media stream; what follows has a new epoch."""
+        self._epochs.append(self._broker.next_epoch())
+        self.put(Record("event", "call", {"type": "CallResumed", "streamSid": stream_sid}))
 
     def interim(self, track: str, body: dict[str, Any]) -> None:
         """Take what is worth nothing after the next of its kind. Never waits."""
@@ -201,6 +208,9 @@ class CallWriter:
             self._work.clear()
             if self._outbox:
                 record = self._outbox.take()
+                if record.type == "CallResumed":
+                    self.epoch = self._epochs.popleft()
+                    self.update(epoch=self.epoch)
                 self._in_flight = 1
                 await self._publish(record)
                 self._in_flight = 0

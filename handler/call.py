@@ -3,8 +3,9 @@
 import asyncio
 import enum
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, assert_never
@@ -105,7 +106,8 @@ class Call:
         self._settings = settings
         self._broker = broker
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
-        self._stream = stream
+        self._stream = stream  # the current one
+        self._streams = deque([stream])  # those that were not carried yet
         self._attached = asyncio.Event()
         self._listening = True
         self._leaving = False
@@ -136,6 +138,7 @@ class Call:
         self._stream.finish(End.REPLACED)
         self._carried = self.audio
         self._stream = stream
+        self._streams.append(stream)
         self._last_frames, self._last_heard = 0, time.monotonic()
         self._attached.set()
 
@@ -209,7 +212,7 @@ class Call:
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Pass media streams to the recogniser, one after the other, until the call is over."""
         while True:
-            stream = self._stream
+            stream = self._streams.popleft()
             await self._place_on_call_clock(stream)
             await self._pump(stream)
             self._log_stream(stream)
@@ -229,20 +232,19 @@ class Call:
                     if not await self._reattached():
                         self._listening = False
                         return End.LOST
-                    if self._leaving:
+                    if not self._streams:
                         return End.DRAINED
                     self._writer.update(state="live", covered=self._covered())
-            self._put_event("CallResumed", streamSid=self._stream.stream_sid)
-            self._attached.clear()
+            self._writer.resume(self._streams[0].stream_sid)
 
     async def _reattached(self) -> bool:
         """Wait for another media stream, as long as a call outlives the loss of one."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.resume_seconds):
-                await self._attached.wait()
-        except TimeoutError:
-            return self._attached.is_set()  # it may have come in the last moment
-        return True
+                while not self._streams and not self._leaving:
+                    self._attached.clear()
+                    await self._attached.wait()
+        return bool(self._streams) or self._leaving
 
     async def _place_on_call_clock(self, stream: MediaStream) -> None:
         """Find the offset of a media stream: when it began, but behind all audio before it."""

@@ -57,4 +57,4 @@ def test_every_defect_is_caught(rounds, tmp_path):
         assert result.returncode == 1, f"{patch.stem} is not caught:\n{result.stdout}"
         failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
         assert failed, result.stdout
-        print(f"{patch.stem}: {failed[0]}")  # noqa: T201  shown with -s
+        print(f"{patch.stem}: {failed[0]}")

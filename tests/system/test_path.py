@@ -11,6 +11,7 @@ import pytest
 
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
+from rehearsal.frames import Stall
 from rehearsal.twilio import HangUp, Options, place_call
 
 AUTH_TOKEN = "twilio-auth-token-of-the-tests"
@@ -198,9 +199,34 @@ async def test_another_media_stream_continues_a_call_that_lost_its_own(
     starts = [message["start"] for message in finals]
     assert starts == sorted(starts)
     assert finals[-1]["start"] > 2
-    gap = next(message for message in reader.messages if message["type"] == "Gap")
+    started, resumed, gap, ended = [m for m in reader.messages if m["type"] != "Results"]
+    assert resumed["streamSid"] == second.stream_sid
+    assert started["epoch"] != resumed["epoch"] == ended["epoch"]
     assert gap["reason"] == "media-lost"
     assert 0.2 < gap["end"] - gap["start"] < 3
+
+
+async def test_a_media_stream_that_has_fallen_silent_is_replaced(
+    serve, deepgram, sound, read, token
+):
+    service = serve(DEEPGRAM_URL=deepgram.url)
+    first = options(stalls=(Stall(2, 10),))
+    second = options(call_sid=first.call_sid, account_sid=first.account_sid)
+    one, two = sound.bursts(20, 12), sound.bursts(21, 2)
+    reading = asyncio.create_task(read(service, first.call_sid, token=token))
+    older = asyncio.create_task(place_call(f"{service.ws}/twilio", one, b"", first))
+    await read(service, first.call_sid, token=token, until=sound.words_of(one)[0])
+    refused = 0
+    while (newer := await place_call(f"{service.ws}/twilio", two, b"", second)).close_code == 1008:
+        refused += 1
+        await asyncio.sleep(0.5)
+    assert refused > 1  # as long as the older one was not silent for 5 s
+    assert newer.ok
+    reader = await reading
+    assert (await older).close_code == 1008
+    assert reader.types() == ["CallStarted", "CallResumed", "Gap", "CallEnded"]
+    assert reader.words("inbound")[-len(sound.words_of(two)) :] == sound.words_of(two)
+    assert reader.messages[-1]["reason"] == "completed"
 
 
 async def test_a_second_media_stream_of_a_live_call_is_turned_away(
