@@ -22,6 +22,7 @@ from rehearsal.errors import (
     Refusal,
     RehearsalError,
 )
+from rehearsal.frames import FRAME_MS, Stall
 from rehearsal.recognise import ENDPOINTING_MS, recognise, transcript
 from rehearsal.scripted import Line, Scripted, read_script
 from rehearsal.twilio import HangUp, Options, Report, Signature, place_call
@@ -98,6 +99,10 @@ async def _place_calls(arguments: argparse.Namespace, inbound: bytes, outbound: 
         parameters={"from": arguments.from_, "to": arguments.to, "direction": arguments.direction},
         speed=arguments.speed,
         outbound_delay=arguments.outbound_delay,
+        lost=arguments.lost / 100,
+        stalls=tuple(arguments.stall),
+        suppress_silence=arguments.suppress_silence,
+        frame_ms=arguments.frame_ms,
         shared_chunks=not arguments.chunks_per_track,
         hang_up=arguments.hang_up,
     )
@@ -378,6 +383,32 @@ def _add_call(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="number the chunks of each track by themselves; which Twilio does is not known",
     )
+    faults.add_argument(
+        "--lost",
+        type=_number(0, 100),
+        default=0.0,
+        metavar="PERCENT",
+        help="so many of the frames never come",
+    )
+    faults.add_argument(
+        "--stall",
+        type=_stall,
+        action="append",
+        default=[],
+        metavar="AT,SECONDS[,TRACK]",
+        help="nothing comes from then for so long, of both tracks or one, and then a burst; "
+        "may be given more than once",
+    )
+    faults.add_argument(
+        "--suppress-silence", action="store_true", help="send nothing while a side is silent"
+    )
+    faults.add_argument(
+        "--frame-ms",
+        type=_frame_sizes,
+        default=(FRAME_MS,),
+        metavar="MS[,MS…]",
+        help="sizes of the frames, taken in turn (default: 20)",
+    )
     parser.set_defaults(run=_call)
 
 
@@ -481,6 +512,19 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 _count = _whole(1, 1000)
 _port = _whole(0, 65_535)
 _status = _whole(400, 599)
+
+
+def _stall(text: str) -> Stall:
+    at, _, rest = text.partition(",")
+    lasts, _, track = rest.partition(",")
+    if track not in ("", "inbound", "outbound"):
+        raise argparse.ArgumentTypeError(f"{track!r} is neither inbound nor outbound")
+    seconds = _number(0, 86_400)
+    return Stall(seconds(at), seconds(lasts), track or None)
+
+
+def _frame_sizes(text: str) -> tuple[int, ...]:
+    return tuple(_whole(1, 1000)(size) for size in text.split(","))
 
 
 def _sid(prefix: str) -> Callable[[str], str]:

@@ -118,6 +118,7 @@ class DeepgramStandIn:
         keep: Keep what went over each connection (``connections``), for tests.
         record: A directory to write the audio of each connection to, as raw bytes.
         report: Called with a line for people at each event.
+        heard: Called with each piece of audio as it comes.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class DeepgramStandIn:
         keep: bool = True,
         record: Path | None = None,
         report: Callable[[str], None] | None = None,
+        heard: Callable[[Connection, bytes], None] | None = None,
     ) -> None:
         self.url = ""
         self.connections: list[Connection] = []
@@ -143,6 +145,7 @@ class DeepgramStandIn:
         self._conduct = chosen if callable(chosen) else lambda _: chosen
         self._keep, self._record = keep, record
         self._report = (lambda _: None) if report is None else report
+        self._heard = (lambda _, __: None) if heard is None else heard
         # Between a handshake and its conversation; what breaks in between leaves by itself.
         self._admitted = WeakKeyDictionary[ServerConnection, tuple[Connection, Conduct]]()
         self._stack = AsyncExitStack()
@@ -217,7 +220,12 @@ class DeepgramStandIn:
         self._report(f"{connection}: open, ?{connection.query}")
         options = parse_query(connection.query)
         conversation = _Conversation(
-            socket, connection, conduct, threads=self._threads, keep=self._keep
+            socket,
+            connection,
+            conduct,
+            threads=self._threads,
+            keep=self._keep,
+            heard=self._heard,
         )
         try:
             with self._recording(connection) as record:
@@ -251,12 +259,14 @@ class _Conversation:
         *,
         threads: ThreadPoolExecutor | None,
         keep: bool,
+        heard: Callable[[Connection, bytes], None],
     ) -> None:
         self._socket = socket
         self._connection = connection
         self._conduct = conduct
         self._threads = threads
         self._keep = keep
+        self._heard = heard
         self._loop = asyncio.get_running_loop()
         self._opened = self._heard_at = self._loop.time()
 
@@ -319,6 +329,8 @@ class _Conversation:
 
     def _note(self, message: str | bytes) -> None:
         self._heard_at = self._loop.time()
+        if isinstance(message, bytes):
+            self._heard(self._connection, message)
         if message == KEEPALIVE:
             self._connection.keepalives += 1
         elif not self._keep:

@@ -1,6 +1,8 @@
 """The stand-ins as programs."""
 
 import asyncio
+import base64
+import itertools
 import json
 import os
 import signal
@@ -155,6 +157,31 @@ async def test_calls_are_placed_and_reported(tmp_path, capsys, monkeypatch):
     }
 
 
+async def test_a_call_on_a_bad_path(tmp_path, monkeypatch, capsys):
+    sizes, times = [], []
+
+    async def take(ws: ServerConnection) -> None:
+        async for text in ws:
+            message = json.loads(text)
+            if message["event"] == "media":
+                sizes.append(len(base64.b64decode(message["media"]["payload"])) // 8)
+                times.append(asyncio.get_running_loop().time())
+
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "any")
+    path = tmp_path / "side.ulaw"
+    path.write_bytes(b"\x10" * 4000 + b"\xff" * 8000)
+    async with serve(take, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/twilio"
+        faults = ["--suppress-silence", "--frame-ms", "30,10", "--lost", "10", "--stall", "0.1,0.3"]
+        code = await asyncio.to_thread(
+            cli.main, ["call", url, "--caller", str(path), "--only", "inbound", *faults]
+        )
+    assert code == 0
+    assert set(sizes) == {30, 10}
+    assert sum(sizes) < 720  # of 500 ms of sound and 200 ms behind it, less the lost ones
+    assert max(after - before for before, after in itertools.pairwise(times)) > 0.2
+
+
 def test_an_unsigned_call_says_so():
     ended = rehearse("call", "ws://127.0.0.1:1/", "--only", "inbound")
     assert ended.returncode == 1
@@ -172,6 +199,10 @@ def test_an_unsigned_call_says_so():
         ["call", "ws://x/", "--calls", "0"],
         ["call", "ws://x/", "--call-sid", "CA1"],
         ["call", "ws://x/", "--hang-up", "politely"],
+        ["call", "ws://x/", "--stall", "3"],
+        ["call", "ws://x/", "--stall", "3,1,both"],
+        ["call", "ws://x/", "--frame-ms", "20,0"],
+        ["call", "ws://x/", "--lost", "101"],
         ["deepgram", "--port", "65536"],
         ["deepgram", "--refuse", "200"],
         ["deepgram", "--script", "x", "--recogniser", "scripted"],
