@@ -22,6 +22,7 @@ from handler.errors import StreamRefused
 from handler.gaps import OpenGaps
 from handler.mixer import Chunk, Mixer
 from handler.results import Result, Signal
+from handler.retry import Breaker
 from handler.twilio import Frame, StartDetails
 
 # A second media stream may take a call over only if the current one was silent for so long: the
@@ -99,6 +100,7 @@ class Call:
         start: StartDetails,
         stream: MediaStream,
         *,
+        breaker: Breaker,
         note_delay: Callable[[float], None],
     ) -> None:
         self.call_sid = start.call_sid
@@ -114,7 +116,7 @@ class Call:
         self._started_at = stream.received_at
         self._facts = _facts(start, stream)
         self._writer = broker.writer(call=self._facts, epoch=broker.next_epoch())
-        self._recogniser = Recogniser(settings, self._publish, start.call_sid)
+        self._recogniser = Recogniser(settings, self._publish, start.call_sid, breaker=breaker)
         self._gaps = OpenGaps()
         # Tracks whose last stored final had text but no endpoint yet: their next speech_final is
         # a record even when it is empty, so that an utterance's end is never missing.
@@ -199,7 +201,12 @@ class Call:
             if end is End.DRAINED:
                 self._writer.update(state="waiting", covered=self._covered())
             else:
-                self._put_event("CallEnded", duration=self._duration(), reason=end.value)
+                self._put_event(
+                    "CallEnded",
+                    duration=self._duration(),
+                    reason=end.value,
+                    requestIds=list(self._recogniser.request_ids),
+                )
             self._writer.finish()
             await writing
         self._log.info("call over", reason=end.value, seconds=self._duration())

@@ -14,6 +14,7 @@ from handler.call import Call, CloseSocket, MediaStream
 from handler.config import Settings
 from handler.errors import StreamRefused
 from handler.mixer import Mixer
+from handler.retry import Breaker
 from handler.twilio import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
@@ -37,6 +38,7 @@ class Calls:
         self._carried = AudioTotals()  # by calls that are over
         self._dropped = 0
         self._broker = broker
+        self._breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
@@ -103,7 +105,14 @@ class Calls:
         if self.full:
             raise StreamRefused("no room for another call", 1013)
         predecessor = self._tasks.get(call) if call is not None else None
-        call = Call(self._settings, self._broker, start, stream, note_delay=self._note_delay)
+        call = Call(
+            self._settings,
+            self._broker,
+            start,
+            stream,
+            breaker=self._breaker,
+            note_delay=self._note_delay,
+        )
         self._calls[start.call_sid] = call
         self._tasks[call] = asyncio.create_task(
             self._carry(call, predecessor), name=f"{start.call_sid} call"

@@ -7,41 +7,57 @@ Source: https://developers.deepgram.com/docs/live-streaming-audio
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from handler import results
-from handler.audio import SAMPLE_RATE, TRACKS, Track, seconds
+from handler.audio import CHANNELS, SAMPLE_RATE, SILENCE, TRACKS, Track, seconds
 from handler.config import Settings
 from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
 from handler.mixer import Chunk
 from handler.replay import ReplayBuffer, SentAudio
 from handler.results import Result, Signal
+from handler.retry import Backoff, Breaker, judge
 
-# Deepgram ends a connection that was silent for 10 s (NET-0001); it advises 3 to 5 s.
-KEEPALIVE_SECONDS = 4.0
 KEEPALIVE = '{"type":"KeepAlive"}'
+FINALIZE = '{"type":"Finalize"}'
 CLOSE_STREAM = '{"type":"CloseStream"}'
-OPEN_TIMEOUT = 10.0
-# Deepgram throttles what comes faster than this, so a replay goes no faster.
-REPLAY_SPEED = 1.25
-# The same configuration gets the same answer. 403 is also a misspelt model name.
-PERMANENT_STATUS = frozenset({400, 401, 402, 403, 404, 405})
-# Our messages or our audio were at fault; the next connection would send the same.
-PERMANENT_CLOSE = frozenset({1002, 1003, 1007, 1008})
 # What it closes with once it was asked to: a code, or none.
 CLEAN_CLOSE = frozenset({1000, 1005})
-FIRST_BACKOFF = 0.5
-LONGEST_BACKOFF = 10.0  # Deepgram's own examples cap there
-# A connection that lived this long was a good one: the next attempt starts afresh.
-GOOD_CONNECTION_SECONDS = 10.0
+# Names of a call's connections that are kept, for its last record; the newest ones.
+MAX_REQUEST_IDS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """
+    The times of a session, in seconds.
+
+    Attributes:
+        open: For a handshake, which takes some 0.3; subscribers are told of trouble within 5.
+        keep_alive: Between KeepAlives. Deepgram closes what was silent for 10 (NET-0001) and
+            advises 3 to 5.
+        finalize: Without audio for so long, the last words are asked for.
+        stall: Audio flows for so long and nothing is said of it: the connection is dead.
+            Deepgram says something about once a second, in silence too.
+        replay_speed: Times real time. Deepgram throttles what comes faster.
+        backoff: Between attempts.
+    """
+
+    open: float = 4.5
+    keep_alive: float = 4.0
+    finalize: float = 2.0
+    stall: float = 4.0
+    replay_speed: float = 1.25
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +100,32 @@ class Recogniser:
     and what could not be kept is emitted as :class:`Lost`.
     """
 
-    def __init__(self, settings: Settings, emit: Callable[[Output], None], call_sid: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        emit: Callable[[Output], None],
+        call_sid: str,
+        *,
+        breaker: Breaker | None = None,
+        timing: Timing | None = None,
+    ) -> None:
         self._emit = emit
         self._url = f"{settings.deepgram_url}/v1/listen?{urlencode(settings.deepgram_options)}"
         self._headers = {"Authorization": _authorization(settings.deepgram_api_key)}
         self._close_seconds = settings.close_seconds
+        self._breaker = Breaker() if breaker is None else breaker
+        self._timing = Timing() if timing is None else timing
         self._log = structlog.get_logger().bind(call_sid=call_sid)
         self._buffer = ReplayBuffer(capacity=int(settings.replay_seconds * SAMPLE_RATE))
         self._covered = dict.fromkeys(TRACKS, 0)  # samples: finals of the track reach this far
         self._work = asyncio.Event()  # something changed that the sender waits for
         self._flushing = False
         self._finished = False
-        self._rejected: str | None = None
+        self._rejected = False
         self._down = False
         self._deadline: float | None = None  # loop time by which a finished call must be done
         self._connection_timeout: asyncio.Timeout | None = None
+        self.request_ids: deque[str] = deque(maxlen=MAX_REQUEST_IDS)
         self.unreadable = 0
 
     # What the call does with it: nothing here waits.
@@ -132,7 +159,7 @@ class Recogniser:
         backlog = seconds(self._buffer.size)
         # Deepgram takes a backlog of B seconds at 1.25 times real time, so in 0.8 B.
         loop = asyncio.get_running_loop()
-        self._deadline = loop.time() + self._close_seconds + backlog / REPLAY_SPEED
+        self._deadline = loop.time() + self._close_seconds + backlog / self._timing.replay_speed
         if self._connection_timeout is not None:  # it may be stuck, and see nothing of this
             self._connection_timeout.reschedule(self._deadline)
         self._work.set()
@@ -141,29 +168,27 @@ class Recogniser:
         """Connect when there is audio, as often as needed, until the call is transcribed."""
         failures = 0
         while await self._wanted():
-            opened = asyncio.get_running_loop().time()
+            link = _Link(replaying=failures > 0)
             try:
                 async with asyncio.timeout_at(self._deadline) as deadline:
                     self._connection_timeout = deadline
                     try:
-                        await self._connect_and_converse(deadline, replaying=failures > 0)
+                        await self._connect_and_converse(link, deadline)
                     finally:
                         self._connection_timeout = None
                 failures = 0
             except TimeoutError:
                 # Finished: what is missing is reported. Else: what is missing is replayed.
                 self._log.warning("deepgram did not close", waited=self._close_seconds)
-                if not self._finished:
-                    failures += 1
-                    await self._back_off(failures)
+                failures += 1
             except DeepgramRejected as exc:
                 self._went_down(exc)
-                self._rejected = exc.reason
+                self._rejected = True
                 break
             except DeepgramDisconnected as exc:
                 self._went_down(exc)
-                lived = asyncio.get_running_loop().time() - opened
-                failures = 1 if lived >= GOOD_CONNECTION_SECONDS else failures + 1
+                failures = self._timing.backoff.failures(failures, link.lived)
+            if failures:
                 await self._back_off(failures)
         await self._report_rest()
 
@@ -181,101 +206,169 @@ class Recogniser:
         """Both tracks are transcribed up to here."""
         return min(self._covered.values())
 
-    async def _connect_and_converse(self, deadline: asyncio.Timeout, *, replaying: bool) -> None:
+    async def _connect_and_converse(self, link: "_Link", deadline: asyncio.Timeout) -> None:
+        connection = await self._connect()
+        link.opened = asyncio.get_running_loop().time()
+        request_id = _request_id(connection)
+        if request_id is not None:
+            self.request_ids.append(request_id)
+        self._log.info("deepgram connected", request_id=request_id)
+        try:
+            await self._converse(connection, link, deadline)
+        finally:
+            # At once: a peer that did not close by itself has nothing more to say.
+            connection.transport.abort()
+            await connection.wait_closed()
+            link.closed = asyncio.get_running_loop().time()
+        if link.stalled:
+            stall = self._timing.stall
+            raise DeepgramDisconnected(f"no results for {stall:g} s while audio flows", request_id)
+        if not link.answered_close or connection.close_code not in CLEAN_CLOSE:
+            raise judge((connection.close_code, connection.close_reason), request_id)
+        # Deepgram has answered all that it was sent, also where it found nothing to say.
+        for track in TRACKS:
+            self._cover(track, link.sent.end)
+        self._log.info("deepgram done", request_id=request_id, seconds=seconds(link.sent.samples))
+
+    async def _connect(self) -> ClientConnection:
+        """
+        Open a connection, once the breaker lets this call try.
+
+        Raises:
+            DeepgramError: it could not be opened.
+        """
+        loop = asyncio.get_running_loop()
+        while wait := self._breaker.admit(loop.time()):
+            self._went_down(DeepgramDisconnected(f"held back: {self._breaker.reason}"))
+            await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311  not a secret
         try:
             connection = await connect(
                 self._url,
                 additional_headers=self._headers,
                 compression=None,
-                open_timeout=OPEN_TIMEOUT,
+                open_timeout=self._timing.open,
                 max_size=2**20,
                 proxy=None,  # settings come from Settings alone, not from the environment
             )
         except (OSError, InvalidHandshake) as exc:  # TimeoutError is an OSError
-            raise judge_handshake(exc) from exc
-        try:
-            await self._converse(connection, deadline, replaying=replaying)
-        finally:
-            # At once: a peer that did not close by itself has nothing more to say.
-            connection.transport.abort()
-            await connection.wait_closed()
+            error = judge(exc, None)
+            if error.retry:
+                self._breaker.failed(loop.time(), error.reason)
+            else:
+                self._breaker.succeeded()
+            raise error from exc
+        except BaseException:
+            self._breaker.gave_up()
+            raise
+        self._breaker.succeeded()
+        return connection
 
     async def _converse(
-        self, connection: ClientConnection, deadline: asyncio.Timeout, *, replaying: bool
+        self, connection: ClientConnection, link: "_Link", deadline: asyncio.Timeout
     ) -> None:
-        request_id = _request_id(connection)
-        self._log.info("deepgram connected", request_id=request_id)
-        sent = SentAudio()
-        sender = asyncio.create_task(self._send_audio(connection, sent, deadline, replaying))
+        """Send and receive until the connection is closed, by whomever."""
+        tasks = [
+            asyncio.create_task(self._send_audio(connection, link, deadline)),
+            asyncio.create_task(self._watch(connection, link)),
+        ]
         try:
             async for text in connection:
-                self._receive(text, sent)
+                self._receive(text, link)
         except ConnectionClosed:
-            pass  # judged below, with the code that it left
+            pass  # judged by the code that it left
         finally:
-            sender.cancel()
-            with suppress(asyncio.CancelledError, ConnectionClosed):
-                await sender
-        asked = sender.done() and not sender.cancelled() and sender.exception() is None
-        if asked and connection.close_code in CLEAN_CLOSE:
-            # Deepgram has answered all that it was sent, also where it found nothing to say.
-            for track in TRACKS:
-                self._cover(track, sent.end)
-            self._log.info("deepgram done", request_id=request_id, seconds=seconds(sent.samples))
-            return
-        raise judge_close(connection.close_code, connection.close_reason, request_id)
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError, ConnectionClosed):
+                    await task
 
     async def _send_audio(
-        self,
-        connection: ClientConnection,
-        sent: SentAudio,
-        deadline: asyncio.Timeout,
-        replaying: bool,
+        self, connection: ClientConnection, link: "_Link", deadline: asyncio.Timeout
     ) -> None:
         """Send from where the finals end, then live; CloseStream behind the last byte."""
         loop = asyncio.get_running_loop()
+        timing = self._timing
         opened = loop.time()
-        backlog_end = self._buffer.end if replaying else 0
         position = self._heard
+        idle = 0.0
         while True:
-            if lost := self._buffer.take_lost(position):
-                self._emit(
-                    Lost(seconds(lost.start), seconds(lost.end), None, "recogniser-unreachable")
-                )
-                if lost.start <= self._heard:  # told: the report at the end goes on behind it
-                    for track in TRACKS:
-                        self._cover(track, lost.end)
+            self._report_dropped(position)
             if chunk := self._buffer.after(position):
-                if chunk.start < backlog_end:
-                    due = opened + seconds(sent.samples) / REPLAY_SPEED
+                if link.replaying:  # until it has caught up with the call
+                    due = opened + seconds(link.sent.samples) / timing.replay_speed
                     await asyncio.sleep(due - loop.time())
-                sent.add(chunk)  # before the await: an answer may come while it is being sent
-                await connection.send(chunk.audio)
-                position = chunk.end
+                link.sent.add(chunk)  # before the await: an answer may come while it is being sent
+                await link.send(connection, self._unsaid(chunk))
+                position, idle = chunk.end, 0.0
                 continue
+            link.replaying = False
             if self._flushing:
                 break
             self._work.clear()
+            pause = timing.finalize if idle < timing.finalize else timing.keep_alive
             try:
-                await asyncio.wait_for(self._work.wait(), KEEPALIVE_SECONDS)
+                await asyncio.wait_for(self._work.wait(), pause)
             except TimeoutError:
-                await connection.send(KEEPALIVE)
-        await connection.send(CLOSE_STREAM)
+                if idle == 0 and link.sent.samples:
+                    await link.send(connection, FINALIZE)  # what was said last waits for no more
+                else:
+                    await link.send(connection, KEEPALIVE)
+                idle += pause
+        link.asked_to_close = True
+        await link.send(connection, CLOSE_STREAM)
         # The deadline counts from the last byte sent, not from the wish to end.
         deadline.reschedule(loop.time() + self._close_seconds)
 
-    def _receive(self, text: str | bytes, sent: SentAudio) -> None:
+    async def _watch(self, connection: ClientConnection, link: "_Link") -> None:
+        """Give up a connection that takes audio and says nothing of it."""
+        step = self._timing.stall / 16
+        while link.unanswered < self._timing.stall:
+            await asyncio.sleep(step)
+            link.tick(step)
+        link.stalled = True
+        connection.transport.abort()
+
+    def _report_dropped(self, position: int) -> None:
+        """Tell of audio that fell out of the buffer before it could be sent."""
+        lost = self._buffer.take_lost(position)
+        if lost is None:
+            return
+        self._emit(Lost(seconds(lost.start), seconds(lost.end), None, "recogniser-unreachable"))
+        if lost.start <= self._heard:  # told: the report at the end goes on behind it
+            for track in TRACKS:
+                self._cover(track, lost.end)
+
+    def _unsaid(self, chunk: Chunk) -> bytes:
+        """
+        Return the audio of a chunk, a track silent where its finals have passed.
+
+        In a replay one track may be further than the other. Heard once more, what it said would
+        be cut anew, and come out differently.
+        """
+        said = {t: c for t, c in self._covered.items() if c > chunk.start}
+        if not said:
+            return chunk.audio
+        audio = bytearray(chunk.audio)
+        for track, covered in said.items():
+            count = min(covered, chunk.end) - chunk.start
+            audio[track.channel : CHANNELS * count : CHANNELS] = SILENCE * count
+        return bytes(audio)
+
+    def _receive(self, text: str | bytes, link: "_Link") -> None:
         try:
-            message = results.parse(text, sent)
+            message = results.parse(text, link.sent)
         except results.UnreadableResult as exc:
             self.unreadable += 1
             if self.unreadable == 1:
                 self._log.warning("unreadable message from deepgram", problem=str(exc)[:200])
             return
+        if link.asked_to_close and isinstance(message, Result | results.Metadata):
+            link.answered_close = True
         match message:
             case Result():
+                link.unanswered = 0.0
                 self._came_up()
-                self._take(message, sent.end)
+                self._take(message, link.sent.end)
             case Signal():
                 self._emit(message)
             case results.Ignored("Error", detail):
@@ -304,7 +397,7 @@ class Recogniser:
         )
         if not self._down:
             self._down = True
-            self._emit(Down(error.reason))
+            self._emit(Down(str(error)))
 
     def _came_up(self) -> None:
         if self._down:
@@ -312,9 +405,7 @@ class Recogniser:
             self._emit(Up())
 
     async def _back_off(self, failures: int) -> None:
-        """Wait before the next attempt: exponential, capped, with full jitter."""
-        longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10))
-        delay = random.uniform(0, longest)  # noqa: S311  not a secret
+        delay = self._timing.backoff.seconds(failures)
         if self._deadline is not None:
             delay = min(delay, self._deadline - asyncio.get_running_loop().time())
         await asyncio.sleep(delay)
@@ -335,25 +426,46 @@ class Recogniser:
             self._emit(Lost(seconds(start), seconds(end), track, reason))
 
 
-def judge_handshake(exc: Exception) -> DeepgramError:
-    """Say of a connection that did not open whether another attempt is worth it."""
-    if not isinstance(exc, InvalidStatus):
-        return DeepgramDisconnected(f"cannot connect: {str(exc) or type(exc).__name__}")
-    response = exc.response
-    detail = response.headers.get("dg-error", "")
-    reason = f"HTTP {response.status_code}{': ' + detail if detail else ''}"
-    request_id = response.headers.get("dg-request-id")
-    if response.status_code in PERMANENT_STATUS:
-        return DeepgramRejected(reason, request_id)
-    return DeepgramDisconnected(reason, request_id)
+@dataclass(slots=True)
+class _Link:
+    """
+    One connection, as the session sees it.
 
+    Attributes:
+        replaying: It is behind the call, and sends what was kept.
+        sent: What it was sent, and where that lies on the call clock.
+        unanswered: Seconds of flowing audio since the last results.
+        answered_close: Something was said behind CloseStream: a close is an end, not a failure.
+    """
 
-def judge_close(code: int | None, reason: str | None, request_id: str | None) -> DeepgramError:
-    """Say of a connection that ended unasked whether another attempt is worth it."""
-    detail = f"closed with {code or 1006}{': ' + reason if reason else ''}"
-    if code in PERMANENT_CLOSE:
-        return DeepgramRejected(detail, request_id)
-    return DeepgramDisconnected(detail, request_id)
+    replaying: bool
+    sent: SentAudio = field(default_factory=SentAudio)
+    opened: float = 0.0
+    closed: float = 0.0
+    unanswered: float = 0.0
+    stalled: bool = False
+    asked_to_close: bool = False
+    answered_close: bool = False
+    _flowing: bool = False
+    _sending: bool = False
+
+    @property
+    def lived(self) -> float:
+        """How many seconds it was open."""
+        return self.closed - self.opened
+
+    async def send(self, connection: ClientConnection, message: str | bytes) -> None:
+        """Send; a peer that does not read is waited for, and watched."""
+        self._sending = True
+        await connection.send(message)
+        self._sending = False
+        self._flowing = self._flowing or isinstance(message, bytes)
+
+    def tick(self, seconds: float) -> None:
+        """Count time, if audio flows or is stuck."""
+        if self._flowing or self._sending:
+            self.unanswered += seconds
+        self._flowing = False
 
 
 def _request_id(connection: ClientConnection) -> str | None:

@@ -7,10 +7,11 @@ The socket's side; what is said is decided in :mod:`rehearsal.listen`.
 import asyncio
 import hmac
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -61,12 +62,29 @@ class Conduct:
         unanswered_seconds: Until something was said, KeepAlive holds it open for so long only.
         max_speed: Audio is read no faster than this, in times real time; None for as fast as it
             comes. The service's own is 1.25.
+        drop_after: It is dropped so many seconds after its handshake.
+        drop_after_audio: It is dropped once it got so many seconds of audio.
+        drop_code: What it is dropped with: a close code, or None for no close frame.
+        drop_reason: The reason beside the code.
+        mute_after: Once it got so many seconds of audio, nothing is said any more; 0 for never
+            a word. Audio is read on.
+        answer_delay: Everything is said so many seconds later.
+        last_delay: So is what CloseStream asks for, besides.
+        never_close: CloseStream is answered, but the connection stays open.
     """
 
     refuse: Refusal | None = None
     idle_seconds: float = 12.0
     unanswered_seconds: float = 30.0
     max_speed: float | None = None
+    drop_after: float | None = None
+    drop_after_audio: float | None = None
+    drop_code: int | None = None
+    drop_reason: str = ""
+    mute_after: float | None = None
+    answer_delay: float = 0.0
+    last_delay: float = 0.0
+    never_close: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -269,6 +287,8 @@ class _Conversation:
         self._heard = heard
         self._loop = asyncio.get_running_loop()
         self._opened = self._heard_at = self._loop.time()
+        # Bounded by what the client sends: a connection that is closed says no more.
+        self._said = asyncio.Queue[tuple[float, Sequence[str]]]()
 
     async def run(
         self, options: Options, make_recogniser: RecogniserFactory, record: IO[bytes] | None
@@ -276,26 +296,66 @@ class _Conversation:
         """Converse until one of the two closes."""
         created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         request_id = self._connection.request_id
+        conduct = self._conduct
         # In a thread: the first recogniser loads its model.
         listen = await self._compute(Listen, options, make_recogniser, request_id, created)
         self._heard_at = self._loop.time()
-        while not listen.closing:
-            try:
-                async with asyncio.timeout_at(self._deadline(listen)):
-                    message = await self._socket.recv()
-            except TimeoutError:
-                await self._time_out(listen)
-                return
-            self._note(message)
-            if record is not None and isinstance(message, bytes):
-                record.write(message)
-            # One after another: the results of a channel stay in order.
-            answers = await self._compute(listen.receive, message)
-            self._connection.seconds = listen.seconds
-            await self._send(answers)
-            await self._hold_back(listen.seconds)
+        async with AsyncExitStack() as stack:
+            if conduct.drop_after is not None:
+                dropping = asyncio.create_task(self._drop_later(conduct.drop_after))
+                stack.push_async_callback(_end, dropping)
+            speaking = asyncio.create_task(self._speak())
+            stack.push_async_callback(_end, speaking)
+            while not listen.closing:
+                try:
+                    async with asyncio.timeout_at(self._deadline(listen)):
+                        message = await self._socket.recv()
+                except TimeoutError:
+                    await self._time_out(listen)
+                    return
+                self._note(message)
+                if record is not None and isinstance(message, bytes):
+                    record.write(message)
+                # One after another: the results of a channel stay in order.
+                answers = await self._compute(listen.receive, message)
+                self._connection.seconds = listen.seconds
+                self._answer(answers, listen)
+                if listen.seconds >= (conduct.drop_after_audio or math.inf):
+                    await self._drop()
+                    return
+                await self._hold_back(listen.seconds)
+            await self._said.join()
+        if conduct.never_close:
+            await self._socket.wait_closed()
         await self._socket.close(1000)
         self._connection.closed_cleanly = self._socket.close_code == 1000
+
+    def _answer(self, answers: Sequence[str], listen: Listen) -> None:
+        """Have something said, when it is due."""
+        conduct = self._conduct
+        if conduct.mute_after is not None and listen.seconds >= conduct.mute_after:
+            return
+        delay = conduct.answer_delay + (conduct.last_delay if listen.closing else 0)
+        self._said.put_nowait((self._loop.time() + delay, answers))
+
+    async def _speak(self) -> None:
+        while True:
+            due, answers = await self._said.get()
+            await asyncio.sleep(due - self._loop.time())
+            with suppress(ConnectionClosed):  # reading sees it, too
+                await self._send(answers)
+            self._said.task_done()
+
+    async def _drop_later(self, seconds: float) -> None:
+        await asyncio.sleep(self._opened + seconds - self._loop.time())
+        await self._drop()
+
+    async def _drop(self) -> None:
+        """End the connection unasked."""
+        if self._conduct.drop_code is None:
+            self._socket.transport.abort()
+        else:
+            await self._socket.close(self._conduct.drop_code, self._conduct.drop_reason)
 
     async def _compute(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function of the core: in a thread if its recognisers compute for long."""
@@ -339,6 +399,11 @@ class _Conversation:
             self._connection.texts.append(message)
         else:
             self._connection.received += message
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def authorised(headers: Headers, key: str | None) -> bool:

@@ -1,0 +1,335 @@
+"""
+handler/deepgram.py: a session that loses no word, whatever becomes of its connections.
+
+The recogniser is scripted: its words name the bytes that they were heard in, so that a sample that
+is missing, doubled or moved changes a word or its time. All times of a session are divided by
+FASTER, and the call is spoken as much faster.
+"""
+
+import asyncio
+import random
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from handler.audio import SAMPLE_RATE, TRACKS, Track, interleave
+from handler.config import Settings
+from handler.deepgram import Down, Lost, Output, Recogniser, Timing, Up
+from handler.mixer import Chunk
+from handler.results import Result
+from handler.retry import Backoff, Breaker
+from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.errors import Refusal
+
+SID = "CA" + "1" * 32
+CHUNK = 800
+FASTER = 10
+
+
+def timing(faster: float = FASTER) -> Timing:
+    usual = Timing()
+    return Timing(
+        open=usual.open / faster,
+        keep_alive=usual.keep_alive / faster,
+        finalize=usual.finalize / faster,
+        stall=usual.stall / faster,
+        replay_speed=usual.replay_speed * faster,
+        backoff=Backoff(first=0.5 / faster, longest=5 / faster, good=5 / faster),
+    )
+
+
+def patient(faster: float = FASTER) -> Breaker:
+    return Breaker(first=0.5 / faster, longest=5 / faster)
+
+
+@dataclass
+class Word:
+    text: str
+    start: float
+    end: float
+
+
+def speech(seed: int, seconds: float) -> bytes:
+    """Bursts of sound of up to 0.4 s with pauses of up to 0.6 s between them."""
+    source = random.Random(seed)
+    audio = bytearray()
+    while len(audio) < seconds * SAMPLE_RATE:
+        audio += bytes(source.randrange(1, 127) for _ in range(source.randrange(800, 3200)))
+        audio += b"\xff" * source.randrange(800, 4800)
+    return bytes(audio[: int(seconds * SAMPLE_RATE) - 800]) + b"\xff" * 800
+
+
+def truth(audio: bytes) -> list[Word]:
+    """The words of a track, found in the obvious way."""
+    return [
+        Word(f"{zlib.crc32(run[0]):08x}", run.start() / SAMPLE_RATE, run.end() / SAMPLE_RATE)
+        for run in re.finditer(rb"[^\xff](?:[^\xff]|\xff{1,159}(?=[^\xff]))*", audio)
+    ]
+
+
+@dataclass
+class Call:
+    """What came of one call."""
+
+    inbound: bytes
+    outbound: bytes
+    outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[Lost]:
+        return [output for output in self.outputs if isinstance(output, Lost)]
+
+    def words(self, track: Track) -> list[Word]:
+        return [
+            Word(word["punctuated_word"], word["start"], word["end"])
+            for output in self.outputs
+            if isinstance(output, Result) and output.is_final and output.track is track
+            for word in output.body["channel"]["alternatives"][0]["words"]
+        ]
+
+    def check(self, but: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Every word once, at its time; none is asked for that touches the span that was lost."""
+        for track, audio in zip(TRACKS, (self.inbound, self.outbound), strict=True):
+            wanted = [w for w in truth(audio) if w.end <= but[0] or w.start > but[1] + 0.001]
+            heard = [w for w in self.words(track) if w.end <= but[0] or w.start > but[1] + 0.001]
+            assert [word.text for word in heard] == [word.text for word in wanted]
+            for one, other in zip(heard, wanted, strict=True):
+                assert one.start == pytest.approx(other.start, abs=0.02)
+                assert one.end == pytest.approx(other.end, abs=0.02)
+
+
+async def speak(
+    url: str,
+    seconds: float,
+    *,
+    seed: int = 1,
+    faster: float = FASTER,
+    breaker: Breaker | None = None,
+    during: Callable[[float, Call], None] = lambda _, __: None,
+    **changes: object,
+) -> Call:
+    """Let a session transcribe a call, in its own time; returns when it is through with it."""
+    call = Call(speech(2 * seed, seconds), speech(2 * seed + 1, seconds))
+    settings = replace(Settings(deepgram_api_key="key", deepgram_url=url), **changes)
+    recogniser = Recogniser(
+        settings,
+        call.outputs.append,
+        SID,
+        breaker=breaker or patient(faster),
+        timing=timing(faster),
+    )
+    running = asyncio.create_task(recogniser.run())
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for at in range(0, len(call.inbound), CHUNK):
+        behind = at + CHUNK
+        await asyncio.sleep(begun + behind / SAMPLE_RATE / faster - loop.time())
+        recogniser.send(Chunk(at, interleave(call.inbound[at:behind], call.outbound[at:behind])))
+        during(behind / SAMPLE_RATE, call)
+    recogniser.finish()
+    await running
+    return call
+
+
+@dataclass
+class Schedule:
+    """What becomes of each connection of a call, by a seed."""
+
+    seed: int
+    said: list[Conduct] = field(default_factory=list)
+
+    def __call__(self, number: int) -> Conduct:
+        source = random.Random(f"{self.seed} {number}")
+        if number >= 6:
+            return Conduct()
+        conduct = source.choice(
+            [
+                Conduct(refuse=Refusal(source.choice([429, 500, 503]))),
+                Conduct(drop_after=source.uniform(0, 10) / FASTER),
+                Conduct(drop_after_audio=source.uniform(0, 10)),
+                Conduct(
+                    drop_after=source.uniform(0.5, 10) / FASTER,
+                    drop_code=source.choice([1000, 1001, 1011, 1012, 1013]),
+                    drop_reason="in prose",
+                ),
+                Conduct(mute_after=source.uniform(0, 6)),
+                Conduct(answer_delay=source.uniform(0, 1.5) / FASTER),
+                Conduct(max_speed=1.25 * FASTER, drop_after=source.uniform(4, 10) / FASTER),
+            ]
+        )
+        self.said.append(conduct)
+        return conduct
+
+
+@pytest.mark.proof
+async def test_whatever_becomes_of_its_connections_no_word_is_lost_doubled_or_moved(rounds):
+    """Fault schedules by seed: six connections each that refuse, break, fall silent or are late."""
+    handshakes = 0
+
+    async def one(seed: int) -> None:
+        nonlocal handshakes
+        schedule = Schedule(seed)
+        async with DeepgramStandIn(conduct=schedule) as deepgram:
+            call = await speak(deepgram.url, 30, seed=seed, replay_seconds=120, close_seconds=20)
+        handshakes += deepgram.handshakes
+        try:
+            assert call.lost == []
+            call.check()
+        except AssertionError as exc:
+            raise AssertionError(f"seed {seed}: {schedule.said}") from exc
+
+    seeds = list(rounds(sample=8, full=200))
+    for at in range(0, len(seeds), 8):
+        await asyncio.gather(*map(one, seeds[at : at + 8]))
+    print(f"{len(seeds)} calls of 30 s over {handshakes} connections")
+    assert handshakes > 3 * len(seeds)
+
+
+class Outage:
+    """A connection that breaks after so many seconds, then a host that refuses for a while."""
+
+    def __init__(self, after: float, seconds: float) -> None:
+        self._after, self._seconds = after / FASTER, seconds / FASTER
+        self._over = 0.0
+
+    def __call__(self, number: int) -> Conduct:
+        now = asyncio.get_running_loop().time()
+        if number == 0:
+            self._over = now + self._after + self._seconds
+            return Conduct(drop_after=self._after)
+        return Conduct(refuse=Refusal(503) if now < self._over else None)
+
+
+@pytest.mark.proof
+async def test_a_connection_that_is_cut_every_7_s_can_be_borne_for_ever(rounds):
+    seconds = len(rounds(sample=40, full=600))
+    async with DeepgramStandIn(conduct=Conduct(drop_after=7 / FASTER)) as deepgram:
+        call = await speak(deepgram.url, seconds, close_seconds=20)
+        assert deepgram.handshakes > seconds / 10
+    assert call.lost == []
+    call.check()
+
+
+async def test_25_s_without_a_host_lose_nothing():
+    async with DeepgramStandIn(conduct=Outage(after=10, seconds=25)) as deepgram:
+        call = await speak(deepgram.url, 45, close_seconds=20)
+    assert call.lost == []
+    call.check()
+    events = [type(output) for output in call.outputs if isinstance(output, Down | Up)]
+    assert events == [Down, Up]
+
+
+@pytest.mark.proof
+async def test_without_a_host_what_the_buffer_does_not_hold_is_one_gap(rounds):
+    """90 s and a buffer of 60; a sample is a third of it."""
+    buffer = len(rounds(sample=20, full=60))
+    outage = 1.5 * buffer
+    async with DeepgramStandIn(conduct=Outage(after=5, seconds=outage)) as deepgram:
+        call = await speak(deepgram.url, outage + 20, replay_seconds=buffer, close_seconds=30)
+    [lost] = call.lost
+    assert (lost.track, lost.reason) == (None, "recogniser-unreachable")
+    # From the last finals before the break to what was kept when the host was there again.
+    assert 3 < lost.start <= 5
+    assert 5 + outage - buffer - 1 < lost.end < 5 + outage - buffer + 9
+    call.check(but=(lost.start, lost.end))
+    print(f"lost {lost.start:.2f} to {lost.end:.2f} s of an outage from 5 to {5 + outage:.0f} s")
+
+
+@pytest.mark.proof
+async def test_a_hundred_calls_do_not_storm_a_host_that_is_down(rounds):
+    calls = len(rounds(sample=20, full=100))
+    outage = 30 if calls == 100 else 10
+    loop = asyncio.get_running_loop()
+    over = loop.time() + outage / FASTER
+    refused = 0
+
+    def conduct(_: int) -> Conduct:
+        nonlocal refused
+        if loop.time() >= over:
+            return Conduct()
+        refused += 1
+        return Conduct(refuse=Refusal(503))
+
+    breaker = patient()
+    async with DeepgramStandIn(conduct=conduct) as deepgram:
+        spoken = await asyncio.gather(
+            *(
+                speak(deepgram.url, outage + 10, seed=seed, breaker=breaker, close_seconds=20)
+                for seed in range(calls)
+            )
+        )
+    print(
+        f"{calls} calls: {refused} attempts in {outage} s of refusals, {deepgram.handshakes} in all"
+    )
+    assert refused <= calls + 20
+    assert deepgram.handshakes <= 2 * calls + 20
+    for call in spoken:
+        assert call.lost == []
+        call.check()
+
+
+@pytest.mark.parametrize("mute_after", [0, 3])
+async def test_a_connection_that_says_nothing_is_given_up_within_5_s(mute_after):
+    def conduct(number: int) -> Conduct:
+        return Conduct(mute_after=mute_after) if number == 0 else Conduct()
+
+    told = []
+
+    def during(spoken: float, call: Call) -> None:
+        if not told and any(isinstance(output, Down) for output in call.outputs):
+            told.append(spoken)
+
+    async with DeepgramStandIn(conduct=conduct) as deepgram:
+        call = await speak(deepgram.url, 20, during=during)
+    assert mute_after + 3 < told[0] < mute_after + 5 + 0.5  # half a second on a busy machine
+    assert [o.reason[:20] for o in call.outputs if isinstance(o, Down)] == ["no results for 0.4 s"]
+    assert len([o for o in call.outputs if isinstance(o, Up)]) == 1
+    call.check()
+
+
+async def test_a_pause_of_the_call_is_no_silence_of_the_recogniser():
+    async with DeepgramStandIn() as deepgram:
+        outputs: list[Output] = []
+        settings = replace(Settings(deepgram_api_key="key"), deepgram_url=deepgram.url)
+        recogniser = Recogniser(settings, outputs.append, SID, timing=timing())
+        running = asyncio.create_task(recogniser.run())
+        audio = speech(1, 3)
+        for part in range(3):
+            for at in range(0, len(audio), CHUNK):
+                sides = audio[at : at + CHUNK]
+                recogniser.send(Chunk(part * 80_000 + at, interleave(sides, sides)))
+                await asyncio.sleep(0.1 / FASTER)
+            await asyncio.sleep(8 / FASTER)  # nobody speaks, nothing is sent
+        recogniser.finish()
+        await running
+        assert deepgram.handshakes == 1
+    assert not [output for output in outputs if isinstance(output, Down | Up | Lost)]
+
+
+async def test_the_last_results_are_waited_for():
+    async with DeepgramStandIn(conduct=Conduct(last_delay=3 / FASTER)) as deepgram:
+        call = await speak(deepgram.url, 5)
+    assert call.lost == []
+    call.check()
+
+
+async def test_one_that_never_closes_ends_by_the_deadline():
+    async with DeepgramStandIn(conduct=Conduct(never_close=True)) as deepgram:
+        async with asyncio.timeout(10):
+            call = await speak(deepgram.url, 5, close_seconds=1)
+    assert call.lost == []
+    call.check()
+
+
+async def test_a_clean_close_that_leaves_words_unsaid_is_no_end():
+    def conduct(number: int) -> Conduct:
+        return Conduct(mute_after=2) if number == 0 else Conduct()
+
+    async with DeepgramStandIn(conduct=conduct) as deepgram:
+        call = await speak(deepgram.url, 4)
+        assert deepgram.handshakes == 2
+    assert call.lost == []
+    call.check()
