@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rehearsal import audio, lifeline
 from rehearsal.channel import RecogniserFactory, Segment
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.conduct import Conduct, read_conducts
+from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.errors import (
     BadScript,
     CallFailed,
@@ -212,14 +213,13 @@ async def _serve_deepgram(arguments: argparse.Namespace) -> int:
     else:
         _tell("loading the recogniser …")
         make_recogniser = await asyncio.to_thread(load_moonshine)
-    refuse = None if arguments.refuse is None else Refusal(arguments.refuse)
-    speed = SERVICE_SPEED if arguments.throttle else None
+    conduct = _conduct(arguments)
     async with DeepgramStandIn(
         make_recogniser,
         host=arguments.host,
         port=arguments.port,
         key=_key() if arguments.check_key else None,
-        conduct=Conduct(refuse=refuse, max_speed=speed),
+        conduct=conduct,
         keep=False,
         record=arguments.record,
         report=_tell,
@@ -227,6 +227,29 @@ async def _serve_deepgram(arguments: argparse.Namespace) -> int:
         print(f"DEEPGRAM_URL={stand_in.url}", flush=True)
         await stop.wait()
     return 0
+
+
+def _conduct(arguments: argparse.Namespace) -> Callable[[int], Conduct]:
+    """Return how each connection is treated, by its number."""
+    if arguments.faults is not None:
+        try:
+            return read_conducts(arguments.faults.read_text())
+        except (BadScript, UnicodeDecodeError) as exc:
+            raise BadScript(f"{arguments.faults}: {exc}") from exc
+    conduct = Conduct(
+        refuse=None if arguments.refuse is None else Refusal(arguments.refuse),
+        max_speed=SERVICE_SPEED if arguments.throttle else None,
+        drop_after=arguments.drop_after,
+        drop_after_audio=arguments.drop_after_audio,
+        drop_code=arguments.drop_code,
+        drop_reason=arguments.drop_reason,
+        mute_after=arguments.mute_after,
+        answer_delay=arguments.answer_delay,
+        last_delay=arguments.last_delay,
+        never_close=arguments.never_close,
+    )
+    first = arguments.first
+    return lambda number: conduct if first is None or number < first else Conduct()
 
 
 def _key() -> str:
@@ -437,16 +460,67 @@ def _add_deepgram(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask for the key in DEEPGRAM_API_KEY; else any key will do",
     )
-    parser.add_argument(
+    faults = parser.add_argument_group("what Deepgram may do, and a client must bear")
+    faults.add_argument(
         "--throttle",
         action="store_true",
         help=f"read no faster than {SERVICE_SPEED} times real time, as the service does",
     )
-    parser.add_argument(
+    faults.add_argument(
         "--refuse",
         type=_status,
         metavar="STATUS",
-        help="refuse every connection with this HTTP status, such as 429",
+        help="refuse connections with this HTTP status, such as 429",
+    )
+    seconds = _number(0, 86_400)
+    faults.add_argument(
+        "--drop-after", type=seconds, metavar="S", help="drop a connection after so many seconds"
+    )
+    faults.add_argument(
+        "--drop-after-audio", type=seconds, metavar="S", help="or after so many seconds of audio"
+    )
+    faults.add_argument(
+        "--drop-code",
+        type=_whole(1000, 4999),
+        metavar="CODE",
+        help="drop it with this close code, such as 1011 (default: without a close frame)",
+    )
+    faults.add_argument("--drop-reason", default="", metavar="TEXT", help="and with this reason")
+    faults.add_argument(
+        "--mute-after",
+        type=seconds,
+        metavar="S",
+        help="say nothing more after so many seconds of audio; 0: never answer",
+    )
+    faults.add_argument(
+        "--answer-delay",
+        type=seconds,
+        default=0.0,
+        metavar="S",
+        help="say everything so much later",
+    )
+    faults.add_argument(
+        "--last-delay",
+        type=seconds,
+        default=0.0,
+        metavar="S",
+        help="say what CloseStream asks for so much later",
+    )
+    faults.add_argument(
+        "--never-close", action="store_true", help="leave the connection open at its end"
+    )
+    faults.add_argument(
+        "--first",
+        type=_count,
+        metavar="N",
+        help="treat only the first N connections so, and the others well",
+    )
+    faults.add_argument(
+        "--faults",
+        type=Path,
+        metavar="FILE",
+        help="instead: what is done to each connection in turn, as JSON, such as "
+        '[{"refuse": 503}, {"drop_after": 20, "drop_code": 1011}, {}]',
     )
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="write the audio of each connection there, raw"

@@ -27,6 +27,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from rehearsal.channel import RecogniserFactory
+from rehearsal.conduct import Conduct
 from rehearsal.errors import Refusal
 from rehearsal.listen import Listen, Options, parse_query
 from rehearsal.scripted import Scripted
@@ -48,43 +49,6 @@ NO_AUDIO = (
     "Deepgram did not receive audio data or a text message within the timeout window. "
     "See https://dpgr.am/net0001"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
-    """
-    How the stand-in treats one connection. The place for faults.
-
-    Attributes:
-        refuse: The answer to its handshake, instead of 101.
-        idle_seconds: Without a frame of the client for so long, it is closed. Documented as 10,
-            measured as 12.
-        unanswered_seconds: Until something was said, KeepAlive holds it open for so long only.
-        max_speed: Audio is read no faster than this, in times real time; None for as fast as it
-            comes. The service's own is 1.25.
-        drop_after: It is dropped so many seconds after its handshake.
-        drop_after_audio: It is dropped once it got so many seconds of audio.
-        drop_code: What it is dropped with: a close code, or None for no close frame.
-        drop_reason: The reason beside the code.
-        mute_after: Once it got so many seconds of audio, nothing is said any more; 0 for never
-            a word. Audio is read on.
-        answer_delay: Everything is said so many seconds later.
-        last_delay: So is what CloseStream asks for, besides.
-        never_close: CloseStream is answered, but the connection stays open.
-    """
-
-    refuse: Refusal | None = None
-    idle_seconds: float = 12.0
-    unanswered_seconds: float = 30.0
-    max_speed: float | None = None
-    drop_after: float | None = None
-    drop_after_audio: float | None = None
-    drop_code: int | None = None
-    drop_reason: str = ""
-    mute_after: float | None = None
-    answer_delay: float = 0.0
-    last_delay: float = 0.0
-    never_close: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -205,6 +205,8 @@ def test_an_unsigned_call_says_so():
         ["call", "ws://x/", "--lost", "101"],
         ["deepgram", "--port", "65536"],
         ["deepgram", "--refuse", "200"],
+        ["deepgram", "--drop-code", "99"],
+        ["deepgram", "--mute-after", "-1"],
         ["deepgram", "--script", "x", "--recogniser", "scripted"],
     ],
 )

@@ -198,6 +198,10 @@ class Reader:
     def messages(self) -> list[dict[str, Any]]:
         return [json.loads(text) for text in self.records]
 
+    @property
+    def all_messages(self) -> list[dict[str, Any]]:
+        return self.messages + [json.loads(text) for text in self.interims]
+
     def texts(self, track: str) -> list[str]:
         return [
             message["channel"]["alternatives"][0]["transcript"]
@@ -238,6 +242,17 @@ def read() -> Read:
         return reader
 
     return follow
+
+
+@pytest.fixture
+def resident_mb() -> Callable[[int], float]:
+    """Return what tells how much of a process is in RAM."""
+
+    def look(pid: int) -> float:
+        kilobytes = subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)], text=True)
+        return int(kilobytes) / 1000
+
+    return look
 
 
 def bursts(seed: int, seconds: float) -> bytes:

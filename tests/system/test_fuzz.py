@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import random
-import subprocess
 
 import pytest
 from websockets.asyncio.client import connect
@@ -77,14 +76,10 @@ async def attack(url: str, seed: int) -> int:
     return sent
 
 
-def resident_mb(pid: int) -> float:
-    """What a process has in RAM."""
-    kilobytes = subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)], text=True)
-    return int(kilobytes) / 1000
-
-
 @pytest.mark.proof
-async def test_no_message_ends_more_than_itself(rounds, serve, deepgram, sound, read, token):
+async def test_no_message_ends_more_than_itself(
+    rounds, serve, deepgram, sound, read, token, resident_mb
+):
     """Messages by the thousand, a third of them mutated: a good call beside and behind them."""
     service = serve(DEEPGRAM_URL=deepgram.url, RESUME_SECONDS="0", CLOSE_SECONDS="2")
     wanted = len(rounds(sample=3_000, full=100_000))

@@ -1,0 +1,128 @@
+"""What subscribers see when Deepgram falls silent, is late, refuses or is away."""
+
+import asyncio
+
+import pytest
+
+from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.errors import Refusal
+from rehearsal.twilio import Options, place_call
+
+AUTH_TOKEN = "twilio-auth-token-of-the-tests"
+
+
+def first_only(**conduct):
+    """Treat the first connection badly, and the others well."""
+    return lambda number: Conduct(**conduct) if number == 0 else Conduct()
+
+
+async def carry(service, read, token, inbound: bytes, outbound: bytes = b"", **changes):
+    """Carry a call with one subscriber; returns what Twilio and what the subscriber saw."""
+    call = Options(auth_token=AUTH_TOKEN, **changes)
+    reading = asyncio.create_task(read(service, call.call_sid, token=token))
+    report = await place_call(f"{service.ws}/twilio", inbound, outbound, call)
+    return report, await reading
+
+
+async def test_subscribers_are_told_within_5_s_that_the_recogniser_fell_silent(
+    serve, sound, read, token
+):
+    async with DeepgramStandIn(conduct=first_only(mute_after=3)) as deepgram:
+        service = serve(DEEPGRAM_URL=deepgram.url)
+        inbound = sound.bursts(1, 9)
+        report, reader = await carry(service, read, token, inbound)
+    assert report.ok
+    assert reader.words("inbound") == sound.words_of(inbound)
+    assert reader.types() == ["CallStarted", "Recogniser", "Recogniser", "CallEnded"]
+    down, up = (message for message in reader.messages if message["type"] == "Recogniser")
+    assert (down["state"], up["state"]) == ("down", "up")
+    assert down["reason"].startswith("no results for 4 s while audio flows (request ")
+    said = [message["at"] for message in reader.all_messages if message["type"] == "Results"]
+    last = max(at for at in said if at < down["at"])
+    assert 3500 < down["at"] - last <= 5000
+
+
+async def test_the_last_finals_come_before_the_end_however_late(serve, sound, read, token):
+    async with DeepgramStandIn(conduct=Conduct(last_delay=3)) as deepgram:
+        service = serve(DEEPGRAM_URL=deepgram.url)
+        inbound, outbound = sound.bursts(2, 3), sound.bursts(3, 3)
+        _, reader = await carry(service, read, token, inbound, outbound)
+    assert reader.words("inbound") == sound.words_of(inbound)
+    assert reader.words("outbound") == sound.words_of(outbound)
+    assert reader.types() == ["CallStarted", "CallEnded"]
+    assert reader.messages[-1]["requestIds"] == [deepgram.connections[0].request_id]
+
+
+async def test_a_recogniser_that_never_closes_ends_by_the_deadline(serve, sound, read, token):
+    async with DeepgramStandIn(conduct=Conduct(never_close=True)) as deepgram:
+        service = serve(DEEPGRAM_URL=deepgram.url, CLOSE_SECONDS="1")
+        inbound = sound.bursts(4, 3)
+        _, reader = await carry(service, read, token, inbound)
+        assert service.wait_for("deepgram did not close")["waited"] == 1
+    assert reader.words("inbound") == sound.words_of(inbound)
+    assert reader.types() == ["CallStarted", "CallEnded"]
+
+
+async def test_a_refusal_for_good_is_one_attempt_one_record_one_line(serve, sound, read, token):
+    statuses = (400, 401, 402, 403, 405)
+    await asyncio.gather(*(refused(status, serve, sound, read, token) for status in statuses))
+
+
+async def refused(status: int, serve, sound, read, token) -> None:
+    async with DeepgramStandIn(conduct=Conduct(refuse=Refusal(status))) as deepgram:
+        service = serve(DEEPGRAM_URL=deepgram.url)
+        report, reader = await carry(service, read, token, sound.bursts(5, 2))
+    assert report.ok
+    assert deepgram.handshakes == 1
+    assert reader.types() == ["CallStarted", "Recogniser", "Gap", "CallEnded"]
+    [down] = [message for message in reader.messages if message["type"] == "Recogniser"]
+    assert down["reason"].startswith(f"HTTP {status}: ")
+    assert "(request " in down["reason"]
+    lines = [line for line in service.lines if line.get("event") == "deepgram lost"]
+    assert [line["retry"] for line in lines] == [False]
+
+
+@pytest.mark.proof
+async def test_calls_that_go_well_raise_no_alarm(rounds, serve, deepgram, sound, read, token):
+    """An hour of calls: nobody is told that the recogniser was away."""
+    minutes = len(rounds(sample=1, full=60))
+    calls, seconds = (30, 120) if minutes == 60 else (6, 5)
+    service = serve(DEEPGRAM_URL=deepgram.url)
+
+    async def one(number: int):
+        await asyncio.sleep(number / 20)
+        inbound = sound.bursts(number, seconds)
+        _, reader = await carry(service, read, token, inbound, sound.bursts(99, seconds))
+        assert reader.words("inbound") == sound.words_of(inbound)
+        return reader.types()
+
+    for types in await asyncio.gather(*map(one, range(calls))):
+        assert types == ["CallStarted", "CallEnded"]
+    assert deepgram.handshakes == calls
+
+
+@pytest.mark.proof
+async def test_memory_is_bounded_while_the_recogniser_is_away(
+    rounds, serve, sound, read, token, resident_mb
+):
+    """As long as the buffer lasts memory grows, and then no more: a figure for each call."""
+    calls = len(rounds(sample=4, full=20))
+    buffer = 60 if calls == 20 else 2
+    service = serve(DEEPGRAM_URL="ws://127.0.0.1:1", REPLAY_SECONDS=str(buffer), CLOSE_SECONDS="1")
+    sizes = {}
+
+    async def one(number: int):
+        await carry(service, read, token, sound.bursts(number, 1.7 * buffer), seed=number)
+
+    async def measure():
+        sizes["begin"] = resident_mb(service.popen.pid)
+        await asyncio.sleep(1.2 * buffer)
+        sizes["full"] = resident_mb(service.popen.pid)
+        await asyncio.sleep(0.4 * buffer)
+        sizes["end"] = resident_mb(service.popen.pid)
+
+    await asyncio.gather(measure(), *map(one, range(calls)))
+    each = (sizes["end"] - sizes["begin"]) / calls
+    print(f"{buffer} s of buffer, {calls} calls: {each:.2f} MB a call")
+    assert sizes["end"] - sizes["full"] < 0.1 * calls + 3
+    assert each < 0.016 * buffer * 1.5 + 1
