@@ -86,6 +86,8 @@ async def measure(
     pid: int, port: int, calls: int, seconds: float, clock: Clock, auth_token: str
 ) -> tuple[list[float], float]:
     """Return the delays of all frames (s) and CPU time for each frame of both tracks (us)."""
+    clock.sent.clear()  # so that a frame that does not come is missed
+    clock.came.clear()
     frames = round((seconds + WARM_UP + 1.0) * 50)
     url = f"ws://127.0.0.1:{port}/twilio"
     placing = []

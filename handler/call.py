@@ -364,6 +364,7 @@ class Call:
             overlap_ms=mixer.overlap_samples * 1000 // SAMPLE_RATE,
             slipped_samples=mixer.slipped_samples,
             leaps=mixer.leaps,
+            restarts=mixer.restarts,
             refused_frames=mixer.refused_frames,
             faults=dict(stream.faults),
         )

@@ -7,7 +7,8 @@ from typing import Literal
 from handler.audio import SAMPLES_PER_MS, SILENCE, Track
 
 # Twilio's steps are not an exact grid: 17 to 23 ms for 20 ms of audio. What begins within half a
-# frame of its track's end continues it; a lost frame (20 ms) is still seen and filled.
+# frame of its track's end continues it; a lost frame (20 ms) is still seen and filled. So is one
+# that is shorter: the tolerance is never a whole frame.
 TOLERANCE = 10 * SAMPLES_PER_MS
 # A clock that runs apart from the samples shows as a mean distance between a track's end and the
 # timestamps that continue it. Stray timestamps keep it below this; beyond it, a sample a frame is
@@ -61,6 +62,7 @@ class Timeline:
         # Where the track's own audio ends, heard or late. What begins there, within the tolerance,
         # is joined on; behind a hole it is placed exactly.
         self._audio_end = -TOLERANCE
+        self._newest = (-1, 0)  # start and length of the frame before, as its timestamp said
         self._drift = 0.0  # mean of how far timestamps lie ahead of the audio's end
         self._slipping = False
 
@@ -68,6 +70,11 @@ class Timeline:
     def end(self) -> int:
         """Behind the last sample that was placed."""
         return self.position + len(self._pending)
+
+    @property
+    def unheard_samples(self) -> int:
+        """Audio that found no place: late, or where audio was."""
+        return self.late_samples + self.overlap_samples
 
     @property
     def ends_in_audio(self) -> bool:
@@ -85,13 +92,17 @@ class Timeline:
 
         Returns where the track ends now.
         """
+        if (start, len(payload)) == self._newest:
+            self.overlap_samples += len(payload)  # sent twice
+            return self.position + len(self._pending)
+        self._newest = (start, len(payload))
         stray = start - self._audio_end
-        if -TOLERANCE < stray < TOLERANCE:
+        if abs(stray) < min(TOLERANCE, len(payload) * 4 // 5):
             start = self._audio_end
             self._drift += (stray - self._drift) / DRIFT_FRAMES
             if self._slipping or not -MAX_DRIFT <= self._drift <= MAX_DRIFT:
                 payload = self._slip(payload)
-        else:
+        elif stray > 0:
             self._drift, self._slipping = 0.0, False
         self._audio_end = max(self._audio_end, start + len(payload))
         end = self.position + len(self._pending)
@@ -129,7 +140,7 @@ class Timeline:
     def drop(self, start: int, end: int, reason: Literal["late-audio", "media-lost"]) -> None:
         """Note audio that will not be heard; neighbours are joined."""
         last = self.dropped[-1] if self.dropped else None
-        if last and last.reason == reason and last.start <= start <= last.end + TOLERANCE:
+        if last and last.reason == reason and last.start <= start <= last.end:
             self.dropped[-1] = Dropped(self.track, last.start, max(last.end, end), reason)
         else:
             self.dropped.append(Dropped(self.track, start, end, reason))

@@ -4,9 +4,11 @@ Defects planted in the audio path: the tests of the mixer must catch each of the
 Each patch in ``tests/mutations`` is applied to a copy of the code; then a test must fail.
 """
 
+import random
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -50,11 +52,17 @@ def test_the_copy_is_what_is_tested(tmp_path):
 
 @pytest.mark.proof
 def test_every_defect_is_caught(rounds, tmp_path):
+    """A sample takes other patches whenever the mixer changes."""
+    patches = PATCHES.copy()
+    code = b"".join((ROOT / "handler" / name).read_bytes() for name in ("mixer.py", "timeline.py"))
+    random.Random(zlib.crc32(code)).shuffle(patches)
+    survivors = []
     for number in rounds(sample=2, full=len(PATCHES)):
-        patch = PATCHES[number]
+        patch = patches[number]
         copy(tmp_path / patch.stem, patch)
         result = run(tmp_path / patch.stem)
-        assert result.returncode == 1, f"{patch.stem} is not caught:\n{result.stdout}"
         failed = [line for line in result.stdout.splitlines() if line.startswith("FAILED")]
-        assert failed, result.stdout
-        print(f"{patch.stem}: {failed[0]}")
+        print(f"{patch.stem}: {failed[0] if failed else 'NOT CAUGHT'}")
+        if result.returncode != 1 or not failed:
+            survivors.append(patch.stem)
+    assert survivors == []
