@@ -19,8 +19,9 @@ help:  ## Show what there is to make
 demo: $(VENV)/demo  ## Try it: a recorded call, transcribed live (ONCE=1 ends after the call)
 	@$(BIN)/partyline demo $(DEMO_FLAGS)
 
+# Most tests wait for sockets and clocks, so several run at once; those of a file in one process.
 test: $(VENV)/dev  ## Run the tests, with a sample of the long proofs (under 5 minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
 	$(BIN)/python -m pytest --prove

@@ -14,6 +14,7 @@ from nats.js import JetStreamContext
 
 from broker.errors import BrokerError, Misconfigured
 from broker.follow import Feeds
+from broker.janitor import Janitor
 from broker.provision import check_version, provision
 from broker.publish import CallWriter
 from broker.records import CallFacts
@@ -24,6 +25,8 @@ from broker.subjects import Subjects
 # A dead peer is noticed after three of these; the client's own default takes six minutes.
 PING_SECONDS = 5
 RECONNECT_SECONDS: Any = 0.25  # the client takes fractions, but its types say int
+# Of our own: so a server can keep its users from listening to each other's replies.
+INBOX_PREFIX = b"_INBOX_partyline"
 # How often the server is asked again after an operator may have mended it.
 MISCONFIGURED_SECONDS = 5.0
 
@@ -44,6 +47,7 @@ class Broker:
         self.problem: str | None = None
         self.registry = Registry(self)
         self.feeds = Feeds(self)
+        self.janitor = Janitor(self)
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=2)
         self._reached = asyncio.Event()
@@ -60,6 +64,7 @@ class Broker:
             self._connecting.cancel()
             with suppress(asyncio.CancelledError):
                 await self._connecting
+        await self.janitor.close()
         await self.feeds.close()
         await self.registry.close()
         # It raises when it cannot deliver what it still holds; that is lost either way.
@@ -111,6 +116,7 @@ class Broker:
         await self._client.connect(
             list(self.settings.servers),
             name=self.settings.instance,
+            inbox_prefix=INBOX_PREFIX,
             max_reconnect_attempts=-1,  # the default of 60 ends in a client closed for good
             reconnect_time_wait=RECONNECT_SECONDS,
             connect_timeout=2,
@@ -127,6 +133,7 @@ class Broker:
         self._reached.set()
         _log.info("nats reached", server=str(self._client.connected_server_version))
         await self.registry.open()
+        await self.janitor.open()
 
     async def _found_in_order(self) -> bool:
         try:
@@ -149,6 +156,7 @@ class Broker:
     def _on_disconnect(self) -> None:
         _log.warning("nats lost")
         self.feeds.on_disconnect()
+        self.registry.on_disconnect()
 
     def _on_reconnect(self) -> None:
         self._last_error = ""

@@ -19,6 +19,7 @@ from broker.errors import EmbeddedFailed
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.01
+CONFIGURATION = Path(__file__).parent / "servers" / "embedded.conf"
 
 _log = structlog.get_logger()
 
@@ -79,6 +80,7 @@ class EmbeddedServer:
             "-P",  # its own directory holds modules of ours, not of the standard library
             str(Path(__file__).with_name("guard.py")),
             binary,
+            f"--config={CONFIGURATION}",
             "--jetstream",
             f"--store_dir={home}",
             "--addr=127.0.0.1",

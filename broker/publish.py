@@ -28,6 +28,8 @@ LISTING_SECONDS = 10.0
 # Something newer was stored for the call than the publisher knew of.
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 TOO_LARGE = 10054
+# Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
+ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
 
 T = TypeVar("T")
 
@@ -39,6 +41,8 @@ class _Told(msgspec.Struct):
 
     type: str
     seq: int
+    epoch: str = ""
+    reason: str | None = None
     track: str | None = None
     start: float = 0.0
     duration: float = 0.0
@@ -72,6 +76,8 @@ class CallWriter:
         self._finished = False
         self._last_sequence = 0  # of the call's newest record in the stream
         self._last_type = ""
+        self._last_reason: str | None = None
+        self.newest_epoch = ""  # of the newest record, as it was when it was read
         self._in_flight = 0
         self._entry = CallEntry(
             call_sid=call.call_sid,
@@ -144,6 +150,41 @@ class CallWriter:
             listing.cancel()
             await asyncio.wait({listing})
 
+    async def open_end(self, alive: Callable[[str], bool]) -> bool:
+        """
+        Learn what is stored of a call whose owner is gone, to end it.
+
+        Args:
+            alive: Whether a process, by its name, gives signs of life.
+
+        Returns:
+            Whether the end is still to be written; else it was, or nothing is stored.
+
+        Raises:
+            Fenced: a process that lives has written the call's newest record.
+            HistoryUnavailable: it cannot be learned now.
+        """
+        newest = await last_stored(
+            self._broker.client, self._broker.subjects.stream, self._call_subject
+        )
+        if newest is None:
+            return False
+        await self._learn(newest)
+        if self._last_type == "CallEnded":
+            return False
+        if alive(self.newest_epoch.rpartition("-")[0]):
+            raise Fenced(self.call.call_sid, self.epoch)
+        return True
+
+    async def publish_now(self, record: Record) -> None:
+        """
+        Publish one record and wait until it is stored.
+
+        Raises:
+            Fenced: somebody else has written the call since.
+        """
+        await self._store(record)
+
     async def _claim(self) -> None:
         """Take the call over: its numbers go on, and a former owner's next record is refused."""
         while True:
@@ -152,7 +193,7 @@ class CallWriter:
                 await self._learn(newest)
             first = self.call.resumed() if newest is not None else self.call.started()
             try:
-                await self._publish(first)
+                await self._store(first)
             except Fenced:
                 continue  # the former owner published in between: read again
             break
@@ -176,6 +217,8 @@ class CallWriter:
                 told = msgspec.json.decode(stored.data, type=_Told)
             except msgspec.MsgspecError:
                 continue  # not ours
+            self._last_type, self._last_reason = told.type, told.reason
+            self.newest_epoch = told.epoch
             if told.type == "CallStarted":
                 self.started_at = told.startedAt
             if told.type == "Results" and told.track is not None:
@@ -240,6 +283,39 @@ class CallWriter:
                 return
 
     async def _publish(self, record: Record) -> None:
+        """
+        Store one record, tried until it is stored.
+
+        Raises:
+            Fenced: another owner has claimed the call since.
+        """
+        waiting = [record]
+        while waiting:
+            try:
+                await self._store(waiting[0])
+            except Fenced:
+                if not await self._ended_for_us():
+                    raise
+                if record.type == "CallEnded":
+                    self._last_type = record.type  # that is said already
+                    return
+                # A janitor took us for dead while NATS was away: the call goes on all the same.
+                self.epoch = self._broker.next_epoch()
+                if waiting[0] is record:
+                    waiting.insert(0, self.call.resumed())
+                self.update(epoch=self.epoch)
+            else:
+                waiting.pop(0)
+
+    async def _ended_for_us(self) -> bool:
+        """Whether the newest record is the end that a janitor wrote, taking us for dead."""
+        newest = await self._newest()
+        if newest is None:
+            return False
+        await self._learn(newest)
+        return self._last_type == "CallEnded" and self._last_reason in ABANDONED
+
+    async def _store(self, record: Record) -> None:
         """Store one record under the next number; tried until it is stored."""
         seq = self.acked + 1
         subject = self._broker.subjects.ingested(self._address(record.kind, record.track))

@@ -1,6 +1,7 @@
 """Which calls are live: a KV bucket, and this process's own copy of it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
@@ -38,6 +39,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         owner: The process that owns it.
         state: ``live``, or ``waiting`` for another media stream.
         covered: How far each track is transcribed, in seconds on the call clock.
+        abandoned: Why it has ended, should its owner be seen no more.
     """
 
     call_sid: str
@@ -50,6 +52,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     owner: str
     state: Literal["live", "waiting"] = "live"
     covered: dict[str, float] = {}
+    abandoned: Literal["crashed", "drained", "stream-lost"] = "crashed"
 
 
 class Registry:
@@ -65,6 +68,8 @@ class Registry:
         self._broker = broker
         self._calls: dict[str, CallEntry] = {}
         self._leases: set[str] = set()
+        self._lease_seen: dict[str, int] = {}  # Unix ms at which a lease was last renewed
+        self.fresh = False  # the view was read since NATS is there
         self._revisions: dict[str, int] = {}
         self._own_revisions: dict[str, int] = {}
         self._changed = asyncio.Event()
@@ -85,6 +90,18 @@ class Registry:
         """Return the live calls from or to a number, oldest first."""
         found = [call for call in self.calls().values() if number in (call.from_, call.to)]
         return sorted(found, key=lambda call: call.started_at)
+
+    def orphans(self) -> list[CallEntry]:
+        """Return the calls whose owner gives no sign of life."""
+        return [call for call in self._calls.values() if call.owner not in self._leases]
+
+    def has_lease(self, instance: str) -> bool:
+        """Whether a process gives signs of life."""
+        return instance in self._leases
+
+    def lease_seen(self, instance: str) -> int | None:
+        """Return the Unix time in ms of a process's last sign of life, if it is known."""
+        return self._lease_seen.get(instance)
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield now and after each change; several that come together count as one."""
@@ -112,6 +129,10 @@ class Registry:
         with suppress(nats.errors.Error, TimeoutError, OSError):
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._delete(self._broker.subjects.lease_key(self._instance))
+
+    def on_disconnect(self) -> None:
+        """NATS went away: the view grows old."""
+        self.fresh = False
 
     def on_reconnect(self) -> None:
         """NATS is back: read the view again."""
@@ -152,6 +173,13 @@ class Registry:
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_RETRY)
 
+    async def delete_entry(self, call_sid: str) -> None:
+        """Delete the entry of a call that is over, as it is in the view; once, and not for sure."""
+        key = self._broker.subjects.call_key(call_sid)
+        revision = self._revisions.get(self._broker.subjects.key_of(key))
+        with suppress(nats.errors.Error, TimeoutError, OSError):
+            await self._delete(key, revision=revision)
+
     @property
     def _instance(self) -> str:
         return self._broker.settings.instance
@@ -191,6 +219,7 @@ class Registry:
             self._snapshot_due.clear()
             try:
                 await self._read_snapshot()
+                self.fresh = self._broker.connected
                 delay = SNAPSHOT_SECONDS
             except HistoryUnavailable:
                 delay = min(2 * delay, LONGEST_RETRY)
@@ -231,11 +260,21 @@ class Registry:
         gone = operation in ("DEL", "PURGE") or "Nats-Marker-Reason" in headers
         self._set(key, None if gone else data)
 
+    def _forget_old_leases(self) -> None:
+        """Keep the times of processes that own a call or live; the others have told all."""
+        wanted = self._leases | {call.owner for call in self._calls.values()}
+        self._lease_seen = {name: at for name, at in self._lease_seen.items() if name in wanted}
+
     def _set(self, key: str, data: bytes | None) -> None:
         kind, _, name = key.partition(".")
         before = (self._calls.get(name), name in self._leases)
         if kind == "pod":
-            (self._leases.discard if data is None else self._leases.add)(name)
+            if data is None:
+                self._leases.discard(name)
+            else:
+                self._leases.add(name)
+                self._lease_seen[name] = time.time_ns() // 1_000_000
+            self._forget_old_leases()
         elif data is None:
             self._calls.pop(name, None)
         else:

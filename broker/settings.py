@@ -21,6 +21,7 @@ class BrokerSettings:
         lease_ttl: How long after its last sign of life a process's calls leave the list. Longer
             than a cluster's leader election (8.5 s were seen), in which nothing can be renewed.
         lease_refresh: How often a process gives a sign of life.
+        grace: How long after its owner's lease a call is ended by another process.
     """
 
     servers: tuple[str, ...] = field(repr=False)
@@ -33,3 +34,4 @@ class BrokerSettings:
     max_bytes: int = 4 * 2**30
     lease_ttl: int = 20
     lease_refresh: float = 5.0
+    grace: float = 60.0

@@ -59,6 +59,11 @@ class Service:
                     provision=settings.embedded_nats or settings.insecure,
                     replicas=settings.nats_replicas,
                     retention=settings.retention,
+                    max_bytes=settings.max_bytes,
+                    lease_ttl=round(settings.lease_seconds),
+                    lease_refresh=settings.lease_seconds / 4,
+                    # A lease that was only late to be renewed must not end a call.
+                    grace=max(settings.resume_seconds, settings.lease_seconds / 2),
                 )
             )
         )

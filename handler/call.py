@@ -124,6 +124,7 @@ class Call:
         self._carried = AudioTotals()  # by media streams that are over
         self._last_frames = 0
         self._last_heard = time.monotonic()
+        self._silent = False  # for longer than another stream has to wait
 
     def attach(self, stream: MediaStream, account_sid: str) -> None:
         """
@@ -141,7 +142,7 @@ class Call:
         self._carried = self.audio
         self._stream = stream
         self._streams.append(stream)
-        self._last_frames, self._last_heard = 0, time.monotonic()
+        self._last_frames, self._last_heard, self._silent = 0, time.monotonic(), False
         self._attached.set()
 
     @property
@@ -199,7 +200,9 @@ class Call:
             for lost in self._gaps.take_all():
                 self._put_gap(lost)
             if end is End.DRAINED:
-                self._writer.update(state="waiting", covered=self._covered())
+                self._writer.update(
+                    state="waiting", covered=self._covered(), abandoned=End.DRAINED.value
+                )
             else:
                 self._put_event(
                     "CallEnded",
@@ -235,13 +238,15 @@ class Call:
                     tasks.create_task(stream.close(1008, "replaced by another media stream"))
                 case _:
                     self._recogniser.flush()
-                    self._writer.update(state="waiting", covered=self._covered())
+                    self._writer.update(
+                        state="waiting", covered=self._covered(), abandoned=End.LOST.value
+                    )
                     if not await self._reattached():
                         self._listening = False
                         return End.LOST
                     if not self._streams:
                         return End.DRAINED
-                    self._writer.update(state="live", covered=self._covered())
+            self._writer.update(state="live", covered={}, abandoned="crashed")
             self._writer.resume(self._streams[0].stream_sid)
 
     async def _reattached(self) -> bool:
@@ -283,12 +288,23 @@ class Call:
                     await stream.over.wait()
             except TimeoutError:
                 pass
-            if stream.frames != self._last_frames:
-                self._last_frames, self._last_heard = stream.frames, time.monotonic()
+            self._note_silence(stream)
             now = loop.time()
             self._hear(stream, partial(stream.mixer.pop, now), now)
         # The tail: what one side still waited for the other to match.
         self._hear(stream, stream.mixer.drain, loop.time())
+
+    def _note_silence(self, stream: MediaStream) -> None:
+        """Let it be known that another media stream may take the call over, here or elsewhere."""
+        now = time.monotonic()
+        if stream.frames != self._last_frames:
+            self._last_frames, self._last_heard = stream.frames, now
+            if self._silent:
+                self._silent = False
+                self._writer.update(state="live", covered={})
+        elif not self._silent and now - self._last_heard >= TAKEOVER_SECONDS:
+            self._silent = True
+            self._writer.update(state="waiting", covered=self._covered())
 
     def _hear(self, stream: MediaStream, pop: Callable[[], Chunk | None], now: float) -> None:
         while (chunk := pop()) is not None:

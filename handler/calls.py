@@ -102,6 +102,14 @@ class Calls:
         if call is not None and call.listening:
             call.attach(stream, start.account_sid)
             return stream
+        elsewhere = self._broker.registry.get(start.call_sid)
+        if (
+            call is None
+            and elsewhere is not None
+            and elsewhere.state == "live"
+            and elsewhere.owner != self._settings.instance
+        ):
+            raise StreamRefused("a media stream of this call is alive in another container")
         if self.full:
             raise StreamRefused("no room for another call", 1013)
         predecessor = self._tasks.get(call) if call is not None else None

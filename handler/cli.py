@@ -12,6 +12,7 @@ class Command:
 
     module: str
     summary: str
+    function: str = "main"
 
 
 COMMANDS = {
@@ -20,6 +21,10 @@ COMMANDS = {
     "token": Command("handler.token", "make a token for a subscriber"),
     "watch": Command("handler.watch", "read a call live in the terminal"),
     "tap": Command("broker.tap", "print what is published to NATS"),
+    "provision": Command(
+        "broker.admin", "create the stream and the bucket on NATS", "main_provision"
+    ),
+    "purge": Command("broker.admin", "delete the records of a call", "main_purge"),
     "rehearse": Command("rehearsal.cli", "stand-ins for Twilio and Deepgram, and recorded calls"),
 }
 
@@ -46,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    code: int = module.main(arguments[1:])
+    code: int = getattr(module, command.function)(arguments[1:])
     return code
 
 

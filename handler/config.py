@@ -62,6 +62,8 @@ class Settings:
     nats_replicas: int = 1  # copies of each record in a cluster
     subject_prefix: str = "transcripts"
     retention: float = 72 * 3600.0
+    max_bytes: int = 4 * 2**30  # of the stream; beyond it the oldest records go
+    lease_seconds: float = 20.0  # a dead process's calls leave the list; an election takes 8.5
 
     token_keys: tuple[VerificationKey, ...] = field(default=(), repr=False)
 
@@ -114,6 +116,8 @@ class Settings:
             nats_replicas=read.whole("NATS_REPLICAS", default.nats_replicas, 1, 5),
             subject_prefix=_prefix(read.text("SUBJECT_PREFIX", default.subject_prefix)),
             retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
+            max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
+            lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
             token_keys=_token_keys(read, insecure),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
             resume_seconds=read.duration("RESUME_SECONDS", default.resume_seconds, 0, 3600),

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-PROOFS = pytest.StashKey[dict[str, int]]()
-
 Rounds = Callable[..., range]
 
 
@@ -19,7 +17,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proof: a long proof; a sample of it runs with every test")
-    config.stash[PROOFS] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,14 +27,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item.get_closest_marker("proof") is not None]
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    counts = config.stash[PROOFS]
-    if counts:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how often each proof was run, in whichever process, and what it measured."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if report.when == "call"
+    ]
+    proofs = [(report, dict(report.user_properties)) for report in reports]
+    proofs = [(report, told) for report, told in proofs if "rounds" in told]
+    if proofs:
         terminalreporter.section("proofs")
-    for name, count in counts.items():
-        terminalreporter.write_line(f"{count:7} rounds  {name}")
+    for report, told in sorted(proofs, key=lambda proof: proof[0].nodeid):
+        terminalreporter.write_line(f"{told['rounds']:7} rounds  {report.nodeid}")
+        for line in report.capstdout.splitlines():
+            terminalreporter.write_line(f"{'':16}{line}")
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
 
     def seeds(*, sample: int, full: int) -> range:
         count = full if request.config.getoption("prove") else sample
-        request.config.stash[PROOFS][request.node.nodeid] = count
+        request.node.user_properties.append(("rounds", count))
         return range(count)
 
     return seeds

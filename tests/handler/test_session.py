@@ -266,7 +266,7 @@ async def test_a_hundred_calls_do_not_storm_a_host_that_is_down(rounds):
     print(
         f"{calls} calls: {refused} attempts in {outage} s of refusals, {deepgram.handshakes} in all"
     )
-    assert calls <= refused <= calls + 20
+    assert 5 <= refused <= calls + 20
     assert deepgram.handshakes <= 2 * calls + 20
     for call in spoken:
         assert call.lost == []

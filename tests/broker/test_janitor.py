@@ -1,0 +1,100 @@
+"""broker/janitor.py: what becomes of the calls of a process that is gone."""
+
+import asyncio
+import json
+
+import pytest
+
+from broker.janitor import LOOK_SECONDS
+from broker.records import Record
+
+SHORT = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 2.0}
+ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+
+
+async def until(condition, seconds=20.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def kill(broker):
+    """Stop as if the process had been killed: no lease, no good-bye, no janitor."""
+    for task in [*broker.registry._tasks, broker.janitor._task]:
+        task.cancel()
+
+
+async def read_all(broker, call_sid):
+    async with broker.feeds.follow(call_sid) as follower:
+        async with asyncio.timeout(30):
+            return [json.loads(item.payload) async for item in follower if item.seq is not None]
+
+
+@pytest.mark.parametrize("state", ["live", "waiting"])
+async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
+    connect, facts, make_final, state
+):
+    owner = await connect(**SHORT)
+    others = [await connect(**SHORT) for _ in range(5)]
+    call = facts()
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.put(make_final(1))
+    if state == "waiting":
+        writer.update(state="waiting", abandoned="drained", covered={"inbound": 2.0})
+    await until(lambda: writer.depth == 0 and others[0].registry.get(call.call_sid) is not None)
+    await asyncio.sleep(0.2)  # so that the registry's last word is out
+    running.cancel()
+    await kill(owner)
+    records = await read_all(others[0], call.call_sid)
+    types = [record["type"] for record in records]
+    reason = "crashed" if state == "live" else "drained"
+    gap = ["Gap"] if state == "live" else []
+    assert types == ["CallStarted", "Results", *gap, "CallEnded"]
+    assert records[-1]["reason"] == reason
+    assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
+    await until(lambda: not others[1].registry.orphans())
+    await asyncio.sleep(3 * LOOK_SECONDS)
+    assert await read_all(others[1], call.call_sid) == records
+    assert sum(other.janitor.ended for other in others) == 1
+
+
+async def test_an_owner_that_was_taken_for_dead_goes_on(connect, facts, make_final):
+    owner, other = await connect(**SHORT), await connect(**SHORT)
+    call = facts()
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.put(make_final(1))
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    await kill(owner)  # its lease alone: it still writes, as after an outage
+    await until(lambda: other.janitor.ended == 1)
+    for number in (2, 3):
+        writer.put(make_final(number))
+    writer.put(ENDED)
+    writer.finish()
+    await running
+    records = await read_all(other, call.call_sid)
+    types = [record["type"] for record in records]
+    assert types[:2] == ["CallStarted", "Results"]
+    assert types[-6:] == ["Gap", "CallEnded", "CallResumed", "Results", "Results", "CallEnded"]
+    assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
+    assert records[-4]["epoch"] == records[-1]["epoch"] != records[0]["epoch"]
+    assert records[-1]["reason"] == "completed"
+
+
+async def test_a_call_that_another_process_owns_again_is_left_alone(connect, facts, make_final):
+    owner, heir, other = [await connect(**SHORT) for _ in range(3)]
+    call = facts()
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    running.cancel()
+    await kill(owner)
+    writer = heir.writer(call, heir.next_epoch())
+    going_on = asyncio.create_task(writer.run())
+    await writer.claimed.wait()
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    await asyncio.sleep(SHORT["lease_ttl"] + SHORT["grace"] + 2 * LOOK_SECONDS)
+    assert other.janitor.ended == heir.janitor.ended == 0
+    writer.put(ENDED)
+    writer.finish()
+    await going_on

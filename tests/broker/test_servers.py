@@ -1,0 +1,200 @@
+"""broker/servers: what each user may do, and what `partyline provision` and `purge` do."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nats
+import nats.errors
+import pytest
+from nats.js import api
+
+import broker as package
+from broker.connection import Broker
+from broker.embedded import find_binary
+from broker.history import read_history
+from broker.records import Record
+from broker.settings import BrokerSettings
+
+SERVERS = Path(package.__file__).parent / "servers"
+PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
+PASSWORDS |= {"HISTORY_PASSWORD": "pw-history", "ROUTE_PASSWORD": "pw-route"}
+ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+
+
+@pytest.fixture
+def port(tmp_path) -> Iterator[int]:
+    """Run a server with the configuration for one server, on loopback and a free port."""
+    configuration = (SERVERS / "single.conf").read_text()
+    for there, here in (
+        ("/data/jetstream", str(tmp_path)),
+        ("0.0.0.0:4222", "127.0.0.1:-1"),
+        ("127.0.0.1:8222", "127.0.0.1:-1"),
+    ):
+        assert there in configuration
+        configuration = configuration.replace(there, here)
+    (tmp_path / "single.conf").write_text(configuration)
+    shutil.copy(SERVERS / "users.conf", tmp_path)
+    server = subprocess.Popen(
+        [find_binary(), f"--config={tmp_path / 'single.conf'}", f"--ports_file_dir={tmp_path}"],
+        env={"PATH": os.environ["PATH"], **PASSWORDS},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 10
+        while not (found := list(tmp_path.glob("*.ports"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield int(json.loads(found[0].read_text())["nats"][0].rpartition(":")[2])
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def url(user: str, port: int) -> str:
+    return f"nats://{user}:pw-{user}@127.0.0.1:{port}"
+
+
+def partyline(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "handler.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={"PATH": os.environ["PATH"]},
+    )
+
+
+async def connect_as(user: str, port: int, problems: list[str] | None = None):
+    async def on_error(error: Exception) -> None:
+        if problems is not None:
+            problems.append(str(error).lower())
+
+    inbox = f"_INBOX_{user}".encode()
+    return await nats.connect(url(user, port), inbox_prefix=inbox, error_cb=on_error)
+
+
+@pytest.mark.parametrize("name", ["embedded.conf", "single.conf", "cluster.conf"])
+def test_the_server_takes_its_configurations(name):
+    environ = {"PATH": os.environ["PATH"], **PASSWORDS, "CLUSTER_ROUTE": "nats://a:b@127.0.0.1:1"}
+    checked = subprocess.run(
+        [find_binary(), "-t", f"--config={SERVERS / name}"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def provisioned(port: int) -> None:
+    done = partyline("provision", "--url", url("admin", port), "--retention", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "stream TRANSCRIPTS and bucket TRANSCRIPTS_CALLS" in done.stdout
+
+
+def test_the_service_does_not_provision_where_it_may_not(port):
+    refused = partyline("provision", "--url", url("handler", port))
+    assert refused.returncode == 1
+    assert "could not be created" in refused.stderr
+
+
+async def test_the_service_needs_no_more_than_it_may_and_a_call_can_be_purged(
+    port, facts, make_final
+):
+    provisioned(port)
+    tap = await connect_as("tap", port)
+    heard: list[str] = []
+
+    async def note(message) -> None:
+        heard.append(message.subject)
+
+    await tap.subscribe("transcripts.>", cb=note)
+    await tap.flush()
+    call = facts()
+    purge = ["purge", call.call_sid, "--url", url("admin", port)]
+    settings = BrokerSettings(servers=(url("handler", port),), instance="i1")
+    async with Broker(settings) as broker:
+        writer = broker.writer(call, broker.next_epoch())
+        running = asyncio.create_task(writer.run())
+        async with asyncio.timeout(10):
+            await writer.claimed.wait()
+            while broker.registry.get(call.call_sid) is None:
+                await asyncio.sleep(0.02)
+        writer.put(make_final(1))
+        writer.interim("inbound", {"type": "Results", "start": 5.0})
+        early = await asyncio.to_thread(partyline, *purge)
+        assert (early.returncode, "is live" in early.stderr) == (1, True)
+        writer.put(ENDED)
+        writer.finish()
+        await running
+        async with broker.feeds.follow(call.call_sid) as follower, asyncio.timeout(10):
+            got = [item.type async for item in follower if item.seq is not None]
+    assert got == ["CallStarted", "Results", "CallEnded"]
+    async with asyncio.timeout(5):
+        while [subject.split(".")[3] for subject in heard if ".interim." not in subject] != [
+            "event",
+            "final",
+            "event",
+        ]:
+            await asyncio.sleep(0.02)
+    await tap.close()
+    history = await connect_as("history", port)
+    stored = await read_history(history, "TRANSCRIPTS", "transcripts.>")
+    assert [json.loads(message.data)["type"] for message in stored] == got
+    await history.close()
+    purged = partyline(*purge)
+    assert (purged.returncode, purged.stdout) == (0, f"{call.call_sid}: 3 records deleted\n")
+    again = partyline(*purge)
+    assert (again.returncode, "nothing is stored" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("user", ["tap", "history", "handler"])
+async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, facts, user):
+    provisioned(port)
+    call = facts()
+    record = f"transcripts.{call.account_sid}.{call.call_sid}.final.inbound"
+    heard: list[str] = []
+    problems: list[str] = []
+
+    async def note(message) -> None:
+        heard.append(message.subject)
+
+    admin = await connect_as("admin", port)
+    await admin.subscribe("transcripts.>", cb=note)
+    await admin.subscribe("registry.>", cb=note)
+    await admin.flush()
+    client = await connect_as(user, port, problems)
+    await client.publish(record, b"{}")  # forged: the stream alone publishes there
+    await client.subscribe(">", cb=note)
+    if user != "handler":
+        await client.publish(f"ingest.{record}", b"{}")
+        await client.publish("$KV.TRANSCRIPTS_CALLS.pod.i1", b"{}")
+    js = client.jetstream(timeout=0.5)
+    for forbidden in (
+        js.purge_stream("TRANSCRIPTS"),
+        js.delete_stream("TRANSCRIPTS"),
+        js.add_stream(api.StreamConfig(name="MINE", subjects=["mine"])),
+    ):
+        with pytest.raises((nats.errors.Error, TimeoutError)):
+            await forbidden
+    await client.flush()
+    await admin.flush()
+    assert len([text for text in problems if "permissions violation" in text]) >= 5
+    assert heard == []
+    assert (await admin.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
+    await client.close()
+    await admin.close()
+
+
+def test_a_server_that_is_away_is_said_so():
+    ended = partyline("provision", "--url", "nats://127.0.0.1:1")
+    assert ended.returncode == 1
+    assert "cannot reach NATS" in ended.stderr
