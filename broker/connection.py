@@ -12,6 +12,7 @@ import structlog
 from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamContext
 
+from broker import tasks
 from broker.errors import BrokerError, Misconfigured
 from broker.follow import Feeds
 from broker.janitor import Janitor
@@ -29,6 +30,7 @@ RECONNECT_SECONDS: Any = 0.25  # the client takes fractions, but its types say i
 INBOX_PREFIX = b"_INBOX_partyline"
 # How often the server is asked again after an operator may have mended it.
 MISCONFIGURED_SECONDS = 5.0
+MAX_TOLD = 100
 
 _log = structlog.get_logger()
 
@@ -51,12 +53,13 @@ class Broker:
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=2)
         self._reached = asyncio.Event()
+        self._check_due = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
         self._claims = itertools.count(1)
-        self._last_error = ""
+        self._told: set[str] = set()  # problems since NATS was there last
 
     async def __aenter__(self) -> Self:
-        self._connecting = asyncio.create_task(self._connect(), name="nats connection")
+        self._connecting = tasks.start(self._connect(), "nats connection")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -128,12 +131,20 @@ class Broker:
             reconnected_cb=_guarded(self._on_reconnect),
             **options,
         )
-        while not await self._found_in_order():  # noqa: ASYNC110  an operator gives no event
-            await asyncio.sleep(MISCONFIGURED_SECONDS)
+        await self._wait_in_order()
         self._reached.set()
         _log.info("nats reached", server=str(self._client.connected_server_version))
         await self.registry.open()
         await self.janitor.open()
+        while True:
+            # A server that comes back may be another one, or have lost its disk.
+            await self._check_due.wait()
+            self._check_due.clear()
+            await self._wait_in_order()
+
+    async def _wait_in_order(self) -> None:
+        while not await self._found_in_order():  # noqa: ASYNC110  an operator gives no event
+            await asyncio.sleep(MISCONFIGURED_SECONDS)
 
     async def _found_in_order(self) -> bool:
         try:
@@ -149,9 +160,11 @@ class Broker:
 
     def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
-        if text != self._last_error:  # while NATS is away each attempt says the same
-            _log.warning("nats", problem=text)
-        self._last_error = text
+        if text in self._told:
+            return  # while NATS is away each attempt says the same, of each server
+        if len(self._told) < MAX_TOLD:
+            self._told.add(text)
+        _log.warning("nats", problem=text)
 
     def _on_disconnect(self) -> None:
         _log.warning("nats lost")
@@ -159,10 +172,11 @@ class Broker:
         self.registry.on_disconnect()
 
     def _on_reconnect(self) -> None:
-        self._last_error = ""
+        self._told.clear()
         _log.info("nats is back")
         self.feeds.on_reconnect()
         self.registry.on_reconnect()
+        self._check_due.set()
 
 
 def _guarded(callback: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:

@@ -12,6 +12,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from broker import tasks
 from broker.errors import HistoryUnavailable
 from broker.history import last_stored, read_history
 from broker.log import CallLog, Delivery
@@ -29,6 +30,8 @@ FIRST_RETRY = 0.02
 LONGEST_RETRY = 1.0
 # A server that lost its unsynced tail gives sequences out again: after so many tries reread all.
 TRIES_BEFORE_REREADING = 5
+# What is missing then, after some 15 s, will not come: the server has lost what it acknowledged.
+TRIES_BEFORE_GOING_ON = 20
 
 _log = structlog.get_logger()
 
@@ -108,7 +111,7 @@ class Feed:
 
     def open(self) -> None:
         """Start to follow; returns before anything was read."""
-        self._task = asyncio.create_task(self._keep_whole(), name=f"follow {self._subject}")
+        self._task = tasks.start(self._keep_whole(), f"follow {self._subject}")
 
     async def close(self) -> None:
         """End the subscription."""
@@ -195,6 +198,9 @@ class Feed:
                         self.log.add(int(seq), message.sequence, message.data, stored=True)
                 self._join_what_came_meanwhile()
                 self._wake()
+                if self.log.ahead and tries > TRIES_BEFORE_GOING_ON:
+                    _log.error("records are missing in the stream", subject=self._subject)
+                    self.log.go_on()
                 if not self.log.ahead:
                     self._live = True
                     self.synced.set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from broker import tasks
 from broker.errors import Fenced, HistoryUnavailable
 from broker.publish import CallWriter
 from broker.records import CallFacts, Record
@@ -41,7 +42,7 @@ class Janitor:
 
     async def open(self) -> None:
         """Begin to watch."""
-        self._task = asyncio.create_task(self._watch(), name="janitor")
+        self._task = tasks.start(self._watch(), "janitor")
 
     async def close(self) -> None:
         """Stop watching."""

@@ -104,6 +104,14 @@ class CallLog:
         self.ahead = {number: kept for number, kept in self.ahead.items() if number > self.last}
         return True
 
+    def go_on(self) -> None:
+        """Accept that the records before those ahead are lost: the log begins with these."""
+        for seq in sorted(self.ahead):
+            if seq != self.last + 1:
+                self.records.clear()
+            self._append(seq, *self.ahead[seq])
+        self.ahead.clear()
+
     def add_interim(self, payload: bytes) -> bool:
         """Take an interim in place of the last of its kind; returns whether it says anything."""
         head = msgspec.json.decode(payload, type=_Head)

@@ -65,6 +65,7 @@ class CallWriter:
         self.epoch = epoch
         self.claimed = asyncio.Event()
         self.resumed = False  # the call had records when we claimed it
+        self.had_ended = False  # the newest of them said that it was over
         self.started_at: int | None = None  # Unix ms: the zero of the call clock, once claimed
         self.published_ends: dict[str, float] = {}  # seconds: where each track's finals end
         self.acked = 0  # seq of the last record that is known to be stored
@@ -191,6 +192,7 @@ class CallWriter:
             newest = await self._newest()
             if newest is not None:
                 await self._learn(newest)
+                self.had_ended = self._last_type == "CallEnded"
             first = self.call.resumed() if newest is not None else self.call.started()
             try:
                 await self._store(first)
@@ -322,12 +324,12 @@ class CallWriter:
         headers = {
             "Nats-Msg-Id": f"{self.call.call_sid}:{self.epoch}:{seq}",
             "Call-Seq": str(seq),
-            "Nats-Expected-Last-Subject-Sequence": str(self._last_sequence),
             "Nats-Expected-Last-Subject-Sequence-Subject": self._call_subject,
         }
         payload = self._encode(record, seq)
         delay = FIRST_RETRY
         while True:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(self._last_sequence)
             try:
                 stored_at = await self._try(subject, payload, headers)
             except nats.js.errors.APIError as exc:
@@ -359,9 +361,11 @@ class CallWriter:
         )
         return ack.seq
 
-    async def _stored_by_us(self, message_id: str) -> int:
+    async def _stored_by_us(self, message_id: str) -> int | None:
         """
         Find our own record after a refusal: only its acknowledgement may have been lost.
+
+        None means that it is to be sent again.
 
         A single server checks the expected sequence before the id, and refuses the repetition.
 
@@ -369,9 +373,15 @@ class CallWriter:
             Fenced: the newest record of the call is another owner's.
         """
         newest = await self._newest()
-        if newest is None or newest.headers.get("Nats-Msg-Id") != message_id:
-            raise Fenced(self.call.call_sid, self.epoch)
-        return newest.sequence
+        if newest is not None and newest.headers.get("Nats-Msg-Id") == message_id:
+            return newest.sequence
+        last = newest.sequence if newest is not None else 0
+        if last < self._last_sequence:
+            # The server came back without what it had acknowledged. No claim is newer than ours.
+            self._log.error("nats has lost records of the call", seq=self.acked)
+            self._last_sequence = last
+            return None
+        raise Fenced(self.call.call_sid, self.epoch)
 
     async def _list(self) -> None:
         """Keep the call's entry in the registry as it should be."""

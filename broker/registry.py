@@ -13,6 +13,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from broker import tasks
 from broker.errors import HistoryUnavailable
 from broker.history import read_history
 
@@ -86,6 +87,10 @@ class Registry:
         call = self._calls.get(call_sid)
         return call if call is not None and call.owner in self._leases else None
 
+    def entry(self, call_sid: str) -> CallEntry | None:
+        """Return what the bucket says of a call, be its owner alive or not."""
+        return self._calls.get(call_sid)
+
     def by_number(self, number: str) -> list[CallEntry]:
         """Return the live calls from or to a number, oldest first."""
         found = [call for call in self.calls().values() if number in (call.from_, call.to)]
@@ -115,8 +120,8 @@ class Registry:
     async def open(self) -> None:
         """Begin: NATS is there for the first time."""
         self._tasks = [
-            asyncio.create_task(self._renew_lease(), name="lease"),
-            asyncio.create_task(self._keep_view(), name="registry"),
+            tasks.start(self._renew_lease(), "lease"),
+            tasks.start(self._keep_view(), "registry"),
         ]
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from broker.connection import Broker
 from broker.records import CallFacts, Record
+from broker.registry import CallEntry
 from handler import tokens
 from handler.audio import SAMPLE_RATE, AudioTotals, Track, seconds
 from handler.config import Settings
@@ -100,6 +101,7 @@ class Call:
         start: StartDetails,
         stream: MediaStream,
         *,
+        former: CallEntry | None,
         breaker: Breaker,
         note_delay: Callable[[float], None],
     ) -> None:
@@ -114,6 +116,7 @@ class Call:
         self._listening = True
         self._leaving = False
         self._started_at = stream.received_at
+        self._former = former  # the call as another container left it
         self._facts = _facts(start, stream)
         self._writer = broker.writer(call=self._facts, epoch=broker.next_epoch())
         self._recogniser = Recogniser(settings, self._publish, start.call_sid, breaker=breaker)
@@ -238,16 +241,23 @@ class Call:
                     tasks.create_task(stream.close(1008, "replaced by another media stream"))
                 case _:
                     self._recogniser.flush()
-                    self._writer.update(
-                        state="waiting", covered=self._covered(), abandoned=End.LOST.value
-                    )
-                    if not await self._reattached():
+                    announcing = tasks.create_task(self._announce_loss())
+                    attached = await self._reattached()
+                    announcing.cancel()
+                    if not attached:
                         self._listening = False
                         return End.LOST
                     if not self._streams:
                         return End.DRAINED
             self._writer.update(state="live", covered={}, abandoned="crashed")
             self._writer.resume(self._streams[0].stream_sid)
+
+    async def _announce_loss(self) -> None:
+        """Let another container take the call over, once the last words of this one are out."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.close_seconds):
+                await self._recogniser.settled()
+        self._writer.update(state="waiting", covered=self._covered(), abandoned=End.LOST.value)
 
     async def _reattached(self) -> bool:
         """Wait for another media stream, as long as a call outlives the loss of one."""
@@ -272,9 +282,15 @@ class Call:
             covered_end = max(covered_end, *self._writer.published_ends.values(), 0.0)
         begun = max(0.0, (stream.received_at - self._started_at) / 1000)
         stream.offset = round(max(begun, covered_end) * SAMPLE_RATE)
-        before = self._recogniser.audio_end
+        before, reason = self._recogniser.audio_end, "media-lost"
+        if not before and self._writer.resumed and not self._writer.had_ended:
+            # Another container heard the call so far; what it did not get to, nobody has.
+            before, reason = covered_end, "owner-lost"
+            if self._former is not None and self._former.state == "waiting":
+                before, reason = max(before, *self._former.covered.values(), 0.0), "media-lost"
+            stream.offset = max(stream.offset, round(before * SAMPLE_RATE))
         if before and seconds(stream.offset) > before:
-            self._put_gap(Lost(before, seconds(stream.offset), None, "media-lost"))
+            self._put_gap(Lost(before, seconds(stream.offset), None, reason))
 
     async def _pump(self, stream: MediaStream) -> None:
         """Mixer to recogniser, a chunk at a time, until the media stream is over."""

@@ -102,12 +102,13 @@ class Calls:
         if call is not None and call.listening:
             call.attach(stream, start.account_sid)
             return stream
-        elsewhere = self._broker.registry.get(start.call_sid)
+        former = self._broker.registry.entry(start.call_sid) if call is None else None
+        if former is not None and former.owner == self._settings.instance:
+            former = None  # our own, of a call that is over
         if (
-            call is None
-            and elsewhere is not None
-            and elsewhere.state == "live"
-            and elsewhere.owner != self._settings.instance
+            former is not None
+            and former.state == "live"
+            and self._broker.registry.has_lease(former.owner)
         ):
             raise StreamRefused("a media stream of this call is alive in another container")
         if self.full:
@@ -118,6 +119,7 @@ class Calls:
             self._broker,
             start,
             stream,
+            former=former,
             breaker=self._breaker,
             note_delay=self._note_delay,
         )

@@ -125,6 +125,7 @@ class Recogniser:
         self._down = False
         self._deadline: float | None = None  # loop time by which a finished call must be done
         self._connection_timeout: asyncio.Timeout | None = None
+        self._settled = asyncio.Event()  # all that was sent is transcribed
         self.request_ids: deque[str] = deque(maxlen=MAX_REQUEST_IDS)
         self.unreadable = 0
 
@@ -145,8 +146,13 @@ class Recogniser:
         if self._buffer.end == 0:
             self._covered = dict.fromkeys(TRACKS, chunk.start)  # nothing before it is ours
         self._flushing = False
+        self._settled.clear()
         self._buffer.append(chunk)
         self._work.set()
+
+    async def settled(self) -> None:
+        """Wait until all that was sent is transcribed; that may never be."""
+        await self._settled.wait()
 
     def flush(self) -> None:
         """Have what was sent so far transcribed to its end; more audio may follow later."""
@@ -390,6 +396,8 @@ class Recogniser:
     def _cover(self, track: Track, until: int) -> None:
         self._covered[track] = max(self._covered[track], until)
         self._buffer.release(self._heard)
+        if self._heard >= self._buffer.end:
+            self._settled.set()
 
     def _went_down(self, error: DeepgramError) -> None:
         self._log.warning(

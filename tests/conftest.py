@@ -1,8 +1,11 @@
 """What all tests share."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
+
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
 
 Rounds = Callable[..., range]
 
@@ -42,6 +45,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report, told in sorted(proofs, key=lambda proof: proof[0].nodeid):
         terminalreporter.write_line(f"{told['rounds']:7} rounds  {report.nodeid}")
         for line in report.capstdout.splitlines():
+            if LOG_LINE.match(line):
+                continue
             terminalreporter.write_line(f"{'':16}{line}")
 
 

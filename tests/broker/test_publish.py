@@ -237,3 +237,106 @@ async def test_without_the_past_an_ended_call_still_says_that_it_has_ended(
     await writer.run()
     got = await read_all(broker, writer.call.call_sid, since=None)
     assert [message["type"] for message in got] == ["CallEnded"]
+
+
+async def test_a_server_that_lost_its_disk_loses_what_it_had_and_no_more(
+    tmp_path, facts, make_final
+):
+    call = facts()
+    async with EmbeddedServer(directory=str(tmp_path / "one")) as server:
+        port = int(server.url.rpartition(":")[2])
+        broker = Broker(BrokerSettings(servers=(server.url,), instance="i1"))
+        await broker.__aenter__()
+        writer = broker.writer(call, broker.next_epoch())
+        running = asyncio.create_task(writer.run())
+        async with broker.feeds.follow(call.call_sid) as follower:
+            reading = asyncio.create_task(anext(follower))
+            for number in range(3):
+                writer.put(make_final(number))
+            async with asyncio.timeout(10):
+                await reading
+                while writer.depth:
+                    await asyncio.sleep(0.01)
+            await server.__aexit__()
+            async with EmbeddedServer(directory=str(tmp_path / "two"), port=port):
+                for number in range(3, 6):
+                    writer.put(make_final(number))
+                writer.put(ENDED)
+                writer.finish()
+                async with asyncio.timeout(40):
+                    await running
+                    stayed = [json.loads(item.payload)["seq"] async for item in follower]
+                    async with Broker(BrokerSettings(servers=(server.url,), instance="i2")) as new:
+                        late = await read_all(new, call.call_sid)
+                await broker.__aexit__()
+    assert stayed == list(range(2, 9))
+    assert [message["seq"] for message in late] == [5, 6, 7, 8]
+
+
+@pytest.mark.proof
+async def test_of_two_writers_the_older_is_refused_from_the_moment_the_newer_has_begun(
+    rounds, connect, facts, make_final
+):
+    """Random interleavings: ``seq`` stays dense, and nothing of the older follows the newer."""
+    older_broker, newer_broker = await connect(), await connect()
+    refused = 0
+    for seed in rounds(sample=30, full=1000):
+        source = random.Random(seed)
+        call = facts()
+        older = older_broker.writer(call, older_broker.next_epoch())
+        newer = newer_broker.writer(call, newer_broker.next_epoch())
+        running = [asyncio.create_task(older.run())]
+        await older.claimed.wait()
+        begins = source.randrange(0, 12)
+        for number in range(20):
+            older.put(make_final(number))
+            if number == begins:
+                running.append(asyncio.create_task(newer.run()))
+            if number >= begins:
+                newer.put(make_final(100 + number))
+            if source.random() < 0.7:
+                await asyncio.sleep(source.choice([0, 0, 0.0005, 0.002]))
+        newer.put(ENDED)
+        newer.finish()
+        older.finish()
+        results = await asyncio.gather(*running, return_exceptions=True)
+        assert all(result is None or isinstance(result, Fenced) for result in results), results
+        got = await read_all(newer_broker, call.call_sid)
+        assert [record["seq"] for record in got] == list(range(1, len(got) + 1)), f"seed {seed}"
+        epochs = [record["epoch"] for record in got]
+        if isinstance(results[0], Fenced):
+            refused += 1
+            first = epochs.index(newer.epoch)
+            assert older.epoch not in epochs[first:], f"seed {seed}"
+            ours = [r["start"] for r in got if r["epoch"] == newer.epoch and r["type"] == "Results"]
+            assert ours == [float(100 + number) for number in range(begins, 20)]
+    print(f"{refused} writers refused")
+    assert refused > 0
+
+
+async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptions(
+    broker, facts, make_final
+):
+    calls = [facts() for _ in range(100)]
+    writers = [broker.writer(call, broker.next_epoch()) for call in calls]
+    running = [asyncio.create_task(writer.run()) for writer in writers]
+    reading = [
+        asyncio.create_task(read_all(broker, call.call_sid)) for call in calls for _ in range(10)
+    ]
+    async with asyncio.timeout(30):
+        while len(broker.feeds) < 100:
+            await asyncio.sleep(0.01)
+        for writer in writers:
+            await writer.claimed.wait()
+        feeds = {id(feed._subscription) for feed in broker.feeds._feeds.values()}
+        assert len(feeds) == 100
+        for number in range(5):
+            for writer in writers:
+                writer.put(make_final(number))
+        for writer in writers:
+            writer.put(ENDED)
+            writer.finish()
+        results = await asyncio.gather(*reading)
+        await asyncio.gather(*running)
+    assert all([m["seq"] for m in result] == list(range(1, 8)) for result in results)
+    assert len(broker.feeds) == 0

@@ -1,0 +1,165 @@
+"""A cluster of three servers, whose leader is killed."""
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import broker as package
+from broker.connection import Broker
+from broker.embedded import find_binary
+from broker.records import Record
+from broker.settings import BrokerSettings
+
+SERVERS = Path(package.__file__).parent / "servers"
+ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+PASSWORDS = {
+    f"{user}_PASSWORD": f"pw-{user.lower()}"
+    for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
+}
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
+    return ports
+
+
+class Cluster:
+    """Three servers with the configuration for a cluster, on loopback."""
+
+    def __init__(self, directory: Path) -> None:
+        ports = free_ports(6)
+        self.clients, self._routes = ports[:3], ports[3:]
+        self._directory = directory
+        self._servers: dict[int, subprocess.Popen[bytes]] = {}
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(f"nats://admin:pw-admin@127.0.0.1:{port}" for port in self.clients)
+
+    def start(self, number: int) -> None:
+        home = self._directory / f"n{number}"
+        home.mkdir(exist_ok=True)
+        configuration = (SERVERS / "cluster.conf").read_text()
+        routes = ", ".join(f'"nats://route:pw-route@127.0.0.1:{port}"' for port in self._routes)
+        for there, here in (
+            ("/data/jetstream", str(home / "store")),
+            ("0.0.0.0:4222", f"127.0.0.1:{self.clients[number]}"),
+            ("127.0.0.1:8222", "127.0.0.1:-1"),
+            ("0.0.0.0:6222", f"127.0.0.1:{self._routes[number]}"),
+            ("$CLUSTER_ROUTE", routes),
+        ):
+            assert there in configuration
+            configuration = configuration.replace(there, here)
+        (home / "cluster.conf").write_text(configuration)
+        shutil.copy(SERVERS / "users.conf", home)
+        self._servers[number] = subprocess.Popen(
+            [
+                find_binary(),
+                f"--config={home / 'cluster.conf'}",
+                f"--name=n{number}",
+                f"--log={home / 'log'}",
+            ],
+            env={"PATH": os.environ["PATH"], **PASSWORDS},
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self, number: int) -> None:
+        self._servers[number].send_signal(signal.SIGKILL)
+        self._servers[number].wait()
+
+    def stop(self) -> None:
+        for server in self._servers.values():
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path) -> Iterator[Cluster]:
+    servers = Cluster(tmp_path)
+    for number in range(3):
+        servers.start(number)
+    yield servers
+    servers.stop()
+
+
+async def leader(broker: Broker) -> int:
+    info = await broker.js.stream_info(broker.subjects.stream)
+    return int(info.cluster.leader[1:])
+
+
+@pytest.mark.proof
+async def test_the_leader_is_killed_and_no_record_is_lost_or_doubled(
+    rounds, cluster, facts, make_final
+):
+    kills, calls = (2, 50) if len(rounds(sample=1, full=2)) == 2 else (1, 10)
+    brokers = []
+    for number in range(2):
+        settings = BrokerSettings(
+            servers=cluster.urls[number:] + cluster.urls[:number],
+            instance=f"i{number}",
+            replicas=3,
+        )
+        broker = Broker(settings)
+        await broker.__aenter__()
+        brokers.append(broker)
+    writing, reading = brokers
+    try:
+        async with asyncio.timeout(60):
+            await writing.wait_ready()
+            await reading.wait_ready()
+        known = [facts() for _ in range(calls)]
+        writers = [writing.writer(call, writing.next_epoch()) for call in known]
+        running = [asyncio.create_task(writer.run()) for writer in writers]
+        arrivals: list[float] = []
+
+        async def follow(call_sid: str) -> list[int]:
+            seqs = []
+            async with reading.feeds.follow(call_sid) as follower:
+                async for item in follower:
+                    arrivals.append(time.monotonic())
+                    seqs.append(json.loads(item.payload)["seq"])
+            return seqs
+
+        staying = [asyncio.create_task(follow(call.call_sid)) for call in known]
+        source, put = random.Random(1), 0
+        for kill in range(kills):
+            for step in range(120):
+                source.choice(writers).put(make_final(step))
+                put += 1
+                await asyncio.sleep(0.02)
+                if step == 40:
+                    victim = await leader(writing)
+                    cluster.kill(victim)
+            await asyncio.sleep(9)  # an election takes 4 to 9 s
+            if kill + 1 < kills:
+                cluster.start(victim)
+                await asyncio.sleep(5)
+        for writer in writers:
+            writer.put(ENDED)
+            writer.finish()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*running)
+            stayed = await asyncio.gather(*staying)
+            late = await asyncio.gather(*(follow(call.call_sid) for call in known))
+        gap = max(b - a for a, b in itertools.pairwise(arrivals))
+        print(f"{kills} leaders killed under {calls} calls: no delivery for {gap:.1f} s at most")
+        assert sum(map(len, stayed)) == put + 2 * calls
+        assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in stayed)
+        assert late == stayed
+    finally:
+        for broker in brokers:
+            await broker.__aexit__()
