@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
+from support import schemas
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -239,6 +240,8 @@ def read() -> Read:
                         if until is not None and until in text:
                             break
         reader.close_code = socket.close_code
+        for message in reader.all_messages:
+            schemas.check(message)  # whatever a test looks at, the contract holds
         return reader
 
     return follow
