@@ -53,6 +53,7 @@ class Broker:
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=2)
         self._reached = asyncio.Event()
+        self._closing = False
         self._check_due = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
         self._claims = itertools.count(1)
@@ -63,6 +64,7 @@ class Broker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing = True
         if self._connecting is not None:
             self._connecting.cancel()
             with suppress(asyncio.CancelledError):
@@ -167,7 +169,8 @@ class Broker:
         _log.warning("nats", problem=text)
 
     def _on_disconnect(self) -> None:
-        _log.warning("nats lost")
+        if not self._closing:
+            _log.warning("nats lost")
         self.feeds.on_disconnect()
         self.registry.on_disconnect()
 
