@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
 import nats
 import nats.errors
@@ -30,6 +31,8 @@ RECONNECT_SECONDS: Any = 0.25  # the client takes fractions, but its types say i
 INBOX_PREFIX = b"_INBOX_partyline"
 # How often the server is asked again after an operator may have mended it.
 MISCONFIGURED_SECONDS = 5.0
+# A cluster that elects a leader, which takes 9 s at most, does not answer meanwhile.
+ELECTION_CHECKS = 3
 MAX_TOLD = 100
 
 _log = structlog.get_logger()
@@ -118,6 +121,11 @@ class Broker:
         options: dict[str, Any] = {}
         if self.settings.credentials is not None:
             options["user_credentials"] = RawCredentials(self.settings.credentials)
+        # A cluster names its other servers without the password that its URL came with.
+        named = urlsplit(self.settings.servers[0])
+        if named.username is not None:
+            options["user"] = unquote(named.username)
+            options["password"] = unquote(named.password or "")
         await self._client.connect(
             list(self.settings.servers),
             name=self.settings.instance,
@@ -142,23 +150,26 @@ class Broker:
             # A server that comes back may be another one, or have lost its disk.
             await self._check_due.wait()
             self._check_due.clear()
-            await self._wait_in_order()
+            await self._wait_in_order(patience=ELECTION_CHECKS)
 
-    async def _wait_in_order(self) -> None:
-        while not await self._found_in_order():  # noqa: ASYNC110  an operator gives no event
+    async def _wait_in_order(self, *, patience: int = 0) -> None:
+        """Wait until the server is as we need it; say that it is not after so many checks."""
+        while (problem := await self._problem()) is not None:
+            if patience <= 0 and problem != self.problem:
+                _log.error("nats is not as we need it", problem=problem)
+                self.problem = problem
+            patience -= 1
             await asyncio.sleep(MISCONFIGURED_SECONDS)
+        self.problem = None
 
-    async def _found_in_order(self) -> bool:
+    async def _problem(self) -> str | None:
+        """Return what keeps the server from being as we need it, after mending what we may."""
         try:
             check_version(self._client)
             await provision(self._js, self.subjects, self.settings)
         except Misconfigured as exc:
-            if self.problem != str(exc):
-                _log.error("nats is not as we need it", problem=str(exc))
-            self.problem = str(exc)
-            return False
-        self.problem = None
-        return True
+            return str(exc)
+        return None
 
     def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__

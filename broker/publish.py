@@ -72,7 +72,7 @@ class CallWriter:
         self._broker = broker
         self._outbox = Outbox(capacity=capacity)
         self._epochs: deque[str] = deque()  # of the claims whose first record is in the outbox
-        self._slots: dict[tuple[str, str], dict[str, Any]] = {}
+        self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
         self._finished = False
         self._last_sequence = 0  # of the call's newest record in the stream
@@ -116,7 +116,7 @@ class CallWriter:
 
     def interim(self, track: str, body: dict[str, Any]) -> None:
         """Take what is worth nothing after the next of its kind. Never waits."""
-        self._slots[track, str(body["type"])] = body
+        self._slots[track, str(body["type"])] = (_now(), body)
         self._work.set()
 
     def update(self, **changes: Any) -> None:  # noqa: ANN401  fields of CallEntry
@@ -270,14 +270,14 @@ class CallWriter:
         slots, self._slots = self._slots, {}
         if not self._broker.connected:
             return  # nobody waits for an old one
-        for (track, _), body in slots.items():
+        for (track, _), (at, body) in slots.items():
             payload = encode_interim(
                 body,
                 call_sid=self.call.call_sid,
                 track=track,
                 epoch=self.epoch,
                 after=self.acked,
-                at=_now(),
+                at=at,
             )
             try:
                 await self._broker.client.publish(self._subject("interim", track), payload)
@@ -336,13 +336,17 @@ class CallWriter:
                 if exc.err_code in WRONG_LAST_SEQUENCE:
                     stored_at = await self._stored_by_us(headers["Nats-Msg-Id"])
                 elif exc.err_code == TOO_LARGE:
-                    self._log.error("record too large", bytes=len(payload))
-                    record = gap_in_place_of([record])
+                    record = self._too_large(record, len(payload))
                     subject = self._broker.subjects.ingested(self._address("event", "call"))
                     payload = self._encode(record, seq)
                     continue
                 else:  # electing a leader, a full disk, a first copy still being replicated
                     stored_at = None
+            except nats.errors.MaxPayloadError:  # the server takes less than the stream
+                record = self._too_large(record, len(payload))
+                subject = self._broker.subjects.ingested(self._address("event", "call"))
+                payload = self._encode(record, seq)
+                continue
             except (nats.errors.Error, TimeoutError, OSError):
                 stored_at = None
             if stored_at is not None:
@@ -350,6 +354,11 @@ class CallWriter:
                 return
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_RETRY)
+
+    def _too_large(self, record: Record, size: int) -> Record:
+        """Return the gap that stands for a record which no server would take."""
+        self._log.error("record too large", bytes=size)
+        return gap_in_place_of([record])
 
     async def _try(self, subject: str, payload: bytes, headers: dict[str, str]) -> int | None:
         """Publish once; returns the place in the stream, or None while NATS is away."""

@@ -114,6 +114,7 @@ class Call:
         self._streams = deque([stream])  # those that were not carried yet
         self._attached = asyncio.Event()
         self._listening = True
+        self._over = False
         self._leaving = False
         self._started_at = stream.received_at
         self._former = former  # the call as another container left it
@@ -164,6 +165,11 @@ class Call:
         return self._writer.dropped
 
     @property
+    def over(self) -> bool:
+        """Whether it is heard no more, and only its last records are on their way."""
+        return self._over
+
+    @property
     def waiting(self) -> bool:
         """Whether it has lost its media stream and waits for another."""
         return self._listening and self._stream.end is End.LOST
@@ -200,6 +206,7 @@ class Call:
             end = await self._listen(tasks)
             self._recogniser.finish()
             await hearing
+            self._over = True
             for lost in self._gaps.take_all():
                 self._put_gap(lost)
             if end is End.DRAINED:

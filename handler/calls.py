@@ -20,6 +20,9 @@ from handler.twilio import MediaFormat, StartDetails
 # The only format that Twilio documents.
 MEDIA_FORMAT = MediaFormat("audio/x-mulaw", 8000, 1)
 
+# So many times MAX_CALLS may wait for NATS besides those that are heard.
+UNSTORED_SHARE = 4
+
 _log = structlog.get_logger()
 
 
@@ -49,8 +52,15 @@ class Calls:
 
     @property
     def full(self) -> bool:
-        """Whether the process carries as many calls as it may."""
-        return len(self._tasks) >= self._settings.max_calls
+        """
+        Whether the process carries as many calls as it may.
+
+        A call that is over and only waits for NATS to store its last records costs little; but not
+        any number of them is kept.
+        """
+        most = self._settings.max_calls
+        heard = sum(not call.over for call in self._tasks)
+        return heard >= most or len(self._tasks) >= UNSTORED_SHARE * most
 
     @property
     def audio(self) -> AudioTotals:
