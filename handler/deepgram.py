@@ -45,7 +45,9 @@ class Timing:
         open: For a handshake, which takes some 0.3; subscribers are told of trouble within 5.
         keep_alive: Between KeepAlives. Deepgram closes what was silent for 10 (NET-0001) and
             advises 3 to 5.
-        finalize: Without audio for so long, the last words are asked for.
+        finalize: Without audio for so long, the last words are asked for. As long as the mixer
+            waits for a path that stands still: it may have stopped in the midst of a word, which
+            a Finalize would cut in two.
         stall: Audio flows for so long and nothing is said of it: the connection is dead.
             Deepgram says something about once a second, in silence too.
         replay_speed: Times real time. Deepgram throttles what comes faster.
@@ -54,7 +56,7 @@ class Timing:
 
     open: float = 4.5
     keep_alive: float = 4.0
-    finalize: float = 2.0
+    finalize: float = 5.0
     stall: float = 4.0
     replay_speed: float = 1.25
     backoff: Backoff = field(default_factory=Backoff)
@@ -296,7 +298,7 @@ class Recogniser:
         timing = self._timing
         opened = loop.time()
         position = self._heard
-        idle = 0.0
+        idle, finalized = 0.0, True  # without audio for so long
         while True:
             self._report_dropped(position)
             if chunk := self._buffer.after(position):
@@ -305,21 +307,26 @@ class Recogniser:
                     await asyncio.sleep(due - loop.time())
                 link.sent.add(chunk)  # before the await: an answer may come while it is being sent
                 await link.send(connection, self._unsaid(chunk))
-                position, idle = chunk.end, 0.0
+                position, idle, finalized = chunk.end, 0.0, False
                 continue
             link.replaying = False
             if self._flushing:
                 break
             self._work.clear()
-            pause = timing.finalize if idle < timing.finalize else timing.keep_alive
+            pause = timing.keep_alive
+            if not finalized:
+                pause = min(pause, timing.finalize - idle)
             try:
                 await asyncio.wait_for(self._work.wait(), pause)
             except TimeoutError:
-                if idle == 0 and link.sent.samples:
-                    await link.send(connection, FINALIZE)  # what was said last waits for no more
+                if self._work.is_set():
+                    continue  # both at once, after the process stood still
+                idle += pause
+                if not finalized and idle >= timing.finalize:
+                    await link.send(connection, FINALIZE)
+                    finalized = True
                 else:
                     await link.send(connection, KEEPALIVE)
-                idle += pause
         link.asked_to_close = True
         await link.send(connection, CLOSE_STREAM)
         # The deadline counts from the last byte sent, not from the wish to end.

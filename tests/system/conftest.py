@@ -31,6 +31,7 @@ AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 TOKEN_SECRET = "subscriber-token-secret-of-the-tests"
 # Slow machines scale every deadline of the tests at once.
 UNIT = float(os.environ.get("PARTYLINE_TEST_UNIT", "1"))
+PATIENCE = 240  # seconds: longer than any call of the tests
 
 
 @dataclass
@@ -234,7 +235,7 @@ def read() -> Read:
         url = f"{service.ws}/client?token={token}&call={call_sid}"
         async with connect(url, compression=None, proxy=None) as socket:
             with contextlib.suppress(ConnectionClosedError):
-                async with asyncio.timeout(60 * UNIT):
+                async with asyncio.timeout(PATIENCE * UNIT):
                     async for text in socket:
                         (reader.records if '"seq":' in text else reader.interims).append(text)
                         if until is not None and until in text:
