@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from handler import results
 from handler.audio import CHANNELS, SAMPLE_RATE, SILENCE, TRACKS, Track, seconds
@@ -121,6 +121,7 @@ class Recogniser:
         self._buffer = ReplayBuffer(capacity=int(settings.replay_seconds * SAMPLE_RATE))
         self._covered = dict.fromkeys(TRACKS, 0)  # samples: finals of the track reach this far
         self._work = asyncio.Event()  # something changed that the sender waits for
+        self._ending = asyncio.Event()  # no more audio will come
         self._flushing = False
         self._finished = False
         self._rejected = False
@@ -169,14 +170,15 @@ class Recogniser:
         loop = asyncio.get_running_loop()
         self._deadline = loop.time() + self._close_seconds + backlog / self._timing.replay_speed
         if self._connection_timeout is not None:  # it may be stuck, and see nothing of this
-            self._connection_timeout.reschedule(self._deadline)
+            _reschedule(self._connection_timeout, self._deadline)
+        self._ending.set()
         self._work.set()
 
     async def run(self) -> None:
         """Connect when there is audio, as often as needed, until the call is transcribed."""
         failures = 0
         while await self._wanted():
-            link = _Link(replaying=failures > 0)
+            link = _Link()
             try:
                 async with asyncio.timeout_at(self._deadline) as deadline:
                     self._connection_timeout = deadline
@@ -187,7 +189,7 @@ class Recogniser:
                 failures = 0
             except TimeoutError:
                 # Finished: what is missing is reported. Else: what is missing is replayed.
-                self._log.warning("deepgram did not close", waited=self._close_seconds)
+                self._ran_out(link)
                 failures += 1
             except DeepgramRejected as exc:
                 self._went_down(exc)
@@ -217,7 +219,7 @@ class Recogniser:
     async def _connect_and_converse(self, link: "_Link", deadline: asyncio.Timeout) -> None:
         connection = await self._connect()
         link.opened = asyncio.get_running_loop().time()
-        request_id = _request_id(connection)
+        request_id = link.request_id = _request_id(connection)
         if request_id is not None:
             self.request_ids.append(request_id)
         self._log.info("deepgram connected", request_id=request_id)
@@ -228,11 +230,13 @@ class Recogniser:
             connection.transport.abort()
             await connection.wait_closed()
             link.closed = asyncio.get_running_loop().time()
+            self._end_trial(link)
         if link.stalled:
             stall = self._timing.stall
             raise DeepgramDisconnected(f"no results for {stall:g} s while audio flows", request_id)
-        if not link.answered_close or connection.close_code not in CLEAN_CLOSE:
-            raise judge((connection.close_code, connection.close_reason), request_id)
+        code = connection.close_code if connection.protocol.close_rcvd_then_sent else None
+        if not link.answered_close or code not in CLEAN_CLOSE:
+            raise judge((code, connection.close_reason), request_id)
         # Deepgram has answered all that it was sent, also where it found nothing to say.
         for track in TRACKS:
             self._cover(track, link.sent.end)
@@ -240,17 +244,21 @@ class Recogniser:
 
     async def _connect(self) -> ClientConnection:
         """
-        Open a connection, once the breaker lets this call try.
+        Open a connection, once the breaker lets this call try; :meth:`_end_trial` must follow.
 
         Raises:
             DeepgramError: it could not be opened.
         """
         loop = asyncio.get_running_loop()
+        held_back = False
         while wait := self._breaker.admit(loop.time()):
-            self._went_down(DeepgramDisconnected(f"held back: {self._breaker.reason}"))
+            if not held_back:
+                held_back = True
+                self._log.info("deepgram held back", reason=self._breaker.reason)
+                self._tell_down(f"held back: {self._breaker.reason}")
             await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311  not a secret
         try:
-            connection = await connect(
+            return await _Connect(
                 self._url,
                 additional_headers=self._headers,
                 compression=None,
@@ -258,7 +266,7 @@ class Recogniser:
                 max_size=2**20,
                 proxy=None,  # settings come from Settings alone, not from the environment
             )
-        except (OSError, InvalidHandshake) as exc:  # TimeoutError is an OSError
+        except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
             error = judge(exc, None)
             if error.retry:
                 self._breaker.failed(loop.time(), error.reason)
@@ -268,8 +276,19 @@ class Recogniser:
         except BaseException:
             self._breaker.gave_up()
             raise
-        self._breaker.succeeded()
-        return connection
+
+    def _end_trial(self, link: "_Link") -> None:
+        """Tell the breaker of a connection that was opened: a handshake alone proves nothing."""
+        if not link.on_trial:
+            return
+        link.on_trial = False
+        if link.heard_of:
+            self._breaker.succeeded()
+        elif link.closed and not link.asked_to_close:
+            now = asyncio.get_running_loop().time()
+            self._breaker.failed(now, "connections close without a result")
+        else:
+            self._breaker.gave_up()
 
     async def _converse(
         self, connection: ClientConnection, link: "_Link", deadline: asyncio.Timeout
@@ -330,14 +349,17 @@ class Recogniser:
         link.asked_to_close = True
         await link.send(connection, CLOSE_STREAM)
         # The deadline counts from the last byte sent, not from the wish to end.
-        deadline.reschedule(loop.time() + self._close_seconds)
+        _reschedule(deadline, loop.time() + self._close_seconds)
 
     async def _watch(self, connection: ClientConnection, link: "_Link") -> None:
         """Give up a connection that takes audio and says nothing of it."""
         step = self._timing.stall / 16
         while link.unanswered < self._timing.stall:
             await asyncio.sleep(step)
-            link.tick(step)
+            # Audio that came behind a flush waits for this connection to be closed.
+            link.tick(step, waiting=link.asked_to_close and self._buffer.end > link.sent.end)
+            if asyncio.get_running_loop().time() - link.opened > self._timing.stall:
+                self._end_trial(link)  # others may try, whatever becomes of this one
         link.stalled = True
         connection.transport.abort()
 
@@ -373,21 +395,31 @@ class Recogniser:
         except results.UnreadableResult as exc:
             self.unreadable += 1
             if self.unreadable == 1:
-                self._log.warning("unreadable message from deepgram", problem=str(exc)[:200])
+                self._log.warning(
+                    "unreadable message from deepgram",
+                    problem=str(exc)[:200],
+                    request_id=link.request_id,
+                )
             return
-        if link.asked_to_close and isinstance(message, Result | results.Metadata):
-            link.answered_close = True
         match message:
             case Result():
                 link.unanswered = 0.0
+                link.heard_of = True
+                self._end_trial(link)
                 self._came_up()
                 self._take(message, link.sent.end)
             case Signal():
                 self._emit(message)
             case results.Ignored("Error", detail):
-                self._log.warning("deepgram reports an error", detail=detail)
-            case results.Metadata() | results.Ignored():
-                pass  # the summary before the close, or a type that is new to us
+                self._log.warning(
+                    "deepgram reports an error", detail=detail, request_id=link.request_id
+                )
+            case results.Metadata():
+                # The summary is Deepgram's last word: results may have been under way anyway.
+                link.answered_close = link.asked_to_close
+                link.heard_of = True
+            case results.Ignored():
+                pass  # a type that is new to us
 
     def _take(self, result: Result, sent_end: int) -> None:
         """Pass a result on; of a final only what was not published before."""
@@ -410,9 +442,22 @@ class Recogniser:
         self._log.warning(
             "deepgram lost", reason=error.reason, request_id=error.request_id, retry=error.retry
         )
+        self._tell_down(str(error))
+
+    def _tell_down(self, reason: str) -> None:
         if not self._down:
             self._down = True
-            self._emit(Down(str(error)))
+            self._emit(Down(reason))
+
+    def _ran_out(self, link: "_Link") -> None:
+        """Say that a connection took longer than it may."""
+        if not link.asked_to_close:
+            self._log.warning("call ended without deepgram", request_id=link.request_id)
+            return
+        waited = self._close_seconds
+        self._log.warning("deepgram did not close", waited=waited, request_id=link.request_id)
+        if not self._finished:
+            self._tell_down(str(DeepgramDisconnected("did not close", link.request_id)))
 
     def _came_up(self) -> None:
         if self._down:
@@ -423,7 +468,11 @@ class Recogniser:
         delay = self._timing.backoff.seconds(failures)
         if self._deadline is not None:
             delay = min(delay, self._deadline - asyncio.get_running_loop().time())
-        await asyncio.sleep(delay)
+        if self._finished:
+            await asyncio.sleep(delay)
+            return
+        with suppress(TimeoutError):  # the call's end is a reason to try at once
+            await asyncio.wait_for(self._ending.wait(), delay)
 
     async def _report_rest(self) -> None:
         """Say what was never transcribed. If Deepgram refused us, first wait for the call's end."""
@@ -447,13 +496,19 @@ class _Link:
     One connection, as the session sees it.
 
     Attributes:
-        replaying: It is behind the call, and sends what was kept.
+        request_id: Deepgram's name for it.
+        replaying: It is behind the call, as it is at first, and sends what was kept.
+        on_trial: The breaker waits to hear whether it is of use.
+        heard_of: Something was said on it.
         sent: What it was sent, and where that lies on the call clock.
         unanswered: Seconds of flowing audio since the last results.
-        answered_close: Something was said behind CloseStream: a close is an end, not a failure.
+        answered_close: All was said that there is to say: a close is an end, not a failure.
     """
 
-    replaying: bool
+    request_id: str | None = None
+    replaying: bool = True
+    on_trial: bool = True
+    heard_of: bool = False
     sent: SentAudio = field(default_factory=SentAudio)
     opened: float = 0.0
     closed: float = 0.0
@@ -476,11 +531,24 @@ class _Link:
         self._sending = False
         self._flowing = self._flowing or isinstance(message, bytes)
 
-    def tick(self, seconds: float) -> None:
-        """Count time, if audio flows or is stuck."""
-        if self._flowing or self._sending:
+    def tick(self, seconds: float, *, waiting: bool) -> None:
+        """Count time, if audio flows, is stuck, or waits for the connection's end."""
+        if self._flowing or self._sending or waiting:
             self.unanswered += seconds
         self._flowing = False
+
+
+class _Connect(connect):
+    """A handshake that is not taken elsewhere: the key is for the host that was set."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+def _reschedule(timeout: asyncio.Timeout, when: float) -> None:
+    """Move a deadline, unless it has passed: then what it cuts short is on its way out."""
+    if not timeout.expired():
+        timeout.reschedule(when)
 
 
 def _request_id(connection: ClientConnection) -> str | None:

@@ -12,8 +12,9 @@ from websockets.exceptions import InvalidStatus
 
 from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
 
-# The same configuration gets the same answer. 403 is also a misspelt model name.
-PERMANENT_STATUS = frozenset({400, 401, 402, 403, 404, 405})
+# Of what is the client's fault only these may pass; the same configuration gets the same answer.
+# 403 is also a misspelt model name, and 414 a list of keyterms that is too long.
+PASSING_STATUS = frozenset({408, 425, 429})
 # Our messages or our audio were at fault; the next connection would send the same.
 PERMANENT_CLOSE = frozenset({1002, 1003, 1007, 1008})
 
@@ -41,7 +42,7 @@ def judge(
         detail = headers.get("dg-error", "")
         reason = f"HTTP {status}{': ' + detail if detail else ''}"
         request_id = headers.get("dg-request-id") or request_id
-        permanent = status in PERMANENT_STATUS
+        permanent = 400 <= status < 500 and status not in PASSING_STATUS
     else:
         reason = f"cannot connect: {str(failure) or type(failure).__name__}"
         permanent = False
@@ -77,8 +78,9 @@ class Breaker:
     """
     Keeps the calls of one process from storming a Deepgram that is down, or that throttles.
 
-    After ``threshold`` handshakes in a row that failed, whosever they were, one call at a time may
-    try, with growing pauses. The first that succeeds lets two try at once, then four, and so on.
+    After ``threshold`` connections in a row that failed, whosever they were, one call at a time may
+    try, with growing pauses. The first that succeeds lets two try at once, then four, and so on. A
+    connection succeeds with its first result: a host that accepts and drops is down, too.
     """
 
     def __init__(self, *, threshold: int = 5, first: float = 0.5, longest: float = 5.0) -> None:
@@ -114,7 +116,7 @@ class Breaker:
         return 0.0
 
     def failed(self, now: float, reason: str) -> None:
-        """Tell of a handshake that failed in a way that may pass."""
+        """Tell of a connection that failed before it was of use, in a way that may pass."""
         self._trying -= 1
         self.reason = reason
         if self._width is not None and now < self._not_before:
@@ -126,7 +128,7 @@ class Breaker:
             self._not_before = now + min(self._longest, self._first * 2.0**beyond)
 
     def succeeded(self) -> None:
-        """Tell of a handshake that was answered, be it with a refusal for good."""
+        """Tell of a connection that is of use, or of a refusal for good."""
         self._trying -= 1
         self._failures = 0
         if self._width is not None:

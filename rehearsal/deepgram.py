@@ -7,7 +7,6 @@ The socket's side; what is said is decided in :mod:`rehearsal.listen`.
 import asyncio
 import hmac
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -284,7 +283,9 @@ class _Conversation:
                 answers = await self._compute(listen.receive, message)
                 self._connection.seconds = listen.seconds
                 self._answer(answers, listen)
-                if listen.seconds >= (conduct.drop_after_audio or math.inf):
+                if conduct.drop_after_audio is not None and (
+                    listen.seconds >= conduct.drop_after_audio
+                ):
                     await self._drop()
                     return
                 await self._hold_back(listen.seconds)

@@ -105,7 +105,8 @@ async def test_a_flush_gives_the_last_words_and_more_may_follow(deepgram):
     for chunk in chunks(audio, audio):
         recogniser.send(chunk)
     recogniser.flush()
-    await heard.until(lambda: heard.words(Track.OUTBOUND) == words(audio))
+    await recogniser.settled()
+    assert heard.words(Track.OUTBOUND) == words(audio)
     more = sound(2, seed=50)
     for chunk in chunks(more, more, start=800_000):
         recogniser.send(chunk)

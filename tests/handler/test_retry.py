@@ -13,13 +13,13 @@ def refused(status: int) -> InvalidStatus:
     return InvalidStatus(Response(status, "", headers))
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("status", [302, 408, 425, 429, 500, 502, 503])
 def test_a_status_that_may_pass_is_tried_again(status):
     error = judge(refused(status), None)
     assert (error.retry, error.reason, error.request_id) == (True, f"HTTP {status}: why", "7")
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 414, 422])
 def test_a_refusal_for_good_is_not(status):
     error = judge(refused(status), None)
     assert not error.retry

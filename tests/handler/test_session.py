@@ -7,13 +7,19 @@ FASTER, and the call is spoken as much faster.
 """
 
 import asyncio
+import json
 import random
 import re
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
 
 from handler.audio import SAMPLE_RATE, TRACKS, Track, interleave
 from handler.config import Settings
@@ -26,6 +32,7 @@ from rehearsal.errors import Refusal
 
 SID = "CA" + "1" * 32
 CHUNK = 800
+WORD_GAP = 160  # samples of silence that end a word
 FASTER = 10
 # Bytes that are no silence.
 SOUND = bytes(byte % 126 + 1 for byte in range(256))
@@ -111,9 +118,14 @@ async def speak(
     faster: float = FASTER,
     breaker: Breaker | None = None,
     during: Callable[[float, Call], None] = lambda _, __: None,
+    flushes: random.Random | None = None,
     **changes: object,
 ) -> Call:
-    """Let a session transcribe a call, in its own time; returns when it is through with it."""
+    """
+    Let a session transcribe a call, in its own time; returns when it is through with it.
+
+    With ``flushes`` it is flushed now and then, where nobody is in the midst of a word.
+    """
     call = Call(speech(2 * seed, seconds), speech(2 * seed + 1, seconds))
     settings = replace(Settings(deepgram_api_key="key", deepgram_url=url), **changes)
     recogniser = Recogniser(
@@ -131,6 +143,10 @@ async def speak(
         await asyncio.sleep(begun + behind / SAMPLE_RATE / faster - loop.time())
         recogniser.send(Chunk(at, interleave(call.inbound[at:behind], call.outbound[at:behind])))
         during(behind / SAMPLE_RATE, call)
+        pause = b"\xff" * WORD_GAP
+        quiet = all(a[behind - WORD_GAP : behind] == pause for a in (call.inbound, call.outbound))
+        if flushes is not None and quiet and flushes.random() < 0.05:
+            recogniser.flush()
     recogniser.finish()
     await running
     return call
@@ -159,6 +175,8 @@ class Schedule:
                 ),
                 Conduct(mute_after=source.uniform(0, 6)),
                 Conduct(answer_delay=source.uniform(0, 1.5) / FASTER),
+                Conduct(last_delay=source.uniform(0, 3) / FASTER),
+                Conduct(never_close=True),
                 Conduct(max_speed=1.25 * FASTER, drop_after=source.uniform(4, 10) / FASTER),
             ]
         )
@@ -175,7 +193,10 @@ async def test_whatever_becomes_of_its_connections_no_word_is_lost_doubled_or_mo
         nonlocal handshakes
         schedule = Schedule(seed)
         async with DeepgramStandIn(conduct=schedule) as deepgram:
-            call = await speak(deepgram.url, 30, seed=seed, replay_seconds=120, close_seconds=20)
+            flushes = random.Random(seed)
+            call = await speak(
+                deepgram.url, 30, seed=seed, flushes=flushes, replay_seconds=120, close_seconds=2
+            )
         handshakes += deepgram.handshakes
         try:
             assert call.lost == []
@@ -233,8 +254,17 @@ async def test_without_a_host_what_the_buffer_does_not_hold_is_one_gap(rounds):
         call = await speak(deepgram.url, outage + 20, replay_seconds=buffer, close_seconds=30)
     [lost] = call.lost
     assert (lost.track, lost.reason) == (None, "recogniser-unreachable")
-    # From the last finals before the break to what was kept when the host was there again.
+    # From the last finals before the break to the first ones behind it, whose audio was kept.
+    down = next(n for n, output in enumerate(call.outputs) if isinstance(output, Down))
+    before, behind = (
+        [output for output in part if isinstance(output, Result) and output.is_final]
+        for part in (call.outputs[:down], call.outputs[down:])
+    )
+    ends = [max(final.end for final in before if final.track is track) for track in TRACKS]
+    assert lost.start == pytest.approx(min(ends), abs=0.02)
+    assert lost.end == pytest.approx(min(final.start for final in behind), abs=0.02)
     assert 3 < lost.start <= 5
+    # As much was kept as there is room for; it was let go on only while the host was being reached.
     assert 5 + outage - buffer - 1 < lost.end < 5 + outage - buffer + 9
     call.check(but=(lost.start, lost.end))
     print(f"lost {lost.start:.2f} to {lost.end:.2f} s of an outage from 5 to {5 + outage:.0f} s")
@@ -335,3 +365,200 @@ async def test_a_clean_close_that_leaves_words_unsaid_is_no_end():
         assert deepgram.handshakes == 2
     assert call.lost == []
     call.check()
+
+
+class Host:
+    """A host that does what it is told on each connection, and notes when audio came."""
+
+    def __init__(self, behave) -> None:
+        self._behave = behave
+        self.handshakes = 0
+        self.heard: list[tuple[float, int]] = []  # when, and how many bytes by then
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(self._take, "127.0.0.1", 0, compression=None)
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"ws://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close(close_connections=True)
+        await self._server.wait_closed()
+
+    async def _take(self, socket: ServerConnection) -> None:
+        number, self.handshakes = self.handshakes, self.handshakes + 1
+        with suppress(ConnectionClosed):
+            await self._behave(self, socket, number)
+
+    async def listen(self, socket: ServerConnection) -> None:
+        """Take audio until CloseStream."""
+        total = 0
+        async for message in socket:
+            if message == '{"type":"CloseStream"}':
+                return
+            if isinstance(message, bytes):
+                total += len(message)
+                self.heard.append((asyncio.get_running_loop().time(), total))
+
+
+def results(start: float, duration: float, *, final: bool, track: int = 0) -> str:
+    alternative = {"transcript": "word", "confidence": 1, "words": []}
+    body = {
+        "type": "Results",
+        "channel_index": [track, 2],
+        "start": start,
+        "duration": duration,
+        "is_final": final,
+        "speech_final": final,
+        "channel": {"alternatives": [alternative]},
+    }
+    return json.dumps(body)
+
+
+async def test_results_under_way_at_the_close_are_not_the_last_word():
+    """An interim behind CloseStream, then an unasked end: what it covered is not transcribed."""
+
+    async def behave(host: Host, socket: ServerConnection, _: int) -> None:
+        await host.listen(socket)
+        await socket.send(results(0, 1, final=False))
+        await socket.close(1000)
+
+    async with Host(behave) as host:
+        call = await speak(host.url, 3, close_seconds=1)
+        assert host.handshakes > 1
+    assert [(lost.start, lost.end) for lost in call.lost] == [(0, 3)]
+
+
+async def test_a_redirect_is_a_failure_that_may_pass():
+    async def redirect(connection: ServerConnection, _: object) -> Response:
+        response = connection.respond(302, "")
+        response.headers["Location"] = "https://status.example/"
+        return response
+
+    async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=redirect) as host:
+        port = host.sockets[0].getsockname()[1]
+        call = await speak(f"ws://127.0.0.1:{port}", 2, close_seconds=1)
+    [down] = [output for output in call.outputs if isinstance(output, Down)]
+    assert down.reason.startswith("HTTP 302")
+    assert [(lost.start, lost.end) for lost in call.lost] == [(0, 2)]
+
+
+async def test_a_flush_that_is_not_answered_is_told_while_audio_waits():
+    async def behave(host: Host, socket: ServerConnection, _: int) -> None:
+        await host.listen(socket)
+        await socket.wait_closed()
+
+    async with Host(behave) as host:
+        outputs: list[Output] = []
+        settings = replace(Settings(deepgram_api_key="key"), deepgram_url=host.url)
+        recogniser = Recogniser(settings, outputs.append, SID, timing=timing())
+        running = asyncio.create_task(recogniser.run())
+        audio = speech(1, 8)
+        recogniser.send(Chunk(0, interleave(audio[:CHUNK], audio[:CHUNK])))
+        recogniser.flush()
+        begun = asyncio.get_running_loop().time()
+        for at in range(CHUNK, len(audio), CHUNK):
+            await asyncio.sleep(0.1 / FASTER)
+            sides = audio[at : at + CHUNK]
+            recogniser.send(Chunk(at, interleave(sides, sides)))
+            if any(isinstance(output, Down) for output in outputs):
+                break
+        waited = (asyncio.get_running_loop().time() - begun) * FASTER
+        running.cancel()
+    assert [type(output) for output in outputs] == [Down]
+    assert 3.5 < waited < 5.5
+
+
+async def test_a_deadline_that_passes_as_the_call_ends_is_no_error():
+    """The call ends at each moment around the one at which an unanswered flush is given up."""
+
+    async def behave(host: Host, socket: ServerConnection, _: int) -> None:
+        await host.listen(socket)
+        await socket.wait_closed()
+
+    async with Host(behave) as host:
+        settings = replace(
+            Settings(deepgram_api_key="key"), deepgram_url=host.url, close_seconds=0.2
+        )
+
+        async def end_after(seconds: float) -> list[Output]:
+            outputs: list[Output] = []
+            recogniser = Recogniser(settings, outputs.append, SID, timing=timing())
+            running = asyncio.create_task(recogniser.run())
+            recogniser.send(Chunk(0, b"\xff" * 2 * CHUNK))
+            recogniser.flush()
+            await asyncio.sleep(seconds)
+            recogniser.finish()
+            await running
+            return outputs
+
+        ends = await asyncio.gather(*(end_after(0.19 + n / 2000) for n in range(60)))
+    for outputs in ends:
+        assert [(o.start, o.end) for o in outputs if isinstance(o, Lost)] == [(0, 0.1)]
+
+
+@pytest.mark.parametrize("held_back", [True, False])
+async def test_what_was_kept_is_sent_no_faster_than_deepgram_takes_it(held_back):
+    """A first connection that the breaker held back, and one behind another that broke."""
+    seconds, speed = 20, 1.25 * FASTER
+
+    async def behave(host: Host, socket: ServerConnection, number: int) -> None:
+        if number == 0 and not held_back:
+            return
+        await host.listen(socket)
+
+    breaker = patient()
+    if held_back:
+        for _ in range(5):
+            breaker.admit(0)
+            breaker.failed(asyncio.get_running_loop().time() + 1.5, "down")
+    async with Host(behave) as host:
+        outputs: list[Output] = []
+        settings = replace(
+            Settings(deepgram_api_key="key"), deepgram_url=host.url, close_seconds=0.2
+        )
+        recogniser = Recogniser(settings, outputs.append, SID, breaker=breaker, timing=timing(4))
+        recogniser._timing = replace(recogniser._timing, replay_speed=speed, stall=60)
+        recogniser.send(Chunk(0, b"\xff" * CHUNK * 2))
+        running = asyncio.create_task(recogniser.run())
+        for at in range(CHUNK, seconds * SAMPLE_RATE, CHUNK):
+            recogniser.send(Chunk(at, b"\xff" * CHUNK * 2))
+        async with asyncio.timeout(10):
+            while not host.heard or host.heard[-1][1] < seconds * SAMPLE_RATE * 2:
+                await asyncio.sleep(0.01)
+        recogniser.finish()
+        running.cancel()
+    begun = host.heard[0][0]
+    for at, total in host.heard:
+        assert total / 2 / SAMPLE_RATE <= speed * (at - begun) + 2 * CHUNK / SAMPLE_RATE + 1.5
+
+
+async def test_the_deadline_counts_from_the_last_byte_and_leaves_time_for_a_backlog():
+    """20 s of backlog at 1.25 times real time are longer than the wait for the last finals."""
+
+    def conduct(number: int) -> Conduct:
+        refuse = Refusal(503) if asyncio.get_running_loop().time() < over else None
+        return Conduct(refuse=refuse, max_speed=1.25 * FASTER)
+
+    over = asyncio.get_running_loop().time() + 20 / FASTER
+    async with DeepgramStandIn(conduct=conduct) as deepgram:
+        call = await speak(deepgram.url, 20, close_seconds=1)
+    assert call.lost == []
+    call.check()
+
+
+async def test_a_host_that_accepts_and_drops_is_not_stormed():
+    async def behave(host: Host, socket: ServerConnection, _: int) -> None:
+        await socket.close(1011)
+
+    calls, seconds = 50, 10
+    breaker = patient()
+    async with Host(behave) as host:
+        await asyncio.gather(
+            *(
+                speak(host.url, seconds, seed=seed, breaker=breaker, close_seconds=0.1)
+                for seed in range(calls)
+            )
+        )
+    assert breaker.open
+    assert host.handshakes < calls + 30
