@@ -28,6 +28,8 @@ CHECK_SECONDS = 5.0
 ON_THE_WIRE_SECONDS = 0.2
 FIRST_RETRY = 0.02
 LONGEST_RETRY = 1.0
+# So many followers are woken at a time; between two batches the loop looks after calls' audio.
+WAKE_BATCH = 64
 # A server that lost its unsynced tail gives sequences out again: after so many tries reread all.
 TRIES_BEFORE_REREADING = 5
 # What is missing then, after some 15 s, will not come: the server has lost what it acknowledged.
@@ -101,7 +103,8 @@ class Feed:
     def __init__(self, broker: "Broker", call_sid: str) -> None:
         self.log = CallLog()
         self.synced = asyncio.Event()  # the past was read once
-        self.changed = asyncio.Event()  # replaced whenever there is something new
+        # Followers that have all there is; a dict keeps their order, and one that leaves is found.
+        self._waiting: dict[asyncio.Future[None], None] = {}
         self._broker = broker
         self._subject = broker.subjects.call(call_sid)
         self._live = False  # what comes next follows what we have
@@ -232,9 +235,25 @@ class Feed:
             return False  # asked again in a while
         return True
 
+    async def news(self) -> None:
+        """Wait until there is something new."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = None
+        try:
+            await waiting
+        finally:
+            self._waiting.pop(waiting, None)
+
     def _wake(self) -> None:
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
+        woken, self._waiting = list(self._waiting), {}
+        self._wake_some(woken)
+
+    def _wake_some(self, woken: list[asyncio.Future[None]]) -> None:
+        for waiting in woken[:WAKE_BATCH]:
+            if not waiting.done():
+                waiting.set_result(None)
+        if len(woken) > WAKE_BATCH:
+            asyncio.get_running_loop().call_soon(self._wake_some, woken[WAKE_BATCH:])
 
 
 class Follower:
@@ -252,6 +271,33 @@ class Follower:
         self._told: int | None = None  # seq of the last record given out, once begun
         self._seen = 0  # number of the last interim given out
         self._waiting: list[Delivery] = []
+        self._caught_up = 0  # seq of the newest record when it began
+        self.skipped_interims = 0  # that a newer message made worthless before they were given out
+
+    @property
+    def told(self) -> int:
+        """``seq`` of the last record that was given out, or that it began behind."""
+        return self._told or 0
+
+    @property
+    def so_far(self) -> list[bytes]:
+        """The payloads of all records that are kept, as of now."""
+        return [delivery.payload for delivery in self._feed.log.records]
+
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended, and all of it was given out."""
+        return self._feed.log.ended and self.told >= self.last
+
+    @property
+    def backlog(self) -> tuple[int, int]:
+        """
+        How many records wait, and their bytes; of those that came since the follower began.
+
+        The past, which anybody may ask for and read at leisure, does not count.
+        """
+        waiting = self._feed.log.after(max(self.told, self._caught_up))
+        return len(waiting), sum(len(delivery.payload) for delivery in waiting)
 
     @property
     def first(self) -> int:
@@ -280,14 +326,16 @@ class Follower:
         await self._feed.synced.wait()
         if self._told is None:
             self._told = self._start()
+            self._caught_up = self.last
 
     async def known(self) -> None:
         """Wait until the call has a record."""
-        while True:
-            changed = self._feed.changed
-            if self._feed.log.records:
-                return
-            await changed.wait()
+        while not self._feed.log.records:
+            await self._feed.news()
+
+    async def more(self) -> None:
+        """Wait until the call has something that it had not."""
+        await self._feed.news()
 
     def __aiter__(self) -> "Follower":
         return self
@@ -297,12 +345,11 @@ class Follower:
             await self.synced()
         told = self._start() if self._told is None else self._told
         while True:
-            changed = self._feed.changed
             if (delivery := self._next(told)) is not None:
                 return delivery
             if self._feed.log.ended and told >= self.last:
                 raise StopAsyncIteration
-            await changed.wait()
+            await self._feed.news()
 
     def _start(self) -> int:
         """Return the ``seq`` behind which the follower begins, as the log is now."""
@@ -314,11 +361,15 @@ class Follower:
     def _next(self, told: int) -> Delivery | None:
         log = self._feed.log
         if log.records and told < log.last:
+            self.skipped_interims += len(self._waiting)
             self._waiting.clear()  # older than the record that comes now
             self._told = max(told + 1, log.first)
             return log.records[self._told - log.first]
         if self._interim and not self._waiting:
-            for interim in log.fresh_interims(self._seen, told, time.time()):
+            seen = self._seen
+            for interim in log.fresh_interims(seen, told, time.time()):
                 self._seen = max(self._seen, interim.number)
                 self._waiting.append(interim.delivery)
+            if seen:
+                self.skipped_interims += self._seen - seen - len(self._waiting)
         return self._waiting.pop(0) if self._waiting else None

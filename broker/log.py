@@ -86,6 +86,10 @@ class CallLog:
         """Whether the newest record says that the call is over."""
         return bool(self.records) and self.records[-1].type == "CallEnded"
 
+    def after(self, seq: int) -> list[Delivery]:
+        """Return the records behind ``seq``."""
+        return self.records[max(0, seq + 1 - self.first) :]
+
     def add(self, seq: int, sequence: int, payload: bytes, *, stored: bool = False) -> bool:
         """
         Add a record; returns whether the log is whole up to it.

@@ -6,20 +6,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from broker.connection import Broker
 from broker.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
+from handler.access import ANY_ORIGIN, Access, calls_message
 from handler.calls import Calls
-from handler.client import ClientEndpoint, authenticate, calls_message
+from handler.client import ClientEndpoint
 from handler.config import Settings
-from handler.errors import InvalidToken
+from handler.events import EventsEndpoint
 from handler.media import MediaEndpoint
 from handler.metrics import Metrics, Snapshot
+from handler.requests import private_route
+from handler.subscribers import Subscribers
+from handler.tokens import Grant
+from handler.transcripts import TranscriptEndpoint
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
 LAST_RECORDS_SECONDS = 0.3
@@ -35,9 +42,10 @@ class Service:
         self.leaving = asyncio.Event()
         self.broker: Broker
         self.calls: Calls
+        self.subscribers: Subscribers
+        self.access = Access(settings)
         self.nats: EmbeddedServer | None = None
         self.metrics = Metrics(self._snapshot)
-        self._subscribers = 0
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -70,6 +78,8 @@ class Service:
         self.calls = await self._stack.enter_async_context(
             Calls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        self._stack.push_async_callback(self.access.close)
+        self.subscribers = Subscribers(settings, self.broker, self.access, self.leaving)
         if settings.metrics_port is not None:
             self._stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
 
@@ -96,21 +106,23 @@ class Service:
 
     async def client(self, websocket: WebSocket) -> None:
         """``WS /client``: a subscriber reads calls live."""
-        self._subscribers += 1
-        try:
-            await ClientEndpoint(self.settings, self.broker, self.leaving).serve(websocket)
-        finally:
-            self._subscribers -= 1
+        await ClientEndpoint(self.subscribers).serve(websocket)
 
-    async def list_calls(self, request: Request) -> Response:
+    async def list_calls(self, _: Request, grant: Grant) -> Response:
         """``GET /calls``: the live calls that the token may see."""
-        try:
-            grant = authenticate(request, self.settings)
-        except InvalidToken as exc:
-            _log.info("request refused", path=request.url.path, reason=exc.reason)
-            return PlainTextResponse("unauthorized", 401, {"WWW-Authenticate": "Bearer"})
-        headers = {"Cache-Control": "no-store"}
-        return JSONResponse(calls_message(self.broker, grant), headers=headers)
+        return JSONResponse(calls_message(self.broker, grant))
+
+    async def list_events(self, request: Request, grant: Grant) -> Response:
+        """``GET /calls/events``: the same, at each change."""
+        return await EventsEndpoint(self.subscribers).calls(request, grant)
+
+    async def call_events(self, request: Request, grant: Grant) -> Response:
+        """``GET /calls/{callSid}/events``: a call, live."""
+        return await EventsEndpoint(self.subscribers).call(request, grant)
+
+    async def transcript(self, request: Request, grant: Grant) -> Response:
+        """``GET /calls/{callSid}/transcript.{form}``: a call so far."""
+        return await TranscriptEndpoint(self.subscribers).serve(request, grant)
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
@@ -119,7 +131,11 @@ class Service:
             audio=self.calls.audio,
             outbox_depth=self.calls.outbox_depth,
             outbox_dropped=self.calls.outbox_dropped,
-            subscribers=self._subscribers,
+            subscribers=self.subscribers.open,
+            subscribers_refused=self.subscribers.refused,
+            subscribers_too_slow=self.subscribers.too_slow,
+            deliveries=self.subscribers.deliveries,
+            interims_skipped=self.subscribers.skipped_interims,
             followed_calls=len(self.broker.feeds),
             nats_connected=self.broker.connected,
         )
@@ -155,15 +171,32 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             await service.close()
 
-    app = Starlette(
-        lifespan=lifespan,
-        routes=[
-            WebSocketRoute("/twilio", service.twilio),
-            WebSocketRoute("/client", service.client),
-            Route("/calls", service.list_calls),
-            Route("/healthz", service.healthz),
-            Route("/readyz", service.readyz),
-        ],
+    # Tokens come in the address or in a header, never in a cookie: a page that has none gets none.
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins
+        or (() if service.access.open_to_all else ANY_ORIGIN),
+        allow_methods=["GET"],
+        allow_headers=["Authorization", "Last-Event-ID"],
+        expose_headers=["Content-Disposition"],
+        max_age=600,
     )
+    app = Starlette(lifespan=lifespan, routes=_routes(service), middleware=[cors])
     app.state.service = service
     return app
+
+
+def _routes(service: Service) -> list[BaseRoute]:
+    private = {
+        "/calls": service.list_calls,
+        "/calls/events": service.list_events,
+        "/calls/{call_sid}/events": service.call_events,
+        "/calls/{call_sid}/transcript.{form}": service.transcript,
+    }
+    return [
+        WebSocketRoute("/twilio", service.twilio),
+        WebSocketRoute("/client", service.client),
+        *(private_route(path, service, handle) for path, handle in private.items()),
+        Route("/healthz", service.healthz),
+        Route("/readyz", service.readyz),
+    ]

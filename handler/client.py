@@ -7,102 +7,59 @@
 import asyncio
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import structlog
-from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from broker.connection import Broker
-from broker.follow import Follower
-from broker.registry import CallEntry
-from handler import commands, tokens
-from handler.config import Settings
-from handler.errors import Forbidden, InvalidToken, SocketOver, SubscriptionRefused
-from handler.sockets import close
+from handler import commands
+from handler.access import calls_message, visible
+from handler.errors import (
+    Forbidden,
+    HandlerError,
+    InvalidToken,
+    SocketOver,
+    SubscriptionRefused,
+    TooSlow,
+)
+from handler.reading import Reading, read_call
+from handler.requests import refusal
+from handler.sockets import SubscriberSocket
+from handler.subscribers import Subscribers
 from handler.tokens import Grant
 
-# An application knows the callSid before the media stream opens, so an unknown call is awaited.
-UNKNOWN_CALL_SECONDS = 30.0
 MAX_SUBSCRIPTIONS = 100
+# What a subscriber may say: a subscription to each of so many calls at once, then so many a second.
+BURST = 2 * MAX_SUBSCRIPTIONS
+MESSAGES_A_SECOND = 20.0
+# Ended calls of which a socket remembers how far it was: one may be resumed.
+MAX_ENDED = 1000
 
 _log = structlog.get_logger()
-
-
-def authenticate(connection: HTTPConnection, settings: Settings) -> Grant:
-    """
-    Return what the token of a request allows: ``?token=`` or ``Authorization: Bearer``.
-
-    Raises:
-        InvalidToken: there is none, more than one, or it opens nothing.
-    """
-    found = connection.query_params.getlist("token")
-    scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        found = [*found, credentials.strip()]
-    if not settings.token_keys:
-        return tokens.EVERYTHING  # --insecure
-    if len(found) != 1:
-        raise InvalidToken("no token" if not found else "more than one token")
-    return tokens.verify(found[0], settings.token_keys, time.time())
-
-
-def visible(broker: Broker, grant: Grant) -> list[CallEntry]:
-    """Return the live calls that a token may see, oldest first."""
-    calls = broker.registry.calls().values()
-    allowed = [call for call in calls if grant.allows(call.call_sid, (call.from_, call.to))]
-    return sorted(allowed, key=lambda call: (call.started_at, call.call_sid))
-
-
-def calls_message(broker: Broker, grant: Grant) -> dict[str, Any]:
-    """Return the ``Calls`` message: what ``GET /calls`` answers."""
-    return {
-        "type": "Calls",
-        "calls": [
-            {
-                "callSid": call.call_sid,
-                "from": call.from_,
-                "to": call.to,
-                "direction": call.direction,
-                "startedAt": call.started_at,
-                "state": call.state,
-            }
-            for call in visible(broker, grant)
-        ],
-    }
 
 
 class ClientEndpoint:
     """Takes subscribers' websockets."""
 
-    def __init__(self, settings: Settings, broker: Broker, leaving: asyncio.Event) -> None:
-        self._settings = settings
-        self._broker = broker
-        self._leaving = leaving  # set when subscribers are to come back elsewhere
+    def __init__(self, subscribers: Subscribers) -> None:
+        self._subscribers = subscribers
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
+        subscribers = self._subscribers
         try:
-            grant = authenticate(websocket, self._settings)
+            grant = await subscribers.access.authenticate(websocket)
             first = self._first_command(websocket, grant)
-        except InvalidToken as exc:
-            _log.info("subscriber refused", reason=exc.reason)
-            refusal = PlainTextResponse("unauthorized", 401, {"WWW-Authenticate": "Bearer"})
-            await websocket.send_denial_response(refusal)
-        except Forbidden:
-            await websocket.send_denial_response(PlainTextResponse("forbidden", 403))
-        except SocketOver as exc:
-            await websocket.send_denial_response(PlainTextResponse(exc.reason, 400))
-        else:
-            if self._leaving.is_set():
-                await websocket.send_denial_response(PlainTextResponse("draining", 503))
-                return
-            await websocket.accept()
-            subscriber = Subscriber(self._settings, self._broker, self._leaving, websocket, grant)
-            await subscriber.serve(first)
+            with subscribers.admitted():
+                await websocket.accept()
+                await Subscriber(subscribers, websocket, grant).serve(first)
+        except HandlerError as exc:
+            if isinstance(exc, InvalidToken):
+                _log.info("subscriber refused", reason=exc.reason)
+            subscribers.refused += 1
+            await websocket.send_denial_response(refusal(exc, subscribers))
 
     def _first_command(self, websocket: WebSocket, grant: Grant) -> commands.Command | None:
         """Read what the query subscribes to."""
@@ -119,39 +76,43 @@ class ClientEndpoint:
         return None
 
 
+@dataclass(slots=True)
+class _Subscription:
+    """What a subscriber follows, and the task that carries it."""
+
+    task: asyncio.Task[None]
+    plain: bool = False
+    reading: Reading | None = None  # of a call, once the subscriber was let in
+
+
 class Subscriber:
     """
     One subscriber's socket.
 
     It owns a task for what the subscriber says and one for each subscription. A subscription is a
     cursor into a log that all followers of the call share, so a slow subscriber holds up nobody;
-    one that takes nothing for ``write_timeout`` seconds is cut off with 4408.
+    one that falls too far behind, or takes nothing for the write timeout, is cut off with 4408.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        broker: Broker,
-        leaving: asyncio.Event,
-        websocket: WebSocket,
-        grant: Grant,
-    ) -> None:
-        self._settings = settings
-        self._broker = broker
-        self._leaving = leaving
+    def __init__(self, subscribers: Subscribers, websocket: WebSocket, grant: Grant) -> None:
+        self._shared = subscribers
         self._websocket = websocket
+        self._socket = SubscriberSocket(websocket, subscribers.settings.write_timeout)
         self._grant = grant
         self._renewed = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
-        self._subscriptions: dict[str, asyncio.Task[None]] = {}
-        self._plain: set[str] = set()  # calls whose end is the end of a plain socket
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._ended: dict[str, int] = {}  # calls that ended, and the last seq that was sent of them
+        self._allowance = float(BURST)  # messages that the subscriber may send now
+        self._counted_at = time.monotonic()
 
     async def serve(self, first: commands.Command | None) -> None:
         """Serve the socket until one side ends it."""
+        self._socket.prepare()
         try:
             async with self._tasks:
                 if first is None:
-                    sids = [call.call_sid for call in visible(self._broker, self._grant)]
+                    sids = [call.call_sid for call in visible(self._shared.broker, self._grant)]
                     await self._send(sids)
                 else:
                     await self._obey(first)
@@ -160,9 +121,10 @@ class Subscriber:
                 self._tasks.create_task(self._read())
         except* SocketOver as group:
             over = _first(group)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.write_timeout):
-                    await close(self._websocket, over.close_code, over.reason)
+            if isinstance(over, TooSlow):
+                self._shared.too_slow += 1
+                _log.info("subscriber cut off: too slow", since=over.since)
+            await self._socket.close(over.close_code, over.reason)
         except* WebSocketDisconnect:
             pass  # the subscriber left
 
@@ -173,60 +135,81 @@ class Subscriber:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code", 1006))
+            self._count()
             text = message.get("text")
             if text is None:
                 raise SocketOver(4400, "text only")
             await self._obey(commands.parse(text))
 
+    def _count(self) -> None:
+        """Bound how much a subscriber says."""
+        now = time.monotonic()
+        earned = (now - self._counted_at) * MESSAGES_A_SECOND
+        self._allowance = min(BURST, self._allowance + earned) - 1
+        self._counted_at = now
+        if self._allowance < 0:
+            raise SocketOver(4429, f"more than {MESSAGES_A_SECOND:g} messages a second")
+
     async def _obey(self, command: commands.Command) -> None:
         match command:
             case commands.Subscribe():
-                self._begin(command.call_sid, self._follow(command))
-                if command.plain:
-                    self._plain.add(command.call_sid)
+                self._begin(command.call_sid, self._follow(command), plain=command.plain)
             case commands.SubscribeNumber(number):
                 if number not in self._subscriptions:
                     self._begin(number, self._follow_number(command))
             case commands.Unsubscribe(target):
-                self._plain.discard(target)
-                if task := self._subscriptions.pop(target, None):
-                    task.cancel()
+                if (subscription := self._subscriptions.pop(target, None)) is not None:
+                    subscription.task.cancel()
             case commands.ListCalls():
                 if "list" not in self._subscriptions:
                     self._begin("list", self._send_lists())
             case commands.Renew(token):
                 await self._renew(token)
 
-    def _begin(self, target: str, subscription: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, target: str, carry: Coroutine[Any, Any, None], *, plain: bool = False) -> None:
         """Start a subscription; a second one to the same target replaces the first."""
         if (former := self._subscriptions.pop(target, None)) is not None:
-            former.cancel()
+            former.task.cancel()
         elif len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            subscription.close()
+            carry.close()
             raise SocketOver(4429, f"more than {MAX_SUBSCRIPTIONS} subscriptions")
-        task = self._tasks.create_task(subscription)
-        self._subscriptions[target] = task
+        task = self._tasks.create_task(carry)
+        subscription = _Subscription(task, plain)
+        self._subscriptions[target] = subscription
 
         def forget(_: asyncio.Task[None]) -> None:
-            if self._subscriptions.get(target) is task:
+            if self._subscriptions.get(target) is subscription:
                 del self._subscriptions[target]
 
         task.add_done_callback(forget)
 
     async def _renew(self, token: str) -> None:
-        if not self._settings.token_keys:
-            await self._send({"type": "Token", "exp": None})  # --insecure
+        if self._shared.access.open_to_all:
+            await self._send({"type": "Token", "exp": None})
             return
         try:
-            grant = tokens.verify(token, self._settings.token_keys, time.time())
+            grant = await self._shared.access.verify(token)
         except InvalidToken as exc:
             _log.info("renewal refused", reason=exc.reason)
             raise SocketOver(4401, "token refused") from exc
         if grant.subject != self._grant.subject:
+            _log.info("renewal refused", reason="another sub")
             raise SocketOver(4401, "token refused")
         self._grant = grant
         self._renewed.set()
         await self._send({"type": "Token", "exp": int(grant.expires)})
+        await self._end_what_is_no_longer_granted()
+
+    async def _end_what_is_no_longer_granted(self) -> None:
+        for call_sid, subscription in list(self._subscriptions.items()):
+            reading = subscription.reading
+            if reading is None or self._grant.allows(call_sid, reading.numbers):
+                continue
+            refused = SubscriptionRefused(4403, "the token no longer allows this call")
+            if subscription.plain:
+                raise SocketOver(refused.close_code, refused.reason)
+            subscription.task.cancel()
+            await self._send(_error(call_sid, refused))
 
     async def _watch_token(self) -> None:
         """End the socket when its token does."""
@@ -241,109 +224,106 @@ class Subscriber:
 
     async def _watch_leaving(self) -> None:
         """End the socket when this process leaves; the last records went out before."""
-        await self._leaving.wait()
+        await self._shared.leaving.wait()
         raise SocketOver(1012, "draining: come back with since")
 
     # What the subscriber hears
 
     async def _send_lists(self) -> None:
-        async for _ in self._broker.registry.changes():
-            await self._send(calls_message(self._broker, self._grant))
+        sent = b""
+        async for _ in self._shared.broker.registry.changes():
+            message = msgspec.json.encode(calls_message(self._shared.broker, self._grant))
+            if message != sent:  # something that the token does not see
+                sent = message
+                await self._socket.send(message)
 
     async def _follow_number(self, command: commands.SubscribeNumber) -> None:
         """Subscribe to each call of a number, those that are live and those to come."""
         begun: set[str] = set()
-        async for _ in self._broker.registry.changes():
-            for call in self._broker.registry.by_number(command.number):
+        registry = self._shared.broker.registry
+        async for _ in registry.changes():
+            live = registry.by_number(command.number)
+            begun &= {call.call_sid for call in live}
+            for call in live:
                 if call.call_sid in self._subscriptions:
                     begun.add(call.call_sid)  # the subscriber asked for it itself
                 if call.call_sid not in begun and self._grant.allows(
                     call.call_sid, (call.from_, call.to)
                 ):
                     begun.add(call.call_sid)
-                    subscribe = commands.Subscribe(call.call_sid, 0, command.interim)
+                    since = self._ended.get(call.call_sid, 0)
+                    subscribe = commands.Subscribe(call.call_sid, since, command.interim)
                     self._begin(call.call_sid, self._follow(subscribe))
 
     async def _follow(self, command: commands.Subscribe) -> None:
         """Carry one call to the subscriber, from the first record it wants to the last."""
+        call_sid = command.call_sid
+        patience = self._shared.settings.await_call_seconds
         try:
-            async with self._broker.feeds.follow(
-                command.call_sid, since=command.since, interim=command.interim
-            ) as follower:
-                await self._admit(command, follower)
-                if command.plain:
-                    async for delivery in follower:
-                        await self._send_text(delivery.payload.decode())
-                else:
-                    await self._deliver_in_json(command, follower)
+            async with read_call(
+                self._shared.broker, command, lambda: self._grant, patience=patience
+            ) as reading:
+                subscription = self._subscriptions[call_sid]
+                subscription.reading = reading
+                reading.check_since()
+                try:
+                    await self._deliver(command, reading)
+                finally:
+                    self._shared.skipped_interims += reading.skipped_interims
         except SubscriptionRefused as exc:
             if command.plain:
                 raise SocketOver(exc.close_code, exc.reason) from exc
-            await self._send(
-                {
-                    "type": "Error",
-                    "code": exc.close_code,
-                    "callSid": command.call_sid,
-                    "message": exc.reason,
-                }
-            )
+            await self._send(_error(call_sid, exc))
             return
-        if command.plain:
-            self._plain.discard(command.call_sid)
-            if not self._plain:
-                raise SocketOver(1000, "call ended")
+        self._ended[call_sid] = reading.told
+        if len(self._ended) > MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
+        if self._subscriptions.get(call_sid) is subscription:
+            del self._subscriptions[call_sid]
+        others = any(other.plain for other in self._subscriptions.values())
+        if command.plain and not others:
+            raise SocketOver(1000, "call ended")
 
-    async def _admit(self, command: commands.Subscribe, follower: Follower) -> None:
-        """
-        Let a subscriber in once the call is known and the token allows it.
-
-        Unknown and not allowed look alike, in answer and in time: nobody learns what exists.
-        """
-        if not self._grant.could_allow(command.call_sid):
-            raise SubscriptionRefused(4403, "the token can never see this call")
-        await follower.synced()  # while NATS is away nobody can say what exists
-        try:
-            async with asyncio.timeout(UNKNOWN_CALL_SECONDS):
-                await follower.known()
-                if not self._grant.allows(command.call_sid, self._numbers(follower)):
-                    await asyncio.Event().wait()
-        except TimeoutError:
-            raise SubscriptionRefused(4404, "no such call") from None
-        if command.since is not None and command.since > follower.last:
-            raise SubscriptionRefused(4400, f"since is beyond the last record, {follower.last}")
-        if follower.expired_first is not None:
-            await self._send(
-                {"type": "Expired", "callSid": command.call_sid, "first": follower.expired_first}
-            )
-
-    def _numbers(self, follower: Follower) -> tuple[str | None, str | None]:
-        if follower.started is None:
-            return None, None
-        return follower.started.get("from"), follower.started.get("to")
-
-    async def _deliver_in_json(self, command: commands.Subscribe, follower: Follower) -> None:
-        """Pass payloads on, and say where the past lies and when it has been told."""
-        first, last = follower.first, follower.last
+    async def _deliver(self, command: commands.Subscribe, reading: Reading) -> None:
+        """Pass payloads on; in JSON say where the past lies, and when it has been told."""
+        if (expired := reading.expired) is not None:
+            await self._send(expired)
+        last = reading.last
         names = {"callSid": command.call_sid}
-        await self._send({"type": "Subscribed", **names, "first": first, "last": last})
-        behind = command.since is not None and command.since < last
-        if not behind:
+        if not command.plain:
+            told = {"type": "Subscribed", **names, "first": reading.first, "last": last}
+            await self._send(told)
+        behind = not command.plain
+        if behind and (command.since is None or command.since >= last):
+            behind = False
             await self._send({"type": "CaughtUp", **names, "seq": last})
-        async for delivery in follower:
-            await self._send_text(delivery.payload.decode())
+        async for delivery in reading:
+            await self._send_to(reading, delivery.payload)
             if behind and delivery.seq is not None and delivery.seq >= last:
                 behind = False
                 await self._send({"type": "CaughtUp", **names, "seq": delivery.seq})
 
-    async def _send(self, message: object) -> None:
-        await self._send_text(msgspec.json.encode(message).decode())
-
-    async def _send_text(self, text: str) -> None:
+    async def _send_to(self, reading: Reading, payload: bytes) -> None:
+        """Send a message of a call; a subscriber that is too slow is told where to resume."""
+        self._shared.deliveries += 1
         try:
-            async with asyncio.timeout(self._settings.write_timeout):
-                await self._websocket.send_text(text)
-        except TimeoutError:
-            raise SocketOver(4408, "too slow: come back with since") from None
+            kept_up = await self._socket.send(payload)
+        except TooSlow:
+            raise TooSlow(reading.told) from None
+        if not kept_up:
+            reading.check_pace()
+
+    async def _send(self, message: object) -> None:
+        await self._socket.send(msgspec.json.encode(message))
+
+
+def _error(call_sid: str, refused: SubscriptionRefused) -> dict[str, object]:
+    return {
+        "type": "Error",
+        "code": refused.close_code,
+        "callSid": call_sid,
+        "message": refused.reason,
+    }
 
 
 def _first(group: BaseExceptionGroup[SocketOver]) -> SocketOver:

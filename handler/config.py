@@ -66,6 +66,10 @@ class Settings:
     lease_seconds: float = 20.0  # a dead process's calls leave the list; an election takes 8.5
 
     token_keys: tuple[VerificationKey, ...] = field(default=(), repr=False)
+    token_jwks_url: str | None = None  # where more public keys are fetched from
+    token_audience: str | None = None  # what aud must name; None takes any
+    token_max_age: float = 30 * 86_400.0  # how far ahead exp may lie
+    allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/access.py
 
     max_calls: int = 100
     resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream
@@ -75,6 +79,8 @@ class Settings:
     chunk_ms: int = 60  # half the delay of 100 for 4 % more CPU; below it costs rise (bench/)
     mix_wait_ms: int = 200  # ten frames: how long one side waits for the other
     write_timeout: float = 10.0  # a subscriber that takes nothing for so long is too slow
+    max_subscribers: int = 5000  # one result to so many takes some 0.1 s (bench/)
+    await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
 
     @classmethod
     def from_environ(
@@ -119,6 +125,10 @@ class Settings:
             max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
             token_keys=_token_keys(read, insecure),
+            token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
+            token_audience=read.optional("TOKEN_AUDIENCE"),
+            token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
+            allowed_origins=_origins(read.text("ALLOWED_ORIGINS", "")),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
             resume_seconds=read.duration("RESUME_SECONDS", default.resume_seconds, 0, 3600),
             replay_seconds=read.duration("REPLAY_SECONDS", default.replay_seconds, 1, 600),
@@ -127,6 +137,10 @@ class Settings:
             chunk_ms=read.whole("CHUNK_MS", default.chunk_ms, 20, 250),
             mix_wait_ms=read.whole("MIX_WAIT_MS", default.mix_wait_ms, 20, 5000),
             write_timeout=read.duration("WRITE_TIMEOUT", default.write_timeout, 1, 300),
+            max_subscribers=read.whole("MAX_SUBSCRIBERS", default.max_subscribers, 1, 100_000),
+            await_call_seconds=read.duration(
+                "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
+            ),
         )
 
 
@@ -234,14 +248,35 @@ def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
             raise SettingsError("TOKEN_PUBLIC_KEY", str(exc)) from exc
     if pem and not any(key.algorithm != "HS256" for key in keys):
         raise SettingsError("TOKEN_PUBLIC_KEY", "holds no PEM public key")
-    if not keys and not insecure:
+    if not keys and not insecure and read.optional("TOKEN_JWKS_URL") is None:
         raise SettingsError(
             "TOKEN_SECRET",
             f"missing: set a random secret of at least {tokens.MIN_SECRET_BYTES} bytes that "
-            "subscribers' tokens are signed with, or TOKEN_PUBLIC_KEY (or start with --insecure "
-            "on a machine that nobody else reaches)",
+            "subscribers' tokens are signed with, or TOKEN_PUBLIC_KEY, or TOKEN_JWKS_URL (or start "
+            "with --insecure on a machine that nobody else reaches)",
         )
     return tuple(keys)
+
+
+def _jwks_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    url = urlsplit(text)
+    # Who can change what comes over the wire makes keys; on this machine there is no wire.
+    near = url.hostname in ("127.0.0.1", "::1", "localhost")
+    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and near)):
+        raise SettingsError("TOKEN_JWKS_URL", f"{text!r} is not like https://id.example.com/jwks")
+    return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+", origin):
+            raise SettingsError(
+                "ALLOWED_ORIGINS", f"{origin!r} is not like https://crm.example.com, nor *"
+            )
+    return origins
 
 
 def _public_url(text: str | None) -> str | None:

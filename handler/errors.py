@@ -9,6 +9,10 @@ Every error of the handler.
     ├── Forbidden               a good token that can never open what is asked for
     ├── SubscriptionRefused     a subscription that cannot be, or go on; knows its close code
     ├── SocketOver              ends a subscriber's socket; knows its close code
+    │   └── TooSlow                 the subscriber takes less than comes; knows where to resume
+    ├── NothingMore             all of an ended call was told before
+    ├── NoRoom                  no more subscribers, for now
+    ├── KeysUnavailable         the JWKS host gave no keys
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
         └── DeepgramDisconnected    worth another try
@@ -59,7 +63,7 @@ class InvalidToken(HandlerError):
 
 
 class Forbidden(HandlerError):
-    """The token is good, but can never open what is asked for."""
+    """The token is good, but can never open what is asked for, or a foreign page asks for it."""
 
 
 class SubscriptionRefused(HandlerError):
@@ -82,6 +86,27 @@ class SocketOver(HandlerError):
         self.close_code = close_code
         self.reason = reason
         super().__init__(f"{close_code} {reason}")
+
+
+class TooSlow(SocketOver):
+    """A subscriber takes less than comes. ``since`` is what to come back with, if that is known."""
+
+    def __init__(self, since: int | None = None) -> None:
+        self.since = since
+        resume = "since" if since is None else f"since={since}"
+        super().__init__(4408, f"too slow: come back with {resume}")
+
+
+class NothingMore(HandlerError):
+    """The call has ended, and the subscriber has all of it."""
+
+
+class NoRoom(HandlerError):
+    """This process takes no more subscribers, for now."""
+
+
+class KeysUnavailable(HandlerError):
+    """The host of TOKEN_JWKS_URL gave no keys; the reason is for the log."""
 
 
 class DeepgramError(HandlerError):

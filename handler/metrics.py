@@ -26,6 +26,10 @@ class Snapshot:
     outbox_depth: int
     outbox_dropped: int
     subscribers: int
+    subscribers_refused: int
+    subscribers_too_slow: int
+    deliveries: int
+    interims_skipped: int
     followed_calls: int
     nats_connected: bool
 
@@ -66,7 +70,7 @@ class Metrics(Collector):
             "calls": ("Calls that this process carries", now.calls),
             "calls_capacity": ("Calls that it may carry (MAX_CALLS)", now.capacity),
             "outbox_depth": ("Records that are not known to be stored yet", now.outbox_depth),
-            "subscribers": ("Open sockets of subscribers", now.subscribers),
+            "subscribers": ("Open sockets and streams of subscribers", now.subscribers),
             "followed_calls": ("Calls that somebody follows here", now.followed_calls),
             "nats_connected": ("Whether NATS is there (1) or away (0)", int(now.nats_connected)),
         }
@@ -82,6 +86,19 @@ class Metrics(Collector):
             "late_audio_seconds": (
                 "Audio that came after its place had been sent, both tracks",
                 audio.late_samples / SAMPLE_RATE,
+            ),
+            "subscribers_refused": (
+                "Requests of subscribers that were refused",
+                now.subscribers_refused,
+            ),
+            "subscribers_too_slow": (
+                "Subscribers that were cut off because they took less than came",
+                now.subscribers_too_slow,
+            ),
+            "deliveries": ("Records and interims sent to subscribers", now.deliveries),
+            "interims_skipped": (
+                "Interims out of date before their subscriber came for them",
+                now.interims_skipped,
             ),
             "outbox_dropped": ("Finals that made room in a full outbox", now.outbox_dropped),
         }

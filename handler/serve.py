@@ -18,6 +18,7 @@ from handler import lifeline, logs
 from handler.app import Service, create_app
 from handler.config import Settings
 from handler.errors import SettingsError
+from handler.protocols import HttpProtocol, WebSocketProtocol
 
 # The longest message is a subscriber's fresh token or a frame of two seconds in base64.
 MAX_MESSAGE = 64 * 1024
@@ -55,7 +56,8 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
         ws_max_size=MAX_MESSAGE,
         ws_ping_interval=20,  # each proxy's idle limit is longer
         ws_ping_timeout=None,  # Twilio may never answer, and that must not end a call

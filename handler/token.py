@@ -27,6 +27,7 @@ def main(argv: list[str], prog: str = "partyline token") -> int:
             calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
             numbers=arguments.number,
             subject=arguments.subject,
+            audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
         )
     except ValueError as exc:
         print(f"{prog}: TOKEN_SECRET: {exc}; use the service's own", file=sys.stderr)

@@ -2,7 +2,7 @@
 Tokens of subscribers: what a JWT lets its bearer read.
 
 Pure: the time comes in as an argument. Any service that shares the secret, or holds the private
-key, may mint them; ``docs/protocol.md`` lists the claims.
+key, may mint them; ``docs/tokens.md`` says how, and lists the claims.
 """
 
 import re
@@ -23,14 +23,51 @@ MAX_TOKEN_BYTES = 8192
 CALL_SID = re.compile(r"CA[0-9a-f]{32}")
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 ANY_CALL = "*"
+# The algorithms of private and public keys that are taken.
+ASYMMETRIC = frozenset({"EdDSA", "ES256", "RS256"})
+# A JWKS with more is cut off there, and a longer name of a key is nobody's.
+MAX_KEYS = 50
+MAX_KEY_ID = 256
+DAY = 86_400.0
+MAX_TIME = 2.0**53  # beyond it a float has no whole seconds
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key that tokens are checked with, and the one algorithm it may be used for."""
+    """
+    A key that tokens are checked with.
+
+    Attributes:
+        key: What PyJWT takes.
+        algorithm: The one algorithm that it may be used for.
+        key_id: Its ``kid``, if it has one: tokens that name another are not for it.
+    """
 
     key: Any
     algorithm: str
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """
+    What a token must be besides well signed.
+
+    Attributes:
+        audience: What ``aud`` must name; None takes any, or none.
+        longest: How far ``exp`` may lie ahead, in seconds.
+    """
+
+    audience: str | None = None
+    longest: float = 30 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a token says of its signature, not to be trusted: it only helps to find the key."""
+
+    algorithm: str
+    key_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,42 +112,105 @@ def secret_key(secret: str) -> VerificationKey:
 def public_key(pem: str) -> VerificationKey:
     """Make a key from a PEM public key: Ed25519, P-256 or RSA; another raises ValueError."""
     key = serialization.load_pem_public_key(pem.encode())
+    return VerificationKey(key, _algorithm(key))
+
+
+def key_set(document: object) -> tuple[VerificationKey, ...]:
+    """
+    Read the keys of a JWKS that tokens may be checked with; others in it are left out.
+
+    Raises:
+        ValueError: it is no JWKS, or none of its keys is of use.
+
+    Source: https://www.rfc-editor.org/rfc/rfc7517#section-5
+    """
+    match document:
+        case {"keys": [*entries]}:
+            pass
+        case _:
+            raise ValueError("not a JWKS: an object with a list of keys")
+    found = []
+    for entry in entries[:MAX_KEYS]:
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        if entry.get("kty") not in ("RSA", "EC", "OKP") or "d" in entry:
+            continue  # a secret, or a private key, has no place in public
+        key_id = entry.get("kid")
+        if key_id is not None and not (isinstance(key_id, str) and len(key_id) <= MAX_KEY_ID):
+            continue
+        try:
+            key = jwt.PyJWK(entry).key
+            algorithm = _algorithm(key)
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+            continue
+        if entry.get("alg", algorithm) == algorithm:
+            found.append(VerificationKey(key, algorithm, key_id))
+    if not found:
+        raise ValueError("no key in it is for EdDSA, ES256 or RS256")
+    return tuple(found)
+
+
+def _algorithm(key: object) -> str:
+    """Return the one algorithm that a public key is for; a key of another kind is a ValueError."""
     match key:
         case ed25519.Ed25519PublicKey():
-            return VerificationKey(key, "EdDSA")
+            return "EdDSA"
         case ec.EllipticCurvePublicKey() if isinstance(key.curve, ec.SECP256R1):
-            return VerificationKey(key, "ES256")
+            return "ES256"
         case rsa.RSAPublicKey() if key.key_size >= 2048:
-            return VerificationKey(key, "RS256")
+            return "RS256"
         case _:
             raise ValueError("a public key must be Ed25519, P-256, or RSA of at least 2048 bits")
 
 
-def verify(token: str, keys: Sequence[VerificationKey], now: float) -> Grant:
+def read_header(token: str) -> Header:
+    """
+    Read what a token says of its signature.
+
+    Raises:
+        InvalidToken: it is no token, or longer than any of ours.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise InvalidToken(f"longer than {MAX_TOKEN_BYTES} bytes")
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError) as exc:
+        raise InvalidToken(str(exc) or type(exc).__name__) from exc
+    algorithm, key_id = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str):
+        raise InvalidToken("names no algorithm")
+    if key_id is not None and not (isinstance(key_id, str) and len(key_id) <= MAX_KEY_ID):
+        raise InvalidToken("its kid is not a name")
+    return Header(algorithm, key_id)
+
+
+def verify(
+    token: str, keys: Sequence[VerificationKey], now: float, rules: Rules | None = None
+) -> Grant:
     """
     Check a token and return what it allows at ``now`` (Unix time).
 
     Raises:
         InvalidToken: whatever the defect; the peer must not learn which.
     """
-    if len(token) > MAX_TOKEN_BYTES:
-        raise InvalidToken(f"longer than {MAX_TOKEN_BYTES} bytes")
-    claims = _claims(token, keys)
-    expires = claims["exp"]
-    if isinstance(expires, bool) or not isinstance(expires, int | float):
-        raise InvalidToken("exp is not a number")
+    rules = Rules() if rules is None else rules
+    claims = _claims(token, read_header(token), keys)
+    expires = _time(claims, "exp")
     if expires <= now:
         raise InvalidToken("expired")
-    not_before = claims.get("nbf", 0)
-    if isinstance(not_before, bool) or not isinstance(not_before, int | float):
-        raise InvalidToken("nbf is not a number")
-    if not_before > now:
+    if expires > now + rules.longest:
+        raise InvalidToken(f"exp is more than {rules.longest:g} s ahead (TOKEN_MAX_AGE)")
+    if "nbf" in claims and _time(claims, "nbf") > now:
         raise InvalidToken("not valid yet")
+    if rules.audience is not None:
+        audience = claims.get("aud")
+        if rules.audience not in (audience if isinstance(audience, list) else [audience]):
+            raise InvalidToken("aud does not name this service (TOKEN_AUDIENCE)")
     subject = claims.get("sub")
     grant = Grant(
         calls=_strings(claims, "calls", CALL_SID, ANY_CALL),
         numbers=_strings(claims, "numbers", E164),
-        expires=float(expires),
+        expires=expires,
         subject=subject if isinstance(subject, str) else None,
     )
     if not grant.calls and not grant.numbers:
@@ -118,9 +218,10 @@ def verify(token: str, keys: Sequence[VerificationKey], now: float) -> Grant:
     return grant
 
 
-def _claims(token: str, keys: Sequence[VerificationKey]) -> dict[str, Any]:
-    reason = "no key to check it with"
-    # Times are checked by verify(), against the clock that it is given.
+def _claims(token: str, header: Header, keys: Sequence[VerificationKey]) -> dict[str, Any]:
+    """Return the claims if one of the keys signed them."""
+    reason = f"no key for it: alg {header.algorithm[:32]!r}, kid {header.key_id!r:.64}"
+    # Times and audience are checked by verify(), against the clock and the rules it is given.
     options: jwt.types.Options = {
         "require": ["exp"],
         "verify_exp": False,
@@ -131,12 +232,26 @@ def _claims(token: str, keys: Sequence[VerificationKey]) -> dict[str, Any]:
         "verify_jti": False,
     }
     for key in keys:
+        # One algorithm for each key, and the token's header has no say in it: no confusion.
+        if key.algorithm != header.algorithm:
+            continue
+        if header.key_id is not None and key.key_id not in (None, header.key_id):
+            continue
         try:
-            # One algorithm for each key, whatever the token's header asks for: no confusion.
             return jwt.decode(token, key.key, algorithms=[key.algorithm], options=options)
         except (jwt.PyJWTError, ValueError, RecursionError) as exc:
             reason = str(exc) or type(exc).__name__
     raise InvalidToken(reason)
+
+
+def _time(claims: dict[str, Any], name: str) -> float:
+    """Return a Unix time of a token."""
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidToken(f"{name} is not a number")
+    if not 0 <= value <= MAX_TIME:  # nor is NaN between them
+        raise InvalidToken(f"{name} is no time")
+    return float(value)
 
 
 def _strings(
@@ -158,11 +273,14 @@ def mint(
     calls: Sequence[str] = (),
     numbers: Sequence[str] = (),
     subject: str | None = None,
+    audience: str | None = None,
 ) -> str:
     """Make an HS256 token with a shared secret. ``expires`` is a Unix time."""
     claims: dict[str, Any] = {"exp": int(expires)}
     if subject is not None:
         claims["sub"] = subject
+    if audience is not None:
+        claims["aud"] = audience
     if calls:
         claims["calls"] = list(calls)
     if numbers:

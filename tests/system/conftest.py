@@ -22,7 +22,11 @@ from support import schemas
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
+from broker.connection import Broker
 from broker.embedded import EmbeddedServer
+from broker.publish import CallWriter
+from broker.records import CallFacts, Record
+from broker.settings import BrokerSettings
 from handler import tokens
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.scripted import Scripted
@@ -281,3 +285,100 @@ def words_of(audio: bytes) -> list[str]:
 def sound() -> SimpleNamespace:
     """Audio whose words are known without a recogniser."""
     return SimpleNamespace(bursts=bursts, words_of=words_of)
+
+
+def final(text: str, start: float, track: str = "inbound", duration: float = 1.0) -> Record:
+    """Make a final as a recogniser would, one word every quarter of a second."""
+    step = duration / max(1, len(text.split()))
+    words = [
+        {
+            "word": word.lower().strip(".,?"),
+            "punctuated_word": word,
+            "start": round(start + step * number, 3),
+            "end": round(start + step * (number + 1), 3),
+            "confidence": 0.99,
+        }
+        for number, word in enumerate(text.split())
+    ]
+    alternative = {"transcript": text, "confidence": 0.99, "words": words}
+    body = {
+        "type": "Results",
+        "channel_index": [0 if track == "inbound" else 1, 2],
+        "start": start,
+        "duration": duration,
+        "is_final": True,
+        "speech_final": True,
+        "channel": {"alternatives": [alternative]},
+        "metadata": {"request_id": "0", "model_info": {}, "model_uuid": "0"},
+    }
+    return Record("final", track, body)
+
+
+@dataclass
+class ToldCall:
+    """A call that is written to NATS without audio: records as a test wants them."""
+
+    writer: CallWriter
+    running: asyncio.Task[None]
+
+    @property
+    def sid(self) -> str:
+        return self.writer.call.call_sid
+
+    def say(self, text: str, start: float = 0.0, track: str = "inbound") -> None:
+        self.writer.put(final(text, start, track))
+
+    def put(self, **body: Any) -> None:
+        self.writer.put(Record("event", "call", body))
+
+    async def stored(self) -> None:
+        """Wait until all of it is stored."""
+        while self.writer.depth or not self.writer.acked:  # noqa: ASYNC110  counters tell no one
+            await asyncio.sleep(0.005)
+
+    async def end(self) -> None:
+        self.put(type="CallEnded", duration=1.0, reason="completed", requestIds=[])
+        self.writer.finish()
+        await self.running
+
+
+Tell = Callable[..., Any]
+
+
+@pytest.fixture
+async def tell() -> AsyncIterator[Tell]:
+    """Return what begins calls on the NATS of a service; they are ended with the test."""
+    async with contextlib.AsyncExitStack() as stack:
+        brokers: dict[str, Broker] = {}
+
+        async def begin(
+            service: Service,
+            *,
+            from_: str | None = None,
+            to: str | None = None,
+            direction: str = "inbound",
+        ) -> ToldCall:
+            if service.nats_url not in brokers:
+                settings = BrokerSettings(
+                    servers=(service.nats_url,), instance=f"tests_{os.urandom(4).hex()}"
+                )
+                brokers[service.nats_url] = await stack.enter_async_context(Broker(settings))
+            broker = brokers[service.nats_url]
+            await broker.wait_ready()
+            call = CallFacts(
+                call_sid=f"CA{os.urandom(16).hex()}",
+                account_sid=f"AC{1:032x}",
+                stream_sid=f"MZ{1:032x}",
+                started_at=time.time_ns() // 1_000_000,
+                from_=from_,
+                to=to,
+                direction=direction,
+            )
+            writer = broker.writer(call, broker.next_epoch())
+            running = asyncio.create_task(writer.run())
+            stack.callback(running.cancel)
+            told = ToldCall(writer, running)
+            await told.stored()
+            return told
+
+        yield begin
