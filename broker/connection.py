@@ -25,6 +25,8 @@ from broker.settings import BrokerSettings
 from broker.subjects import Subjects
 
 # A dead peer is noticed after three of these; the client's own default takes six minutes.
+# Longer than it takes to find out that a server is gone.
+FLUSH_SECONDS = 60
 PING_SECONDS = 5
 RECONNECT_SECONDS: Any = 0.25  # the client takes fractions, but its types say int
 # Of our own: so a server can keep its users from listening to each other's replies.
@@ -113,9 +115,18 @@ class Broker:
 
     async def flush(self, timeout: float = 2.0) -> None:
         """Return once what the server had sent us by now has come in; at the latest in time."""
-        if self.connected:
-            with suppress(nats.errors.Error, TimeoutError):
-                await self._client.flush(timeout=round(timeout))
+        if not self.connected:
+            return
+        # The client's own wait is never cut short: the PONG of one that was cancelled would end its
+        # reading, and with it the connection.
+        flushing = tasks.start(self._flush(), "flush")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(flushing)
+
+    async def _flush(self) -> None:
+        with suppress(nats.errors.Error, TimeoutError, OSError):
+            await self._client.flush(timeout=FLUSH_SECONDS)
 
     async def _connect(self) -> None:
         options: dict[str, Any] = {}

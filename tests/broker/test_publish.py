@@ -340,3 +340,24 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
         await asyncio.gather(*running)
     assert all([m["seq"] for m in result] == list(range(1, 8)) for result in results)
     assert len(broker.feeds) == 0
+
+
+async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
+    """Each leaves at another moment of its beginning; the client survives all of them."""
+
+    async def come(call_sid: str) -> None:
+        async with broker.feeds.follow(call_sid) as follower:
+            await follower.synced()
+
+    async with asyncio.timeout(30):
+        for turns in range(60):
+            coming = [asyncio.create_task(come(f"CA{n:032x}")) for n in range(20)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in coming:
+                task.cancel()
+            await asyncio.wait(coming)
+    await broker.flush()
+    assert broker.connected
+    assert broker.client.stats["reconnects"] == 0
+    assert len(broker.feeds) == 0
