@@ -71,9 +71,7 @@ class Broker:
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
+            await tasks.end(self._connecting)
         await self.janitor.close()
         await self.feeds.close()
         await self.registry.close()

@@ -119,8 +119,7 @@ class Feed:
     async def close(self) -> None:
         """End the subscription."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await tasks.end(self._task)
         if self._subscription is not None and not self._broker.client.is_closed:
             with suppress(nats.errors.Error, OSError):
                 await self._subscription.unsubscribe()

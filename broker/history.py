@@ -71,7 +71,8 @@ async def read_history(
                 await client.publish(
                     f"$JS.API.DIRECT.GET.{stream}", json.dumps(ask).encode(), reply=inbox
                 )
-                status, headers = await asyncio.wait_for(batch_over, timeout)
+                async with asyncio.timeout(timeout):  # wait_for may swallow a cancellation
+                    status, headers = await batch_over
                 match status:
                     case "404":  # nothing stored from there on
                         return found

@@ -47,8 +47,7 @@ class Janitor:
     async def close(self) -> None:
         """Stop watching."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await tasks.end(self._task)
 
     async def _watch(self) -> None:
         before = time.monotonic()

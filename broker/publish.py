@@ -11,6 +11,7 @@ import nats.errors
 import nats.js.errors
 import structlog
 
+from broker import tasks
 from broker.errors import Fenced, HistoryUnavailable
 from broker.history import Stored, last_stored, read_history
 from broker.outbox import CAPACITY, Outbox, gap_in_place_of
@@ -148,8 +149,7 @@ class CallWriter:
                 await asyncio.wait({listing}, timeout=LISTING_SECONDS)
                 await self._broker.registry.delete_call(self.call.call_sid)
         finally:
-            listing.cancel()
-            await asyncio.wait({listing})
+            await tasks.end(listing)
 
     async def open_end(self, alive: Callable[[str], bool]) -> bool:
         """

@@ -126,11 +126,9 @@ class Registry:
 
     async def close(self) -> None:
         """Give the lease back, so that this process's calls leave the list at once."""
-        for task in self._tasks:
-            task.cancel()
         if not self._tasks:
             return
-        await asyncio.wait(self._tasks)
+        await tasks.end(*self._tasks)
         with suppress(nats.errors.Error, TimeoutError, OSError):
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._delete(self._broker.subjects.lease_key(self._instance))

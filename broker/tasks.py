@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+CANCEL_SECONDS = 0.5
+
 _log = structlog.get_logger()
 
 
@@ -14,6 +16,19 @@ def start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(_report)
     return task
+
+
+async def end(*ending: asyncio.Task[None]) -> None:
+    """
+    Cancel tasks and wait until they have ended.
+
+    Again and again: on Python 3.11 ``asyncio.wait_for``, with which the NATS client waits for
+    answers, forgets that it was cancelled if the answer comes at the same moment.
+    """
+    while running := [task for task in ending if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_SECONDS)
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -336,7 +336,8 @@ class Recogniser:
             if not finalized:
                 pause = min(pause, timing.finalize - idle)
             try:
-                await asyncio.wait_for(self._work.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._work.wait()
             except TimeoutError:
                 if self._work.is_set():
                     continue  # both at once, after the process stood still
@@ -472,7 +473,8 @@ class Recogniser:
             await asyncio.sleep(delay)
             return
         with suppress(TimeoutError):  # the call's end is a reason to try at once
-            await asyncio.wait_for(self._ending.wait(), delay)
+            async with asyncio.timeout(delay):
+                await self._ending.wait()
 
     async def _report_rest(self) -> None:
         """Say what was never transcribed. If Deepgram refused us, first wait for the call's end."""

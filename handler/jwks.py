@@ -33,8 +33,15 @@ class KeySet:
     them a bounded time, and the keys that are known go on to be used.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        timeout: float = FETCH_SECONDS,
+    ) -> None:
         self._url = url
+        self._timeout = timeout
         self._clock = clock
         self._keys: tuple[VerificationKey, ...] = ()
         self._fetched = float("-inf")
@@ -63,7 +70,7 @@ class KeySet:
 
     async def _fetch(self) -> None:
         try:
-            self._keys = await _download(self._url)
+            self._keys = await _download(self._url, self._timeout)
             self._fetched = self._clock()
         except KeysUnavailable as exc:
             _log.warning("no keys from TOKEN_JWKS_URL", problem=str(exc), kept=len(self._keys))
@@ -71,7 +78,7 @@ class KeySet:
             self._fetching = None
 
 
-async def _download(url: str) -> tuple[VerificationKey, ...]:
+async def _download(url: str, timeout: float) -> tuple[VerificationKey, ...]:
     """
     Fetch a JWKS.
 
@@ -82,7 +89,7 @@ async def _download(url: str) -> tuple[VerificationKey, ...]:
     try:
         # Nothing from the environment, no redirection to elsewhere, no compressed surprise.
         async with (
-            asyncio.timeout(FETCH_SECONDS),
+            asyncio.timeout(timeout),
             httpx.AsyncClient(trust_env=False, headers={"Accept-Encoding": "identity"}) as client,
             client.stream("GET", url) as answer,
         ):
@@ -94,7 +101,7 @@ async def _download(url: str) -> tuple[VerificationKey, ...]:
                     raise KeysUnavailable(f"longer than {MAX_DOCUMENT} bytes")
         return tokens.key_set(msgspec.json.decode(document))
     except TimeoutError as exc:
-        raise KeysUnavailable(f"nothing whole within {FETCH_SECONDS:g} s") from exc
+        raise KeysUnavailable(f"nothing whole within {timeout:g} s") from exc
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
         raise KeysUnavailable(f"{type(exc).__name__}: {exc}") from exc
     except (ValueError, msgspec.MsgspecError, RecursionError) as exc:

@@ -20,9 +20,13 @@ def _cut_tokens(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     return event
 
 
-def _is_noise(record: logging.LogRecord) -> bool:
-    """Whether a line of uvicorn says nothing: it takes a refused handshake for a defect."""
-    return "without completing handshake" not in record.getMessage()
+# Lines of uvicorn that take what a peer did, and was answered, for a defect of ours.
+_NOISE = ("without completing handshake", "Invalid UTF-8 sequence")
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn is worth reading."""
+    return not any(noise in record.getMessage() for noise in _NOISE)
 
 
 def configure(level: str) -> None:
@@ -58,7 +62,7 @@ def configure(level: str) -> None:
         logger.handlers, logger.propagate = [], True
         # Its INFO lines repeat ours, or name each websocket's path.
         logger.setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").addFilter(_is_noise)
+    logging.getLogger("uvicorn.error").addFilter(_says_something)
     # At DEBUG these two print headers (the API key) and whole messages (transcripts).
     for name in ("websockets", "nats"):
         logging.getLogger(name).setLevel(logging.WARNING)

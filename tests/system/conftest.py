@@ -115,9 +115,9 @@ class Service(Process):
 Serve = Callable[..., Service]
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start services; whatever still runs at the end of the test is stopped."""
+@contextlib.contextmanager
+def serving() -> Iterator[Serve]:
+    """Return what starts services; whatever still runs at the end is stopped."""
     started: list[Service] = []
 
     def start(*flags: str, wait: bool = True, **environ: str) -> Service:
@@ -157,6 +157,20 @@ def serve() -> Iterator[Serve]:
         finally:
             service.popen.kill()
             service.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start services for one test."""
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_many() -> Iterator[Serve]:
+    """Start services for all tests of a module."""
+    with serving() as start:
+        yield start
 
 
 Mint = Callable[..., str]
@@ -328,12 +342,19 @@ class ToldCall:
     def say(self, text: str, start: float = 0.0, track: str = "inbound") -> None:
         self.writer.put(final(text, start, track))
 
+    async def say_much(self, text: str, times: int) -> None:
+        """Say something again and again, as fast as it is stored."""
+        for number in range(times):
+            self.say(text, number)
+            while self.writer.depth > 100:
+                await asyncio.sleep(0.001)
+
     def put(self, **body: Any) -> None:
         self.writer.put(Record("event", "call", body))
 
     async def stored(self) -> None:
         """Wait until all of it is stored."""
-        while self.writer.depth or not self.writer.acked:  # noqa: ASYNC110  counters tell no one
+        while self.writer.depth or not self.writer.acked:
             await asyncio.sleep(0.005)
 
     async def end(self) -> None:

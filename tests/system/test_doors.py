@@ -83,7 +83,10 @@ async def test_a_subscriber_must_show_a_token(serve, mint):
     assert await refusal(f"{client}?token={other}&call=CA*") == 400
     assert await refusal(f"{service.ws}/elsewhere") == 403
     for token in (None, expired, forged):
-        assert await asyncio.to_thread(get, f"{service.url}/calls", token) == (401, "unauthorized\n")
+        assert await asyncio.to_thread(get, f"{service.url}/calls", token) == (
+            401,
+            "unauthorized\n",
+        )
 
 
 async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(serve, mint):
