@@ -1,6 +1,7 @@
 """A browser's own WebSocket as a subscriber."""
 
 import asyncio
+import json
 import os
 import shutil
 
@@ -10,6 +11,30 @@ from playwright.async_api import async_playwright
 from rehearsal.twilio import Options, place_call
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+READ_EVENTS = """url => new Promise(resolve => {
+  const records = [];
+  const source = new EventSource(url);
+  let opened = 0;
+  source.onopen = () => { opened += 1; };
+  source.onmessage = event => { if (event.lastEventId) records.push(event.data); };
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) resolve({opened, records});
+  };
+})"""
+READ_CAPTIONS = """url => new Promise((resolve, reject) => {
+  const video = document.createElement("video");
+  const track = document.createElement("track");
+  video.crossOrigin = "anonymous";
+  track.src = url;
+  track.default = true;
+  track.onload = () => resolve(
+    [...track.track.cues].map(cue => [cue.startTime, cue.endTime, cue.getCueAsHTML().textContent])
+  );
+  track.onerror = () => reject(new Error("no captions"));
+  video.append(track);
+  document.body.append(video);
+  track.track.mode = "showing";
+})"""
 READ_A_CALL = """url => new Promise(resolve => {
   const records = [];
   const socket = new WebSocket(url);
@@ -18,10 +43,13 @@ READ_A_CALL = """url => new Promise(resolve => {
 })"""
 
 
-@pytest.mark.skipif(
+needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"),
     reason="needs Chromium; on Debian and Ubuntu: apt install chromium",
 )
+
+
+@needs_chromium
 async def test_a_browser_reads_a_call_to_its_end(serve, deepgram, sound, read, token):
     assert CHROMIUM is not None, "the continuous integration installs it"
     service = serve(DEEPGRAM_URL=deepgram.url)
@@ -40,3 +68,44 @@ async def test_a_browser_reads_a_call_to_its_end(serve, deepgram, sound, read, t
         await browser.close()
     assert report.ok
     assert seen == {"code": 1000, "records": reader.records}
+
+
+@needs_chromium
+async def test_a_browsers_event_source_reads_a_call_and_stops(serve, token, tell):
+    """Behind the last record it comes back once, is told that there is no more, and ends."""
+    assert CHROMIUM is not None, "the continuous integration installs it"
+    service = serve()
+    call = await tell(service)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        page = await browser.new_page()
+        url = f"{service.url}/calls/{call.sid}/events?token={token}"
+        reading = asyncio.create_task(page.evaluate(READ_EVENTS, url))
+        for number in range(5):
+            call.say(f"record {number}", number)
+            await asyncio.sleep(0.1)
+        await call.end()
+        seen = await asyncio.wait_for(reading, 30)
+        await browser.close()
+    assert [json.loads(text)["seq"] for text in seen["records"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert seen["opened"] == 1
+
+
+@needs_chromium
+async def test_a_browser_takes_the_captions(serve, token, tell):
+    assert CHROMIUM is not None, "the continuous integration installs it"
+    service = serve()
+    call = await tell(service)
+    call.say("Good <b>morning</b> & welcome.", 1.5)
+    call.say("Who --> is there?", 2.0, "outbound")
+    await call.stored()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        page = await browser.new_page()
+        url = f"{service.url}/calls/{call.sid}/transcript.vtt?token={token}"
+        cues = await asyncio.wait_for(page.evaluate(READ_CAPTIONS, url), 30)
+        await browser.close()
+    assert cues == [
+        [1.5, 2.5, "Good <b>morning</b> & welcome."],
+        [2, 3, "Who --> is there?"],
+    ]

@@ -1,0 +1,90 @@
+"""The programs in the documentation do what they say."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from handler import tokens
+
+DOCS = Path(__file__).parents[2] / "docs"
+SECRET = "subscriber-token-secret-of-the-tests"
+
+
+def example(page: str, language: str, holds: str) -> str:
+    """Return the one program of a page that holds some text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    [found] = [block for block in blocks if holds in block]
+    return found
+
+
+async def test_the_python_subscriber_reads_a_live_call(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        example("protocol.md", "python", "COME_BACK"),
+        service.ws,
+        call.sid,
+        env={"PATH": os.environ["PATH"], "PARTYLINE_TOKEN": token},
+        stdout=subprocess.PIPE,
+    )
+    call.say("Good morning.")
+    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"inbound Good morning.\n"
+    await call.end()
+    assert await asyncio.wait_for(process.communicate(), 20) == (b"", None)
+    assert process.returncode == 0
+
+
+def run(*command: str) -> str:
+    environ = {"PATH": os.environ["PATH"], "TOKEN_SECRET": SECRET}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+
+
+def check(token: str) -> None:
+    grant = tokens.verify(token.strip(), [tokens.secret_key(SECRET)], time.time())
+    assert (grant.subject, grant.numbers) == ("agent-7", {"+15551230000"})
+    assert 890 < grant.expires - time.time() <= 900
+
+
+def test_tokens_are_minted_in_python():
+    check(run(sys.executable, "-c", example("tokens.md", "python", "jwt.encode")))
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_tokens_are_minted_in_node():
+    check(run("node", "-e", example("tokens.md", "js", "createHmac")))
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
+def test_tokens_are_minted_in_go(tmp_path):
+    (tmp_path / "main.go").write_text(example("tokens.md", "go", "hmac.New"))
+    environ = {"PATH": os.environ["PATH"], "TOKEN_SECRET": SECRET, "HOME": str(tmp_path)}
+    check(subprocess.check_output(["go", "run", str(tmp_path / "main.go")], env=environ, text=True))
+
+
+async def test_a_transcript_is_what_the_page_says(serve, token, tell):
+    """Each key of the JSON form is named in the documentation, and there are no others."""
+    service = serve()
+    call = await tell(service, from_="+15550001111")
+    call.say("Good morning.", 1.0)
+    call.put(type="Gap", start=3.0, end=4.0, track=None, reason="owner-lost")
+    await call.end()
+    ask = f"{service.url}/calls/{call.sid}/transcript.json"
+    curl = ["curl", "-s", "-H", f"Authorization: Bearer {token}", ask]
+    process = await asyncio.create_subprocess_exec(*curl, stdout=subprocess.PIPE)
+    document = json.loads((await process.communicate())[0])
+    [row] = re.findall(r"\| `json` \| `(\{.*?\})`", (DOCS / "protocol.md").read_text())
+    named = set(re.findall(r'"(\w+)"', row)) - {"Transcript"}
+    [turn], [gap] = document["turns"], document["gaps"]
+    assert named == set(document) | set(turn) | set(gap)
+    assert (turn["speaker"], turn["text"], turn["start"]) == ("Caller", "Good morning.", 1.0)
+    assert (document["from"], document["reason"]) == ("+15550001111", "completed")
