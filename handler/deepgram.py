@@ -122,6 +122,7 @@ class Recogniser:
         self._covered = dict.fromkeys(TRACKS, 0)  # samples: finals of the track reach this far
         self._work = asyncio.Event()  # something changed that the sender waits for
         self._ending = asyncio.Event()  # no more audio will come
+        self._queued_since: float | None = None  # loop time; all before it was sent
         self._flushing = False
         self._finished = False
         self._rejected = False
@@ -150,6 +151,8 @@ class Recogniser:
             self._covered = dict.fromkeys(TRACKS, chunk.start)  # nothing before it is ours
         self._flushing = False
         self._settled.clear()
+        if self._queued_since is None:
+            self._queued_since = asyncio.get_running_loop().time()
         self._buffer.append(chunk)
         self._work.set()
 
@@ -178,7 +181,7 @@ class Recogniser:
         """Connect when there is audio, as often as needed, until the call is transcribed."""
         failures = 0
         while await self._wanted():
-            link = _Link()
+            link = _Link(replaying=failures > 0)
             try:
                 async with asyncio.timeout_at(self._deadline) as deadline:
                     self._connection_timeout = deadline
@@ -317,6 +320,9 @@ class Recogniser:
         timing = self._timing
         opened = loop.time()
         position = self._heard
+        # Longer than a handshake can take: the breaker held the call back, or a flush took long.
+        waited = 0.0 if self._queued_since is None else opened - self._queued_since
+        link.replaying = link.replaying or waited > timing.open
         idle, finalized = 0.0, True  # without audio for so long
         while True:
             self._report_dropped(position)
@@ -329,6 +335,7 @@ class Recogniser:
                 position, idle, finalized = chunk.end, 0.0, False
                 continue
             link.replaying = False
+            self._queued_since = None
             if self._flushing:
                 break
             self._work.clear()
@@ -499,7 +506,7 @@ class _Link:
 
     Attributes:
         request_id: Deepgram's name for it.
-        replaying: It is behind the call, as it is at first, and sends what was kept.
+        replaying: It is behind the call, and sends what was kept.
         on_trial: The breaker waits to hear whether it is of use.
         heard_of: Something was said on it.
         sent: What it was sent, and where that lies on the call clock.
@@ -508,7 +515,7 @@ class _Link:
     """
 
     request_id: str | None = None
-    replaying: bool = True
+    replaying: bool = False
     on_trial: bool = True
     heard_of: bool = False
     sent: SentAudio = field(default_factory=SentAudio)
