@@ -11,7 +11,7 @@ DEMO_FLAGS := $(if $(ONCE),--once)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove mutants lint format lock bench clean
+.PHONY: help demo test prove mutants lint format lock screenshots bench clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -42,6 +42,9 @@ lock:  ## Pin the newest versions, with hashes (needs uv)
 	cd requirements && $(COMPILE) --upgrade production.in -o production.txt
 	cd requirements && $(COMPILE) --upgrade demo.in -o demo.txt
 	cd requirements && $(COMPILE) --upgrade dev.in -o dev.txt
+
+screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
+	$(BIN)/python -m bench.screenshots
 
 bench: $(VENV)/dev  ## Measure CPU and delay (see bench/README.md)
 	$(BIN)/python -m bench

@@ -23,6 +23,7 @@ from handler.config import Settings
 from handler.events import EventsEndpoint
 from handler.media import MediaEndpoint
 from handler.metrics import Metrics, Snapshot
+from handler.page import Page
 from handler.requests import private_route
 from handler.subscribers import Subscribers
 from handler.tokens import Grant
@@ -199,4 +200,5 @@ def _routes(service: Service) -> list[BaseRoute]:
         *(private_route(path, service, handle) for path, handle in private.items()),
         Route("/healthz", service.healthz),
         Route("/readyz", service.readyz),
+        Route("/{path:path}", Page()),
     ]

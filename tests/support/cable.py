@@ -1,0 +1,49 @@
+"""A network that breaks when it is told to."""
+
+import asyncio
+
+
+class Cable:
+    """A way to a server that can be cut: a plain TCP proxy."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._open: set[asyncio.StreamWriter] = set()
+        self._whole = True
+        self.port = 0
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_):
+        self.cut()
+        self._server.close()
+
+    def cut(self) -> None:
+        self._whole = False
+        for writer in self._open:
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    async def _take(self, reader, writer) -> None:
+        if not self._whole:
+            writer.transport.abort()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, back}
+        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        self._open -= {writer, back}
+
+    async def _pass(self, reader, writer) -> None:
+        try:
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()

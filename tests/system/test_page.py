@@ -1,0 +1,346 @@
+"""The page in a real browser: pick a call, read it live."""
+
+import asyncio
+import os
+import shutil
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import async_playwright, expect
+from support.cable import Cable
+
+from broker.records import Record
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"),
+    reason="needs Chromium; on Debian and Ubuntu: apt install chromium",
+)
+NUMBER, OTHER = "+15550001111", "+15550002222"
+
+
+@asynccontextmanager
+async def opened(url: str, **options):
+    """Open the page; whatever the browser complains of fails the test."""
+    assert CHROMIUM is not None, "the continuous integration installs it"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        context = await browser.new_context(**options)
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: complaints.append(m.text) if "Policy" in m.text else None)
+        await page.goto(url)
+        yield page
+        assert complaints == []
+        await browser.close()
+
+
+def turns(page):
+    return page.locator(".turn:not([aria-hidden])")
+
+
+async def said(page) -> list[str]:
+    return [" ".join(text.split()) for text in await turns(page).locator(".said").all_inner_texts()]
+
+
+def interim(text: str, start: float, duration: float = 1.0) -> dict:
+    alternative = {"transcript": text, "confidence": 0.5, "words": []}
+    return {
+        "type": "Results",
+        "start": start,
+        "duration": duration,
+        "is_final": False,
+        "speech_final": False,
+        "channel": {"alternatives": [alternative]},
+    }
+
+
+async def test_a_call_is_chosen_and_read_live(serve, token, tell):
+    service = serve()
+    call = await tell(service, from_=NUMBER, to=OTHER)
+    async with opened(f"{service.url}/#token={token}") as page:
+        assert page.url == f"{service.url}/"  # nothing of the token is left in it
+        row = page.locator("#calls button")
+        await expect(row).to_contain_text(f"{NUMBER} → {OTHER}")
+        await row.click()
+        call.say("Good morning.", 1.0)
+        await expect(turns(page)).to_have_count(1)
+        call.writer.interim("outbound", interim("Who is", 3.0))
+        await expect(page.locator(".interim")).to_have_text("Who is")
+        await expect(page.locator("#calls .last")).to_have_text("Callee: Who is")
+        place = await page.locator(".interim").bounding_box()
+        call.say("Who is there?", 3.0, "outbound")
+        await expect(turns(page)).to_have_count(2)
+        await expect(page.locator(".interim")).to_have_count(0)
+        final = await turns(page).nth(1).locator(".said").bounding_box()
+        assert (final["x"], final["y"]) == pytest.approx((place["x"], place["y"]), abs=2)
+        assert await said(page) == ["Good morning.", "Who is there?"]
+        who = await turns(page).locator(".who").all_inner_texts()
+        assert who == ["Caller", "Callee"]
+        call.put(type="Gap", start=5.0, end=9.0, track=None, reason="owner-lost")
+        gap = page.locator(".gap")
+        await expect(gap).to_contain_text("No transcript from 00:05 to 00:09")
+        call.put(type="Recogniser", state="down", reason="HTTP 503")
+        await expect(page.locator(".trouble")).to_contain_text("HTTP 503")
+        call.put(type="Recogniser", state="up", reason="")
+        await expect(page.locator(".trouble")).to_be_empty()
+        await call.end()
+        await expect(page.locator(".panel .state")).to_have_text("ended")
+        await expect(row).to_have_count(0)
+
+
+async def test_downloads_are_what_the_api_says(serve, token, tell):
+    service = serve()
+    call = await tell(service, from_=NUMBER)
+    call.say("Good morning.", 1.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        await call.end()
+        await expect(page.locator(".panel .state")).to_have_text("ended")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for form in ("txt", "srt", "vtt", "json"):
+                url = f"{service.url}/calls/{call.sid}/transcript.{form}?token={token}"
+                wanted = (await client.get(url)).content
+                async with page.expect_download() as download:
+                    await page.locator(f"[data-form={form}]").click()
+                file = await download.value
+                assert file.suggested_filename == f"{call.sid}.{form}"
+                path = Path(await file.path())
+                assert await asyncio.to_thread(path.read_bytes) == wanted
+
+
+async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
+        async with opened(url) as page:
+            call.say("before", 0.0, "inbound")
+            await expect(turns(page)).to_have_count(1)
+            cable.cut()
+            await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+            for number in range(5):
+                call.say(f"meanwhile {number}", 10.0 * (number + 1), "outbound")
+            await call.stored()
+            await asyncio.sleep(10)
+            cable.mend()
+            call.say("after", 90.0, "inbound")
+            await expect(turns(page)).to_have_count(7, timeout=20_000)
+            meanwhile = [f"meanwhile {number}" for number in range(5)]
+            assert await said(page) == ["before", *meanwhile, "after"]
+            await expect(page.locator("#connection")).to_have_text("Connected")
+
+
+async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats):
+    """The service is restarted in mid-call: what was said meanwhile is there, once."""
+    first = serve(NATS_URL=nats.url)
+    port = first.url.rpartition(":")[2]
+    at_nats = type("At", (), {"nats_url": nats.url})()
+    call = await tell(at_nats)
+    async with opened(f"{first.url}/#token={token}&call={call.sid}") as page:
+        call.say("before", 0.0)
+        await expect(turns(page)).to_have_count(1)
+        assert await asyncio.to_thread(first.stop) == 0
+        await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+        call.say("meanwhile", 10.0)
+        await call.stored()
+        serve(NATS_URL=nats.url, PORT=port)
+        await expect(page.locator("#connection")).to_have_text("Connected", timeout=20_000)
+        call.say("after", 20.0)
+        await expect(turns(page)).to_have_count(3)
+        assert await said(page) == ["before", "meanwhile", "after"]
+
+
+async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
+    service = serve()
+    call = await tell(service)
+    call.say("before", 0.0)
+    short = mint(calls=["*"], ttl=3)
+    async with opened(f"{service.url}/#token={short}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        await expect(page.locator("#problem")).to_contain_text("expired", timeout=10_000)
+        await page.fill("#token", mint(calls=["*"]))
+        await page.keyboard.press("Enter")
+        call.say("after", 10.0)
+        await expect(turns(page)).to_have_count(2)
+        assert await said(page) == ["before", "after"]
+        stored = await page.evaluate("JSON.stringify([location.href, document.cookie])")
+        assert "token" not in stored
+
+
+async def test_a_token_that_opens_nothing_is_said(serve):
+    service = serve()
+    async with opened(f"{service.url}/#token=nonsense") as page:
+        await expect(page.locator("#problem")).to_contain_text("opens nothing", timeout=10_000)
+
+
+async def test_a_number_that_is_followed_opens_its_next_call(serve, token, tell):
+    service = serve()
+    async with opened(f"{service.url}/#token={token}") as page:
+        await page.fill("#search", NUMBER)
+        await page.locator("#follow-number").click()
+        call = await tell(service, from_=NUMBER)
+        await expect(page.locator(".panel")).to_have_count(1)
+        call.say("hello", 0.0)
+        await expect(turns(page)).to_have_count(1)
+        assert await said(page) == ["hello"]
+
+
+async def test_the_keyboard_is_enough(serve, token, tell):
+    service = serve()
+    for number in range(2):
+        call = await tell(service, from_=f"+1555000000{number}")
+        call.say(f"call {number}", 0.0)
+    async with opened(service.url) as page:
+        await expect(page.locator("#token")).to_be_focused()
+        await page.keyboard.type(token)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#calls button")).to_have_count(2)
+        await page.keyboard.press("/")
+        await page.keyboard.type("0001")
+        await expect(page.locator("#calls li:not([hidden])")).to_have_count(1)
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(turns(page)).to_have_count(1)
+        assert await said(page) == ["call 1"]
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".panel")).to_have_count(0)
+
+
+async def test_reading_back_does_not_jump_and_counts_what_is_new(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    for number in range(60):
+        call.say(f"line {number}", 10.0 * number)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(60)
+        log = page.locator(".log")
+        await log.evaluate("log => { log.scrollTop = 0; }")
+        await expect(page.locator(".jump")).to_be_hidden()
+        await asyncio.sleep(0.1)  # the browser tells of a scroll with its next frame
+        call.say("new", 700.0)
+        await expect(page.locator(".jump")).to_have_text("Jump to live (1 new)")
+        assert await log.evaluate("log => log.scrollTop") == 0
+        await page.locator(".jump").click()
+        await expect(turns(page).last).to_be_in_viewport()
+        await page.fill(".find", "line 7")
+        await expect(page.locator(".hits")).to_have_text("1 of 1")
+        await expect(page.locator(".current")).to_be_in_viewport()
+
+
+async def test_words_of_low_confidence_are_marked_on_request(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    call.say("quite sure", 0.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        words = [
+            {"word": "not", "punctuated_word": "Not", "start": 9, "end": 9.5, "confidence": 0.3},
+            {"word": "so", "punctuated_word": "so.", "start": 9.5, "end": 10, "confidence": 0.9},
+        ]
+        alternative = {"transcript": "Not so.", "confidence": 0.6, "words": words}
+        body = {"type": "Results", "start": 9.0, "duration": 1.0, "is_final": True}
+        body |= {"speech_final": True, "channel": {"alternatives": [alternative]}}
+        call.writer.put(Record("final", "inbound", body))
+        await expect(turns(page)).to_have_count(2)
+        await expect(page.locator("mark")).to_have_count(0)
+        await page.get_by_label("Mark uncertain words").check()
+        await expect(page.locator("mark")).to_have_text(["Not"])
+
+
+def test_the_page_allows_nothing_but_its_own_files(serve):
+    service = serve()
+    answer = httpx.get(service.url, trust_env=False)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "<script>" not in answer.text
+    assert httpx.get(f"{service.url}/..%2fconfig.py", trust_env=False).status_code == 404
+    assert httpx.get(f"{service.url}/config.py", trust_env=False).status_code == 404
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, scheme):
+    """The door, the list, and a call with all that may stand in it; in both colour schemes."""
+    service = serve()
+    call = await tell(service, from_=NUMBER, to=OTHER)
+    call.say("Good morning.", 1.0)
+    call.say("Who is there?", 3.0, "outbound")
+    call.put(type="Gap", start=5.0, end=9.0, track=None, reason="owner-lost")
+    call.put(type="Recogniser", state="down", reason="HTTP 503")
+    async with opened(service.url, color_scheme=scheme) as page:
+        await expect(page.locator("#door")).to_be_visible()
+        found = [("door", await Axe().run(page))]
+        await page.fill("#token", token)
+        await page.keyboard.press("Enter")
+        await page.locator("#calls button").click()
+        await expect(page.locator(".gap")).to_be_visible()
+        call.writer.interim("inbound", interim("It is", 11.0))
+        await expect(page.locator(".interim")).to_be_visible()
+        await page.get_by_label("Mark uncertain words").check()
+        await page.fill(".find", "who")
+        found.append(("call", await Axe().run(page)))
+        await page.set_viewport_size({"width": 390, "height": 844})
+        found.append(("phone", await Axe().run(page)))
+        # Everything fits: nothing has to be scrolled sideways, at 200 % neither.
+        for width in (390, 640, 1280):
+            await page.set_viewport_size({"width": width, "height": 800})
+            wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, width
+    for state, results in found:
+        broken = [f"{state}: {one['id']}: {one['help']}" for one in results.response["violations"]]
+        assert broken == []
+
+
+@pytest.mark.proof
+async def test_a_long_call_stays_light(rounds, serve, token, tell):
+    """Hours of a call: what it costs the browser to show, to add a line, and to scroll."""
+    records = len(rounds(sample=500, full=10_000))
+    service = serve()
+    call = await tell(service)
+    for number in range(records):
+        track = "inbound" if number % 2 else "outbound"
+        call.say(f"This is line {number} of a call of some hours.", 1.5 * number, track)
+        while call.writer.depth > 100:
+            await asyncio.sleep(0.001)
+    async with opened(service.url) as page:
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Performance.enable")
+
+        async def costs() -> dict[str, float]:
+            metrics = (await devtools.send("Performance.getMetrics"))["metrics"]
+            return {metric["name"]: metric["value"] for metric in metrics}
+
+        await page.goto(f"{service.url}/?#token={token}&call={call.sid}")
+        await expect(turns(page)).to_have_count(records, timeout=60_000)
+        shown = await costs()
+        for number in range(20):
+            call.say(f"one more {number}", 1.5 * records + 10 * (number + 1), "inbound")
+        await expect(turns(page)).to_have_count(records + 20)
+        added = await costs()
+        for part in range(20):
+            await page.locator(".log").evaluate(
+                "(log, part) => new Promise(done => {"
+                "log.scrollTop = log.scrollHeight * part / 20; requestAnimationFrame(done); })",
+                part,
+            )
+        scrolled = await costs()
+        await devtools.send("HeapProfiler.enable")
+        await devtools.send("HeapProfiler.collectGarbage")
+        heap = (await costs())["JSHeapUsedSize"] / 1e6
+    work = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+    first = [shown[name] for name in work]
+    more = [
+        sum(b[n] - a[n] for n in work) / 20 * 1000 for a, b in ((shown, added), (added, scrolled))
+    ]
+    print(
+        f"{records} records: script {first[0]:.2f} s, layout {first[1]:.2f} s, style "
+        f"{first[2]:.2f} s; a line more {more[0]:.1f} ms, a leap of the scroll {more[1]:.1f} ms; "
+        f"{heap:.1f} MB of heap"
+    )
+    assert heap < 10 + 0.006 * records
