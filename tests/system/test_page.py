@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"),
     reason="needs Chromium; on Debian and Ubuntu: apt install chromium",
 )
+expect.set_options(timeout=20_000)  # ms; a busy machine takes its time
 NUMBER, OTHER = "+15550001111", "+15550002222"
 
 
