@@ -201,9 +201,11 @@ def _turn(record: Message) -> Turn | None:
     transcript = " ".join(best["transcript"].split())
     if not transcript:
         return None
-    start = record["start"]
-    end = start + record["duration"]
-    return Turn(record["track"], start, round(end, 6), transcript, list(best.get("words", [])))
+    words = list(best.get("words", []))
+    # A result spans the silence around its words too; results follow each other without a hole.
+    start = words[0]["start"] if words else record["start"]
+    end = words[-1]["end"] if words else record["start"] + record["duration"]
+    return Turn(record["track"], start, round(end, 6), transcript, words)
 
 
 def _pieces(words: Sequence[Message]) -> Iterator[list[Message]]:

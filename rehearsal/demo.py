@@ -180,7 +180,9 @@ class Demo:
     def _print_lines_to_paste(self, call_sid: str) -> None:
         address = f"{self._ws}/client?token={self.token}"
         partyline = _command("partyline")
-        say("Read along in another terminal, with any of these:\n")
+        say("Read along in a browser:\n")
+        say(f"  {self.url}/#token={self.token}&call={call_sid}\n")
+        say("Or in another terminal, with any of these:\n")
         say(f"  PARTYLINE_TOKEN={self.token} \\")
         say(f"    {partyline} watch --url {self.url} {call_sid}\n")
         say(f"  {_command('websocat')} '{address}'")

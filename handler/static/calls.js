@@ -1,13 +1,12 @@
-// The list of live calls.
+// A list of calls: those that are live, or those that were.
 
-import { clock, speakers, title } from "./text.js";
+import { clock, digits, speakers } from "./text.js";
 
 export class CallList extends EventTarget {
   /** Event: `choose` with `detail` the callSid. */
-  constructor(list, empty) {
+  constructor(list) {
     super();
     this.list = list;
-    this.empty = empty;
     this.items = new Map(); // callSid: its parts
     this.filter = "";
     list.onkeydown = (event) => this.#move(event);
@@ -22,11 +21,12 @@ export class CallList extends EventTarget {
     for (const call of calls) {
       const item = this.items.get(call.callSid) ?? this.#add(call.callSid);
       item.call = call;
-      item.title.textContent = title(call);
+      item.from.textContent = call.from || call.to ? call.from ?? "unknown" : call.callSid;
+      item.to.textContent = call.from || call.to ? `→ ${call.to ?? "unknown"}` : "";
       const away = call.direction?.startsWith("outbound") ? "outgoing" : "incoming";
       item.direction.textContent = call.state === "waiting" ? `${away}, waiting for its audio` : away;
     }
-    this.#apply();
+    this.search(this.filter);
     this.tick();
   }
 
@@ -35,60 +35,68 @@ export class CallList extends EventTarget {
     const item = this.items.get(callSid);
     if (!item) return;
     const names = speakers(item.call.direction);
-    const speaking = [...transcript.interims].at(-1);
+    const [track, interim] = [...transcript.interims].at(-1) ?? [];
     const turn = transcript.lastTurn;
-    if (transcript.trouble) item.last.textContent = "The recogniser is away.";
-    else if (speaking) item.last.textContent = `${names[speaking[0]]}: ${tail(speaking[1].text)}`;
-    else if (turn) item.last.textContent = `${names[turn.track]}: ${tail(turn.segments.at(-1).text)}`;
-    item.row.classList.toggle("speaking", Boolean(speaking));
+    let last = "";
+    if (transcript.trouble) last = "The recogniser is away.";
+    else if (interim) last = `${names[track]}: ${tail(interim.text)}`;
+    else if (turn) last = `${names[turn.track]}: ${tail(turn.segments.at(-1).text)}`;
+    if (item.last.textContent !== last) item.last.textContent = last;
+    item.row.classList.toggle("speaking", Boolean(interim));
+    item.voice.textContent = interim ? `${names[track]} speaks` : "";
   }
 
   /** Mark the calls that are open. */
   mark(open) {
-    for (const [sid, item] of this.items) item.button.setAttribute("aria-pressed", String(open.has(sid)));
+    for (const [sid, { button }] of this.items) {
+      if (open.has(sid)) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
   }
 
   tick() {
     for (const { call, clock: shown } of this.items.values()) {
-      shown.textContent = clock((Date.now() - call.startedAt) / 1000);
+      shown.textContent = clock(((call.endedAt ?? Date.now()) - call.startedAt) / 1000);
     }
   }
 
+  /** Show those whose numbers or callSid have a text in them; returns how many. */
   search(text) {
-    this.filter = text.trim().toLowerCase();
-    this.#apply();
+    this.filter = digits(text).toLowerCase();
+    let shown = 0;
+    for (const { row, call } of this.items.values()) {
+      row.hidden = ![call.callSid, call.from, call.to].some((one) => one?.toLowerCase().includes(this.filter));
+      shown += row.hidden ? 0 : 1;
+    }
+    return shown;
+  }
+
+  /** The callSids that are shown, in their order. */
+  get shown() {
+    return [...this.items].filter(([, { row }]) => !row.hidden).map(([callSid]) => callSid);
   }
 
   #add(callSid) {
     const row = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
-    button.setAttribute("aria-pressed", "false");
     const part = (name) => {
       const element = document.createElement("span");
       element.className = name;
       button.append(element);
       return element;
     };
-    const item = {
-      row, button, title: part("title"), clock: part("clock"), direction: part("direction"), last: part("last"),
-    };
+    const item = { row, button };
+    for (const name of ["from", "to", "clock", "direction", "voice", "last"]) {
+      item[name] = part(name);
+      button.append(" ");
+    }
+    item.clock.setAttribute("aria-hidden", "true"); // a name that changes every second is none
     button.onclick = () => this.dispatchEvent(new CustomEvent("choose", { detail: callSid }));
     row.append(button);
     this.list.append(row);
     this.items.set(callSid, item);
     return item;
-  }
-
-  #apply() {
-    let shown = 0;
-    for (const { row, call } of this.items.values()) {
-      const fits = [call.callSid, call.from, call.to].some((text) => text?.toLowerCase().includes(this.filter));
-      row.hidden = !fits;
-      shown += fits ? 1 : 0;
-    }
-    if (shown) this.empty.textContent = "";
-    else this.empty.textContent = this.items.size ? "None fits." : "There is none. The next one appears here.";
   }
 
   #move(event) {

@@ -1,23 +1,29 @@
 // The socket to /client: opened, kept, opened again, and told apart from one that is refused.
 
-// A socket that ended with one of these may be opened again at once, or soon.
-const COME_BACK = new Set([1005, 1006, 1012, 1001, 4408]);
 const FIRST_WAIT = 500; // ms
-const LONGEST_WAIT = 8000;
+const LONGEST_WAIT = 15_000;
+// A connection that lived for longer was a good one: the next failure is a new one.
+const GOOD_LIFE = 10_000;
+const OPEN_TIMEOUT = 10_000;
+// After so long without a message we ask for one; without an answer the line is dead.
+const QUIET = 20_000;
+const ANSWER_TIMEOUT = 5_000;
 
 export class Connection extends EventTarget {
   /**
    * Events: `open`; `message` with `detail`; `lost`, when it will be tried again; `over` with
-   * `detail.reason`, when it will not.
+   * `detail` `expired`, `refused` or `origin`, when it will not.
    */
   constructor(token) {
     super();
     this.token = token;
-    this.#open();
+    this.failures = 0;
+    this.everOpened = false;
     // A laptop that wakes up, or a network that is back, need not wait.
-    this.retry = () => { if (this.timer) { clearTimeout(this.timer); this.#open(); } };
-    addEventListener("online", this.retry);
-    document.addEventListener("visibilitychange", this.retry);
+    this.wake = () => { if (!document.hidden) this.#wake(); };
+    addEventListener("online", this.wake);
+    document.addEventListener("visibilitychange", this.wake);
+    this.#open();
   }
 
   send(message) {
@@ -25,55 +31,91 @@ export class Connection extends EventTarget {
   }
 
   close() {
-    removeEventListener("online", this.retry);
-    document.removeEventListener("visibilitychange", this.retry);
-    clearTimeout(this.timer);
+    removeEventListener("online", this.wake);
+    document.removeEventListener("visibilitychange", this.wake);
     this.closed = true;
-    this.socket?.close();
+    this.#drop();
   }
 
   #open() {
-    this.timer = 0;
+    this.#drop();
     const url = new URL("client", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     url.hash = "";
     if (this.token) url.searchParams.set("token", this.token);
     const socket = (this.socket = new WebSocket(url));
-    let opened = false;
+    this.timer = setTimeout(() => this.#lose(), OPEN_TIMEOUT);
     socket.onopen = () => {
-      opened = true;
-      this.wait = FIRST_WAIT;
+      this.openedAt = Date.now();
+      this.everOpened = true;
+      this.#listen(QUIET);
       this.dispatchEvent(new Event("open"));
     };
     socket.onmessage = (event) => {
+      this.#listen(QUIET);
       const message = JSON.parse(event.data);
       // The array of callSids that a socket begins with says less than the list.
       if (!Array.isArray(message)) this.dispatchEvent(new CustomEvent("message", { detail: message }));
     };
-    socket.onclose = async (event) => {
-      if (this.closed) return;
-      if (event.code === 4401) return this.#over("expired");
-      if (!COME_BACK.has(event.code)) return this.#over(event.reason || `closed with ${event.code}`);
-      this.dispatchEvent(new Event("lost"));
-      // A browser does not say why a handshake was refused: a plain request does.
-      if (!opened && (await this.#isRefused())) return this.#over("refused");
-      this.wait = Math.min(LONGEST_WAIT, (this.wait ?? FIRST_WAIT) * 2);
-      if (!this.closed) this.timer = setTimeout(() => this.#open(), this.wait * (0.5 + Math.random() / 2));
-    };
+    socket.onclose = (event) => (event.code === 4401 ? this.#over("expired") : this.#lose());
   }
 
-  async #isRefused() {
+  /** Wait for a message; then ask for one; then take the line for dead. */
+  #listen(wait) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      // A renewal is answered, whatever else there is to say; without a token too.
+      this.send({ token: this.token ?? "" });
+      this.timer = setTimeout(() => this.#lose(), ANSWER_TIMEOUT);
+    }, wait);
+  }
+
+  #wake() {
+    if (this.socket?.readyState === WebSocket.OPEN) this.#listen(0);
+    else if (this.waiting) this.#open();
+  }
+
+  /** Forget the socket: a line that is dead says nothing of its own. */
+  #drop() {
+    clearTimeout(this.timer);
+    this.waiting = false;
+    const { socket } = this;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.socket = null;
+  }
+
+  async #lose() {
+    const opened = this.openedAt ?? 0;
+    this.openedAt = null;
+    this.#drop();
+    this.failures = opened && Date.now() - opened > GOOD_LIFE ? 0 : this.failures + 1;
+    this.dispatchEvent(new Event("lost"));
+    // A browser does not say why a handshake was refused: a plain request does.
+    const refused = opened ? null : await this.#refusal();
+    if (this.closed) return;
+    if (refused) return this.#over(refused);
+    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures);
+    this.waiting = true;
+    this.timer = setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
+  }
+
+  async #refusal() {
     try {
-      const answer = await fetch("calls", { headers: authorization(this.token) });
-      return answer.status === 401 || answer.status === 403;
+      const answer = await fetch("calls", {
+        headers: authorization(this.token), signal: AbortSignal.timeout(OPEN_TIMEOUT),
+      });
+      if (answer.status === 401) return this.everOpened ? "expired" : "refused";
+      return answer.status === 403 ? "origin" : null;
     } catch {
-      return false;
+      return null;
     }
   }
 
   #over(reason) {
     this.close();
-    this.dispatchEvent(new CustomEvent("over", { detail: { reason } }));
+    this.dispatchEvent(new CustomEvent("over", { detail: reason }));
   }
 }
 

@@ -41,5 +41,11 @@ export function speakers(direction) {
 
 export function title(call) {
   if (!call.from && !call.to) return call.callSid;
-  return `${call.from ?? "unknown"} → ${call.to ?? "unknown"}`;
+  return `${call.from ?? "unknown"} →\u00a0${call.to ?? "unknown"}`; // it may break before the arrow
+}
+
+/** A number as it is dialled, however it was written; anything else as it is. */
+export function digits(text) {
+  const written = text.trim();
+  return /^\+?[0-9 ().-]+$/.test(written) ? written.replace(/[^+0-9]/g, "") : written;
 }

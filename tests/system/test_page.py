@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import re
 import shutil
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,7 +39,11 @@ async def opened(url: str, **options):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda m: complaints.append(m.text) if "Policy" in m.text else None)
         await page.goto(url)
-        yield page
+        try:
+            yield page
+        except BaseException as exc:
+            exc.add_note(f"the browser complained of: {complaints}")
+            raise
         assert complaints == []
         await browser.close()
 
@@ -45,7 +53,7 @@ def turns(page):
 
 
 async def said(page) -> list[str]:
-    return [" ".join(text.split()) for text in await turns(page).locator(".said").all_inner_texts()]
+    return [" ".join(text.split()) for text in await turns(page).locator(".said").all_text_contents()]
 
 
 def interim(text: str, start: float, duration: float = 1.0) -> dict:
@@ -80,7 +88,7 @@ async def test_a_call_is_chosen_and_read_live(serve, token, tell):
         final = await turns(page).nth(1).locator(".said").bounding_box()
         assert (final["x"], final["y"]) == pytest.approx((place["x"], place["y"]), abs=2)
         assert await said(page) == ["Good morning.", "Who is there?"]
-        who = await turns(page).locator(".who").all_inner_texts()
+        who = await turns(page).locator(".who").all_text_contents()
         assert who == ["Caller", "Callee"]
         call.put(type="Gap", start=5.0, end=9.0, track=None, reason="owner-lost")
         gap = page.locator(".gap")
@@ -201,15 +209,18 @@ async def test_the_keyboard_is_enough(serve, token, tell):
         await page.keyboard.type(token)
         await page.keyboard.press("Enter")
         await expect(page.locator("#calls button")).to_have_count(2)
-        await page.keyboard.press("/")
-        await page.keyboard.type("0001")
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("0 000 1")
         await expect(page.locator("#calls li:not([hidden])")).to_have_count(1)
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
         await expect(turns(page)).to_have_count(1)
         assert await said(page) == ["call 1"]
-        await page.keyboard.press("Escape")
+        await expect(page.locator(".log")).to_be_focused()
+        await page.locator(".close").focus()
+        await page.keyboard.press("Enter")
         await expect(page.locator(".panel")).to_have_count(0)
+        await expect(page.locator("#calls li:not([hidden]) button")).to_be_focused()
 
 
 async def test_reading_back_does_not_jump_and_counts_what_is_new(serve, token, tell):
@@ -221,8 +232,7 @@ async def test_reading_back_does_not_jump_and_counts_what_is_new(serve, token, t
         await expect(turns(page)).to_have_count(60)
         log = page.locator(".log")
         await log.evaluate("log => { log.scrollTop = 0; }")
-        await expect(page.locator(".jump")).to_be_hidden()
-        await asyncio.sleep(0.1)  # the browser tells of a scroll with its next frame
+        await expect(page.locator(".jump")).to_have_text("Jump to live")
         call.say("new", 700.0)
         await expect(page.locator(".jump")).to_have_text("Jump to live (1 new)")
         assert await log.evaluate("log => log.scrollTop") == 0
@@ -296,6 +306,121 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
     for state, results in found:
         broken = [f"{state}: {one['id']}: {one['help']}" for one in results.response["violations"]]
         assert broken == []
+
+
+async def test_a_call_that_is_chosen_while_it_speaks_has_its_past(serve, token, tell):
+    """What the list was still being told of the call hides nothing of it."""
+    service = serve()
+    call = await tell(service)
+    async with opened(f"{service.url}/#token={token}") as page:
+        row = page.locator("#calls button")
+        await expect(row).to_be_visible()
+        chosen = asyncio.Event()
+        told = 0
+
+        async def speak():
+            nonlocal told
+            while not chosen.is_set() or told < 300:
+                call.say(f"line {told}", 10.0 * told)
+                told += 1
+                await asyncio.sleep(0.002)
+
+        speaking = asyncio.create_task(speak())
+        await expect(page.locator("#calls .last")).to_contain_text("line")
+        await row.click()
+        chosen.set()
+        await speaking
+        await expect(turns(page)).to_have_count(told)
+        assert await said(page) == [f"line {number}" for number in range(told)]
+
+
+async def test_words_are_found_across_parts_and_in_what_comes(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    call.say("Tomorrow evening,", 0.0)
+    call.say("about eight. (Eight!)", 1.5)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(page.locator(".said > span")).to_have_count(2)
+        marked = "Array.from(CSS.highlights.get('found'), range => { const r = new Range();"
+        marked += "r.setStart(range.startContainer, range.startOffset);"
+        marked += "r.setEnd(range.endContainer, range.endOffset); return r.toString(); })"
+        await page.fill(".find", "evening, ABOUT")
+        await expect(page.locator(".hits")).to_have_text("1 of 1")
+        assert await page.evaluate(marked) == ["evening, about"]
+        await page.fill(".find", "eight")
+        await expect(page.locator(".hits")).to_have_text("1 of 2")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".hits")).to_have_text("2 of 2")
+        call.say("Eight it is", 20.0)
+        await expect(page.locator(".hits")).to_have_text("2 of 3")
+        await page.get_by_label("Mark uncertain words").check()
+        assert await page.evaluate(marked) == ["eight", "Eight", "Eight"]
+        await page.fill(".find", "(eight!)")
+        await expect(page.locator(".hits")).to_have_text("1 of 1")
+        await page.fill(".find", "")
+        await expect(page.locator(".hits")).to_be_empty()
+        assert await page.evaluate(marked) == []
+
+
+@asynccontextmanager
+async def demonstrated():
+    """Run the demo; gives port, token and call of the address that it prints for a browser."""
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "handler.cli", "demo", stdin=PIPE, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        while line := (await demo.stdout.readline()).decode():
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)/#token=(\S+)&call=(CA\w+)", line):
+                reading = asyncio.create_task(demo.stdout.read())  # its pipe must not fill up
+                yield int(found[1]), found[2], found[3]
+                reading.cancel()
+                return
+        raise AssertionError("the demo ended")
+    finally:
+        demo.terminate()
+        await asyncio.wait_for(demo.wait(), 30)
+
+
+@pytest.mark.proof
+async def test_the_demo_is_read_along_on_the_page(rounds):
+    """Recorded speech, both sides; without a network for 10 s; in full, to the end."""
+    for number in rounds(sample=1, full=2):
+        async with demonstrated() as (port, token, sid), Cable(port) as cable:
+            url = f"http://127.0.0.1:{cable.port}"
+            async with opened(f"{url}/#token={token}") as page:
+                await page.locator("#calls button").click(timeout=60_000)
+                await expect(page.locator(".interim").first).to_be_attached(timeout=60_000)
+                for side in ("inbound", "outbound"):
+                    final = page.locator(f".turn.{side} .said > span:not(.interim)").first
+                    await expect(final).to_be_attached(timeout=60_000)
+                await expect(page.locator(".delay")).to_contain_text("behind")
+                if number == 0:
+                    cable.cut()
+                    await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+                    await asyncio.sleep(10)
+                    cable.mend()
+                    await expect(page.locator("#connection")).to_have_text("Connected")
+                else:
+                    await expect(page.locator(".state")).to_have_text("ended", timeout=180_000)
+                stored = await words_stored(url, sid, token)
+                assert stored.total() >= 10
+                async with asyncio.timeout(20):  # no word is missing
+                    while stored - await words_read(page):
+                        await asyncio.sleep(0.1)
+                read = await words_read(page)
+                assert not read - await words_stored(url, sid, token)  # and none is doubled
+
+
+async def words_stored(url: str, sid: str, token: str) -> Counter[str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+        transcript = (await client.get(f"{url}/calls/{sid}/transcript.json")).json()
+    return Counter(word for turn in transcript["turns"] for word in turn["text"].split())
+
+
+async def words_read(page) -> Counter[str]:
+    finals = await page.locator(".said > span:not(.interim)").all_text_contents()
+    return Counter(word for text in finals for word in text.split())
 
 
 @pytest.mark.proof
