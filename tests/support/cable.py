@@ -10,6 +10,8 @@ class Cable:
         self._target = port
         self._open: set[asyncio.StreamWriter] = set()
         self._whole = True
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.port = 0
 
     async def __aenter__(self):
@@ -26,13 +28,19 @@ class Cable:
         for writer in self._open:
             writer.transport.abort()
 
+    def swallow(self) -> None:
+        """Keep all connections, and pass on nothing: what a network does that has gone away."""
+        self._flowing.clear()
+
     def mend(self) -> None:
         self._whole = True
+        self._flowing.set()
 
     async def _take(self, reader, writer) -> None:
         if not self._whole:
             writer.transport.abort()
             return
+        await self._flowing.wait()
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         self._open |= {writer, back}
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
@@ -41,6 +49,7 @@ class Cable:
     async def _pass(self, reader, writer) -> None:
         try:
             while data := await reader.read(65_536):
+                await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
         except OSError:

@@ -53,7 +53,9 @@ def turns(page):
 
 
 async def said(page) -> list[str]:
-    return [" ".join(text.split()) for text in await turns(page).locator(".said").all_text_contents()]
+    return [
+        " ".join(text.split()) for text in await turns(page).locator(".said").all_text_contents()
+    ]
 
 
 def interim(text: str, start: float, duration: float = 1.0) -> dict:
@@ -142,6 +144,169 @@ async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, toke
             meanwhile = [f"meanwhile {number}" for number in range(5)]
             assert await said(page) == ["before", *meanwhile, "after"]
             await expect(page.locator("#connection")).to_have_text("Connected")
+
+
+async def test_a_line_that_is_dead_and_says_nothing_is_noticed(serve, token, tell):
+    """The network swallows everything: no close, no reset. Waking up asks whether it is there."""
+    service = serve()
+    call = await tell(service)
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
+        async with opened(url) as page:
+            call.say("before", 0.0)
+            await expect(turns(page)).to_have_count(1)
+            cable.swallow()
+            call.say("meanwhile", 10.0)
+            await page.evaluate("window.dispatchEvent(new Event('online'))")
+            await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+            cable.mend()
+            await expect(page.locator("#connection")).to_have_text("Connected")
+            call.say("after", 20.0)
+            await expect(turns(page)).to_have_count(3)
+            assert await said(page) == ["before", "meanwhile", "after"]
+
+
+async def test_a_token_that_expired_while_the_network_was_away_is_said_so(serve, mint, tell):
+    service = serve()
+    call = await tell(service)
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        short = mint(calls=["*"], ttl=3)
+        url = f"http://127.0.0.1:{cable.port}/#token={short}&call={call.sid}"
+        async with opened(url) as page:
+            await expect(page.locator("#connection")).to_have_text("Connected")
+            cable.cut()
+            await asyncio.sleep(4)
+            cable.mend()
+            await expect(page.locator("#problem")).to_contain_text("expired")
+
+
+async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    for number in range(60):
+        call.say(f"line {number}", 10.0 * number)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}&t=200.0") as page:
+        await expect(page.locator(".shown")).to_contain_text("line 20")
+        await expect(page.locator(".shown")).to_be_in_viewport()
+        await expect(page.locator(".jump")).to_be_visible()
+        other = await tell(service)
+        other.say("another call", 0.0)
+        await page.evaluate(f"location.hash = 'token={token}&call={other.sid}'")
+        await expect(page.locator(".panel")).to_have_count(2)
+        await expect(page.locator(".said", has_text="another call")).to_be_in_viewport()
+        assert page.url == f"{service.url}/"
+        await page.evaluate(f"location.hash = 'call={call.sid}&t=300.0'")
+        await expect(page.locator(".said", has_text="line 30")).to_be_in_viewport()
+
+
+async def test_results_that_follow_each_other_without_a_hole_are_told_by_their_words(
+    serve, token, tell
+):
+    """As Deepgram sends them: each side's results span all of its time, silence included."""
+    service = serve()
+    call = await tell(service)
+
+    def spans(text, track, start, end, words):
+        body = interim(text, start, end - start)
+        each = (words[1] - words[0]) / len(text.split())
+        body["is_final"] = True
+        body["channel"]["alternatives"][0]["words"] = [
+            {
+                "word": word,
+                "punctuated_word": word,
+                "start": words[0] + number * each,
+                "end": words[0] + (number + 1) * each,
+                "confidence": 0.9,
+            }
+            for number, word in enumerate(text.split())
+        ]
+        call.writer.put(Record("final", track, body))
+
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        spans("The answer comes.", "outbound", 9.5, 14.5, (13.6, 14.4))
+        spans("What is the question?", "inbound", 9.0, 13.4, (10.0, 13.0))
+        spans("I go on", "inbound", 20.0, 23.0, (20.0, 22.9))
+        spans("Mhm.", "outbound", 20.0, 24.0, (21.0, 21.4))
+        spans("and on.", "inbound", 23.0, 26.0, (23.2, 24.0))
+        await expect(turns(page)).to_have_count(4)
+        await expect(page.locator(".said").nth(2)).to_have_text("I go on and on. ")
+        assert await said(page) == [
+            "What is the question?",
+            "The answer comes.",
+            "I go on and on.",
+            "Mhm.",
+        ]
+        times = await turns(page).locator(".time").all_text_contents()
+        assert times == ["00:10", "00:13", "00:20", "00:21"]
+
+
+async def test_what_may_change_stays_in_its_place_while_the_other_side_speaks(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        call.say("Hello.", 1.0)
+        await expect(turns(page)).to_have_count(1)
+        call.writer.interim("outbound", interim("I was about to", 10.0))
+        await expect(page.locator(".interim")).to_be_visible()
+        call.say("And I wanted to say", 12.0)
+        await expect(turns(page)).to_have_count(2)
+        shown = [" ".join(text.split()) for text in await page.locator(".said").all_text_contents()]
+        assert shown == ["Hello.", "I was about to", "And I wanted to say"]
+        await expect(page.locator(".interim")).to_have_count(
+            0, timeout=15_000
+        )  # nobody confirms it
+
+
+async def test_the_end_stays_in_sight_whatever_the_screen_does(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    for number in range(60):
+        call.say(
+            f"line {number}, " + "which takes more than one line on the screen " * 6, 70.0 * number
+        )
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(60)
+        for width, height in ((390, 844), (844, 390), (1280, 800), (400, 600)):
+            await page.set_viewport_size({"width": width, "height": height})
+            await expect(turns(page).last).to_be_in_viewport()
+            await expect(page.locator(".jump")).to_be_hidden()
+        call.say("and one more", 5000.0)
+        await expect(turns(page)).to_have_count(61)
+        await expect(turns(page).last).to_be_in_viewport()
+
+
+async def test_what_is_final_is_added_once_for_those_who_listen(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    call.say("The past.", 0.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        log = page.locator(".log")
+        await expect(log).to_have_attribute("aria-live", "polite")
+        await page.evaluate(
+            "window.added = []; new MutationObserver(changes => { for (const change of changes)"
+            " for (const node of change.addedNodes) if (!node.closest?.('[aria-hidden]'))"
+            " window.added.push(node.textContent.trim()); })"
+            ".observe(document.querySelector('.lines'), {childList: true, subtree: true})"
+        )
+        call.say("goes on", 1.5)
+        call.writer.interim("inbound", interim("and on", 3.0))
+        await expect(page.locator(".interim")).to_be_visible()
+        call.say("and on", 3.0)
+        call.say("and on.", 4.5)
+        await expect(page.locator(".said > span")).to_have_count(4)
+        assert await page.evaluate("window.added") == ["goes on", "and on", "and on."]
+
+
+async def test_a_call_that_ended_while_the_page_was_open_can_be_read_again(serve, token, tell):
+    service = serve()
+    call = await tell(service, from_=NUMBER, to=OTHER)
+    call.say("It was nice.", 0.0)
+    async with opened(f"{service.url}/#token={token}") as page:
+        await expect(page.locator("#calls .last")).to_have_text("Caller: It was nice.")
+        await call.end()
+        await page.locator("#ended button").click()
+        await expect(turns(page)).to_have_count(1)
+        await expect(page.locator(".state")).to_have_text("ended")
 
 
 async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats):
