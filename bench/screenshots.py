@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from bench.processes import server
 from broker.connection import Broker
@@ -29,8 +29,12 @@ TALK = [
     ("inbound", 6.1, 1.1, "Tomorrow evening,"),
     ("outbound", 7.4, 0.4, "Mhm."),
     ("inbound", 8.1, 2.8, "about eight, if you have anything by the window."),
-    ("outbound", 18.2, 2.6, "Let me look. Yes, there is one left."),
+    ("outbound", 17.2, 2.6, "Let me look. Yes, there is one left."),
 ]
+NEXT = ("inbound", 20.9, 0.9, "Wonderful. My name is")
+LATER = ("inbound", 28.0, 1.9, "Sorry, I could not hear you. The name")
+ASIDE = ("inbound", 15.0, 3.0, "I am calling about the invoice of last month.")
+RECOGNISER_AWAY = {"type": "Recogniser", "state": "down", "reason": "HTTP 503"}
 
 
 def spoken(
@@ -85,50 +89,69 @@ async def shoot(page: Page, name: str) -> None:
 
 
 async def take(chromium: str) -> None:
-    """Take them all."""
+    """Take them all, of three calls on a service of their own."""
     secret = secrets.token_hex(32)
     environ = {"TOKEN_SECRET": secret, "TWILIO_AUTH_TOKEN": "none", "DEEPGRAM_API_KEY": "none"}
     token = tokens.mint(secret, expires=time.time() + 600, calls=["*"])
     async with EmbeddedServer() as nats, async_playwright() as playwright:
         environ["NATS_URL"] = nats.url
+        settings = BrokerSettings(servers=(nats.url,), instance="screenshots")
         with server("handler.cli", "serve", environ=environ, ready="/readyz") as (_, port):
-            async with Broker(
-                BrokerSettings(servers=(nats.url,), instance="screenshots")
-            ) as broker:
+            async with Broker(settings) as broker:
                 await broker.wait_ready()
                 calls = [await begin(broker, f"+1555010010{number}") for number in range(3)]
-                writer = calls[0][0]
-                for line in TALK[:5]:
-                    writer.put(Record("final", line[0], spoken(*line, final=True)))
-                gap = {"type": "Gap", "start": 12.0, "end": 17.5, "track": None}
-                writer.put(Record("event", "call", {**gap, "reason": "recogniser-unreachable"}))
-                line = TALK[5]
-                writer.put(Record("final", line[0], spoken(*line, final=True)))
                 browser = await playwright.chromium.launch(executable_path=chromium)
-                page = await browser.new_page(viewport={"width": 1200, "height": 760})
-                await page.goto(f"http://127.0.0.1:{port}/#token={token}")
-                await page.wait_for_selector("#calls button")
-                await shoot(page, "list")
-                await page.locator("#calls button").first.click()
-                await page.wait_for_selector(".gap")
-                writer.interim(
-                    "inbound", spoken("inbound", 21.2, 0.9, "Wonderful. My name is", final=False)
+                await pictures(
+                    browser, f"http://127.0.0.1:{port}/#token={token}", [one for one, _ in calls]
                 )
-                await page.wait_for_selector(".interim")
-                await shoot(page, "call")
-                await page.get_by_label("Mark uncertain words").check()
-                await page.emulate_media(color_scheme="dark")
-                await shoot(page, "dark")
-                await page.set_viewport_size({"width": 390, "height": 844})
-                await page.locator(".panel").scroll_into_view_if_needed()
-                await page.emulate_media(color_scheme="light")
-                await shoot(page, "phone")
                 await browser.close()
                 for ending, running in calls:
                     over = {"type": "CallEnded", "duration": 22.0, "reason": "completed"}
                     ending.put(Record("event", "call", over))
                     ending.finish()
                     await running
+
+
+async def pictures(browser: Browser, address: str, calls: list[CallWriter]) -> None:
+    """Let the calls speak, and look at them."""
+    call, other, away = calls
+    for line in TALK:
+        call.put(Record("final", line[0], spoken(*line, final=True)))
+    other.put(Record("final", "inbound", spoken(*ASIDE, final=True)))
+    away.put(Record("event", "call", RECOGNISER_AWAY))
+    page = await browser.new_page(viewport={"width": 1280, "height": 720})
+    await page.goto(address)
+    rows = page.locator("#calls button")
+    await rows.filter(has_text="The recogniser is away").wait_for()
+    await rows.filter(has_text=ASIDE[3][-20:]).wait_for()
+    await shoot(page, "list")
+
+    await rows.filter(has_text="+15550100100").click()
+    await page.locator(".turn").first.wait_for()
+    call.interim("inbound", spoken(*NEXT, final=False))
+    await page.locator(".interim").wait_for()
+    await shoot(page, "call")
+
+    gap = {"type": "Gap", "start": 21.2, "end": 26.5, "track": None}
+    call.put(Record("event", "call", {**gap, "reason": "recogniser-unreachable"}))
+    call.put(Record("event", "call", RECOGNISER_AWAY))
+    await page.get_by_label("Mark uncertain words").check()
+    await page.get_by_label("Find").fill("window")
+    await page.locator(".gap").wait_for()
+    await shoot(page, "gap")
+
+    call.put(Record("event", "call", {**RECOGNISER_AWAY, "state": "up", "reason": ""}))
+    await page.get_by_label("Find").fill("")
+    await rows.filter(has_text=ASIDE[3][-20:]).click()
+    await page.locator(".said", has_text=ASIDE[3]).wait_for()
+    await page.emulate_media(color_scheme="dark")
+    await shoot(page, "dark")
+
+    phone = await browser.new_page(viewport={"width": 390, "height": 844})
+    await phone.goto(f"{address}&call={call.call.call_sid}")
+    call.interim("inbound", spoken(*LATER, final=False))
+    await phone.locator(".interim").wait_for()
+    await shoot(phone, "phone")
 
 
 if __name__ == "__main__":

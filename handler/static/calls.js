@@ -42,8 +42,10 @@ export class CallList extends EventTarget {
     else if (interim) last = `${names[track]}: ${tail(interim.text)}`;
     else if (turn) last = `${names[turn.track]}: ${tail(turn.segments.at(-1).text)}`;
     if (item.last.textContent !== last) item.last.textContent = last;
-    item.row.classList.toggle("speaking", Boolean(interim));
-    item.voice.textContent = interim ? `${names[track]} speaks` : "";
+    const speaking = interim && !transcript.trouble;
+    item.row.classList.toggle("speaking", Boolean(speaking));
+    item.row.classList.toggle("away", transcript.trouble !== "");
+    item.voice.textContent = speaking ? `${names[track]} speaks` : "";
   }
 
   /** Mark the calls that are open. */

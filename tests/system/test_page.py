@@ -589,7 +589,7 @@ async def words_read(page) -> Counter[str]:
 
 
 @pytest.mark.proof
-async def test_a_long_call_stays_light(rounds, serve, token, tell):
+async def test_a_long_call_stays_light(rounds, serve, token, tell, resident_mb):
     """Hours of a call: what it costs the browser to show, to add a line, and to scroll."""
     records = len(rounds(sample=500, full=10_000))
     service = serve()
@@ -624,6 +624,9 @@ async def test_a_long_call_stays_light(rounds, serve, token, tell):
         await devtools.send("HeapProfiler.enable")
         await devtools.send("HeapProfiler.collectGarbage")
         heap = (await costs())["JSHeapUsedSize"] / 1e6
+        whole = await page.context.browser.new_browser_cdp_session()
+        processes = (await whole.send("SystemInfo.getProcessInfo"))["processInfo"]
+        process = max(resident_mb(one["id"]) for one in processes if one["type"] == "renderer")
     work = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
     first = [shown[name] for name in work]
     more = [
@@ -632,6 +635,6 @@ async def test_a_long_call_stays_light(rounds, serve, token, tell):
     print(
         f"{records} records: script {first[0]:.2f} s, layout {first[1]:.2f} s, style "
         f"{first[2]:.2f} s; a line more {more[0]:.1f} ms, a leap of the scroll {more[1]:.1f} ms; "
-        f"{heap:.1f} MB of heap"
+        f"{heap:.1f} MB of heap, {process:.0f} MB the browser's process"
     )
-    assert heap < 10 + 0.006 * records
+    assert heap < 10 + 0.002 * records
