@@ -268,10 +268,11 @@ async def test_the_next_call_of_a_number_begins_by_itself(serve, mint, tell):
         for words in ("first call", "second call"):
             call = await tell(service, to="+15550001111")
             call.say(words)
-            await call.end()
             seen = []
             async for text in socket_:
                 seen.append(json.loads(text))
+                if seen[-1]["type"] == "Results":
+                    await call.end()  # not before it was seen: no call is over within a millisecond
                 if seen[-1]["type"] == "CallEnded":
                     break
             assert {message["callSid"] for message in seen} == {call.sid}

@@ -1,0 +1,176 @@
+"""The page in a real browser, when the network, the service or the token goes away."""
+
+import asyncio
+import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections import Counter
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from playwright.async_api import expect
+from support.cable import Cable
+from support.page import needs_chromium, opened, said, turns
+
+pytestmark = needs_chromium
+
+
+async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
+        async with opened(url) as page:
+            call.say("before", 0.0, "inbound")
+            await expect(turns(page)).to_have_count(1)
+            cable.cut()
+            await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+            for number in range(5):
+                call.say(f"meanwhile {number}", 10.0 * (number + 1), "outbound")
+            await call.stored()
+            await asyncio.sleep(10)
+            cable.mend()
+            call.say("after", 90.0, "inbound")
+            await expect(turns(page)).to_have_count(7, timeout=20_000)
+            meanwhile = [f"meanwhile {number}" for number in range(5)]
+            assert await said(page) == ["before", *meanwhile, "after"]
+            await expect(page.locator("#connection")).to_have_text("Connected")
+
+
+async def test_a_line_that_is_dead_and_says_nothing_is_noticed(serve, token, tell):
+    """The network swallows everything: no close, no reset. Waking up asks whether it is there."""
+    service = serve()
+    call = await tell(service)
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
+        async with opened(url) as page:
+            call.say("before", 0.0)
+            await expect(turns(page)).to_have_count(1)
+            cable.swallow()
+            call.say("meanwhile", 10.0)
+            await page.evaluate("window.dispatchEvent(new Event('online'))")
+            await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+            cable.mend()
+            await expect(page.locator("#connection")).to_have_text("Connected")
+            call.say("after", 20.0)
+            await expect(turns(page)).to_have_count(3)
+            assert await said(page) == ["before", "meanwhile", "after"]
+
+
+async def test_a_token_that_expired_while_the_network_was_away_is_said_so(serve, mint, tell):
+    service = serve()
+    call = await tell(service)
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        short = mint(calls=["*"], ttl=3)
+        url = f"http://127.0.0.1:{cable.port}/#token={short}&call={call.sid}"
+        async with opened(url) as page:
+            await expect(page.locator("#connection")).to_have_text("Connected")
+            cable.cut()
+            await asyncio.sleep(4)
+            cable.mend()
+            await expect(page.locator("#problem")).to_contain_text("expired")
+
+
+async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats):
+    """The service is restarted in mid-call: what was said meanwhile is there, once."""
+    first = serve(NATS_URL=nats.url)
+    port = first.url.rpartition(":")[2]
+    at_nats = type("At", (), {"nats_url": nats.url})()
+    call = await tell(at_nats)
+    async with opened(f"{first.url}/#token={token}&call={call.sid}") as page:
+        call.say("before", 0.0)
+        await expect(turns(page)).to_have_count(1)
+        assert await asyncio.to_thread(first.stop) == 0
+        await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+        call.say("meanwhile", 10.0)
+        await call.stored()
+        serve(NATS_URL=nats.url, PORT=port)
+        await expect(page.locator("#connection")).to_have_text("Connected", timeout=20_000)
+        call.say("after", 20.0)
+        await expect(turns(page)).to_have_count(3)
+        assert await said(page) == ["before", "meanwhile", "after"]
+
+
+async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
+    service = serve()
+    call = await tell(service)
+    call.say("before", 0.0)
+    short = mint(calls=["*"], ttl=3)
+    async with opened(f"{service.url}/#token={short}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        await expect(page.locator("#problem")).to_contain_text("expired", timeout=10_000)
+        await page.fill("#token", mint(calls=["*"]))
+        await page.keyboard.press("Enter")
+        call.say("after", 10.0)
+        await expect(turns(page)).to_have_count(2)
+        assert await said(page) == ["before", "after"]
+        stored = await page.evaluate("JSON.stringify([location.href, document.cookie])")
+        assert "token" not in stored
+
+
+async def test_a_token_that_opens_nothing_is_said(serve):
+    service = serve()
+    async with opened(f"{service.url}/#token=nonsense") as page:
+        await expect(page.locator("#problem")).to_contain_text("opens nothing", timeout=10_000)
+
+
+@asynccontextmanager
+async def demonstrated():
+    """Run the demo; gives port, token and call of the address that it prints for a browser."""
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "handler.cli", "demo", stdin=PIPE, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        while line := (await demo.stdout.readline()).decode():
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)/#token=(\S+)&call=(CA\w+)", line):
+                reading = asyncio.create_task(demo.stdout.read())  # its pipe must not fill up
+                yield int(found[1]), found[2], found[3]
+                reading.cancel()
+                return
+        raise AssertionError("the demo ended")
+    finally:
+        demo.terminate()
+        await asyncio.wait_for(demo.wait(), 30)
+
+
+@pytest.mark.proof
+async def test_the_demo_is_read_along_on_the_page(rounds):
+    """Recorded speech, both sides; without a network for 10 s; in full, to the end."""
+    for number in rounds(sample=1, full=2):
+        async with demonstrated() as (port, token, sid), Cable(port) as cable:
+            url = f"http://127.0.0.1:{cable.port}"
+            async with opened(f"{url}/#token={token}") as page:
+                await page.locator("#calls button").click(timeout=60_000)
+                await expect(page.locator(".interim").first).to_be_attached(timeout=60_000)
+                for side in ("inbound", "outbound"):
+                    final = page.locator(f".turn.{side} .said > span:not(.interim)").first
+                    await expect(final).to_be_attached(timeout=60_000)
+                await expect(page.locator(".delay")).to_contain_text("behind")
+                if number == 0:
+                    cable.cut()
+                    await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+                    await asyncio.sleep(10)
+                    cable.mend()
+                    await expect(page.locator("#connection")).to_have_text("Connected")
+                else:
+                    await expect(page.locator(".state")).to_have_text("ended", timeout=180_000)
+                stored = await words_stored(url, sid, token)
+                assert stored.total() >= 10
+                async with asyncio.timeout(20):  # no word is missing
+                    while stored - await words_read(page):
+                        await asyncio.sleep(0.1)
+                read = await words_read(page)
+                assert not read - await words_stored(url, sid, token)  # and none is doubled
+
+
+async def words_stored(url: str, sid: str, token: str) -> Counter[str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+        transcript = (await client.get(f"{url}/calls/{sid}/transcript.json")).json()
+    return Counter(word for turn in transcript["turns"] for word in turn["text"].split())
+
+
+async def words_read(page) -> Counter[str]:
+    finals = await page.locator(".said > span:not(.interim)").all_text_contents()
+    return Counter(word for text in finals for word in text.split())
