@@ -36,6 +36,8 @@ MISCONFIGURED_SECONDS = 5.0
 # A cluster that elects a leader, which takes 9 s at most, does not answer meanwhile.
 ELECTION_CHECKS = 3
 MAX_TOLD = 100
+# Between a client that has closed for good and the next one.
+SUCCESSOR_SECONDS = 1.0
 
 _log = structlog.get_logger()
 
@@ -127,6 +129,33 @@ class Broker:
             await self._client.flush(timeout=FLUSH_SECONDS)
 
     async def _connect(self) -> None:
+        """Keep a client: one that has closed for good, as after some errors, gets a successor."""
+        while True:
+            await self._open_client()
+            await self._wait_in_order()
+            if not self._client.is_closed:
+                await self._begin()
+            while not self._client.is_closed:
+                # A server that comes back may be another one, or have lost its disk.
+                await self._check_due.wait()
+                self._check_due.clear()
+                await self._wait_in_order(patience=ELECTION_CHECKS)
+            _log.warning("nats client closed: another one takes its place")
+            await asyncio.sleep(SUCCESSOR_SECONDS)
+            self._client = Client()
+            self._js = self._client.jetstream(timeout=2)
+
+    async def _begin(self) -> None:
+        """Take up the work with a client that has just connected."""
+        if self._reached.is_set():
+            self._on_reconnect()
+            return
+        self._reached.set()
+        _log.info("nats reached", server=str(self._client.connected_server_version))
+        await self.registry.open()
+        await self.janitor.open()
+
+    async def _open_client(self) -> None:
         options: dict[str, Any] = {}
         if self.settings.credentials is not None:
             options["user_credentials"] = RawCredentials(self.settings.credentials)
@@ -144,32 +173,23 @@ class Broker:
             connect_timeout=2,
             ping_interval=PING_SECONDS,
             max_outstanding_pings=2,
-            # What is kept for a server that is away would come late and twice; outboxes hold it.
             error_cb=_guarded(self._on_error),
             disconnected_cb=_guarded(self._on_disconnect),
             reconnected_cb=_guarded(self._on_reconnect),
+            closed_cb=_guarded(self._check_due.set),
             **options,
         )
-        await self._wait_in_order()
-        self._reached.set()
-        _log.info("nats reached", server=str(self._client.connected_server_version))
-        await self.registry.open()
-        await self.janitor.open()
-        while True:
-            # A server that comes back may be another one, or have lost its disk.
-            await self._check_due.wait()
-            self._check_due.clear()
-            await self._wait_in_order(patience=ELECTION_CHECKS)
 
     async def _wait_in_order(self, *, patience: int = 0) -> None:
         """Wait until the server is as we need it; say that it is not after so many checks."""
-        while (problem := await self._problem()) is not None:
+        while not self._client.is_closed and (problem := await self._problem()) is not None:
             if patience <= 0 and problem != self.problem:
                 _log.error("nats is not as we need it", problem=problem)
                 self.problem = problem
             patience -= 1
             await asyncio.sleep(MISCONFIGURED_SECONDS)
-        self.problem = None
+        if not self._client.is_closed:
+            self.problem = None
 
     async def _problem(self) -> str | None:
         """Return what keeps the server from being as we need it, after mending what we may."""

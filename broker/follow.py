@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import nats.errors
 import structlog
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -110,6 +111,10 @@ class Feed:
         self._live = False  # what comes next follows what we have
         self._check_due = asyncio.Event()
         self._subscription: Subscription | None = None
+        self._subscribed_with: Client | None = None
+        self._renumbered = (
+            False  # the stream lost its tail: what is new may lie before what we have
+        )
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -120,7 +125,7 @@ class Feed:
         """End the subscription."""
         if self._task is not None:
             await tasks.end(self._task)
-        if self._subscription is not None and not self._broker.client.is_closed:
+        if self._subscription is not None and self._subscribed_with is self._broker.client:
             with suppress(nats.errors.Error, OSError):
                 await self._subscription.unsubscribe()
 
@@ -135,7 +140,6 @@ class Feed:
 
     async def _keep_whole(self) -> None:
         await self._broker.wait_ready()
-        await self._subscribe()
         await self._synchronise()
         wait = SETTLE_SECONDS
         while True:
@@ -151,8 +155,20 @@ class Feed:
             wait = SETTLE_SECONDS
 
     async def _subscribe(self) -> None:
+        """
+        Listen, before the past is read; with a client that is new once more.
+
+        Raises:
+            HistoryUnavailable: there is no client that could.
+        """
         client = self._broker.client
-        self._subscription = await client.subscribe(self._subject, cb=self._take)
+        if self._subscribed_with is client:
+            return
+        try:
+            self._subscription = await client.subscribe(self._subject, cb=self._take)
+        except (nats.errors.Error, OSError) as exc:
+            raise HistoryUnavailable(str(exc)) from exc
+        self._subscribed_with = client
         # The server must know the subscription before the past is read. While it is away a flush
         # returns at once; the reconnection then reads the past again.
         await self._broker.flush()
@@ -185,8 +201,10 @@ class Feed:
         delay, tries = FIRST_RETRY, 0
         while True:
             tries += 1
-            first = self.log.sequence + 1 if tries <= TRIES_BEFORE_REREADING else 1
+            reread = self._renumbered or tries > TRIES_BEFORE_REREADING
+            first = 1 if reread else self.log.sequence + 1
             try:
+                await self._subscribe()
                 stored = await read_history(
                     self._broker.client, self._broker.subjects.stream, self._subject, first=first
                 )
@@ -205,6 +223,7 @@ class Feed:
                     self.log.go_on()
                 if not self.log.ahead:
                     self._live = True
+                    self._renumbered = False
                     self.synced.set()
                     return
             await asyncio.sleep(delay)
@@ -228,9 +247,10 @@ class Feed:
                 newest = await last_stored(
                     self._broker.client, self._broker.subjects.stream, self._subject
                 )
-                if newest is None or newest.sequence <= self.log.sequence:
+                if newest is None or int(newest.headers.get("Call-Seq", "0")) <= self.log.last:
                     return False
-        except HistoryUnavailable:
+                self._renumbered = newest.sequence <= self.log.sequence
+        except (HistoryUnavailable, ValueError):
             return False  # asked again in a while
         return True
 

@@ -45,6 +45,7 @@ async def read_history(
 
     Source: https://github.com/nats-io/nats-architecture-and-design (ADR-31)
     """
+    _check_connected(client)
     found: list[Stored] = []
     batch_over: asyncio.Future[tuple[str, dict[str, str]]] | None = None
     inbox = client.new_inbox()
@@ -97,6 +98,7 @@ async def last_stored(
     Raises:
         HistoryUnavailable: it does not, now.
     """
+    _check_connected(client)
     ask = json.dumps({"last_by_subj": subject}).encode()
     try:
         reply = await client.request(f"$JS.API.STREAM.MSG.GET.{stream}", ask, timeout=timeout)
@@ -113,6 +115,12 @@ async def last_stored(
         base64.b64decode(message.get("data", "")),
         _headers(base64.b64decode(message.get("hdrs", "")).decode()),
     )
+
+
+def _check_connected(client: Client) -> None:
+    """Ask nothing while NATS is away: the client would keep each question for later."""
+    if not client.is_connected:
+        raise HistoryUnavailable("NATS is away")
 
 
 def _headers(text: str) -> dict[str, str]:

@@ -85,7 +85,9 @@ class Janitor:
         writer = CallWriter(self._broker, facts, self._broker.next_epoch())
         try:
             async with asyncio.timeout(self._broker.settings.lease_ttl):
-                if await writer.open_end(self._alive):
+                # Whoever disowns a call may be alive, and does not carry it.
+                alive = self._alive if entry.owner else _nobody
+                if await writer.open_end(alive):
                     await self._write_end(writer, entry)
                     self.ended += 1
                     log.warning("call ended for its owner", reason=entry.abandoned)
@@ -94,10 +96,13 @@ class Janitor:
             log.info("call ended by another process, or owned again")
         except (HistoryUnavailable, TimeoutError):
             log.warning("call could not be ended now")
+        except Exception:  # the other calls are ended all the same
+            log.exception("defect: a call could not be ended")
 
     async def _write_end(self, writer: CallWriter, entry: CallEntry) -> None:
         """Publish what was lost with the owner, and the end."""
-        heard = max([*writer.published_ends.values(), *entry.covered.values(), 0.0])
+        ends = [*writer.published_ends.values(), *entry.covered.values()]
+        heard = max([*ends, writer.told_lost, 0.0])  # an end that was half written goes on
         if entry.abandoned == "crashed":
             # Until when the owner heard nobody knows: at the latest until its lease was last seen.
             seen = self._broker.registry.lease_seen(entry.owner)
@@ -120,6 +125,10 @@ class Janitor:
 
     def _alive(self, instance: str) -> bool:
         return self._broker.registry.has_lease(instance)
+
+
+def _nobody(_: str) -> bool:
+    return False
 
 
 def _gap(start: float, end: float) -> Record:

@@ -7,6 +7,8 @@ from broker.records import Record
 
 # Twenty minutes of a lively call at one final a second; about 1 MB.
 CAPACITY = 1200
+# What an event that is too large keeps of each text (characters) and list (items).
+LONGEST_TEXT = 200
 
 
 class Outbox:
@@ -78,6 +80,17 @@ def gap_in_place_of(lost: list[Record]) -> Record:
             "reason": "broker-unreachable",
         },
     )
+
+
+def stand_in(record: Record) -> Record:
+    """Return what is said in place of a record that is too large: a gap, or the event cut short."""
+    if record.kind == "final":
+        return gap_in_place_of([record])
+    body = {
+        name: value[:LONGEST_TEXT] if isinstance(value, str | list) else value
+        for name, value in record.body.items()
+    }
+    return Record(record.kind, record.track, body)
 
 
 def _span(body: dict[str, Any]) -> tuple[float, float]:

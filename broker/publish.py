@@ -1,9 +1,11 @@
 """The owner's side of one call: its claim, its records in order, its place in the registry."""
 
 import asyncio
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -13,8 +15,9 @@ import structlog
 
 from broker import tasks
 from broker.errors import Fenced, HistoryUnavailable
-from broker.history import Stored, last_stored, read_history
-from broker.outbox import CAPACITY, Outbox, gap_in_place_of
+from broker.history import Stored, last_stored
+from broker.outbox import CAPACITY, Outbox, stand_in
+from broker.past import Past, read_past
 from broker.records import CallFacts, Record, encode_interim, encode_record
 from broker.registry import CallEntry
 from broker.subjects import Address
@@ -29,25 +32,13 @@ LISTING_SECONDS = 10.0
 # Something newer was stored for the call than the publisher knew of.
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 TOO_LARGE = 10054
-# Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
-ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
-
 T = TypeVar("T")
 
 _log = structlog.get_logger()
 
 
-class _Told(msgspec.Struct):
-    """What a stored record tells a new owner."""
-
-    type: str
-    seq: int
+class _Written(msgspec.Struct):
     epoch: str = ""
-    reason: str | None = None
-    track: str | None = None
-    start: float = 0.0
-    duration: float = 0.0
-    startedAt: int | None = None  # noqa: N815  as on the wire
 
 
 class CallWriter:
@@ -68,18 +59,18 @@ class CallWriter:
         self.resumed = False  # the call had records when we claimed it
         self.had_ended = False  # the newest of them said that it was over
         self.started_at: int | None = None  # Unix ms: the zero of the call clock, once claimed
-        self.published_ends: dict[str, float] = {}  # seconds: where each track's finals end
+        self.published_ends: dict[str, float] = {}  # seconds: where each track's stored finals end
+        self.told_lost = 0.0  # seconds: what was told to be lost with an owner ends here
         self.acked = 0  # seq of the last record that is known to be stored
         self._broker = broker
         self._outbox = Outbox(capacity=capacity)
         self._epochs: deque[str] = deque()  # of the claims whose first record is in the outbox
+        self._own_epochs = {epoch}  # of all claims of this writer
         self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
         self._finished = False
         self._last_sequence = 0  # of the call's newest record in the stream
         self._last_type = ""
-        self._last_reason: str | None = None
-        self.newest_epoch = ""  # of the newest record, as it was when it was read
         self._in_flight = 0
         self._entry = CallEntry(
             call_sid=call.call_sid,
@@ -92,7 +83,11 @@ class CallWriter:
             owner=broker.settings.instance,
         )
         self._entry_changed = asyncio.Event()
-        self._ended = False
+        self._ended = False  # the entry is to be deleted
+        self._left = False  # the entry is as it shall stay
+        self._listed = False  # the entry was written
+        self._missing = False  # the entry was there, and is not
+        self._understated = False  # the entry tells less than is transcribed
         self._log = _log.bind(call_sid=call.call_sid)
 
     @property
@@ -112,7 +107,8 @@ class CallWriter:
 
     def resume(self, stream_sid: str) -> None:
         """Claim the call again, for another media stream; what follows has a new epoch."""
-        self._epochs.append(self._broker.next_epoch())
+        self.call = dataclasses.replace(self.call, stream_sid=stream_sid)
+        self._epochs.append(self._next_epoch())
         self.put(Record("event", "call", {"type": "CallResumed", "streamSid": stream_sid}))
 
     def interim(self, track: str, body: dict[str, Any]) -> None:
@@ -141,15 +137,37 @@ class CallWriter:
         await self._claim()
         listing = asyncio.create_task(self._list(), name=f"{self.call.call_sid} registry")
         try:
-            await self._publish_all()
+            try:
+                await self._publish_all()
+            except Fenced:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LISTING_SECONDS):
+                        await tasks.end(listing)
+                        await self._delete_entry()
+                raise
             if self._last_type == "CallEnded":
                 # A put in flight must be over, or its entry would outlive the deletion.
                 self._ended = True
                 self._entry_changed.set()
                 await asyncio.wait({listing}, timeout=LISTING_SECONDS)
-                await self._broker.registry.delete_call(self.call.call_sid)
+                await self._delete_entry()
+            else:
+                # Others go on with it, or end it: they must know where we stopped.
+                self._left = True
+                self._entry_changed.set()
+                await asyncio.wait({listing}, timeout=LISTING_SECONDS)
         finally:
             await tasks.end(listing)
+            self._broker.registry.disown(self.call.call_sid, self._on_missing)
+
+    async def _delete_entry(self) -> None:
+        await self._broker.registry.delete_call(self.call.call_sid, self._own_epochs)
+
+    async def abandon(self) -> None:
+        """Leave the call to whoever ends the calls of dead owners: it cannot be carried on here."""
+        self._entry = msgspec.structs.replace(self._entry, owner="", abandoned="crashed")
+        async with asyncio.timeout(LISTING_SECONDS):
+            await self._broker.registry.put_call(self._entry, self._own_epochs)
 
     async def open_end(self, alive: Callable[[str], bool]) -> bool:
         """
@@ -162,7 +180,7 @@ class CallWriter:
             Whether the end is still to be written; else it was, or nothing is stored.
 
         Raises:
-            Fenced: a process that lives has written the call's newest record.
+            Fenced: a process that lives has claimed the call.
             HistoryUnavailable: it cannot be learned now.
         """
         newest = await last_stored(
@@ -170,10 +188,10 @@ class CallWriter:
         )
         if newest is None:
             return False
-        await self._learn(newest)
-        if self._last_type == "CallEnded":
+        past = await self._learn(newest)
+        if past.ended:
             return False
-        if alive(self.newest_epoch.rpartition("-")[0]):
+        if alive(past.claim.rpartition("-")[0]):
             raise Fenced(self.call.call_sid, self.epoch)
         return True
 
@@ -191,8 +209,7 @@ class CallWriter:
         while True:
             newest = await self._newest()
             if newest is not None:
-                await self._learn(newest)
-                self.had_ended = self._last_type == "CallEnded"
+                self.had_ended = (await self._learn(newest)).ended
             first = self.call.resumed() if newest is not None else self.call.started()
             try:
                 await self._store(first)
@@ -201,31 +218,33 @@ class CallWriter:
             break
         if self.started_at is None:
             self.started_at = self.call.started_at
-        self._entry = msgspec.structs.replace(self._entry, started_at=self.started_at)
+        self._entry = msgspec.structs.replace(
+            self._entry,
+            started_at=self.started_at,
+            from_=self.call.from_,
+            to=self.call.to,
+            direction=self.call.direction,
+        )
+        self._broker.registry.own(self.call.call_sid, self._on_missing)
         self._entry_changed.set()
         self.claimed.set()
 
-    async def _learn(self, newest: Stored) -> None:
-        """Read what is stored of the call: where its clock begins, how far its finals reach."""
-        self.resumed = True
-        self.acked = int(newest.headers.get("Call-Seq", "0"))
-        self._last_sequence = newest.sequence
+    async def _learn(self, newest: Stored) -> Past:
+        """Read what is stored of the call, and go on from there."""
         stream = self._broker.subjects.stream
-        records = await self._asked(
-            lambda: read_history(self._broker.client, stream, self._call_subject)
+        past = await self._asked(
+            lambda: read_past(self._broker.client, stream, self._call_subject, newest)
         )
-        for stored in records:
-            try:
-                told = msgspec.json.decode(stored.data, type=_Told)
-            except msgspec.MsgspecError:
-                continue  # not ours
-            self._last_type, self._last_reason = told.type, told.reason
-            self.newest_epoch = told.epoch
-            if told.type == "CallStarted":
-                self.started_at = told.startedAt
-            if told.type == "Results" and told.track is not None:
-                end = told.start + told.duration
-                self.published_ends[told.track] = max(end, self.published_ends.get(told.track, 0.0))
+        self.resumed = True
+        self.acked, self._last_sequence, self._last_type = past.seq, past.sequence, past.type
+        self.published_ends, self.told_lost = past.ends, past.told_lost
+        if past.started_at is not None:
+            self.started_at = past.started_at
+        if past.numbers is not None:
+            # What a call is does not change with the media stream that carries it on.
+            from_, to, direction = past.numbers
+            self.call = dataclasses.replace(self.call, from_=from_, to=to, direction=direction)
+        return past
 
     @property
     def _call_subject(self) -> str:
@@ -259,6 +278,8 @@ class CallWriter:
                 self._in_flight = 1
                 await self._publish(record)
                 self._in_flight = 0
+                if self._understated and not self.depth:
+                    self._entry_changed.set()
             elif self._slots:
                 await self._publish_interims()
             elif self._finished:
@@ -293,36 +314,48 @@ class CallWriter:
         """
         waiting = [record]
         while waiting:
+            message_id = self._message_id(self.acked + 1)
             try:
                 await self._store(waiting[0])
             except Fenced:
-                if not await self._ended_for_us():
+                past = await self._given_up()
+                if past is None:
                     raise
-                if record.type == "CallEnded":
-                    self._last_type = record.type  # that is said already
-                    return
+                if record.type == "CallEnded" and past.ended:
+                    return  # that is said already
                 # A janitor took us for dead while NATS was away: the call goes on all the same.
-                self.epoch = self._broker.next_epoch()
-                if waiting[0] is record:
-                    waiting.insert(0, self.call.resumed())
+                self.epoch = self._next_epoch()
+                # If it was stored before that, only the answer was lost.
+                stored = waiting[-1] is not record or message_id in past.ids
+                waiting = [self.call.resumed()]
+                if not stored and record.type != "CallResumed":
+                    waiting.append(record)
                 self.update(epoch=self.epoch)
             else:
                 waiting.pop(0)
 
-    async def _ended_for_us(self) -> bool:
-        """Whether the newest record is the end that a janitor wrote, taking us for dead."""
+    async def _given_up(self) -> Past | None:
+        """What is stored, if others took us for dead and nobody owns the call since; else None."""
         newest = await self._newest()
         if newest is None:
-            return False
-        await self._learn(newest)
-        return self._last_type == "CallEnded" and self._last_reason in ABANDONED
+            return None
+        past = await self._learn(newest)
+        return past if past.given_up and past.claim in self._own_epochs else None
+
+    def _next_epoch(self) -> str:
+        epoch = self._broker.next_epoch()
+        self._own_epochs.add(epoch)
+        return epoch
+
+    def _message_id(self, seq: int) -> str:
+        return f"{self.call.call_sid}:{self.epoch}:{seq}"
 
     async def _store(self, record: Record) -> None:
         """Store one record under the next number; tried until it is stored."""
         seq = self.acked + 1
         subject = self._broker.subjects.ingested(self._address(record.kind, record.track))
         headers = {
-            "Nats-Msg-Id": f"{self.call.call_sid}:{self.epoch}:{seq}",
+            "Nats-Msg-Id": self._message_id(seq),
             "Call-Seq": str(seq),
             "Nats-Expected-Last-Subject-Sequence-Subject": self._call_subject,
         }
@@ -351,14 +384,18 @@ class CallWriter:
                 stored_at = None
             if stored_at is not None:
                 self.acked, self._last_sequence, self._last_type = seq, stored_at, record.type
+                if record.kind == "final":
+                    end = record.body["start"] + record.body["duration"]
+                    known = self.published_ends.get(record.track, 0.0)
+                    self.published_ends[record.track] = max(end, known)
                 return
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_RETRY)
 
     def _too_large(self, record: Record, size: int) -> Record:
-        """Return the gap that stands for a record which no server would take."""
-        self._log.error("record too large", bytes=size)
-        return gap_in_place_of([record])
+        """Return what stands for a record which no server would take."""
+        self._log.error("record too large", type=record.type, bytes=size)
+        return stand_in(record)
 
     async def _try(self, subject: str, payload: bytes, headers: dict[str, str]) -> int | None:
         """Publish once; returns the place in the stream, or None while NATS is away."""
@@ -399,7 +436,38 @@ class CallWriter:
             self._entry_changed.clear()
             if self._ended:
                 return
-            await self._broker.registry.put_call(self._entry)
+            if self._missing:
+                self._missing = False
+                if not await self._is_ours():
+                    continue  # whoever owns it now has deleted the entry, or will
+            first, self._listed = not self._listed, True
+            await self._broker.registry.put_call(self._as_stored(), self._own_epochs, first=first)
+            if self._left and not self._entry_changed.is_set():
+                return
+
+    def _on_missing(self) -> None:
+        """The entry is gone: lost with the bucket, or deleted by who took us for dead."""
+        self._missing = True
+        self._entry_changed.set()
+
+    async def _is_ours(self) -> bool:
+        """Whether nobody has written the call since we have."""
+        newest = await self._newest()
+        if newest is None:
+            return True  # lost with the stream
+        try:
+            return msgspec.json.decode(newest.data, type=_Written).epoch in self._own_epochs
+        except msgspec.MsgspecError:
+            return False
+
+    def _as_stored(self) -> CallEntry:
+        """Return the entry; it claims nothing to be transcribed that may yet be refused."""
+        covered = self._entry.covered
+        self._understated = bool(covered) and self.depth > 0
+        if self._understated:
+            ends = self.published_ends
+            covered = {track: min(end, ends.get(track, 0.0)) for track, end in covered.items()}
+        return msgspec.structs.replace(self._entry, covered=covered)
 
     def _encode(self, record: Record, seq: int) -> bytes:
         return encode_record(

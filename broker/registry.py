@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -10,12 +10,13 @@ import msgspec
 import nats.errors
 import nats.js.errors
 import structlog
+from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from broker import tasks
-from broker.errors import HistoryUnavailable
-from broker.history import read_history
+from broker.errors import BadName, HistoryUnavailable
+from broker.history import last_stored, read_history
+from broker.subjects import check_account_sid, check_call_sid
 
 if TYPE_CHECKING:
     from broker.connection import Broker
@@ -26,6 +27,8 @@ LONGEST_RETRY = 2.0
 # A lost update would show for no longer than this.
 SNAPSHOT_SECONDS = 60.0
 TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
+# Something newer was stored for the key than the writer knew of.
+WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 _log = structlog.get_logger()
 
@@ -72,10 +75,13 @@ class Registry:
         self._lease_seen: dict[str, int] = {}  # Unix ms at which a lease was last renewed
         self.fresh = False  # the view was read since NATS is there
         self._revisions: dict[str, int] = {}
-        self._own_revisions: dict[str, int] = {}
+        self._owned: dict[
+            str, Callable[[], None]
+        ] = {}  # calls written here: whom to tell of a loss
+        self._created: object = None  # when the bucket was
         self._changed = asyncio.Event()
         self._snapshot_due = asyncio.Event()
-        self._subscription: Subscription | None = None
+        self._subscribed_with: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def calls(self) -> dict[str, CallEntry]:
@@ -143,38 +149,86 @@ class Registry:
 
     # What the owner of a call does with it: tried until done, or cancelled
 
-    async def put_call(self, entry: CallEntry) -> None:
-        """Write a call's entry."""
+    def own(self, call_sid: str, on_missing: Callable[[], None]) -> None:
+        """Let the owner of a call know when its entry goes missing."""
+        self._owned[call_sid] = on_missing
+
+    def disown(self, call_sid: str, on_missing: Callable[[], None]) -> None:
+        """Stop that, unless the call has another owner in this process by now."""
+        if self._owned.get(call_sid) == on_missing:
+            del self._owned[call_sid]
+
+    async def put_call(
+        self, entry: CallEntry, epochs: Collection[str], *, first: bool = False
+    ) -> None:
+        """
+        Write a call's entry, unless a later claim has written it.
+
+        Args:
+            entry: What is to be said of the call.
+            epochs: The claims of the one who writes it.
+            first: It has just claimed the call: what is there is a former owner's.
+        """
+        shown = self._calls.get(entry.call_sid)
+        if not first and shown is not None and shown.epoch not in epochs:
+            return
         key = self._broker.subjects.call_key(entry.call_sid)
+        expected = self._revisions.get(self._broker.subjects.key_of(key), 0)
         delay = FIRST_RETRY
         while True:
             try:
-                self._own_revisions[entry.call_sid] = await self._write(key, entry)
+                await self._write(key, entry, expected=expected)
+            except nats.js.errors.APIError as exc:
+                if exc.err_code not in WRONG_LAST_SEQUENCE:
+                    await asyncio.sleep(delay)
+                    delay = min(2 * delay, LONGEST_RETRY)
+                    continue
+                stored = await self._stored(key)
+                if stored is None:
+                    await asyncio.sleep(delay)
+                    delay = min(2 * delay, LONGEST_RETRY)
+                    continue
+                expected, epoch = stored
+                if not first and epoch not in (None, *epochs):
+                    return  # another one has taken the call over
             except (nats.errors.Error, TimeoutError, OSError):
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_RETRY)
             else:
                 return
 
-    async def delete_call(self, call_sid: str) -> None:
+    async def delete_call(self, call_sid: str, epochs: Collection[str]) -> None:
         """Delete a call's entry, unless another owner has written it since."""
-        revision = self._own_revisions.pop(call_sid, None)
-        if revision is None:
-            return
         key = self._broker.subjects.call_key(call_sid)
         delay = FIRST_RETRY
         while True:
-            try:
-                await self._delete(key, revision=revision)
-            except nats.js.errors.APIError as exc:
-                if exc.err_code == 10071:  # wrong last sequence: not ours any more
+            stored = await self._stored(key)
+            if stored is not None:
+                revision, epoch = stored
+                if epoch not in epochs:
+                    return  # gone, or not ours any more
+                with suppress(nats.errors.Error, TimeoutError, OSError):
+                    await self._delete(key, revision=revision)
                     return
-            except (nats.errors.Error, TimeoutError, OSError):
-                pass
-            else:
-                return
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_RETRY)
+
+    async def _stored(self, key: str) -> tuple[int, str | None] | None:
+        """Return revision and epoch of an entry (no epoch: it is gone), or None: not known now."""
+        try:
+            newest = await last_stored(
+                self._broker.client, f"KV_{self._broker.subjects.bucket}", key
+            )
+        except HistoryUnavailable:
+            return None
+        if newest is None:
+            return 0, None
+        if "KV-Operation" in newest.headers or "Nats-Marker-Reason" in newest.headers:
+            return newest.sequence, None
+        try:
+            return newest.sequence, msgspec.json.decode(newest.data, type=CallEntry).epoch
+        except msgspec.MsgspecError:
+            return newest.sequence, None  # not ours: overwritten
 
     async def delete_entry(self, call_sid: str) -> None:
         """Delete the entry of a call that is over, as it is in the view; once, and not for sure."""
@@ -187,14 +241,25 @@ class Registry:
     def _instance(self) -> str:
         return self._broker.settings.instance
 
-    async def _write(self, key: str, value: CallEntry | dict[str, str], ttl: int = 0) -> int:
-        """Write a key and return its revision. The client's own KV knows no TTL on a put."""
+    async def _write(
+        self,
+        key: str,
+        value: CallEntry | dict[str, str],
+        *,
+        ttl: int = 0,
+        expected: int | None = None,
+    ) -> None:
+        """Write a key, if its revision is as expected. The client's own KV knows no TTL."""
         if not self._broker.connected:
             raise nats.errors.ConnectionReconnectingError
+        headers = {}
+        if expected is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+        data = msgspec.json.encode(value)
         ack = await self._broker.js.publish(
-            key, msgspec.json.encode(value), timeout=WRITE_SECONDS, msg_ttl=ttl or None
+            key, data, timeout=WRITE_SECONDS, headers=headers, msg_ttl=ttl or None
         )
-        return ack.seq
+        self._apply(self._broker.subjects.key_of(key), ack.seq, {}, data)
 
     async def _delete(self, key: str, *, revision: int | None = None) -> None:
         headers = {"KV-Operation": "DEL", "Nats-TTL": str(TOMBSTONE_SECONDS)}
@@ -213,14 +278,11 @@ class Registry:
             await asyncio.sleep(settings.lease_refresh)
 
     async def _keep_view(self) -> None:
-        self._subscription = await self._broker.client.subscribe(
-            self._broker.subjects.registry, cb=self._take
-        )
-        await self._broker.flush()
         delay = FIRST_RETRY
         while True:
             self._snapshot_due.clear()
             try:
+                await self._subscribe()
                 await self._read_snapshot()
                 self.fresh = self._broker.connected
                 delay = SNAPSHOT_SECONDS
@@ -230,8 +292,33 @@ class Registry:
                 async with asyncio.timeout(delay):
                     await self._snapshot_due.wait()
 
+    async def _subscribe(self) -> None:
+        """Listen to changes, before the view is read; with a client that is new once more."""
+        if self._subscribed_with is self._broker.client:
+            return
+        client = self._broker.client
+        try:
+            await client.subscribe(self._broker.subjects.registry, cb=self._take)
+        except (nats.errors.Error, OSError) as exc:
+            raise HistoryUnavailable(str(exc)) from exc
+        self._subscribed_with = client
+        await self._broker.flush()
+
+    async def _forget_another_bucket(self) -> None:
+        """Forget what we know if the bucket is a new one, or has lost its newest entries."""
+        try:
+            info = await self._broker.js.stream_info(f"KV_{self._broker.subjects.bucket}")
+        except (nats.errors.Error, TimeoutError, OSError) as exc:
+            raise HistoryUnavailable(str(exc) or type(exc).__name__) from exc
+        lost = info.state.last_seq < max(self._revisions.values(), default=0)
+        if lost or (self._created is not None and info.created != self._created):
+            _log.warning("the registry has lost entries: its live owners write them again")
+            self._revisions = dict.fromkeys(self._revisions, 0)
+        self._created = info.created
+
     async def _read_snapshot(self) -> None:
         subjects = self._broker.subjects
+        await self._forget_another_bucket()
         stored = await read_history(
             self._broker.client, f"KV_{subjects.bucket}", subjects.bucket_keys
         )
@@ -245,6 +332,9 @@ class Registry:
             if revision <= newest and key not in present:
                 self._set(key, None)
                 del self._revisions[key]
+        for call_sid, on_missing in self._owned.items():
+            if call_sid not in self._calls:
+                on_missing()
 
     async def _take(self, message: Msg) -> None:
         """Take a change. An exception here would end the client's reading."""
@@ -280,12 +370,23 @@ class Registry:
             self._forget_old_leases()
         elif data is None:
             self._calls.pop(name, None)
+            if (on_missing := self._owned.get(name)) is not None:
+                on_missing()
         else:
             try:
-                self._calls[name] = msgspec.json.decode(data, type=CallEntry)
-            except msgspec.MsgspecError:
+                self._calls[name] = _entry(name, data)
+            except (msgspec.MsgspecError, BadName):
                 _log.warning("not an entry of ours", key=key)
                 return
         if before != (self._calls.get(name), name in self._leases):
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+
+def _entry(call_sid: str, data: bytes) -> CallEntry:
+    """Read an entry; what it says becomes part of subjects."""
+    entry = msgspec.json.decode(data, type=CallEntry)
+    if check_call_sid(entry.call_sid) != call_sid:
+        raise BadName("the call of its key", entry.call_sid)
+    check_account_sid(entry.account_sid)
+    return entry

@@ -192,6 +192,11 @@ class Call:
             self._stream.finish(End.LOST)
             await self._stream.close(code, reason)
 
+    async def abandon(self) -> None:
+        """Let other processes end the call: this one has failed it."""
+        with suppress(TimeoutError):
+            await self._writer.abandon()
+
     async def run(self, predecessor: asyncio.Task[None] | None = None) -> None:
         """
         Carry the call from its first frame to its last record.
@@ -282,15 +287,20 @@ class Call:
                 async with asyncio.timeout(CLAIM_SECONDS):
                     await self._writer.claimed.wait()
             except TimeoutError:
-                self._log.warning("claim is late; the call clock begins here")
+                self._log.warning("claim is late; the call clock is as the registry has it")
         covered_end = self._recogniser.audio_end
+        went_on = self._writer.resumed and not self._writer.had_ended
         if self._writer.claimed.is_set() and self._writer.started_at is not None:
             self._started_at = self._writer.started_at
-            covered_end = max(covered_end, *self._writer.published_ends.values(), 0.0)
+            ends = (*self._writer.published_ends.values(), self._writer.told_lost)
+            covered_end = max(covered_end, *ends)
+        elif self._former is not None:
+            self._started_at = self._former.started_at
+            went_on = True
         begun = max(0.0, (stream.received_at - self._started_at) / 1000)
         stream.offset = round(max(begun, covered_end) * SAMPLE_RATE)
         before, reason = self._recogniser.audio_end, "media-lost"
-        if not before and self._writer.resumed and not self._writer.had_ended:
+        if not before and went_on:
             # Another container heard the call so far; what it did not get to, nobody has.
             before, reason = covered_end, "owner-lost"
             if self._former is not None and self._former.state == "waiting":

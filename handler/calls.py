@@ -121,6 +121,8 @@ class Calls:
             and self._broker.registry.has_lease(former.owner)
         ):
             raise StreamRefused("a media stream of this call is alive in another container")
+        if former is not None and former.account_sid != start.account_sid:
+            raise StreamRefused("another account's call")
         if self.full:
             raise StreamRefused("no room for another call", 1013)
         predecessor = self._tasks.get(call) if call is not None else None
@@ -177,6 +179,7 @@ class Calls:
         except* Exception:
             log.exception("defect: call ended")
             await call.close_socket(1011, "internal error")
+            await call.abandon()
         finally:
             self._carried += call.audio
             self._dropped += call.outbox_dropped

@@ -265,7 +265,7 @@ class Subscriber:
             ) as reading:
                 subscription = self._subscriptions[call_sid]
                 subscription.reading = reading
-                reading.check_since()
+                await reading.check_since()
                 try:
                     await self._deliver(command, reading)
                 finally:

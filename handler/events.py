@@ -88,7 +88,7 @@ class CallEvents(EventStream):
         ) as reading:
             if self._resumed and reading.over:
                 raise NothingMore
-            reading.check_since()
+            await reading.check_since()
             if (expired := reading.expired) is not None:
                 yield event(None, msgspec.json.encode(expired))
             try:

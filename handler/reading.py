@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from broker.connection import Broker
 from broker.follow import Follower
@@ -14,6 +14,8 @@ from handler.tokens import Grant
 # How far a reader may fall behind a call that goes on. The past that it asked for does not count.
 MAX_BACKLOG_RECORDS = 1000
 MAX_BACKLOG_BYTES = 1024 * 1024
+# How long a replica may lack what its leader has stored.
+LAG_SECONDS = 1.5
 
 
 class Reading:
@@ -94,14 +96,21 @@ class Reading:
         except TimeoutError:
             raise SubscriptionRefused(4404, "no such call") from None
 
-    def check_since(self) -> None:
+    async def check_since(self) -> None:
         """
         Refuse a ``since`` beyond the call's records.
+
+        A replica that has told us of the call may lag behind the container that the subscriber
+        comes from; what it lacks comes within a moment.
 
         Raises:
             SubscriptionRefused: 4400.
         """
         since = self._wanted.since
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAG_SECONDS):
+                while since is not None and since > self.last:
+                    await self._follower.more()
         if since is not None and since > self.last:
             raise SubscriptionRefused(4400, f"since is beyond the last record, {self.last}")
 
