@@ -21,6 +21,7 @@ from broker.subjects import Subjects, check_call_sid
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_SECONDS = 5.0
+INBOX_PREFIX = b"_INBOX_admin"  # its own, as servers/users.conf has it
 DAY = 86_400
 
 Command = Callable[[Client, Subjects, argparse.Namespace], Awaitable[int]]
@@ -94,6 +95,7 @@ async def _connected(arguments: argparse.Namespace, command: Command) -> int:
             client = await nats.connect(
                 arguments.url.split(","),
                 name="partyline admin",
+                inbox_prefix=INBOX_PREFIX,
                 error_cb=on_error,
                 max_reconnect_attempts=0,
                 **options,

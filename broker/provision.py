@@ -89,14 +89,21 @@ def _stream(subjects: Subjects, settings: BrokerSettings) -> api.StreamConfig:
 async def _ensure_bucket(
     js: JetStreamContext, subjects: Subjects, settings: BrokerSettings
 ) -> None:
-    await js.create_key_value(
-        bucket=subjects.bucket,
-        history=1,
-        limit_marker_ttl=MARKER_SECONDS,
-        direct=True,
-        replicas=settings.replicas,
-        republish=api.RePublish(src=subjects.bucket_keys, dest=subjects.registry),
-    )
+    republish = api.RePublish(src=subjects.bucket_keys, dest=subjects.registry)
+    try:
+        await js.create_key_value(
+            bucket=subjects.bucket,
+            history=1,
+            limit_marker_ttl=MARKER_SECONDS,
+            direct=True,
+            replicas=settings.replicas,
+            republish=republish,
+        )
+    except nats.js.errors.BadRequestError as exc:
+        if exc.err_code != STREAM_EXISTS or not settings.provision:
+            raise
+        config = (await js.stream_info(f"KV_{subjects.bucket}")).config
+        await js.update_stream(config.evolve(num_replicas=settings.replicas, republish=republish))
 
 
 def _said(exc: Exception) -> str:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,9 +47,21 @@ class Cluster:
         self._directory = directory
         self._servers: dict[int, subprocess.Popen[bytes]] = {}
 
-    @property
-    def urls(self) -> tuple[str, ...]:
-        return tuple(f"nats://admin:pw-admin@127.0.0.1:{port}" for port in self.clients)
+    def urls(self, user: str) -> tuple[str, ...]:
+        return tuple(f"nats://{user}:pw-{user}@127.0.0.1:{port}" for port in self.clients)
+
+    async def provision(self, replicas: int) -> str:
+        """What an operator does first, and again to change it."""
+        command = [sys.executable, "-m", "handler.cli", "provision", f"--replicas={replicas}"]
+        command.append(f"--url={self.urls('admin')[0]}")
+        async with asyncio.timeout(60):
+            while True:  # until the three have found each other
+                done = await asyncio.to_thread(
+                    subprocess.run, command, capture_output=True, text=True, check=False
+                )
+                if done.returncode == 0:
+                    return done.stdout
+                await asyncio.sleep(0.5)
 
     def start(self, number: int) -> None:
         home = self._directory / f"n{number}"
@@ -101,15 +114,30 @@ async def leader(broker: Broker) -> int:
     return int(info.cluster.leader[1:])
 
 
+async def test_an_operator_adds_copies_to_what_is_there(cluster):
+    await cluster.provision(1)
+    assert "3 replica(s)" in await cluster.provision(3)
+    settings = BrokerSettings(servers=cluster.urls("handler"), instance="i1", replicas=3)
+    async with Broker(settings) as broker, asyncio.timeout(30):
+        await broker.wait_ready()
+        stream = await broker.js.stream_info(broker.subjects.stream)
+        bucket = await broker.js.stream_info(f"KV_{broker.subjects.bucket}")
+    assert (stream.config.num_replicas, bucket.config.num_replicas) == (3, 3)
+    assert bucket.config.subject_delete_marker_ttl == 60
+    assert bucket.config.republish.dest == "registry.transcripts.>"
+
+
 @pytest.mark.proof
 async def test_the_leader_is_killed_and_no_record_is_lost_or_doubled(
     rounds, cluster, facts, make_final
 ):
     kills, calls = (2, 50) if len(rounds(sample=1, full=2)) == 2 else (1, 10)
     brokers = []
+    await cluster.provision(3)
+    urls = cluster.urls("handler")
     for number in range(2):
         settings = BrokerSettings(
-            servers=cluster.urls[number:] + cluster.urls[:number],
+            servers=urls[number:] + urls[:number],
             instance=f"i{number}",
             replicas=3,
         )

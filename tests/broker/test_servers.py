@@ -72,13 +72,15 @@ def partyline(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def connect_as(user: str, port: int, problems: list[str] | None = None):
+async def connect_as(
+    user: str, port: int, problems: list[str] | None = None, inbox: bytes | None = None
+):
     async def on_error(error: Exception) -> None:
         if problems is not None:
             problems.append(str(error).lower())
 
-    inbox = f"_INBOX_{user}".encode()
-    return await nats.connect(url(user, port), inbox_prefix=inbox, error_cb=on_error)
+    prefix = inbox or f"_INBOX_{user}".encode()
+    return await nats.connect(url(user, port), inbox_prefix=prefix, error_cb=on_error)
 
 
 @pytest.mark.parametrize("name", ["embedded.conf", "single.conf", "cluster.conf"])
@@ -167,10 +169,10 @@ async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, fac
     async def note(message) -> None:
         heard.append(message.subject)
 
-    admin = await connect_as("admin", port)
-    await admin.subscribe("transcripts.>", cb=note)
-    await admin.subscribe("registry.>", cb=note)
-    await admin.flush()
+    listener = await connect_as("handler", port, inbox=b"_INBOX_partyline")
+    await listener.subscribe("transcripts.>", cb=note)
+    await listener.subscribe("registry.transcripts.>", cb=note)
+    await listener.flush()
     client = await connect_as(user, port, problems)
     await client.publish(record, b"{}")  # forged: the stream alone publishes there
     await client.subscribe(">", cb=note)
@@ -186,12 +188,12 @@ async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, fac
         with pytest.raises((nats.errors.Error, TimeoutError)):
             await forbidden
     await client.flush()
-    await admin.flush()
+    await listener.flush()
     assert len([text for text in problems if "permissions violation" in text]) >= 5
     assert heard == []
-    assert (await admin.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
+    assert (await listener.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
     await client.close()
-    await admin.close()
+    await listener.close()
 
 
 def test_a_server_that_is_away_is_said_so():
