@@ -89,6 +89,7 @@ class CallEvents(EventStream):
             if self._resumed and reading.over:
                 raise NothingMore
             await reading.check_since()
+            yield self.heartbeat  # a quiet call: the answer must not wait for its next word
             if (expired := reading.expired) is not None:
                 yield event(None, msgspec.json.encode(expired))
             try:

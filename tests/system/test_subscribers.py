@@ -164,6 +164,22 @@ async def test_events_resume_behind_the_last_id_and_stop_when_all_was_told(serve
 # Slow
 
 
+async def test_an_event_stream_of_a_quiet_call_is_answered_at_once(serve, token, tell):
+    """Proxies give up on an answer that waits for the next word."""
+    service = serve()
+    call = await tell(service)
+    call.say("hello")
+    await call.stored()
+    url = f"{service.url}/calls/{call.sid}/events?since={call.writer.acked}&token={token}"
+    async with (
+        httpx.AsyncClient(trust_env=False) as client,
+        asyncio.timeout(10),  # the first heartbeat comes after 15
+        client.stream("GET", url) as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_subscriber_that_stalls_is_cut_off_and_resumes_where_it_was(serve, token, tell):
     port = free_port()
     service = serve(WRITE_TIMEOUT="1", METRICS_PORT=str(port))
