@@ -46,6 +46,7 @@ class Feeds:
         self._broker = broker
         self._feeds: dict[str, Feed] = {}
         self._followers: dict[str, int] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """How many calls are followed: as many subscriptions there are."""
@@ -74,7 +75,11 @@ class Feeds:
             self._followers[call_sid] -= 1
             if not self._followers[call_sid]:
                 del self._followers[call_sid], self._feeds[call_sid]
-                await feed.close()
+                # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.
+                closing = tasks.start(feed.close(), f"leave {call_sid}")
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+                await asyncio.shield(closing)
 
     def on_disconnect(self) -> None:
         """NATS went away: what comes next is no longer what follows."""
@@ -88,8 +93,10 @@ class Feeds:
 
     async def close(self) -> None:
         """Close all subscriptions; followers get nothing more."""
-        for feed in self._feeds.values():
+        for feed in list(self._feeds.values()):  # followers leave meanwhile
             await feed.close()
+        if self._closing:
+            await asyncio.wait(self._closing)
 
 
 class Feed:

@@ -1,7 +1,9 @@
 """Who may read what: tokens and origins of subscribers' requests."""
 
+import ipaddress
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -47,6 +49,7 @@ class Access:
         """
         self._check_origin(connection)
         if self.open_to_all:
+            self._check_host(connection)
             return tokens.EVERYTHING
         found = connection.query_params.getlist("token")
         for value in connection.headers.getlist("authorization"):
@@ -85,6 +88,25 @@ class Access:
         _, _, place = origin.partition("://")
         if place != connection.headers.get("host"):  # not our own page
             raise Forbidden("origin")
+
+    def _check_host(self, connection: HTTPConnection) -> None:
+        """
+        Without tokens, answer to names alone that no page elsewhere can point at us.
+
+        A page may let its own name resolve to this machine, and then ask as if it were ours (DNS
+        rebinding). Addresses, names without a dot, and our public one are not its to give.
+        """
+        try:
+            name = connection.url.hostname or ""
+        except ValueError:
+            raise Forbidden("host") from None
+        public = urlsplit(self._settings.public_url or "").hostname
+        if name == public or "." not in name or name.endswith(".localhost"):
+            return
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            raise Forbidden("host") from None
 
 
 def visible(broker: Broker, grant: Grant) -> list[CallEntry]:

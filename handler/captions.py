@@ -12,7 +12,7 @@ from typing import Any
 # What a viewer can read at a glance: two lines of 42 characters, for no longer than seven seconds.
 # https://partnerhelp.netflixstudios.com/hc/en-us/articles/217350977
 LINE = 42
-MAX_TEXT = 2 * LINE
+MAX_LINES = 2
 MAX_SECONDS = 7.0
 # A pause within a final that is longer begins a new caption.
 PAUSE = 1.0
@@ -84,7 +84,8 @@ def turns(records: Iterable[Message]) -> list[Turn]:
     joined: list[Turn] = []
     for turn in sorted(said, key=lambda turn: (turn.start, turn.end)):
         last = joined[-1] if joined else None
-        if last is not None and turn.track is not None and last.track == turn.track:
+        spoken = last is not None and last.reason is None and turn.reason is None
+        if last is not None and spoken and last.track == turn.track:
             last.end = max(last.end, turn.end)
             last.text = f"{last.text} {turn.text}"
             last.words += turn.words
@@ -103,7 +104,7 @@ def captions(record: Message, names: Speakers) -> list[Caption]:
     speaker = names.of(turn.track)
     return [
         _caption(piece[0]["start"], piece[-1]["end"], speaker, " ".join(map(_written, piece)))
-        for piece in _pieces(turn.words)
+        for piece in _pieces(turn.words, speaker)
     ] or [_caption(turn.start, turn.end, speaker, turn.text)]
 
 
@@ -208,21 +209,21 @@ def _turn(record: Message) -> Turn | None:
     return Turn(record["track"], start, round(end, 6), transcript, words)
 
 
-def _pieces(words: Sequence[Message]) -> Iterator[list[Message]]:
+def _pieces(words: Sequence[Message], speaker: str) -> Iterator[list[Message]]:
     """Cut words where a caption would grow too long, or where there is a pause."""
     piece: list[Message] = []
-    length = 0
+    text = f"{speaker}:"  # as subtitles begin, and long enough for captions
     for word in words:
-        written = len(_written(word)) + 1
+        longer = f"{text} {_written(word)}"
         if piece and (
-            length + written > MAX_TEXT
+            len(_lines(longer)) > MAX_LINES
             or word["end"] - piece[0]["start"] > MAX_SECONDS
             or word["start"] - piece[-1]["end"] > PAUSE
         ):
             yield piece
-            piece, length = [], 0
+            piece, longer = [], f"{speaker}: {_written(word)}"
         piece.append(word)
-        length += written
+        text = longer
     if piece:
         yield piece
 
@@ -236,7 +237,11 @@ def _caption(start: float, end: float, speaker: str, spoken: str) -> Caption:
 
 
 def _wrap(spoken: str) -> str:
-    return "\n".join(textwrap.wrap(spoken, LINE, break_long_words=False, break_on_hyphens=False))
+    return "\n".join(_lines(spoken))
+
+
+def _lines(spoken: str) -> list[str]:
+    return textwrap.wrap(spoken, LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _escape(plain: str) -> str:

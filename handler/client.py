@@ -82,6 +82,7 @@ class _Subscription:
 
     task: asyncio.Task[None]
     plain: bool = False
+    asked_for: bool = True  # not begun by a number
     reading: Reading | None = None  # of a call, once the subscriber was let in
 
 
@@ -166,15 +167,22 @@ class Subscriber:
             case commands.Renew(token):
                 await self._renew(token)
 
-    def _begin(self, target: str, carry: Coroutine[Any, Any, None], *, plain: bool = False) -> None:
+    def _begin(
+        self,
+        target: str,
+        carry: Coroutine[Any, Any, None],
+        *,
+        plain: bool = False,
+        asked_for: bool = True,
+    ) -> None:
         """Start a subscription; a second one to the same target replaces the first."""
         if (former := self._subscriptions.pop(target, None)) is not None:
             former.task.cancel()
-        elif len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+        elif asked_for and self._asked_for >= MAX_SUBSCRIPTIONS:
             carry.close()
             raise SocketOver(4429, f"more than {MAX_SUBSCRIPTIONS} subscriptions")
         task = self._tasks.create_task(carry)
-        subscription = _Subscription(task, plain)
+        subscription = _Subscription(task, plain, asked_for)
         self._subscriptions[target] = subscription
 
         def forget(_: asyncio.Task[None]) -> None:
@@ -182,6 +190,11 @@ class Subscriber:
                 del self._subscriptions[target]
 
         task.add_done_callback(forget)
+
+    @property
+    def _asked_for(self) -> int:
+        """How many subscriptions the subscriber has made; a number's calls begin by themselves."""
+        return sum(one.asked_for for one in self._subscriptions.values())
 
     async def _renew(self, token: str) -> None:
         if self._shared.access.open_to_all:
@@ -197,10 +210,14 @@ class Subscriber:
             raise SocketOver(4401, "token refused")
         self._grant = grant
         self._renewed.set()
+        refusals = self._end_what_is_no_longer_granted()
         await self._send({"type": "Token", "exp": int(grant.expires)})
-        await self._end_what_is_no_longer_granted()
+        for refused in refusals:
+            await self._send(refused)
 
-    async def _end_what_is_no_longer_granted(self) -> None:
+    def _end_what_is_no_longer_granted(self) -> list[dict[str, object]]:
+        """End all of it before anything is sent; returns what is to be said of each."""
+        refusals = []
         for call_sid, subscription in list(self._subscriptions.items()):
             reading = subscription.reading
             if reading is None or self._grant.allows(call_sid, reading.numbers):
@@ -209,7 +226,8 @@ class Subscriber:
             if subscription.plain:
                 raise SocketOver(refused.close_code, refused.reason)
             subscription.task.cancel()
-            await self._send(_error(call_sid, refused))
+            refusals.append(_error(call_sid, refused))
+        return refusals
 
     async def _watch_token(self) -> None:
         """End the socket when its token does."""
@@ -253,7 +271,7 @@ class Subscriber:
                     begun.add(call.call_sid)
                     since = self._ended.get(call.call_sid, 0)
                     subscribe = commands.Subscribe(call.call_sid, since, command.interim)
-                    self._begin(call.call_sid, self._follow(subscribe))
+                    self._begin(call.call_sid, self._follow(subscribe), asked_for=False)
 
     async def _follow(self, command: commands.Subscribe) -> None:
         """Carry one call to the subscriber, from the first record it wants to the last."""
@@ -280,8 +298,7 @@ class Subscriber:
             del self._ended[next(iter(self._ended))]
         if self._subscriptions.get(call_sid) is subscription:
             del self._subscriptions[call_sid]
-        others = any(other.plain for other in self._subscriptions.values())
-        if command.plain and not others:
+        if command.plain and not self._subscriptions:
             raise SocketOver(1000, "call ended")
 
     async def _deliver(self, command: commands.Subscribe, reading: Reading) -> None:

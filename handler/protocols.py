@@ -87,6 +87,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
 
+    def handle_ping(self) -> None:
+        """Answer a ping; a peer that does not read its answers gets no more of them."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
     def keepalive_timeout(self) -> None:
         """End a connection whose peer does not answer."""
         self.pong_timer = None

@@ -16,6 +16,9 @@ MAX_BACKLOG_RECORDS = 1000
 MAX_BACKLOG_BYTES = 1024 * 1024
 # How long a replica may lack what its leader has stored.
 LAG_SECONDS = 1.5
+# A refusal comes no sooner: not when it is known that there is nothing, nor when a long past that
+# the token does not allow was read.
+LEAST_PATIENCE = 0.5
 
 
 class Reading:
@@ -87,9 +90,10 @@ class Reading:
         Raises:
             SubscriptionRefused: 4404.
         """
+        deadline = asyncio.get_running_loop().time() + max(patience, LEAST_PATIENCE)
         await self._follower.synced()  # while NATS is away nobody can say what exists
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout_at(deadline):
                 await self._follower.known()
                 while not grant().allows(self.call_sid, self.numbers):
                     await self._follower.more()

@@ -28,7 +28,7 @@ PRIVATE = {
     "X-Content-Type-Options": "nosniff",
 }
 # The statuses of close codes, where there is no socket to close.
-STATUSES = {4400: 400, 4401: 401, 4403: 403, 4404: 404}
+STATUSES = {1012: 503, 4400: 400, 4401: 401, 4403: 403, 4404: 404}
 
 _log = structlog.get_logger()
 

@@ -12,9 +12,9 @@ from contextlib import aclosing
 
 import structlog
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from handler.errors import HandlerError, SocketOver, TooSlow
+from handler.errors import HandlerError, NothingMore, SocketOver, TooSlow
 from handler.protocols import CONNECTION, HttpProtocol
 from handler.requests import PRIVATE, refusal
 from handler.sockets import MESSAGES_A_TURN
@@ -66,15 +66,17 @@ class LiveResponse(Response):
         self._connection = connection if isinstance(connection, HttpProtocol) else None
         try:
             with self.shared.admitted():
-                await self._serve(receive)
+                if scope["method"] == "HEAD":
+                    await self._start()
+                else:
+                    await self._serve(receive)
+                await self._end()
         except TooSlow as exc:
             self.shared.too_slow += 1
             _log.info("subscriber cut off: too slow", since=exc.since)
             await self._cut_off(receive)
         except HandlerError as exc:
             await self._refuse_or_end(exc, scope, receive, send)
-        else:
-            await self._end()
 
     async def _serve(self, receive: Receive) -> None:
         try:
@@ -101,11 +103,12 @@ class LiveResponse(Response):
         self._sent += 1
         if self._sent % MESSAGES_A_TURN == 0:
             await asyncio.sleep(0)
+        await self._write({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def _write(self, message: Message) -> None:
         try:
             async with asyncio.timeout(self.shared.settings.write_timeout):
-                await self._send_message(
-                    {"type": "http.response.body", "body": piece, "more_body": True}
-                )
+                await self._send_message(message)
         except TimeoutError:
             raise TooSlow from None
 
@@ -115,27 +118,28 @@ class LiveResponse(Response):
             self._connection.limit_buffer()
         headers = {**PRIVATE, "Content-Type": str(self.media_type), "X-Accel-Buffering": "no"}
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await self._send_message({"type": "http.response.start", "status": 200, "headers": raw})
-        await self._send_message(
-            {"type": "http.response.body", "body": self.opening, "more_body": True}
-        )
+        await self._write({"type": "http.response.start", "status": 200, "headers": raw})
+        await self._write({"type": "http.response.body", "body": self.opening, "more_body": True})
 
     async def _end(self) -> None:
         if not self._started:  # nothing to say, or nobody to say it to
             await self._start()
-        await self._send_message({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._write({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _refuse_or_end(
         self, exc: HandlerError, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if not self._started:
-            self.shared.refused += 1
+            self.shared.refused += not isinstance(exc, NothingMore)
             response = refusal(exc, self.shared)
             response.headers.update(PRIVATE)
             await response(scope, receive, send)
         elif isinstance(exc, SocketOver):
-            await self._send(self.farewell(exc))
-            await self._end()
+            try:
+                await self._send(self.farewell(exc))
+                await self._end()
+            except TooSlow:
+                await self._cut_off(receive)
         else:
             raise exc
 

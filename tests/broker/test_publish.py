@@ -342,6 +342,30 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
     assert len(broker.feeds) == 0
 
 
+async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broker):
+    await broker.flush()
+    before = len(broker.client._subs)
+
+    async def come() -> None:
+        async with broker.feeds.follow(f"CA{1:032x}") as follower:
+            await follower.synced()
+            await asyncio.Event().wait()
+
+    for turns in range(6):
+        coming = asyncio.create_task(come())
+        async with asyncio.timeout(10):
+            while len(broker.client._subs) == before:
+                await asyncio.sleep(0.01)
+        coming.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        coming.cancel()
+        await asyncio.wait({coming})
+        async with asyncio.timeout(10):
+            while len(broker.client._subs) > before:
+                await asyncio.sleep(0.01)
+
+
 async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
     """Each leaves at another moment of its beginning; the client survives all of them."""
 

@@ -113,6 +113,30 @@ def test_what_one_side_says_in_a_row_is_one_turn():
     ]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_gap_of_one_side_neither_hides_nor_is_hidden_by_what_that_side_says(order):
+    gap = {"type": "Gap", "seq": 3, "start": 3.0, "end": 4.0, "track": "inbound"}
+    records = [
+        final("Before.", 1, 1),
+        gap | {"reason": "late-audio"},
+        final("After.", 5, 1),
+    ]
+    assert captions.text(records[::order], NAMES).splitlines()[-3:] == [
+        "[00:01] Caller: Before.",
+        "[00:03] [no transcript of Caller until 00:04: late-audio]",
+        "[00:05] Caller: After.",
+    ]
+
+
+def test_subtitles_have_two_lines_with_the_longest_name_too():
+    names = captions.Speakers("A name of forty letters, with its commas", "Ben")
+    text = "abcdefghijklmno " * 20
+    found = captions.captions(final(text.strip(), 0, 30), names)
+    blocks = captions.srt(found).strip().split("\n\n")
+    assert len(blocks) == len(found) > 5
+    assert all(len(block.split("\n")) <= 2 + captions.MAX_LINES for block in blocks)
+
+
 def test_finals_that_came_late_stand_where_they_were_said():
     records = [final("Later.", 5, 1), final("Sooner.", 1, 1, "outbound")]
     assert [turn.text for turn in captions.turns(records)] == ["Sooner.", "Later."]
@@ -124,7 +148,7 @@ def test_long_speech_is_cut_into_what_can_be_read():
     assert " ".join(caption.text for caption in found) == text
     for caption, following in pairwise(found):
         assert caption.end == pytest.approx(following.start)
-        assert len(caption.text) <= captions.MAX_TEXT
+        assert len(captions._lines(caption.text)) <= captions.MAX_LINES
         assert caption.end - caption.start <= captions.MAX_SECONDS
         assert all(len(line) <= captions.LINE for line in captions._wrap(caption.text).split("\n"))
 

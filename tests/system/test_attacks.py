@@ -18,6 +18,7 @@ import statistics
 import time
 from types import SimpleNamespace
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -493,6 +494,12 @@ def test_another_page_on_a_laptop_without_tokens(serve):
     assert get(service, "/calls").status == 200
     assert get(service, "/calls", Origin=service.url).status == 200
     assert get(service, "/calls", Origin="https://evil.example").status == 403
+    evil = "evil.example:8080"  # whose name resolves to this machine, for a moment
+    for headers in ({"Host": evil}, {"Host": evil, "Origin": f"http://{evil}"}):
+        asked = httpx.get(f"{service.url}/calls", headers=headers, trust_env=False)
+        assert asked.status_code == 403
+    by_name = httpx.get(f"{service.url}/calls", headers={"Host": "partyline"}, trust_env=False)
+    assert by_name.status_code == 200
 
 
 def test_what_is_logged_of_all_this(service):

@@ -180,6 +180,29 @@ async def test_an_event_stream_of_a_quiet_call_is_answered_at_once(serve, token,
         assert answer.headers["content-type"].startswith("text/event-stream")
 
 
+async def test_a_stream_that_is_asked_for_its_head_alone_has_no_body(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(10):
+        for path in ("calls/events", f"calls/{call.sid}/events"):
+            answer = await client.head(f"{service.url}/{path}?token={token}")
+            assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_a_number_with_many_calls_costs_no_subscriptions(serve, mint, tell):
+    """What begins by itself does not count towards what a socket may ask for."""
+    service = serve()
+    token = mint(numbers=["+15550001111"])
+    calls = [await tell(service, to="+15550001111") for _ in range(101)]
+    url = f"{service.ws}/client?token={token}&number=%2B15550001111"
+    async with asyncio.timeout(UNTIL), connect(url, compression=None, proxy=None) as socket_:
+        begun = set()
+        while len(begun) < len(calls):
+            message = json.loads(await socket_.recv())
+            if message["type"] == "CallStarted":
+                begun.add(message["callSid"])
+
+
 async def test_a_subscriber_that_stalls_is_cut_off_and_resumes_where_it_was(serve, token, tell):
     port = free_port()
     service = serve(WRITE_TIMEOUT="1", METRICS_PORT=str(port))
