@@ -15,9 +15,9 @@ import time
 from nats.aio.msg import Msg
 
 from bench.processes import cpu_seconds, resident_mb
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
+from broker.broker import Broker
 from broker.records import CallFacts, Record
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
 ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})

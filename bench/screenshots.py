@@ -15,12 +15,12 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright
 
 from bench.processes import server
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
-from broker.publish import CallWriter
+from broker.broker import Broker
 from broker.records import CallFacts, Record
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-from handler import tokens
+from broker.writer import CallWriter
+from handler.tokens import tokens
 
 HERE = Path(__file__).parents[1] / "docs" / "screenshots"
 TALK = [

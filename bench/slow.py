@@ -23,11 +23,11 @@ from typing import cast
 import uvloop
 
 from bench.processes import cpu_seconds, free_port, resident_mb, server
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
+from broker.broker import Broker
 from broker.records import CallFacts, Record
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-from handler import tokens
+from handler.tokens import tokens
 
 NUMBER = re.compile(rb'"start":(\d+)\.0,')
 TOO_SLOW = 4408

@@ -17,7 +17,7 @@ import venv
 from pathlib import Path
 
 from bench.__main__ import cpu_seconds, free_port, resident_mb, wait_ready
-from broker.embedded import EmbeddedServer
+from broker.server.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,13 +13,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from broker import tasks
+from broker import supervise
+from broker.call_log import CallLog, Delivery
 from broker.errors import HistoryUnavailable
-from broker.history import last_stored, read_history
-from broker.log import CallLog, Delivery
+from broker.stream import last_stored, read_history
 
 if TYPE_CHECKING:
-    from broker.connection import Broker
+    from broker.broker import Broker
 
 # After each synchronisation, and then again and again, the leader is asked for its last record:
 # the last one of a burst has no successor that would show it missing.
@@ -76,7 +76,7 @@ class Feeds:
             if not self._followers[call_sid]:
                 del self._followers[call_sid], self._feeds[call_sid]
                 # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.
-                closing = tasks.start(feed.close(), f"leave {call_sid}")
+                closing = supervise.start(feed.close(), f"leave {call_sid}")
                 self._closing.add(closing)
                 closing.add_done_callback(self._closing.discard)
                 await asyncio.shield(closing)
@@ -126,12 +126,12 @@ class Feed:
 
     def open(self) -> None:
         """Start to follow; returns before anything was read."""
-        self._task = tasks.start(self._keep_whole(), f"follow {self._subject}")
+        self._task = supervise.start(self._keep_whole(), f"follow {self._subject}")
 
     async def close(self) -> None:
         """End the subscription."""
         if self._task is not None:
-            await tasks.end(self._task)
+            await supervise.end(self._task)
         if self._subscription is not None and self._subscribed_with is self._broker.client:
             with suppress(nats.errors.Error, OSError):
                 await self._subscription.unsubscribe()

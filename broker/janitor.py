@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from broker import tasks
+from broker import supervise
 from broker.errors import Fenced, HistoryUnavailable
-from broker.publish import CallWriter
 from broker.records import CallFacts, Record
 from broker.registry import CallEntry
+from broker.writer import CallWriter
 
 if TYPE_CHECKING:
-    from broker.connection import Broker
+    from broker.broker import Broker
 
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
@@ -42,12 +42,12 @@ class Janitor:
 
     async def open(self) -> None:
         """Begin to watch."""
-        self._task = tasks.start(self._watch(), "janitor")
+        self._task = supervise.start(self._watch(), "janitor")
 
     async def close(self) -> None:
         """Stop watching."""
         if self._task is not None:
-            await tasks.end(self._task)
+            await supervise.end(self._task)
 
     async def _watch(self) -> None:
         before = time.monotonic()

@@ -13,13 +13,13 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from broker import tasks
+from broker import supervise
 from broker.errors import BadName, HistoryUnavailable
-from broker.history import last_stored, read_history
+from broker.stream import last_stored, read_history
 from broker.subjects import check_account_sid, check_call_sid
 
 if TYPE_CHECKING:
-    from broker.connection import Broker
+    from broker.broker import Broker
 
 WRITE_SECONDS = 2.0
 FIRST_RETRY = 0.1
@@ -126,15 +126,15 @@ class Registry:
     async def open(self) -> None:
         """Begin: NATS is there for the first time."""
         self._tasks = [
-            tasks.start(self._renew_lease(), "lease"),
-            tasks.start(self._keep_view(), "registry"),
+            supervise.start(self._renew_lease(), "lease"),
+            supervise.start(self._keep_view(), "registry"),
         ]
 
     async def close(self) -> None:
         """Give the lease back, so that this process's calls leave the list at once."""
         if not self._tasks:
             return
-        await tasks.end(*self._tasks)
+        await supervise.end(*self._tasks)
         with suppress(nats.errors.Error, TimeoutError, OSError):
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._delete(self._broker.subjects.lease_key(self._instance))

@@ -13,21 +13,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
+from broker.broker import Broker
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-from handler.access import ANY_ORIGIN, Access, calls_message
-from handler.calls import Calls
-from handler.client import ClientEndpoint
+from handler.calls.endpoint import MediaEndpoint
+from handler.calls.live_calls import Calls
 from handler.config import Settings
-from handler.events import EventsEndpoint
-from handler.media import MediaEndpoint
 from handler.metrics import Metrics, Snapshot
-from handler.page import Page
-from handler.requests import private_route
-from handler.subscribers import Subscribers
-from handler.tokens import Grant
-from handler.transcripts import TranscriptEndpoint
+from handler.page.page import Page
+from handler.subscribers.access import ANY_ORIGIN, Access, calls_message
+from handler.subscribers.admission import Subscribers
+from handler.subscribers.event_stream import EventsEndpoint
+from handler.subscribers.http import private_route
+from handler.subscribers.transcript import TranscriptEndpoint
+from handler.subscribers.websocket import ClientEndpoint
+from handler.tokens.tokens import Grant
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
 LAST_RECORDS_SECONDS = 0.3

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from handler import tokens
 from handler.errors import SettingsError
-from handler.tokens import VerificationKey
+from handler.tokens import tokens
+from handler.tokens.tokens import VerificationKey
 
 # What Deepgram's live endpoint is asked for. DEEPGRAM_OPTIONS merges over it; what the audio path
 # depends on stays ours. https://developers.deepgram.com/reference/speech-to-text/listen-streaming
@@ -69,7 +69,7 @@ class Settings:
     token_jwks_url: str | None = None  # where more public keys are fetched from
     token_audience: str | None = None  # what aud must name; None takes any
     token_max_age: float = 30 * 86_400.0  # how far ahead exp may lie
-    allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/access.py
+    allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
 
     max_calls: int = 100
     resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream

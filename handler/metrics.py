@@ -13,7 +13,7 @@ from prometheus_client.exposition import start_http_server
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from handler.audio import SAMPLE_RATE, AudioTotals
+from handler.audio.mulaw import SAMPLE_RATE, AudioTotals
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rehearsal import audio, lifeline
-from rehearsal.channel import RecogniserFactory, Segment
-from rehearsal.conduct import Conduct, read_conducts
+from rehearsal import audio, stdin
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.errors import (
     BadScript,
@@ -23,9 +21,11 @@ from rehearsal.errors import (
     Refusal,
     RehearsalError,
 )
+from rehearsal.faults import Conduct, read_conducts
 from rehearsal.frames import FRAME_MS, Stall
 from rehearsal.recognise import ENDPOINTING_MS, recognise, transcript
 from rehearsal.scripted import Line, Scripted, read_script
+from rehearsal.segments import RecogniserFactory, Segment
 from rehearsal.twilio import HangUp, Options, Report, Signature, place_call
 
 SPEECH = Path(__file__).parent / "speech" / "call-support"
@@ -204,7 +204,7 @@ async def _serve_deepgram(arguments: argparse.Namespace) -> int:
         loop.add_signal_handler(number, stop.set)
     if arguments.stop_at_eof:
         # Before the model is loaded: whoever started us may be gone by then.
-        lifeline.watch_standard_input(stop)
+        stdin.watch_standard_input(stop)
     make_recogniser: RecogniserFactory
     if arguments.script is not None:
         make_recogniser = Scripted(_script(arguments.script))

@@ -25,11 +25,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from rehearsal.channel import RecogniserFactory
-from rehearsal.conduct import Conduct
 from rehearsal.errors import Refusal
+from rehearsal.faults import Conduct
 from rehearsal.listen import Listen, Options, parse_query
 from rehearsal.scripted import Scripted
+from rehearsal.segments import RecogniserFactory
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from rehearsal.audio import SAMPLE_RATE
-from rehearsal.channel import ChannelRecogniser, RecogniserFactory, Segment, Word
 from rehearsal.errors import Refusal
+from rehearsal.segments import ChannelRecogniser, RecogniserFactory, Segment, Word
 
 # Made up, but always the same, as that of a version of a model is.
 MODEL_UUID = "7e3b0c5e-5d1c-4b5e-9d0f-2b6d3a1c9e47"

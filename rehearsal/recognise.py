@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from rehearsal.channel import RecogniserFactory, Segment
+from rehearsal.segments import RecogniserFactory, Segment
 
 # As the service asks Deepgram for. A comparison with a live call is fair only if they agree.
 ENDPOINTING_MS = 300

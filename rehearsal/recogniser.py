@@ -16,8 +16,8 @@ import onnxruntime
 import webrtcvad
 
 from rehearsal.audio import SAMPLE_RATE, SILENCE
-from rehearsal.channel import ChannelRecogniser, Segment, Word
 from rehearsal.errors import MissingExtra
+from rehearsal.segments import ChannelRecogniser, Segment, Word
 
 Samples = npt.NDArray[np.float32]  # -1 to 1
 Frame = npt.NDArray[np.int16]  # 20 ms

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rehearsal.audio import SAMPLE_RATE
-from rehearsal.channel import ChannelRecogniser, Segment, Word
 from rehearsal.errors import BadScript
+from rehearsal.segments import ChannelRecogniser, Segment, Word
 
 MS = SAMPLE_RATE // 1000
 # Silence is both zeros of mu-law; every other byte is sound.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from broker.embedded import find_binary
+from broker.server.embedded import find_binary
 from handler.config import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PATCHES = sorted((ROOT / "tests" / "mutations").glob("*.patch"))
-TESTS = ("tests/handler/test_mixer.py", "tests/handler/test_mixer_properties.py")
+TESTS = ("tests/handler/audio/test_mixer.py", "tests/handler/audio/test_mixer_properties.py")
 
 
 def copy(to: Path, patch: Path | None = None) -> None:

@@ -41,7 +41,7 @@ def test_the_service_is_imported_without_the_demos_parts():
     unwanted = ("aiohttp", "rich", "onnxruntime", "rehearsal", "pytest")
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({unwanted!r}));"
-        "import handler.serve, handler.token, handler.watch, broker.tap"
+        "import handler.cli.serve, handler.cli.mint_token, handler.cli.watch, broker.cli.tap"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=ROOT)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.embedded import EmbeddedServer
+from broker.server.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
 UNWANTED = (

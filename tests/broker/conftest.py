@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
+from broker.broker import Broker
 from broker.records import CallFacts, Record
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
 ACCOUNT = "AC" + "0" * 32

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 import broker as package
-from broker.connection import Broker
-from broker.embedded import find_binary
+from broker.broker import Broker
 from broker.records import Record
+from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 
 SERVERS = Path(package.__file__).parent / "servers"

@@ -16,11 +16,11 @@ import pytest
 from nats.js import api
 
 import broker as package
-from broker.connection import Broker
-from broker.embedded import find_binary
-from broker.history import read_history
+from broker.broker import Broker
 from broker.records import Record
+from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
+from broker.stream import read_history
 
 SERVERS = Path(package.__file__).parent / "servers"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
+from broker.broker import Broker
 from broker.errors import Fenced
 from broker.janitor import _gap
 from broker.records import CallFacts, Record
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
 SHORT = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 2.0}

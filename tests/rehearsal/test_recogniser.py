@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from rehearsal import audio
-from rehearsal.channel import Segment
 from rehearsal.compare import error_rate
 from rehearsal.recognise import recognise, transcript
 from rehearsal.recogniser import Moonshine, _doubled
+from rehearsal.segments import Segment
 
 SILENCE = b"\xff"
 PAUSE = SILENCE * 6000

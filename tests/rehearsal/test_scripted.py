@@ -6,9 +6,9 @@ import zlib
 
 import pytest
 
-from rehearsal.channel import Segment
 from rehearsal.errors import BadScript
 from rehearsal.scripted import FixedLines, Line, NamedAudio, Scripted, names, read_script
+from rehearsal.segments import Segment
 
 SILENCE = b"\xff"
 

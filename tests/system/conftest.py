@@ -22,12 +22,12 @@ from support import schemas
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from broker.connection import Broker
-from broker.embedded import EmbeddedServer
-from broker.publish import CallWriter
+from broker.broker import Broker
 from broker.records import CallFacts, Record
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-from handler import tokens
+from broker.writer import CallWriter
+from handler.tokens import tokens
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.scripted import Scripted
 

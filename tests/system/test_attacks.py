@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from broker.connection import Broker
+from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.settings import BrokerSettings
 

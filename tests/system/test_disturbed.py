@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 import rehearsal
-from handler.audio import TRACKS, Track, interleave
+from handler.audio.mixer import Chunk
+from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
-from handler.deepgram import Lost, Output, Recogniser, Timing
-from handler.mixer import Chunk
-from handler.results import Result
-from handler.retry import Backoff
+from handler.deepgram.messages import Result
+from handler.deepgram.recogniser import Lost, Output, Recogniser, Timing
+from handler.deepgram.retry import Backoff
 from rehearsal import audio
-from rehearsal.channel import Word
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 from rehearsal.recognise import recognise
 from rehearsal.recogniser import Moonshine
+from rehearsal.segments import Word
 
 CALL = Path(rehearsal.__file__).parent / "speech" / "call-support"
 SID = "CA" + "1" * 32

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handler import tokens
+from handler.tokens import tokens
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECRET = "subscriber-token-secret-of-the-tests"

@@ -6,7 +6,7 @@ import time
 import pytest
 from support.cable import Cable
 
-from broker.embedded import EmbeddedServer
+from broker.server.embedded import EmbeddedServer
 from rehearsal.twilio import HangUp, Options, place_call
 
 AUTH_TOKEN = "twilio-auth-token-of-the-tests"

@@ -1,0 +1,1 @@
+"""Live calls: from a media stream to records."""

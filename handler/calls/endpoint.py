@@ -1,0 +1,163 @@
+"""``WS /twilio``: a media stream comes in, signed by Twilio."""
+
+import asyncio
+
+import structlog
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocket
+
+from handler.calls.call import End, MediaStream
+from handler.calls.live_calls import Calls
+from handler.config import Settings
+from handler.errors import StreamRefused, TwilioProtocolError
+from handler.server.sockets import close
+from handler.twilio import messages, signature
+
+# `start` follows `connected` at once; a socket that stays silent holds a place for nothing.
+START_TIMEOUT = 10.0
+# Some projects saw Twilio offer it; answering unasked made it drop the connection.
+SUBPROTOCOL = "audio.twilio.com"
+
+_log = structlog.get_logger()
+
+
+class MediaEndpoint:
+    """Takes Twilio's websockets. Reading waits for nobody: Twilio discards what we do not read."""
+
+    def __init__(self, settings: Settings, calls: Calls) -> None:
+        self._settings = settings
+        self._calls = calls
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one websocket."""
+        if not self._signed(websocket):
+            await websocket.send_denial_response(PlainTextResponse("forbidden", 403))
+            return
+        if (reason := self._calls.refusal()) is not None:
+            _log.warning("media stream refused", reason=reason)
+            # https://fly.io/docs/networking/dynamic-request-routing/
+            elsewhere = {"fly-replay": "elsewhere=true"} if self._settings.on_fly else None
+            refusal = PlainTextResponse("no room here", 503, elsewhere)
+            await websocket.send_denial_response(refusal)
+            return
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        reader = _Reader(websocket, self._calls)
+        try:
+            await reader.read()
+        except StreamRefused as exc:
+            _log.warning("media stream refused", reason=exc.reason, **reader.names)
+            await close(websocket, exc.close_code, exc.reason)
+        finally:
+            reader.lost()
+
+    def _signed(self, websocket: WebSocket) -> bool:
+        """Whether Twilio signed the handshake; if not, tells the operator what to change."""
+        tokens = self._settings.twilio_auth_tokens
+        if not tokens:
+            return True  # --insecure
+        base = self._settings.public_url or f"http://{websocket.headers.get('host', '')}"
+        urls = signature.candidates(base, websocket.scope["raw_path"].decode("ascii", "replace"))
+        given = websocket.headers.get("x-twilio-signature")
+        if given is None:
+            _log.warning("media stream refused: no X-Twilio-Signature, so it is not from Twilio")
+            return False
+        if signature.matching_url(given, urls, tokens) is not None:
+            return True
+        _log.warning(
+            "media stream refused: wrong X-Twilio-Signature",
+            tried=urls,
+            advice="set PUBLIC_URL so that one of these is the <Stream url>, and TWILIO_AUTH_TOKEN "
+            "to the primary auth token of the account (or subaccount) that owns the call",
+        )
+        return False
+
+
+class _Reader:
+    """Reads one media stream, message by message."""
+
+    def __init__(self, websocket: WebSocket, calls: Calls) -> None:
+        self._websocket = websocket
+        self._calls = calls
+        self._stream: MediaStream | None = None
+        self._faults: dict[str, int] = {}
+        self.names: dict[str, str] = {}
+
+    async def read(self) -> None:
+        """
+        Read until Twilio stops or the socket closes.
+
+        Raises:
+            StreamRefused: the stream cannot be taken, or never began.
+        """
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                while self._stream is None:
+                    if not await self._next():
+                        return
+        except TimeoutError as exc:
+            raise StreamRefused(f"no start within {START_TIMEOUT:g} s") from exc
+        while await self._next():
+            pass
+
+    def lost(self) -> None:
+        """Tell the call, if there is one, that no more will come; ``stop`` has told it before."""
+        if self._stream is not None:
+            self._stream.finish(End.LOST)
+
+    async def _next(self) -> bool:
+        """Take one websocket message; False at the end."""
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return False
+        text = message.get("text")
+        if text is None:
+            self._fault("binary", "Twilio sends text only")
+            return True
+        try:
+            return await self._take(messages.parse(text))
+        except TwilioProtocolError as exc:
+            self._fault(exc.kind, exc.detail)
+            return True
+
+    async def _take(self, message: messages.Message) -> bool:
+        match message:
+            case messages.Media(media=frame):
+                if self._stream is None:
+                    self._fault("media-before-start", "frame ignored")
+                else:
+                    self._stream.feed(frame)
+            case messages.Start(start=details):
+                self._start(details)
+            case messages.Stop():
+                if self._stream is None:
+                    raise StreamRefused("stop before start")
+                self._stream.finish(End.STOPPED)
+                await close(self._websocket, 1000, "stopped")
+                return False
+            case messages.Other(event):
+                self._fault(f"unknown-event-{event}", "ignored")
+            case messages.Connected():
+                pass
+        return True
+
+    def _start(self, details: messages.StartDetails) -> None:
+        if self._stream is not None:
+            self._fault("second-start", "ignored")
+            return
+        self.names = {"call_sid": details.call_sid, "stream_sid": details.stream_sid}
+
+        async def close_socket(code: int, reason: str) -> None:
+            await close(self._websocket, code, reason)
+
+        self._stream = self._calls.open(details, close_socket)
+        self._stream.faults.update(self._faults)
+        _log.info("media stream begins", tracks=details.tracks, **self.names)
+
+    def _fault(self, kind: str, detail: str) -> None:
+        """Count what was wrong, and log the first of each kind."""
+        counts = self._faults if self._stream is None else self._stream.faults
+        if kind not in counts and len(counts) < 32:
+            _log.warning("bad message from twilio", kind=kind, detail=detail[:200], **self.names)
+        if kind in counts or len(counts) < 32:
+            counts[kind] = counts.get(kind, 0) + 1

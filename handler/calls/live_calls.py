@@ -1,0 +1,188 @@
+"""The calls that this process owns."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Self
+
+import structlog
+
+from broker.broker import Broker
+from broker.errors import Fenced
+from handler.audio.mixer import Mixer
+from handler.audio.mulaw import AudioTotals
+from handler.calls.call import Call, CloseSocket, MediaStream
+from handler.config import Settings
+from handler.deepgram.retry import Breaker
+from handler.errors import StreamRefused
+from handler.twilio.messages import MediaFormat, StartDetails
+
+# The only format that Twilio documents.
+MEDIA_FORMAT = MediaFormat("audio/x-mulaw", 8000, 1)
+
+# So many times MAX_CALLS may wait for NATS besides those that are heard.
+UNSTORED_SHARE = 4
+
+_log = structlog.get_logger()
+
+
+class Calls:
+    """
+    The live calls of this process, by callSid; each runs in a task that this object owns.
+
+    An async context manager: leaving it ends what still runs.
+    """
+
+    def __init__(
+        self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
+    ) -> None:
+        self._settings = settings
+        self._note_delay = note_delay  # seconds from speech to its record
+        self._carried = AudioTotals()  # by calls that are over
+        self._dropped = 0
+        self._broker = broker
+        self._breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
+        self._calls: dict[str, Call] = {}
+        self._tasks: dict[Call, asyncio.Task[None]] = {}
+        self.draining = False
+
+    def __len__(self) -> int:
+        """How many calls are carried, those included whose last records are on their way."""
+        return len(self._tasks)
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether the process carries as many calls as it may.
+
+        A call that is over and only waits for NATS to store its last records costs little; but not
+        any number of them is kept.
+        """
+        most = self._settings.max_calls
+        heard = sum(not call.over for call in self._tasks)
+        return heard >= most or len(self._tasks) >= UNSTORED_SHARE * most
+
+    @property
+    def audio(self) -> AudioTotals:
+        """What all media streams carried, those that are over included."""
+        return sum((call.audio for call in list(self._tasks)), self._carried)
+
+    @property
+    def outbox_depth(self) -> int:
+        """Records of all calls that are not known to be stored yet."""
+        return sum(call.outbox_depth for call in list(self._tasks))
+
+    @property
+    def outbox_dropped(self) -> int:
+        """Finals that made room in a full outbox, of calls that are over included."""
+        return self._dropped + sum(call.outbox_dropped for call in list(self._tasks))
+
+    def refusal(self) -> str | None:
+        """Why no media stream may come in now; a full process may still take a call's next one."""
+        if self.draining:
+            return "draining"
+        if self.full and not any(call.waiting for call in self._tasks):
+            return "full"
+        return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def open(self, start: StartDetails, close: CloseSocket) -> MediaStream:
+        """
+        Begin a media stream: of a new call, or of one that lost its stream.
+
+        Raises:
+            StreamRefused: we cannot read its format, may not take it, or have no room.
+        """
+        self._check(start)
+        stream = MediaStream(
+            stream_sid=start.stream_sid,
+            received_at=time.time_ns() // 1_000_000,
+            close=close,
+            mixer=Mixer(wait=self._settings.mix_wait_ms / 1000),
+        )
+        call = self._calls.get(start.call_sid)
+        if call is not None and call.listening:
+            call.attach(stream, start.account_sid)
+            return stream
+        former = self._broker.registry.entry(start.call_sid) if call is None else None
+        if former is not None and former.owner == self._settings.instance:
+            former = None  # our own, of a call that is over
+        if (
+            former is not None
+            and former.state == "live"
+            and self._broker.registry.has_lease(former.owner)
+        ):
+            raise StreamRefused("a media stream of this call is alive in another container")
+        if former is not None and former.account_sid != start.account_sid:
+            raise StreamRefused("another account's call")
+        if self.full:
+            raise StreamRefused("no room for another call", 1013)
+        predecessor = self._tasks.get(call) if call is not None else None
+        call = Call(
+            self._settings,
+            self._broker,
+            start,
+            stream,
+            former=former,
+            breaker=self._breaker,
+            note_delay=self._note_delay,
+        )
+        self._calls[start.call_sid] = call
+        self._tasks[call] = asyncio.create_task(
+            self._carry(call, predecessor), name=f"{start.call_sid} call"
+        )
+        return stream
+
+    async def drain(self) -> None:
+        """Take no more calls; let live ones go on for half the time, then flush their tails."""
+        self.draining = True
+        if not self._tasks:
+            return
+        half = self._settings.drain_seconds / 2
+        _log.info("draining", calls=len(self._tasks), seconds=self._settings.drain_seconds)
+        await asyncio.wait(self._tasks.values(), timeout=half)
+        for call in self._tasks:
+            call.leave()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=half)
+        if self._tasks:
+            _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
+
+    def _check(self, start: StartDetails) -> None:
+        if self.draining:
+            raise StreamRefused("draining", 1012)
+        if start.media_format != MEDIA_FORMAT:
+            given = start.media_format
+            raise StreamRefused(
+                f"media format {given.encoding[:40]}/{given.sample_rate}/{given.channels}", 1003
+            )
+        expected = self._settings.twilio_account_sid
+        if expected is not None and start.account_sid != expected:
+            raise StreamRefused("not our account")
+
+    async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
+        """Run a call to its end, and close its media stream if it ends before that."""
+        log = _log.bind(call_sid=call.call_sid)
+        try:
+            await call.run(predecessor)
+        except* Fenced:
+            log.warning("another container owns this call now")
+            await call.close_socket(1008, "another container owns this call")
+        except* Exception:
+            log.exception("defect: call ended")
+            await call.close_socket(1011, "internal error")
+            await call.abandon()
+        finally:
+            self._carried += call.audio
+            self._dropped += call.outbox_dropped
+            del self._tasks[call]
+            if self._calls.get(call.call_sid) is call:
+                del self._calls[call.call_sid]

@@ -1,0 +1,1 @@
+"""``partyline``: what a person runs."""

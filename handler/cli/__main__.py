@@ -1,0 +1,66 @@
+"""``partyline``: one command, its parts loaded when they are asked for."""
+
+import importlib
+import importlib.metadata
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand: where its ``main(argv, prog)`` lives, and what it does in one line."""
+
+    module: str
+    summary: str
+    function: str = "main"
+
+
+COMMANDS = {
+    "demo": Command("rehearsal.demo", "try it all on this machine: a recorded call, no account"),
+    "serve": Command("handler.cli.serve", "run the service"),
+    "token": Command("handler.cli.mint_token", "make a token for a subscriber"),
+    "watch": Command("handler.cli.watch", "read a call live in the terminal"),
+    "tap": Command("broker.cli.tap", "print what is published to NATS"),
+    "provision": Command(
+        "broker.cli.provision", "create the stream and the bucket on NATS", "main_provision"
+    ),
+    "purge": Command("broker.cli.provision", "delete the records of a call", "main_purge"),
+    "rehearse": Command("rehearsal.cli", "stand-ins for Twilio and Deepgram, and recorded calls"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    name = arguments[0] if arguments else ""
+    if name == "--version":
+        print(f"partyline {importlib.metadata.version('partyline')}")
+        return 0
+    if name not in COMMANDS:
+        asked_for_help = name in ("", "-h", "--help", "help")
+        print(_usage(), file=sys.stdout if asked_for_help else sys.stderr)
+        return 0 if asked_for_help else 2
+    command = COMMANDS[name]
+    try:
+        module = importlib.import_module(command.module)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] in ("handler", "broker"):
+            raise
+        print(
+            f"partyline {name}: {exc.name} is not installed; try: pip install 'partyline[demo]'",
+            file=sys.stderr,
+        )
+        return 1
+    code: int = getattr(module, command.function)(arguments[1:])
+    return code
+
+
+def _usage() -> str:
+    lines = ["usage: partyline COMMAND …", "", "Live transcripts of Twilio phone calls.", ""]
+    lines += [f"  {name:9} {command.summary}" for name, command in COMMANDS.items()]
+    lines += ["", "partyline COMMAND --help says more."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

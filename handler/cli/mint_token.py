@@ -1,0 +1,90 @@
+"""``partyline token``: make a token for a subscriber."""
+
+import argparse
+import os
+import re
+import sys
+import time
+
+from handler.tokens import tokens
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+DEFAULT_TTL = "1h"
+
+
+def main(argv: list[str], prog: str = "partyline token") -> int:
+    """Print a token signed with TOKEN_SECRET; returns the exit code."""
+    arguments = _parser(prog).parse_args(argv)
+    # The first of several signs: during a rotation the new secret comes first.
+    secret = re.split(r"[,\s]+", os.environ.get("TOKEN_SECRET", "").strip())[0]
+    if not secret:
+        print(f"{prog}: TOKEN_SECRET: missing: set the service's own", file=sys.stderr)
+        return 2
+    try:
+        token = tokens.mint(
+            secret,
+            expires=time.time() + arguments.ttl,
+            calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
+            numbers=arguments.number,
+            subject=arguments.subject,
+            audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
+        )
+    except ValueError as exc:
+        print(f"{prog}: TOKEN_SECRET: {exc}; use the service's own", file=sys.stderr)
+        return 2
+    print(token)
+    return 0
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Make a token that lets a subscriber read transcripts. It is signed with "
+        "TOKEN_SECRET from the environment, the same as the service's. Without --call and "
+        "--number it opens every call.",
+        epilog='Example: curl -H "Authorization: Bearer $(partyline token)" HOST/calls',
+    )
+    parser.add_argument(
+        "--call",
+        action="append",
+        default=[],
+        type=_call_sid,
+        metavar="CALLSID",
+        help="a call that may be read; may be repeated",
+    )
+    parser.add_argument(
+        "--number",
+        action="append",
+        default=[],
+        type=_number,
+        metavar="+1555…",
+        help="any call from or to this number may be read; may be repeated",
+    )
+    parser.add_argument(
+        "--ttl",
+        default=_ttl(DEFAULT_TTL),
+        type=_ttl,
+        metavar="TIME",
+        help=f"how long it is good for: 90s, 30m, 12h, 7d (default {DEFAULT_TTL})",
+    )
+    parser.add_argument("--subject", metavar="WHO", help="whom it is for (the claim sub)")
+    return parser
+
+
+def _call_sid(text: str) -> str:
+    if not tokens.CALL_SID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not CA and 32 lower-case hex digits")
+    return text
+
+
+def _number(text: str) -> str:
+    if not tokens.E164.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
+    return text
+
+
+def _ttl(text: str) -> int:
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 30m, 12h or 7d")
+    return int(match[1]) * UNITS[match[2] or "s"]

@@ -1,0 +1,174 @@
+"""``partyline serve``: the process around the application: its server, its signals, its end."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+
+from broker.errors import EmbeddedFailed
+from handler import logs
+from handler.app import Service, create_app
+from handler.cli import stdin
+from handler.config import Settings
+from handler.errors import SettingsError
+from handler.server.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+
+# The longest message is a subscriber's fresh token or a frame of two seconds in base64.
+MAX_MESSAGE = 64 * 1024
+# Behind the drain: for sockets whose peer does not answer the close.
+SHUTDOWN_SECONDS = 2
+
+_log = structlog.get_logger()
+
+
+class Server(uvicorn.Server):
+    """
+    uvicorn, with the signals left to us.
+
+    Alone it closes every websocket at once on SIGTERM, before the lifespan ends, and exits 143.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def main(argv: list[str], prog: str = "partyline serve") -> int:
+    """Run the service until a signal ends it; returns the exit code."""
+    arguments = _parser(prog).parse_args(argv)
+    try:
+        settings = Settings.from_environ(
+            os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats
+        )
+    except SettingsError as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        ws_max_size=MAX_MESSAGE,
+        ws_ping_interval=20,  # each proxy's idle limit is longer
+        ws_ping_timeout=None,  # Twilio may never answer, and that must not end a call
+        ws_per_message_deflate=False,  # 1.8 times the CPU for each subscriber
+        lifespan="off",  # opened and closed below, where a failure can be told in words
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    try:
+        with (
+            _listen(settings.host, settings.port) as listener,
+            asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+        ):
+            return runner.run(_serve(Server(config), listener, stop_at_eof=arguments.stop_at_eof))
+    except (OSError, EmbeddedFailed) as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the port before anything else: a port that is taken is found out at once."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as exc:
+        raise OSError(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+
+
+async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
+    app: Any = server.config.app
+    service: Service = app.state.service
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if stop_at_eof:
+        stdin.watch_standard_input(stop)
+    await service.open()
+    try:
+        await _serve_until(stop, server, service, listener)
+    finally:
+        await service.close()
+    _log.info("stopped")
+    return 0 if stop.is_set() else 1
+
+
+async def _serve_until(
+    stop: asyncio.Event, server: Server, service: Service, listener: socket.socket
+) -> None:
+    """Serve until told to stop, or until our own nats-server is gone; then drain."""
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    announcing = asyncio.create_task(_announce(server, service))
+    failing = asyncio.create_task(service.embedded_nats_died())
+    ends = {serving, stopping, failing}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for task in (announcing, stopping, failing):
+        task.cancel()
+    _log.info("stopping")
+    await service.drain()
+    server.should_exit = True
+    await serving
+
+
+async def _announce(server: Server, service: Service) -> None:
+    """Log one line once the port is open and NATS was reached."""
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+        await asyncio.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    if service.settings.insecure:
+        _log.warning("insecure: no credentials asked for; keep this port to yourself")
+    if service.settings.public_url is None:
+        _log.warning("PUBLIC_URL is not set: Twilio's signature is checked against the Host header")
+    await service.broker.wait_ready()
+    _log.info(
+        "ready",
+        url=f"http://127.0.0.1:{port}",
+        nats_url=service.nats.url if service.nats else None,
+        instance=service.settings.instance,
+        max_calls=service.settings.max_calls,
+    )
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Run the service: take media streams from Twilio at /twilio, have them "
+        "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",
+        epilog="Settings come from the environment; README.md lists them all. Needed: "
+        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), and NATS_URL "
+        "unless --embedded-nats. SIGTERM and Ctrl-C drain: no new calls, tails transcribed, "
+        "subscribers told to come back, exit 0.",
+    )
+    parser.add_argument(
+        "--embedded-nats",
+        action="store_true",
+        help="run a nats-server of our own (pip install 'partyline[demo]'); its files go to "
+        "NATS_STORE, or to a directory that is removed at the end",
+    )
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="start without TWILIO_AUTH_TOKEN or TOKEN_SECRET: anybody may send audio and read "
+        "calls; also brings the stream and the bucket in NATS up to date",
+    )
+    parser.add_argument(
+        "--stop-at-eof",
+        action="store_true",
+        help="also stop when standard input ends, for a supervisor that holds its other end",
+    )
+    return parser

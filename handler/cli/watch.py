@@ -1,0 +1,234 @@
+"""``partyline watch``: read a call live in the terminal, as any other subscriber would."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from handler.tokens import tokens
+
+try:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+except ModuleNotFoundError:  # the demo extra: without it there are finals, but no colours
+    RICH = False
+else:
+    RICH = True
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+PARTIES = {"inbound": "caller", "outbound": "callee"}
+STYLES = {"inbound": "cyan", "outbound": "magenta"}
+RECONNECT_SECONDS = 1.0
+# Codes after which the same subscription may go on: the path broke, or we are to come back.
+COME_BACK = frozenset({1001, 1006, 1011, 1012, 4408})
+
+
+class Transcript:
+    """
+    What a subscriber's messages amount to: lines that stand, and what is being said.
+
+    Pure; one call or several.
+    """
+
+    def __init__(self) -> None:
+        self.interim: dict[tuple[str, str], str] = {}  # (callSid, track): text
+        self.last_seq: dict[str, int] = {}
+        self.ended: set[str] = set()
+        self.error: str | None = None
+
+    def take(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Take a message; yield (style, line) for what stands from now on."""
+        call_sid = str(message.get("callSid", ""))
+        if (seq := message.get("seq")) is not None and message.get("type") != "CaughtUp":
+            self.last_seq[call_sid] = seq
+        match message.get("type"):
+            case "Results":
+                yield from self._speech(call_sid, message)
+            case "CallStarted" | "CallResumed" as kind:
+                parties = [str(message[key]) for key in ("from", "to") if message.get(key)]
+                numbers = f" {' → '.join(parties)}" if parties else ""
+                yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
+            case "Gap":
+                side = PARTIES.get(message.get("track") or "", "both sides")
+                span = f"{clock(message['start'])} to {clock(message['end'])}"
+                yield "yellow", f"── gap {span}, {side}: {message['reason']}"
+            case "Recogniser":
+                reason = f": {message['reason']}" if message.get("reason") else ""
+                yield "yellow", f"── recogniser {message['state']}{reason}"
+            case "CallEnded":
+                self.ended.add(call_sid)
+                self.interim.clear()
+                yield "dim", f"── call ended after {clock(message['duration'])}"
+            case "Error":
+                self.error = str(message.get("message"))
+
+    def _speech(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        track = str(message["track"])
+        text = message["channel"]["alternatives"][0]["transcript"]
+        if message["is_final"]:
+            self.interim.pop((call_sid, track), None)
+            if text:
+                yield STYLES[track], line(message["start"], track, text)
+        elif text:
+            self.interim[call_sid, track] = line(message["start"], track, text)
+
+
+def clock(seconds: float) -> str:
+    """Seconds on the call clock as minutes and seconds."""
+    tenths = round(seconds * 10)  # first, or 59.96 s would read 00:60.0
+    return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
+
+
+def line(start: float, track: str, text: str) -> str:
+    """One line of a transcript."""
+    return f"{clock(start)}  {PARTIES[track]:7} {text}"
+
+
+def main(argv: list[str], prog: str = "partyline watch") -> int:
+    """Print a transcript until its call ends; returns the exit code."""
+    arguments = _parser(prog).parse_args(argv)
+    token = os.environ.get("PARTYLINE_TOKEN", "").strip()
+    try:
+        return asyncio.run(_watch(arguments, token))
+    except KeyboardInterrupt:
+        return 0
+
+
+async def _watch(arguments: argparse.Namespace, token: str) -> int:
+    transcript = Transcript()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    problem = ""
+    while True:
+        try:
+            async with connect(
+                _client_url(arguments.url),
+                additional_headers=headers,
+                compression=None,
+                proxy=None,
+            ) as connection:
+                problem = ""
+                await _read(connection, transcript, arguments)
+                return 0
+        except InvalidStatus as exc:
+            if exc.response.status_code not in (502, 503):
+                print(_refusal(exc.response.status_code, token), file=sys.stderr)
+                return 1
+            reason = "the service is full or restarting"
+        except ConnectionClosed as exc:
+            code = exc.rcvd.code if exc.rcvd is not None else 1006
+            if code not in COME_BACK:
+                detail = exc.rcvd.reason if exc.rcvd is not None else ""
+                print(f"closed with {code}: {detail}", file=sys.stderr)
+                return 1
+            reason = "the connection was lost"
+        except (OSError, InvalidHandshake) as exc:
+            reason = f"cannot reach {arguments.url}: {exc}"
+        except LookupError as exc:
+            print(exc.args[0], file=sys.stderr)
+            return 1
+        if reason != problem:
+            problem = reason
+            print(f"{reason}; trying again", file=sys.stderr)
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _read(
+    connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
+) -> None:
+    """Print what comes; returns when the one call that was asked for has ended."""
+    one_call = not arguments.target.startswith("+")
+    if one_call:
+        since = transcript.last_seq.get(arguments.target, 0)
+        await connection.send(json.dumps({"subscribe": arguments.target, "since": since}))
+    else:
+        await connection.send(json.dumps({"subscribe": arguments.target}))
+        # A subscription to a number begins with the whole of each call that lives.
+        transcript.last_seq.clear()
+    console = Console(highlight=False) if RICH else None
+    shows_interim = console is not None and console.is_terminal and not arguments.json
+    live = (
+        Live(console=console, refresh_per_second=12, transient=True)
+        if shows_interim
+        else nullcontext()
+    )
+    with live as display:
+        async for text in connection:
+            message = json.loads(text)
+            if not isinstance(message, dict):
+                continue  # the list of live calls that a socket begins with
+            if arguments.json:
+                print(text if isinstance(text, str) else text.decode(), flush=True)
+            for style, row in transcript.take(message):
+                if arguments.json:
+                    continue
+                if console is not None:
+                    # Elsewhere than on a terminal one line each: other programs read it.
+                    console.print(Text(row, style=style), soft_wrap=not console.is_terminal)
+                else:
+                    print(row, flush=True)
+            if transcript.error is not None:
+                raise LookupError(f"{arguments.target}: {transcript.error}")
+            if display is not None:
+                display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
+            if one_call and arguments.target in transcript.ended:
+                return
+
+
+def _client_url(url: str) -> str:
+    """Turn the address of a service into that of its ``/client``."""
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+    path = parts.path.rstrip("/")
+    path = path if path.endswith("/client") else f"{path}/client"
+    return urlunsplit((scheme, parts.netloc, path, "", ""))
+
+
+def _refusal(status: int, token: str) -> str:
+    if status == 401 and not token:
+        return "a token is needed: set PARTYLINE_TOKEN to what `partyline token` printed"
+    if status == 401:
+        return (
+            "the service refuses this token: it may have expired, or was made with another secret"
+        )
+    return f"the service answered HTTP {status}: is the address right?"
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Read a call live: who speaks, what is being said (grey until it stands), "
+        "gaps and the end. Ends with the call; with a number it goes on to the next call.",
+        epilog="The token comes from the environment: PARTYLINE_TOKEN=$(partyline token) "
+        "partyline watch CA…",
+    )
+    parser.add_argument("target", type=_target, metavar="CALL|NUMBER", help="a callSid, or +1555…")
+    parser.add_argument(
+        "--url",
+        default=DEFAULT_URL,
+        type=_url,
+        help=f"the service, http(s):// or ws(s):// (default {DEFAULT_URL})",
+    )
+    parser.add_argument("--json", action="store_true", help="print the messages as they come")
+    return parser
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like https://calls.example.com")
+    return text
+
+
+def _target(text: str) -> str:
+    if not tokens.CALL_SID.fullmatch(text) and not tokens.E164.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a callSid (CA…) nor a number (+1…)")
+    return text

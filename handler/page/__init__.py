@@ -1,0 +1,1 @@
+"""The page that reads calls in a browser."""

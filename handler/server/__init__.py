@@ -1,0 +1,1 @@
+"""What ASGI has no word for."""

@@ -1,0 +1,83 @@
+"""What every websocket endpoint needs."""
+
+import asyncio
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from uvicorn.protocols.utils import ClientDisconnected
+
+from handler.errors import TooSlow
+from handler.server.uvicorn_protocols import CONNECTION, WebSocketProtocol, text_frame
+
+# After so many messages in a row the loop gets a turn: others have calls to look after.
+MESSAGES_A_TURN = 32
+# A subscriber answers a ping within this, or is gone.
+PONG_SECONDS = 20.0
+
+
+async def close(websocket: WebSocket, code: int, reason: str) -> None:
+    """Close a websocket that may be gone already."""
+    if websocket.application_state is WebSocketState.CONNECTED:
+        with suppress(WebSocketDisconnect):
+            await websocket.close(code, _fit(reason))
+
+
+class SubscriberSocket:
+    """
+    The sending side of a subscriber's websocket.
+
+    Under our own server a payload becomes a frame once for all who get it, and a peer that does
+    not read is cut off; under another it works by what ASGI offers.
+    """
+
+    def __init__(self, websocket: WebSocket, write_timeout: float) -> None:
+        self._websocket = websocket
+        self._write_timeout = write_timeout
+        self._sent = 0
+        connection = websocket.scope.get("extensions", {}).get(CONNECTION)
+        self._protocol = connection if isinstance(connection, WebSocketProtocol) else None
+
+    def prepare(self) -> None:
+        """Bound what is kept for a peer that does not read, and find out if it is gone."""
+        if self._protocol is not None:
+            self._protocol.limit_buffer()
+            self._protocol.expect_pongs(PONG_SECONDS)
+
+    async def send(self, payload: bytes) -> bool:
+        """
+        Send a text; returns whether the peer kept up, or had to be waited for.
+
+        Raises:
+            TooSlow: it took nothing for the write timeout.
+            WebSocketDisconnect: it is gone.
+        """
+        self._sent += 1
+        if self._sent % MESSAGES_A_TURN == 0:
+            await asyncio.sleep(0)
+        try:
+            if self._protocol is not None and self._protocol.write(text_frame(payload)):
+                return True
+            async with asyncio.timeout(self._write_timeout):
+                if self._protocol is not None:
+                    await self._protocol.drained()
+                else:
+                    await self._websocket.send_text(payload.decode())
+        except TimeoutError:
+            raise TooSlow from None
+        except ClientDisconnected as exc:
+            raise WebSocketDisconnect(1006) from exc
+        return False
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the socket, without waiting for the peer."""
+        if self._protocol is not None:
+            self._protocol.end(code, _fit(reason))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._write_timeout):
+                await close(self._websocket, code, reason)
+
+
+def _fit(reason: str) -> str:
+    """Cut a reason: RFC 6455 section 5.5: a control frame holds 125 bytes, two of them the code."""
+    return reason.encode()[:120].decode(errors="ignore")

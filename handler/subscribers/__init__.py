@@ -1,0 +1,1 @@
+"""Whoever reads calls: by websocket, event stream or plain request."""

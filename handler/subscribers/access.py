@@ -1,0 +1,140 @@
+"""Who may read what: tokens and origins of subscribers' requests."""
+
+import ipaddress
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from broker.broker import Broker
+from broker.registry import CallEntry
+from handler.config import Settings
+from handler.errors import Forbidden, InvalidToken
+from handler.tokens import tokens
+from handler.tokens.tokens import Grant
+
+if TYPE_CHECKING:
+    from handler.tokens.jwks import KeySet
+
+ANY_ORIGIN = "*"
+
+
+class Access:
+    """Checks what a request may read. An async context manager, for the keys that it fetches."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._rules = tokens.Rules(settings.token_audience, settings.token_max_age)
+        url = settings.token_jwks_url
+        self._key_set = None if url is None else _key_set(url)
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether nobody needs a token: --insecure, and no keys."""
+        return not self._settings.token_keys and self._key_set is None
+
+    async def close(self) -> None:
+        """End what still goes on."""
+        if self._key_set is not None:
+            await self._key_set.close()
+
+    async def authenticate(self, connection: HTTPConnection) -> Grant:
+        """
+        Return what the token of a request allows: ``?token=`` or ``Authorization: Bearer``.
+
+        Raises:
+            InvalidToken: there is none, more than one, or it opens nothing.
+            Forbidden: the request comes from a page of an origin that may not ask.
+        """
+        self._check_origin(connection)
+        if self.open_to_all:
+            self._check_host(connection)
+            return tokens.EVERYTHING
+        found = connection.query_params.getlist("token")
+        for value in connection.headers.getlist("authorization"):
+            scheme, _, credentials = value.partition(" ")
+            if scheme.lower() == "bearer":
+                found.append(credentials.strip())
+        if len(found) != 1:
+            raise InvalidToken("no token" if not found else "more than one token")
+        return await self.verify(found[0])
+
+    async def verify(self, token: str) -> Grant:
+        """
+        Return what a token allows now.
+
+        Raises:
+            InvalidToken: it opens nothing.
+        """
+        keys = self._settings.token_keys
+        header = tokens.read_header(token)
+        if self._key_set is not None and header.algorithm in tokens.ASYMMETRIC:
+            keys = (*keys, *await self._key_set.keys(header.key_id))
+        return tokens.verify(token, keys, time.time(), self._rules)
+
+    def _check_origin(self, connection: HTTPConnection) -> None:
+        """A browser says which page asks; other programs do not, and need not."""
+        origin = connection.headers.get("origin")
+        if origin is None:
+            return
+        allowed = self._settings.allowed_origins
+        if not allowed:
+            # A token is no cookie: a page has none unless it was given one. Without tokens any
+            # page in a browser on this machine could read calls.
+            allowed = () if self.open_to_all else (ANY_ORIGIN,)
+        if ANY_ORIGIN in allowed or origin in allowed:
+            return
+        _, _, place = origin.partition("://")
+        if place != connection.headers.get("host"):  # not our own page
+            raise Forbidden("origin")
+
+    def _check_host(self, connection: HTTPConnection) -> None:
+        """
+        Without tokens, answer to names alone that no page elsewhere can point at us.
+
+        A page may let its own name resolve to this machine, and then ask as if it were ours (DNS
+        rebinding). Addresses, names without a dot, and our public one are not its to give.
+        """
+        try:
+            name = connection.url.hostname or ""
+        except ValueError:
+            raise Forbidden("host") from None
+        public = urlsplit(self._settings.public_url or "").hostname
+        if name == public or "." not in name or name.endswith(".localhost"):
+            return
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            raise Forbidden("host") from None
+
+
+def visible(broker: Broker, grant: Grant) -> list[CallEntry]:
+    """Return the live calls that a token may see, oldest first."""
+    calls = broker.registry.calls().values()
+    allowed = [call for call in calls if grant.allows(call.call_sid, (call.from_, call.to))]
+    return sorted(allowed, key=lambda call: (call.started_at, call.call_sid))
+
+
+def calls_message(broker: Broker, grant: Grant) -> dict[str, Any]:
+    """Return the ``Calls`` message: what ``GET /calls`` answers."""
+    return {
+        "type": "Calls",
+        "calls": [
+            {
+                "callSid": call.call_sid,
+                "from": call.from_,
+                "to": call.to,
+                "direction": call.direction,
+                "startedAt": call.started_at,
+                "state": call.state,
+            }
+            for call in visible(broker, grant)
+        ],
+    }
+
+
+def _key_set(url: str) -> "KeySet":
+    from handler.tokens.jwks import KeySet  # noqa: PLC0415  with an HTTP client, which few need
+
+    return KeySet(url)

@@ -1,0 +1,159 @@
+"""One subscriber's reading of one call, whatever carries it: who may, from where, and how far."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from broker.broker import Broker
+from broker.call_log import Delivery
+from broker.follow import Follower
+from handler.errors import SubscriptionRefused, TooSlow
+from handler.subscribers.commands import Subscribe
+from handler.tokens.tokens import Grant
+
+# How far a reader may fall behind a call that goes on. The past that it asked for does not count.
+MAX_BACKLOG_RECORDS = 1000
+MAX_BACKLOG_BYTES = 1024 * 1024
+# How long a replica may lack what its leader has stored.
+LAG_SECONDS = 1.5
+# A refusal comes no sooner: not when it is known that there is nothing, nor when a long past that
+# the token does not allow was read.
+LEAST_PATIENCE = 0.5
+
+
+class Reading:
+    """
+    What one subscriber reads of one call: an async iterator of :class:`Delivery`.
+
+    It is a cursor into a log that all readers of the call share, so the slow ones cost nothing and
+    hold up nobody. Made by :func:`read_call`.
+    """
+
+    def __init__(self, broker: Broker, wanted: Subscribe, follower: Follower) -> None:
+        self.call_sid = wanted.call_sid
+        self._broker = broker
+        self._wanted = wanted
+        self._follower = follower
+
+    @property
+    def first(self) -> int:
+        """``seq`` of the oldest record that is kept."""
+        return self._follower.first
+
+    @property
+    def last(self) -> int:
+        """``seq`` of the newest record."""
+        return self._follower.last
+
+    @property
+    def told(self) -> int:
+        """``seq`` of the last record that was given out."""
+        return self._follower.told
+
+    @property
+    def so_far(self) -> list[bytes]:
+        """The payloads of all records that are kept, as of now."""
+        return self._follower.so_far
+
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended and nothing of it is to come."""
+        return self._follower.over
+
+    @property
+    def skipped_interims(self) -> int:
+        """How many interims were out of date before the reader came for them."""
+        return self._follower.skipped_interims
+
+    @property
+    def expired(self) -> dict[str, object] | None:
+        """The ``Expired`` message, if records that were asked for are no longer kept."""
+        first = self._follower.expired_first
+        if first is None:
+            return None
+        return {"type": "Expired", "callSid": self.call_sid, "first": first}
+
+    @property
+    def numbers(self) -> tuple[str | None, str | None]:
+        """The call's two numbers, as far as they are known."""
+        if (started := self._follower.started) is not None:
+            return started.get("from"), started.get("to")
+        entry = self._broker.registry.get(self.call_sid)
+        return (None, None) if entry is None else (entry.from_, entry.to)
+
+    async def admit(self, grant: Callable[[], Grant], patience: float) -> None:
+        """
+        Wait until the call is known, and let the subscriber in if its token allows the call.
+
+        Unknown and not allowed look alike, in answer and in time: nobody learns what exists.
+
+        Raises:
+            SubscriptionRefused: 4404.
+        """
+        deadline = asyncio.get_running_loop().time() + max(patience, LEAST_PATIENCE)
+        await self._follower.synced()  # while NATS is away nobody can say what exists
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._follower.known()
+                while not grant().allows(self.call_sid, self.numbers):
+                    await self._follower.more()
+        except TimeoutError:
+            raise SubscriptionRefused(4404, "no such call") from None
+
+    async def check_since(self) -> None:
+        """
+        Refuse a ``since`` beyond the call's records.
+
+        A replica that has told us of the call may lag behind the container that the subscriber
+        comes from; what it lacks comes within a moment.
+
+        Raises:
+            SubscriptionRefused: 4400.
+        """
+        since = self._wanted.since
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAG_SECONDS):
+                while since is not None and since > self.last:
+                    await self._follower.more()
+        if since is not None and since > self.last:
+            raise SubscriptionRefused(4400, f"since is beyond the last record, {self.last}")
+
+    def check_pace(self) -> None:
+        """
+        Give up on a reader that has fallen too far behind.
+
+        Raises:
+            TooSlow: with the ``since`` to come back with.
+        """
+        records, size = self._follower.backlog
+        if records > MAX_BACKLOG_RECORDS or size > MAX_BACKLOG_BYTES:
+            raise TooSlow(self.told)
+
+    def __aiter__(self) -> AsyncIterator[Delivery]:
+        return self._follower
+
+
+@asynccontextmanager
+async def read_call(
+    broker: Broker, wanted: Subscribe, grant: Callable[[], Grant], *, patience: float
+) -> AsyncIterator[Reading]:
+    """
+    Open a call to a subscriber.
+
+    Args:
+        broker: Where the records come from.
+        wanted: The call, and from where on.
+        grant: What the subscriber's token allows at this moment; it may be renewed.
+        patience: How many seconds to wait for a call that nobody knows yet.
+
+    Raises:
+        SubscriptionRefused: 4403 or 4404.
+    """
+    if not grant().could_allow(wanted.call_sid):
+        raise SubscriptionRefused(4403, "the token can never see this call")
+    async with broker.feeds.follow(
+        wanted.call_sid, since=wanted.since, interim=wanted.interim
+    ) as follower:
+        reading = Reading(broker, wanted, follower)
+        await reading.admit(grant, patience)
+        yield reading

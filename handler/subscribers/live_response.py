@@ -1,0 +1,183 @@
+"""
+Responses that go on until one side ends them: event streams, and captions that grow.
+
+Each is a subscriber, as a websocket is: counted, cut off when it is too slow, ended with its token.
+"""
+
+import asyncio
+import time
+from abc import abstractmethod
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import structlog
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from handler.errors import HandlerError, NothingMore, SocketOver, TooSlow
+from handler.server.sockets import MESSAGES_A_TURN
+from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
+from handler.subscribers.admission import Subscribers
+from handler.subscribers.http import PRIVATE, refusal
+from handler.tokens.tokens import Grant
+
+# Each proxy's idle limit is longer.
+HEARTBEAT_SECONDS = 15.0
+
+_log = structlog.get_logger()
+
+
+class LiveResponse(Response):
+    """
+    A response that is sent piece by piece, as things happen.
+
+    It owns its tasks: the one that sends, one that shows that the line is alive, and those that
+    wait for the token's end, for this process's, and for the subscriber to go. What
+    :meth:`pieces` raises before its first piece is answered with a status.
+
+    Attributes:
+        opening: What comes before the first piece.
+        heartbeat: What means nothing.
+    """
+
+    opening = b""
+    heartbeat = b""
+
+    def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
+        super().__init__()
+        self.shared = subscribers
+        self.grant = grant
+        self._started = False
+        self._sent = 0
+
+    @abstractmethod
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield what is to be sent; when it ends, so does the response."""
+
+    def farewell(self, over: SocketOver) -> bytes:
+        """Return what the subscriber is told at an end that is not the call's."""
+        del over
+        return b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, as ASGI has it."""
+        self._send_message = send
+        connection = scope.get("extensions", {}).get(CONNECTION)
+        self._connection = connection if isinstance(connection, HttpProtocol) else None
+        try:
+            with self.shared.admitted():
+                if scope["method"] == "HEAD":
+                    await self._start()
+                else:
+                    await self._serve(receive)
+                await self._end()
+        except TooSlow as exc:
+            self.shared.too_slow += 1
+            _log.info("subscriber cut off: too slow", since=exc.since)
+            await self._cut_off(receive)
+        except HandlerError as exc:
+            await self._refuse_or_end(exc, scope, receive, send)
+
+    async def _serve(self, receive: Receive) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                waiting = [
+                    tasks.create_task(self._watch_peer(receive)),
+                    tasks.create_task(self._watch_token()),
+                    tasks.create_task(self._watch_leaving()),
+                    tasks.create_task(self._beat()),
+                ]
+                async with aclosing(self.pieces()) as pieces:
+                    async for piece in pieces:
+                        await self._send(piece)
+                for task in waiting:
+                    task.cancel()
+        except BaseExceptionGroup as group:
+            first = _first(group)
+            if not isinstance(first, _PeerLeft):
+                raise first from None
+
+    async def _send(self, piece: bytes) -> None:
+        if not self._started:
+            await self._start()
+        self._sent += 1
+        if self._sent % MESSAGES_A_TURN == 0:
+            await asyncio.sleep(0)
+        await self._write({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def _write(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(self.shared.settings.write_timeout):
+                await self._send_message(message)
+        except TimeoutError:
+            raise TooSlow from None
+
+    async def _start(self) -> None:
+        self._started = True
+        if self._connection is not None:
+            self._connection.limit_buffer()
+        headers = {**PRIVATE, "Content-Type": str(self.media_type), "X-Accel-Buffering": "no"}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await self._write({"type": "http.response.start", "status": 200, "headers": raw})
+        await self._write({"type": "http.response.body", "body": self.opening, "more_body": True})
+
+    async def _end(self) -> None:
+        if not self._started:  # nothing to say, or nobody to say it to
+            await self._start()
+        await self._write({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _refuse_or_end(
+        self, exc: HandlerError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if not self._started:
+            self.shared.refused += not isinstance(exc, NothingMore)
+            response = refusal(exc, self.shared)
+            response.headers.update(PRIVATE)
+            await response(scope, receive, send)
+        elif isinstance(exc, SocketOver):
+            try:
+                await self._send(self.farewell(exc))
+                await self._end()
+            except TooSlow:
+                await self._cut_off(receive)
+        else:
+            raise exc
+
+    async def _cut_off(self, receive: Receive) -> None:
+        """End although the reader does not read: what is still to be written would wait for it."""
+        if self._connection is not None:
+            self._connection.abort()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if self._started:
+                await self._send(self.heartbeat)
+
+    async def _watch_peer(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise _PeerLeft
+
+    async def _watch_token(self) -> None:
+        left = self.grant.expires - time.time()
+        if left == float("inf"):
+            return
+        await asyncio.sleep(max(0.0, left))
+        raise SocketOver(4401, "token expired")
+
+    async def _watch_leaving(self) -> None:
+        await self.shared.leaving.wait()
+        raise SocketOver(1012, "draining")
+
+
+class _PeerLeft(Exception):
+    """The subscriber is gone."""
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, however deep it lies."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,1 @@
+"""What a token lets its bearer read."""

@@ -1,0 +1,1 @@
+"""Twilio's wire: messages of a media stream, and signatures."""

@@ -1,0 +1,387 @@
+"""broker/writer.py and broker/follow.py, against a real server."""
+
+import asyncio
+import json
+import random
+from contextlib import suppress
+
+import pytest
+
+from broker.broker import Broker
+from broker.errors import Fenced
+from broker.records import Record
+from broker.server.embedded import EmbeddedServer
+from broker.settings import BrokerSettings
+
+ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+
+
+async def read_all(broker, call_sid, since=0, **options):
+    async with broker.feeds.follow(call_sid, since=since, **options) as follower:
+        async with asyncio.timeout(30):
+            return [json.loads(item.payload) async for item in follower]
+
+
+def records(messages):
+    return [message for message in messages if "seq" in message]
+
+
+async def test_records_are_numbered_from_one_and_kept_as_they_were_published(
+    broker, facts, make_final
+):
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    for record in (make_final(1), make_final(2, "outbound"), ENDED):
+        writer.put(record)
+    writer.finish()
+    await writer.run()
+    got = await read_all(broker, call.call_sid)
+    assert [message["seq"] for message in got] == [1, 2, 3, 4]
+    assert [message["type"] for message in got] == [
+        "CallStarted",
+        "Results",
+        "Results",
+        "CallEnded",
+    ]
+    assert {message["epoch"] for message in got} == {"i1-1"}
+    assert {message["callSid"] for message in got} == {call.call_sid}
+    assert got[0]["startedAt"] == call.started_at
+    assert list(got[1])[:7] == ["type", "v", "callSid", "seq", "epoch", "track", "at"]
+    assert (writer.acked, writer.depth) == (4, 0)
+
+
+async def test_followers_share_one_subscription_and_the_last_closes_it(broker, facts, make_final):
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    running = asyncio.create_task(writer.run())
+    await writer.claimed.wait()
+    readings = [asyncio.create_task(read_all(broker, call.call_sid)) for _ in range(50)]
+    for number in range(20):
+        writer.put(make_final(number))
+        await asyncio.sleep(0)
+    while broker.feeds and len(broker.feeds) != 1:
+        await asyncio.sleep(0.01)
+    assert len(broker.feeds) == 1
+    writer.put(ENDED)
+    writer.finish()
+    results = await asyncio.gather(*readings)
+    await running
+    assert all(result == results[0] for result in results)
+    assert [message["seq"] for message in results[0]] == list(range(1, 23))
+    assert len(broker.feeds) == 0
+
+
+@pytest.mark.proof
+async def test_whenever_a_follower_joins_it_gets_each_record_once(
+    rounds, broker, facts, make_final
+):
+    for seed in rounds(sample=5, full=200):
+        source = random.Random(seed)
+        call = facts()
+        writer = broker.writer(call, "i1-1")
+        running = asyncio.create_task(writer.run())
+
+        async def join(call=call, source=source):
+            await asyncio.sleep(source.uniform(0, 0.15))
+            since = source.randrange(5)
+            return since, await read_all(broker, call.call_sid, since)
+
+        joining = [asyncio.create_task(join()) for _ in range(20)]
+        for number in range(50):
+            writer.put(make_final(number))
+            await asyncio.sleep(source.uniform(0, 0.005))
+        writer.put(ENDED)
+        writer.finish()
+        await running
+        for since, got in await asyncio.gather(*joining):
+            assert [message["seq"] for message in got] == list(range(since + 1, 53))
+
+
+async def test_a_later_claim_goes_on_and_the_older_writer_is_refused(connect, facts, make_final):
+    one, other = await connect(), await connect()
+    call = facts()
+    older, newer = one.writer(call, "i1-1"), other.writer(call, "i2-1")
+    running = asyncio.create_task(older.run())
+    older.put(make_final(1))
+    await older.claimed.wait()
+    while older.depth:
+        await asyncio.sleep(0.01)
+    resuming = asyncio.create_task(newer.run())
+    await newer.claimed.wait()
+    assert newer.resumed
+    assert newer.started_at == call.started_at
+    assert newer.published_ends == {"inbound": 2.0}
+    older.put(make_final(2))
+    with pytest.raises(Fenced):
+        await running
+    newer.put(make_final(3))
+    newer.put(ENDED)
+    newer.finish()
+    await resuming
+    got = await read_all(one, call.call_sid)
+    assert [(message["seq"], message["type"], message["epoch"]) for message in got] == [
+        (1, "CallStarted", "i1-1"),
+        (2, "Results", "i1-1"),
+        (3, "CallResumed", "i2-1"),
+        (4, "Results", "i2-1"),
+        (5, "CallEnded", "i2-1"),
+    ]
+
+
+async def test_interims_are_newest_wins_and_never_kept(broker, facts, make_final):
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    running = asyncio.create_task(writer.run())
+    seen: list[dict] = []
+
+    async def follow():
+        async with broker.feeds.follow(call.call_sid) as follower:
+            async for item in follower:
+                seen.append(json.loads(item.payload))  # noqa: PERF401  watched as it grows
+
+    following = asyncio.create_task(follow())
+    await writer.claimed.wait()
+    while not seen:
+        await asyncio.sleep(0.01)
+    for text in ("a", "b", "c"):
+        writer.interim("inbound", {"type": "Results", "start": 5.0, "is_final": False, "t": text})
+    while len(seen) < 2:
+        await asyncio.sleep(0.01)
+    assert (seen[1]["t"], seen[1]["after"], seen[1]["epoch"]) == ("c", 1, "i1-1")
+    assert "seq" not in seen[1]
+    writer.put(make_final(5))
+    writer.interim("inbound", {"type": "Results", "start": 5.0, "is_final": False, "t": "stale"})
+    writer.put(ENDED)
+    writer.finish()
+    await asyncio.gather(running, following)
+    assert [message for message in seen if message.get("t") == "stale"] == []
+    assert records(await read_all(broker, call.call_sid)) == await read_all(broker, call.call_sid)
+    unwanted = await read_all(broker, call.call_sid, interim=False)
+    assert all("seq" in message for message in unwanted)
+
+
+@pytest.mark.proof
+async def test_records_survive_a_server_that_is_killed(rounds, tmp_path, facts, make_final):
+    for seed in rounds(sample=1, full=20):
+        source = random.Random(seed)
+        store = tmp_path / str(seed)
+        async with EmbeddedServer(str(store)) as first:
+            port = int(first.url.rpartition(":")[2])
+            settings = BrokerSettings(servers=(first.url,), instance="i1")
+            async with Broker(settings) as broker:
+                await broker.wait_ready()
+                call = facts()
+                writer = broker.writer(call, "i1-1")
+                running = asyncio.create_task(writer.run())
+                await writer.claimed.wait()
+                staying = asyncio.create_task(read_all(broker, call.call_sid))
+                killed_after = source.randrange(10, 90)
+                second = EmbeddedServer(str(store), port=port)
+                for number in range(100):
+                    writer.put(make_final(number))
+                    await asyncio.sleep(0.002)
+                    if number == killed_after:
+                        await kill(first)
+                        restarting = asyncio.create_task(second.__aenter__())
+                writer.put(ENDED)
+                writer.finish()
+                try:
+                    await restarting
+                    async with asyncio.timeout(30):
+                        await running
+                        stayed = await staying
+                    late = await read_all(broker, call.call_sid)
+                finally:
+                    await broker.__aexit__()
+                    await second.__aexit__()
+        assert [message["seq"] for message in stayed] == list(range(1, 103))
+        assert late == stayed
+
+
+async def kill(server):
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    with suppress(ProcessLookupError):
+        os.kill(server.pid, signal.SIGKILL)
+    await server.died.wait()
+
+
+async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
+    tmp_path, facts, make_final
+):
+    async with EmbeddedServer(str(tmp_path)) as server:
+        port = int(server.url.rpartition(":")[2])
+    settings = BrokerSettings(servers=(f"nats://127.0.0.1:{port}",), instance="i1")
+    async with Broker(settings) as broker:
+        writer = broker.writer(facts(), "i1-1")
+        running = asyncio.create_task(writer.run())
+        writer.put(make_final(1))
+        writer.put(ENDED)
+        writer.finish()
+        assert not broker.ready
+        assert writer.depth == 2
+        async with EmbeddedServer(str(tmp_path), port=port), asyncio.timeout(20):
+            await running
+            got = await read_all(broker, writer.call.call_sid)
+    assert [message["seq"] for message in got] == [1, 2, 3]
+
+
+async def test_without_the_past_an_ended_call_still_says_that_it_has_ended(
+    broker, facts, make_final
+):
+    writer = broker.writer(facts(), "i1-1")
+    writer.put(make_final(1))
+    writer.put(ENDED)
+    writer.finish()
+    await writer.run()
+    got = await read_all(broker, writer.call.call_sid, since=None)
+    assert [message["type"] for message in got] == ["CallEnded"]
+
+
+async def test_a_server_that_lost_its_disk_loses_what_it_had_and_no_more(
+    tmp_path, facts, make_final
+):
+    call = facts()
+    async with EmbeddedServer(directory=str(tmp_path / "one")) as server:
+        port = int(server.url.rpartition(":")[2])
+        broker = Broker(BrokerSettings(servers=(server.url,), instance="i1"))
+        await broker.__aenter__()
+        writer = broker.writer(call, broker.next_epoch())
+        running = asyncio.create_task(writer.run())
+        async with broker.feeds.follow(call.call_sid) as follower:
+            reading = asyncio.create_task(anext(follower))
+            for number in range(3):
+                writer.put(make_final(number))
+            async with asyncio.timeout(10):
+                await reading
+                while writer.depth:
+                    await asyncio.sleep(0.01)
+            await server.__aexit__()
+            async with EmbeddedServer(directory=str(tmp_path / "two"), port=port):
+                for number in range(3, 6):
+                    writer.put(make_final(number))
+                writer.put(ENDED)
+                writer.finish()
+                async with asyncio.timeout(40):
+                    await running
+                    stayed = [json.loads(item.payload)["seq"] async for item in follower]
+                    async with Broker(BrokerSettings(servers=(server.url,), instance="i2")) as new:
+                        late = await read_all(new, call.call_sid)
+                await broker.__aexit__()
+    assert stayed == list(range(2, 9))
+    assert [message["seq"] for message in late] == [5, 6, 7, 8]
+
+
+@pytest.mark.proof
+async def test_of_two_writers_the_older_is_refused_from_the_moment_the_newer_has_begun(
+    rounds, connect, facts, make_final
+):
+    """Random interleavings: ``seq`` stays dense, and nothing of the older follows the newer."""
+    older_broker, newer_broker = await connect(), await connect()
+    refused = 0
+    for seed in rounds(sample=30, full=1000):
+        source = random.Random(seed)
+        call = facts()
+        older = older_broker.writer(call, older_broker.next_epoch())
+        newer = newer_broker.writer(call, newer_broker.next_epoch())
+        running = [asyncio.create_task(older.run())]
+        await older.claimed.wait()
+        begins = source.randrange(0, 12)
+        for number in range(20):
+            older.put(make_final(number))
+            if number == begins:
+                running.append(asyncio.create_task(newer.run()))
+            if number >= begins:
+                newer.put(make_final(100 + number))
+            if source.random() < 0.7:
+                await asyncio.sleep(source.choice([0, 0, 0.0005, 0.002]))
+        newer.put(ENDED)
+        newer.finish()
+        older.finish()
+        results = await asyncio.gather(*running, return_exceptions=True)
+        assert all(result is None or isinstance(result, Fenced) for result in results), results
+        got = await read_all(newer_broker, call.call_sid)
+        assert [record["seq"] for record in got] == list(range(1, len(got) + 1)), f"seed {seed}"
+        epochs = [record["epoch"] for record in got]
+        if isinstance(results[0], Fenced):
+            refused += 1
+            first = epochs.index(newer.epoch)
+            assert older.epoch not in epochs[first:], f"seed {seed}"
+            ours = [r["start"] for r in got if r["epoch"] == newer.epoch and r["type"] == "Results"]
+            assert ours == [float(100 + number) for number in range(begins, 20)]
+    print(f"{refused} writers refused")
+    assert refused > 0
+
+
+async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptions(
+    broker, facts, make_final
+):
+    calls = [facts() for _ in range(100)]
+    writers = [broker.writer(call, broker.next_epoch()) for call in calls]
+    running = [asyncio.create_task(writer.run()) for writer in writers]
+    reading = [
+        asyncio.create_task(read_all(broker, call.call_sid)) for call in calls for _ in range(10)
+    ]
+    async with asyncio.timeout(30):
+        while len(broker.feeds) < 100:
+            await asyncio.sleep(0.01)
+        for writer in writers:
+            await writer.claimed.wait()
+        feeds = {id(feed._subscription) for feed in broker.feeds._feeds.values()}
+        assert len(feeds) == 100
+        for number in range(5):
+            for writer in writers:
+                writer.put(make_final(number))
+        for writer in writers:
+            writer.put(ENDED)
+            writer.finish()
+        results = await asyncio.gather(*reading)
+        await asyncio.gather(*running)
+    assert all([m["seq"] for m in result] == list(range(1, 8)) for result in results)
+    assert len(broker.feeds) == 0
+
+
+async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broker):
+    await broker.flush()
+    before = len(broker.client._subs)
+
+    async def come() -> None:
+        async with broker.feeds.follow(f"CA{1:032x}") as follower:
+            await follower.synced()
+            await asyncio.Event().wait()
+
+    for turns in range(6):
+        coming = asyncio.create_task(come())
+        async with asyncio.timeout(10):
+            while len(broker.client._subs) == before:
+                await asyncio.sleep(0.01)
+        coming.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        coming.cancel()
+        await asyncio.wait({coming})
+        async with asyncio.timeout(10):
+            while len(broker.client._subs) > before:
+                await asyncio.sleep(0.01)
+
+
+async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
+    """Each leaves at another moment of its beginning; the client survives all of them."""
+
+    async def come(call_sid: str) -> None:
+        async with broker.feeds.follow(call_sid) as follower:
+            await follower.synced()
+
+    async with asyncio.timeout(30):
+        for turns in range(60):
+            coming = [asyncio.create_task(come(f"CA{n:032x}")) for n in range(20)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in coming:
+                task.cancel()
+            await asyncio.wait(coming)
+    await broker.flush()
+    assert broker.connected
+    assert broker.client.stats["reconnects"] == 0
+    assert len(broker.feeds) == 0

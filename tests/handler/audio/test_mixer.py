@@ -1,0 +1,484 @@
+"""handler/audio/mixer.py: two tracks in, one two-channel stream out."""
+
+import math
+import random
+
+import pytest
+
+from handler.audio.mixer import MAX_PENDING, Mixer
+from handler.audio.mulaw import Track
+from handler.audio.timeline import TOLERANCE, Dropped
+
+IN, OUT = Track.INBOUND, Track.OUTBOUND
+FRAME_MS = 20
+
+
+def frame(byte: bytes, ms: int = FRAME_MS) -> bytes:
+    return byte * (8 * ms)
+
+
+def tracks(audio: bytes) -> tuple[bytes, bytes]:
+    return audio[0::2], audio[1::2]
+
+
+def test_two_frames_of_the_same_moment_are_interleaved_inbound_first():
+    mixer = Mixer()
+    mixer.feed(IN, 0, b"a" * 3)
+    mixer.feed(OUT, 0, b"b" * 3)
+    assert mixer.drain().audio == b"ababab"
+
+
+def test_what_both_tracks_have_is_ready_at_once():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(IN, 0, frame(b"a", 40))
+    mixer.feed(OUT, 0, frame(b"b"))
+    chunk = mixer.pop(0.0)
+    assert (chunk.start, chunk.end) == (0, 160)
+    assert tracks(chunk.audio) == (frame(b"a"), frame(b"b"))
+    assert mixer.pop(0.0) is None
+
+
+def test_one_side_waits_for_the_other_no_longer_than_the_wait():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(IN, 0, frame(b"a"))
+    assert mixer.pop(10.0) is None
+    assert mixer.pop(10.1) is None
+    assert tracks(mixer.pop(10.21).audio) == (frame(b"a"), frame(b"\xff"))
+
+
+def test_a_side_that_stops_sending_holds_up_the_other_no_longer_than_the_wait():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(OUT, 0, frame(b"b"))
+    popped = 0
+    for step in range(50):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        now = FRAME_MS * step / 1000
+        while chunk := mixer.pop(now):
+            popped = chunk.end
+        assert FRAME_MS * 8 * (step + 1) - popped <= 1600 + 2 * 160
+
+
+def test_while_the_path_stands_still_nothing_is_made_up_and_the_burst_finds_its_place():
+    mixer = Mixer(wait=0.2)
+    for step in range(20):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+    mixer.feed(IN, 400, frame(b"a"))  # its fellow is on the way
+    popped = mixer.pop(0.4).audio
+    for step in range(1, 40):
+        assert mixer.pop(0.4 + 0.1 * step) is None
+    mixer.feed(IN, 420, frame(b"a"))
+    assert mixer.pop(4.4) is None  # in the midst of the burst
+    mixer.feed(OUT, 400, frame(b"b"))
+    mixer.feed(OUT, 420, frame(b"b"))
+    popped += mixer.drain().audio
+    assert tracks(popped) == (frame(b"a", 440), frame(b"b", 440))
+    assert mixer.take_dropped() == []
+
+
+def test_a_path_that_stands_still_for_very_long_holds_nothing_back():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(IN, 0, frame(b"a", 40))
+    mixer.feed(OUT, 0, frame(b"b"))
+    assert mixer.pop(0.0).end == 160
+    assert mixer.pop(1.0) is None
+    assert mixer.pop(5.1).end == 320
+
+
+def test_nothing_is_made_up_while_nobody_sends():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b"))
+    mixer.pop(0.0)
+    assert [mixer.pop(float(second)) for second in range(1, 100)] == [None] * 99
+
+
+def test_the_first_frame_lies_where_its_timestamp_says():
+    mixer = Mixer()
+    mixer.feed(IN, 155, frame(b"a"))
+    inbound, outbound = tracks(mixer.drain().audio)
+    assert inbound == frame(b"\xff", 155) + frame(b"a")
+    assert outbound == frame(b"\xff", 175)
+
+
+def test_an_inexact_grid_is_not_splintered():
+    mixer = Mixer()
+    for timestamp in (0, 17, 40, 63, 80):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    assert tracks(mixer.drain().audio)[0] == frame(b"a", 100)
+
+
+def test_a_lost_frame_is_filled_with_silence():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(IN, 40, frame(b"c"))
+    assert tracks(mixer.drain().audio)[0] == frame(b"a") + frame(b"\xff") + frame(b"c")
+
+
+def test_a_frame_out_of_order_fills_its_hole():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(IN, 40, frame(b"c"))
+    assert mixer.filled_samples == 160
+    mixer.feed(IN, 20, frame(b"b"))
+    assert mixer.filled_samples == 0
+    assert tracks(mixer.drain().audio)[0] == frame(b"a") + frame(b"b") + frame(b"c")
+    assert mixer.filled_samples == 480  # the other track's
+    assert mixer.take_dropped() == []
+
+
+def test_overlap_keeps_what_was_heard_first():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a", 40))
+    mixer.feed(IN, 20, frame(b"b", 40))
+    assert tracks(mixer.drain().audio)[0] == frame(b"a", 40) + frame(b"b", 20)
+
+
+def test_a_repeated_frame_changes_nothing_and_is_not_late():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b"))
+    mixer.pop(0.0)
+    mixer.feed(IN, 0, frame(b"a"))
+    assert mixer.drain() is None
+    assert mixer.take_dropped() == []
+
+
+def test_audio_that_comes_after_its_place_was_sent_is_late():
+    mixer = Mixer(wait=0.1)
+    for timestamp in range(0, 400, FRAME_MS):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    mixer.pop(0.0)
+    mixer.pop(0.1)
+    for timestamp in range(300, 500, FRAME_MS):
+        mixer.feed(OUT, timestamp, frame(b"b"))
+    inbound, outbound = tracks(mixer.drain().audio)
+    assert (inbound, outbound) == (frame(b"\xff", 100), frame(b"b", 100))
+    assert mixer.take_dropped() == [Dropped(OUT, 2400, 3200, "late-audio")]
+    assert mixer.take_dropped() == []
+
+
+def test_the_tail_waits_for_nobody():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b", 5))
+    inbound, outbound = tracks(mixer.drain().audio)
+    assert (inbound, outbound) == (frame(b"a"), frame(b"b", 5) + frame(b"\xff", 15))
+
+
+def test_a_long_silence_of_both_sides_is_skipped_not_filled():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b"))
+    mixer.pop(0.0)
+    mixer.feed(IN, 3_600_000, frame(b"c", 10))
+    mixer.feed(IN, 3_600_010, frame(b"c", 10))
+    chunk = mixer.drain()
+    # A little before it: the other side's first frame may be on the way.
+    assert chunk.start == (3_600_000 - 250) * 8
+    assert tracks(chunk.audio) == (frame(b"\xff", 250) + frame(b"c"), frame(b"\xff", 270))
+
+
+def test_one_wrong_timestamp_costs_one_frame_which_is_told():
+    mixer = Mixer()
+    for step in range(10):
+        mixer.feed(IN, 3_000 if step == 5 else FRAME_MS * step, frame(b"a"))
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+    inbound, outbound = tracks(mixer.drain().audio)
+    assert inbound == frame(b"a", 100) + frame(b"\xff") + frame(b"a", 80)
+    assert outbound == frame(b"b", 200)
+    assert mixer.refused_frames == 1
+    assert mixer.take_dropped() == [Dropped(IN, 800, 960, "media-lost")]
+
+
+def test_timestamps_that_fit_nowhere_do_not_move_the_call():
+    mixer = Mixer()
+    for step in range(10):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        mixer.feed(OUT, 20_000_000 - 5_000 * step, frame(b"b"))
+    chunk = mixer.drain()
+    assert (chunk.start, chunk.end) == (0, 1600)
+    assert mixer.refused_frames == 10
+    [dropped] = mixer.take_dropped()
+    assert (dropped.track, dropped.end - dropped.start) == (OUT, 1600)
+
+
+@pytest.mark.parametrize("leap", [12_000, 36_000_000])
+def test_a_track_that_leaps_alone_goes_on_where_the_call_is(leap):
+    mixer = Mixer()
+    for step in range(10):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        mixer.feed(OUT, FRAME_MS * step + (leap if step >= 5 else 0), frame(b"b"))
+    inbound, outbound = tracks(mixer.drain().audio)
+    assert inbound.startswith(frame(b"a", 200))
+    assert outbound.count(b"b") == 10 * 160
+    assert len(outbound) <= 1600 + 320
+    assert (mixer.leaps, mixer.restarts) == (1, 1)
+    assert mixer.take_dropped() == []
+
+
+def heard(mixer: Mixer) -> tuple[bytes, bytes]:
+    """What is left in a mixer, by track."""
+    audio = b""
+    while chunk := mixer.drain():
+        audio += chunk.audio
+    return tracks(audio)
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("back", [600, 5_000, 9_900, 10_100, 15_980])
+def test_timestamps_that_begin_anew_go_on_where_the_call_is(both, back):
+    mixer = Mixer()
+    for step in range(1000):
+        timestamp = FRAME_MS * step - (back if step >= 800 else 0)
+        mixer.feed(IN, timestamp, frame(b"a"))
+        if both:
+            mixer.feed(OUT, timestamp, frame(b"b"))
+    inbound, outbound = heard(mixer)
+    # What was needed to be sure is told; the rest goes on, and the tracks keep step.
+    lost = 260 if back <= 10_000 else 20
+    assert inbound == frame(b"a", 20_000 - lost)
+    assert outbound == (frame(b"b", 20_000 - lost) if both else frame(b"\xff", 20_000 - lost))
+    assert mixer.restarts == (2 if both else 1)
+    dropped = mixer.take_dropped()
+    assert [(d.track, d.reason) for d in dropped] == [
+        (track, "media-lost") for track in ([IN, OUT] if both else [IN])
+    ]
+    assert all(d.end - d.start == lost * 8 for d in dropped)
+
+
+@pytest.mark.parametrize("ahead", [500, 2_000, 9_900])
+def test_a_track_that_steps_ahead_alone_silences_the_other_for_a_second_or_two(ahead):
+    mixer = Mixer(wait=0.2)
+    for step in range(1000):
+        mixer.feed(IN, FRAME_MS * step + (ahead if step >= 100 else 0), frame(b"a"))
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+        while mixer.pop(step * 0.02):
+            pass
+    told = sum(d.end - d.start for d in mixer.take_dropped() if d.track is OUT)
+    assert mixer.restarts == 1
+    assert mixer.late_samples <= 2 * 8000
+    assert told == pytest.approx(mixer.late_samples, abs=800)
+
+
+def test_a_track_that_always_comes_late_is_heard_all_the_same():
+    mixer = Mixer(wait=0.2)
+    popped = 0
+    for step in range(500):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        if step >= 30:
+            mixer.feed(OUT, FRAME_MS * (step - 30), frame(b"b"))  # 600 ms behind the other
+        while chunk := mixer.pop(step * 0.02):
+            popped += tracks(chunk.audio)[1].count(b"b")
+    popped += heard(mixer)[1].count(b"b")
+    assert popped >= (470 - 60) * 160
+    assert popped + mixer.late_samples == 470 * 160
+
+
+def test_a_leap_that_one_track_shows_first_does_not_silence_the_other_for_good():
+    mixer = Mixer(wait=0.2)
+    for step in range(0, 1000, 2):
+        leap = 12_000 if step >= 100 else 0
+        for track in (IN, OUT):  # two frames of each in a row
+            for number in (step, step + 1):
+                ahead = leap if track is IN else 0
+                mixer.feed(track, FRAME_MS * number + ahead, frame(b"a"))
+        while mixer.pop(step * 0.02):
+            pass
+    assert mixer.late_samples <= 2 * 8000
+
+
+def test_a_frame_of_an_hour_ago_is_dropped_and_told():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(IN, 3_600_000, frame(b"b"))
+    mixer.feed(IN, 3_600_020, frame(b"c"))
+    mixer.feed(IN, 1_000, frame(b"d"))
+    mixer.feed(IN, 3_600_040, frame(b"e"))
+    assert tracks(mixer.drain().audio)[0] == frame(b"a")
+    assert tracks(mixer.drain().audio)[0][2000:] == frame(b"b") + frame(b"c") + frame(b"e")
+    assert mixer.take_dropped() == [Dropped(IN, 8000, 8160, "late-audio")]
+    assert mixer.restarts == 0
+
+
+def test_the_head_of_the_other_side_is_heard_behind_a_silence_that_was_skipped():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b"))
+    mixer.pop(0.0)
+    for step in range(10):
+        mixer.feed(IN, 15_000 + FRAME_MS * step, frame(b"c"))
+        mixer.feed(OUT, 14_850 + FRAME_MS * step, frame(b"d"))
+    inbound, outbound = heard(mixer)
+    assert inbound.count(b"c") == outbound.count(b"d") == 1600
+    assert mixer.take_dropped() == []
+
+
+def test_far_leaps_are_skipped_though_nobody_pops_between_them():
+    mixer = Mixer()
+    for timestamp in (0, 15_000, 30_000):
+        for track in (IN, OUT):
+            mixer.feed(track, timestamp, frame(b"a"))
+            mixer.feed(track, timestamp + 20, frame(b"a"))
+    inbound, _ = heard(mixer)
+    assert inbound.count(b"a") == 6 * 160
+    assert len(inbound) < 8000
+
+
+def test_what_is_beyond_the_bound_is_told_whole():
+    mixer = Mixer()
+    for step in range(3500):  # 70 s, and nobody pops
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+    [dropped] = mixer.take_dropped()
+    assert (dropped.start, dropped.end) == (mixer.refused_frames * -160 + 70 * 8000, 70 * 8000)
+    assert dropped.reason == "media-lost"
+
+
+def test_timestamps_that_fit_nowhere_are_told_for_as_long_as_they_come():
+    mixer = Mixer()
+    for step in range(50):
+        mixer.feed(OUT, (step + 1) * 1_000_000, frame(b"b"))
+    mixer.drain()
+    [dropped] = mixer.take_dropped()
+    assert (dropped.start, dropped.end) == (0, 50 * 160)
+
+
+def test_a_frame_that_is_sent_twice_is_heard_once_wherever_it_strays():
+    mixer = Mixer()
+    for timestamp in (0, 22, 22, 40, 60):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    for timestamp in (0, 7, 7, 14):
+        mixer.feed(OUT, timestamp, frame(b"b", 7))
+    inbound, outbound = heard(mixer)
+    assert inbound == frame(b"a", 80)
+    assert outbound == frame(b"b", 21) + frame(b"\xff", 59)
+    assert mixer.overlap_samples == 160 + 56
+
+
+def test_a_short_frame_that_is_lost_is_filled():
+    mixer = Mixer()
+    for timestamp in (0, 7, 21, 28):
+        mixer.feed(IN, timestamp, frame(b"a", 7))
+    assert heard(mixer)[0] == frame(b"a", 14) + frame(b"\xff", 7) + frame(b"a", 14)
+
+
+def test_a_track_that_sends_is_no_path_that_stands_still():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(IN, 0, frame(b"a", 2000))
+    mixer.feed(OUT, 0, frame(b"b", 1000))
+    assert mixer.pop(0.0).end == 8000
+    for step in range(1, 20):  # frames come, though none of them is further than the first
+        mixer.feed(IN, 20 * step, frame(b"a"))
+        if chunk := mixer.pop(0.02 * step):
+            break
+    assert chunk.end == 16_000
+    assert step <= 11
+
+
+@pytest.mark.parametrize("every", [1, 3, 5, 12])
+def test_the_wait_is_as_long_however_seldom_it_is_popped(every):
+    mixer = Mixer(wait=0.2)
+    mixer.feed(OUT, 0, frame(b"b", 100))
+    worst, popped = 0, 0
+    for step in range(500):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        if step % every:
+            continue
+        worst = max(worst, FRAME_MS * (step + 1) - popped // 8)
+        while chunk := mixer.pop(step * 0.02):
+            popped = chunk.end
+    # The wait counts from the pop that first saw the audio, and ends with a pop. Of an interval no
+    # more than half the wait counts until it is known that the other track has stopped.
+    interval = every * FRAME_MS
+    assert worst <= interval + math.ceil(200 / min(interval, 100)) * interval + FRAME_MS
+
+
+def test_the_last_frame_is_heard_though_none_bears_out_its_leap():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(IN, 1_500, frame(b"z"))
+    heard = b""
+    while chunk := mixer.drain():
+        heard += chunk.audio
+    assert tracks(heard)[0] == frame(b"a") + frame(b"\xff", 1_480) + frame(b"z")
+
+
+def test_a_burst_is_popped_in_pieces_of_a_second_at_most():
+    mixer = Mixer()
+    for step in range(160):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+    spans = []
+    while chunk := mixer.pop(0.0):
+        spans.append((chunk.start, chunk.end))
+    assert spans == [(0, 8000), (8000, 16000), (16000, 24000), (24000, 25600)]
+
+
+def test_what_is_held_is_bounded_though_nobody_pops():
+    mixer = Mixer()
+    for step in range(1000):  # a quarter of an hour
+        mixer.feed(IN, 900 * step, frame(b"a"))
+        mixer.feed(IN, 900 * step + 20, frame(b"a"))
+    assert mixer.refused_frames > 0
+    assert len(heard(mixer)[0]) <= 3 * MAX_PENDING
+
+
+@pytest.mark.parametrize("rate", [0.9986, 1.0014, 0.996, 1.004])  # 1438 ms for 1440 was seen
+def test_a_clock_that_drifts_is_followed_without_splinters(rate):
+    mixer = Mixer()
+    source = random.Random(1)
+    voice = bytes(source.randrange(0, 0x7F) for _ in range(160))
+    heard = b""
+    for step in range(2000):  # 40 s
+        timestamp = round(FRAME_MS * step * rate) + source.randint(-2, 2)
+        mixer.feed(IN, max(0, timestamp), voice)
+        mixer.feed(OUT, FRAME_MS * step, voice)
+        while chunk := mixer.pop(step * 0.02):
+            heard += chunk.audio
+    while chunk := mixer.drain():
+        heard += chunk.audio
+    inbound = tracks(heard)[0].rstrip(b"\xff")
+    # No silence was put into the voice and nothing was cut out of it, but a sample at a time.
+    assert b"\xff" not in inbound[160:]
+    pieces = inbound.split(voice[:2])[1:]
+    assert {len(piece) + 2 for piece in pieces} <= {159, 160, 161, 162, 163}
+    assert len(inbound) == pytest.approx(2000 * 160 * rate, abs=TOLERANCE)
+    assert mixer.take_dropped() == []
+
+
+def test_a_burst_for_a_time_that_was_skipped_is_late():
+    mixer = Mixer()
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.feed(OUT, 0, frame(b"b"))
+    mixer.pop(0.0)
+    mixer.feed(IN, 15_000, frame(b"c"))
+    mixer.feed(IN, 15_020, frame(b"c"))
+    mixer.feed(OUT, 20, frame(b"d"))
+    assert mixer.take_dropped() == [Dropped(OUT, 160, 320, "late-audio")]
+
+
+def test_a_whole_minute_of_late_audio_is_told():
+    mixer = Mixer(wait=0.2)
+    mixer.feed(OUT, 0, frame(b"b"))
+    for step in range(3000):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+        mixer.pop(step * 0.02)
+    for step in range(1, 3000):
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+    (late,) = mixer.take_dropped()
+    assert (late.track, late.start, late.reason) == (OUT, 160, "late-audio")
+    assert late.end > 59 * 8000
+
+
+def test_a_frame_that_is_late_in_part_keeps_its_rest_in_place():
+    mixer = Mixer(wait=0.1)
+    for step in range(10):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+    mixer.pop(0.0)
+    assert mixer.pop(0.11).end == 1600
+    for timestamp in (155, 175, 195, 215):
+        mixer.feed(OUT, timestamp, frame(b"b"))
+    chunk = mixer.drain()
+    assert chunk.start == 1600
+    assert tracks(chunk.audio)[1] == frame(b"b", 35)
+    assert mixer.take_dropped() == [Dropped(OUT, 155 * 8, 1600, "late-audio")]

@@ -1,0 +1,129 @@
+"""handler/deepgram/messages.py: Deepgram's messages, moved to the call clock."""
+
+import copy
+import json
+
+import pytest
+
+from handler.audio.mixer import Chunk
+from handler.audio.mulaw import Track
+from handler.deepgram import messages
+from handler.deepgram.messages import Ignored, Metadata, Result, Signal, UnreadableResult
+from handler.deepgram.replay import SentAudio
+
+RESULTS = {
+    "type": "Results",
+    "channel_index": [1, 2],
+    "duration": 1.04,
+    "start": 3.2,
+    "is_final": True,
+    "speech_final": True,
+    "channel": {
+        "alternatives": [
+            {
+                "transcript": "Yes, please.",
+                "confidence": 0.9921875,
+                "words": [
+                    {"word": "yes", "start": 3.44, "end": 3.68, "punctuated_word": "Yes,"},
+                    {"word": "please", "start": 3.68, "end": 4.0, "punctuated_word": "please."},
+                ],
+            }
+        ]
+    },
+    "metadata": {"request_id": "01a0", "model_info": {"name": "general-nova-3"}},
+    "from_finalize": False,
+    "new_field": [1],
+}
+
+
+def clock(offset: int) -> SentAudio:
+    """A connection whose first byte lies ``offset`` seconds after the zero of the call."""
+    sent = SentAudio()
+    sent.add(Chunk(offset * 8000, bytes(2 * 8000 * 60)))
+    return sent
+
+
+def parse(message: object, offset: int = 0) -> messages.Message:
+    return messages.parse(json.dumps(message), clock(offset))
+
+
+def test_a_result_of_a_first_connection_keeps_its_times_and_unknown_fields():
+    result = parse(RESULTS)
+    assert isinstance(result, Result)
+    assert result.body == RESULTS
+    assert (result.track, result.is_final, result.speech_final) == (Track.OUTBOUND, True, True)
+    assert result.transcript == "Yes, please."
+    assert (result.start, result.end) == (3.2, pytest.approx(4.24))
+
+
+def test_all_times_of_a_later_connection_are_moved():
+    body = parse(RESULTS, offset=100).body
+    expected = copy.deepcopy(RESULTS)
+    expected["start"] = 103.2
+    words = expected["channel"]["alternatives"][0]["words"]
+    words[0] |= {"start": 103.44, "end": 103.68}
+    words[1] |= {"start": 103.68, "end": 104.0}
+    assert body == expected
+
+
+def test_signals_are_moved_but_a_stale_end_stays_stale():
+    end = {"type": "UtteranceEnd", "channel": [0, 2], "last_word_end": 2.5}
+    assert parse(end, 10) == Signal(Track.INBOUND, {**end, "last_word_end": 12.5})
+    stale = {**end, "last_word_end": -1}
+    assert parse(stale, 10) == Signal(Track.INBOUND, stale)
+    started = {"type": "SpeechStarted", "channel": [1, 2], "timestamp": 1.5}
+    assert parse(started, 10) == Signal(Track.OUTBOUND, {**started, "timestamp": 11.5})
+
+
+def test_other_messages_carry_nothing():
+    assert parse({"type": "Metadata", "duration": 3.5}) == Metadata(3.5)
+    assert parse({"type": "Error", "description": "oh"}) == Ignored("Error", "oh")
+    assert parse({"type": "News"}) == Ignored("News", "")
+    assert parse({}) == Ignored("None", "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [],
+        "Results",
+        {"type": "Results"},
+        {**RESULTS, "channel_index": [2, 3]},
+        {**RESULTS, "channel_index": [-1, 2]},
+        {**RESULTS, "start": -1},
+        {**RESULTS, "start": 1e300},
+        {**RESULTS, "duration": "1"},
+        {**RESULTS, "channel": {"alternatives": []}},
+        {**RESULTS, "channel": {"alternatives": [{"transcript": "a", "words": [{"word": "a"}]}]}},
+        {"type": "UtteranceEnd", "channel": 0},
+    ],
+)
+def test_a_wrong_shape_is_unreadable(message):
+    with pytest.raises(UnreadableResult):
+        parse(message)
+
+
+@pytest.mark.parametrize("text", ["", "{", "nonsense", b"\xff", "[" * 100_000])
+def test_what_is_no_json_is_unreadable(text):
+    with pytest.raises(UnreadableResult):
+        messages.parse(text, clock(0))
+
+
+def test_what_was_published_is_cut_at_the_word():
+    result = messages.trim(parse(RESULTS), 3.6)
+    assert result.transcript == "please."
+    assert (result.start, result.body["start"]) == (3.6, 3.6)
+    assert result.body["duration"] == pytest.approx(0.64)
+    assert result.body["trimmed"] is True
+    assert [word["word"] for word in result.body["channel"]["alternatives"][0]["words"]] == [
+        "please"
+    ]
+
+
+def test_what_was_not_published_is_left_alone():
+    result = parse(RESULTS)
+    assert messages.trim(result, 3.2) is result
+    assert messages.trim(result, 5.0) is None
+    untouched = messages.trim(result, 3.3)
+    assert untouched.transcript == "Yes, please."
+    assert "trimmed" not in untouched.body

@@ -1,0 +1,235 @@
+"""handler/deepgram/recogniser.py, against the stand-in."""
+
+import asyncio
+import re
+import zlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+from websockets.asyncio.server import serve
+
+from handler.audio.mixer import Chunk
+from handler.audio.mulaw import TRACKS, Track, interleave
+from handler.config import Settings
+from handler.deepgram.messages import Result
+from handler.deepgram.recogniser import Down, Lost, Output, Recogniser, Timing, Up
+from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.errors import Refusal
+
+CHUNK = 800
+
+
+@pytest.fixture
+async def deepgram() -> AsyncIterator[DeepgramStandIn]:
+    async with DeepgramStandIn() as standin:
+        yield standin
+
+
+class Listener:
+    """Collects what a recogniser emits."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self.news = asyncio.Event()
+
+    def __call__(self, output: Output) -> None:
+        self.outputs.append(output)
+        self.news.set()
+
+    def of(self, *kinds: type) -> list[Output]:
+        return [output for output in self.outputs if isinstance(output, kinds)]
+
+    def words(self, track: Track) -> list[str]:
+        finals = [out for out in self.of(Result) if out.is_final and out.track is track]
+        return " ".join(final.transcript for final in finals).split()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.news.clear()
+                await self.news.wait()
+
+
+def sound(seconds: int, seed: int = 1) -> bytes:
+    """A burst of 0.3 s at the beginning of each second, each another word."""
+    return b"".join(
+        bytes((seed + second + sample) % 120 + 1 for sample in range(2400)) + b"\xff" * 5600
+        for second in range(seconds)
+    )
+
+
+def words(track: bytes) -> list[str]:
+    return [f"{zlib.crc32(run):08x}" for run in re.split(rb"\xff{160,}", track) if run]
+
+
+def chunks(inbound: bytes, outbound: bytes, start: int = 0) -> list[Chunk]:
+    return [
+        Chunk(start + at, interleave(inbound[at : at + CHUNK], outbound[at : at + CHUNK]))
+        for at in range(0, len(inbound), CHUNK)
+    ]
+
+
+def settings(url: str, **changes: object) -> Settings:
+    return replace(Settings(deepgram_api_key="key", deepgram_url=url), **changes)
+
+
+SID = "CA" + "1" * 32
+
+
+async def test_a_call_is_transcribed_to_its_last_word_on_its_own_clock(deepgram):
+    heard = Listener()
+    recogniser = Recogniser(settings(deepgram.url), heard, SID)
+    inbound, outbound = sound(5), sound(5, seed=7)
+    for chunk in chunks(inbound, outbound, start=80_000):
+        recogniser.send(chunk)
+    recogniser.finish()
+    await recogniser.run()
+    assert heard.words(Track.INBOUND) == words(inbound)
+    assert heard.words(Track.OUTBOUND) == words(outbound)
+    finals = [out for out in heard.of(Result) if out.is_final and out.track is Track.INBOUND]
+    assert finals[0].start == 10.0
+    assert [a.end for a in finals[:-1]] == pytest.approx([b.start for b in finals[1:]])
+    assert finals[-1].end == pytest.approx(15.0)
+    assert heard.of(Down, Up, Lost) == []
+    assert recogniser.covered == dict.fromkeys(TRACKS, 15.0)
+    [connection] = deepgram.connections
+    assert connection.texts == ['{"type":"CloseStream"}']
+
+
+async def test_a_flush_gives_the_last_words_and_more_may_follow(deepgram):
+    heard = Listener()
+    recogniser = Recogniser(settings(deepgram.url), heard, SID)
+    running = asyncio.create_task(recogniser.run())
+    audio = sound(2)
+    for chunk in chunks(audio, audio):
+        recogniser.send(chunk)
+    recogniser.flush()
+    await recogniser.settled()
+    assert heard.words(Track.OUTBOUND) == words(audio)
+    more = sound(2, seed=50)
+    for chunk in chunks(more, more, start=800_000):
+        recogniser.send(chunk)
+    recogniser.finish()
+    await running
+    assert heard.words(Track.INBOUND) == words(audio) + words(more)
+    assert [out.start for out in heard.of(Result)][-1] >= 100.0
+    assert len(deepgram.connections) == 2
+
+
+async def test_a_connection_that_breaks_is_replaced_and_no_word_is_lost_or_doubled(deepgram):
+    heard = Listener()
+    recogniser = Recogniser(settings(deepgram.url), heard, SID)
+    running = asyncio.create_task(recogniser.run())
+    audio = sound(8)
+    pieces = chunks(audio, audio)
+    for chunk in pieces[:40]:
+        recogniser.send(chunk)
+    await heard.until(lambda: len(heard.words(Track.INBOUND)) >= 2)
+    deepgram_url = deepgram.url
+    port = int(deepgram_url.rpartition(":")[2])
+    await deepgram.__aexit__(None, None, None)
+    for chunk in pieces[40:60]:
+        recogniser.send(chunk)
+    await heard.until(lambda: bool(heard.of(Down)))
+    async with DeepgramStandIn(port=port):
+        for chunk in pieces[60:]:
+            recogniser.send(chunk)
+        await heard.until(lambda: bool(heard.of(Up)))
+        recogniser.finish()
+        await running
+    assert heard.words(Track.INBOUND) == words(audio)
+    assert heard.words(Track.OUTBOUND) == words(audio)
+    assert len(heard.of(Down)) == 1
+    assert len(heard.of(Up)) == 1
+    assert heard.of(Lost) == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 405])
+async def test_a_refusal_for_good_is_told_once_and_not_tried_again(status):
+    heard = Listener()
+    async with DeepgramStandIn(conduct=Conduct(refuse=Refusal(status))) as deepgram:
+        recogniser = Recogniser(settings(deepgram.url), heard, SID)
+        running = asyncio.create_task(recogniser.run())
+        audio = sound(3)
+        for chunk in chunks(audio, audio):
+            recogniser.send(chunk)
+        await heard.until(lambda: bool(heard.of(Down)))
+        recogniser.finish()
+        await running
+        assert deepgram.handshakes == 1
+    [down, lost] = heard.outputs
+    assert re.match(rf"HTTP {status}: .+ \(request [0-9a-f-]{{36}}\)$", down.reason)
+    assert lost == Lost(0.0, 3.0, None, "recogniser-rejected")
+
+
+async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():
+    heard = Listener()
+    recogniser = Recogniser(settings("ws://127.0.0.1:1", close_seconds=1.0), heard, SID)
+    audio = sound(2)
+    for chunk in chunks(audio, audio):
+        recogniser.send(chunk)
+    recogniser.finish()
+    async with asyncio.timeout(10):
+        await recogniser.run()
+    assert [type(output) for output in heard.outputs] == [Down, Lost]
+    assert heard.outputs[-1] == Lost(0.0, 2.0, None, "recogniser-unreachable")
+
+
+async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():
+    heard = Listener()
+    recogniser = Recogniser(
+        settings("ws://127.0.0.1:1", replay_seconds=5.0, close_seconds=1.0), heard, SID
+    )
+    running = asyncio.create_task(recogniser.run())
+    audio = sound(20)
+    for chunk in chunks(audio, audio):
+        recogniser.send(chunk)
+    await heard.until(lambda: bool(heard.of(Down)))
+    recogniser.finish()
+    await running
+    assert heard.of(Lost) == [Lost(0.0, 20.0, None, "recogniser-unreachable")]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_one_that_takes_audio_and_never_answers_ends_by_the_deadline(reads):
+    async def stuck(socket):
+        if reads:
+            async for _ in socket:
+                pass
+        await socket.wait_closed()
+
+    heard = Listener()
+    async with serve(stuck, "127.0.0.1", 0, compression=None, close_timeout=0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        recogniser = Recogniser(settings(f"ws://127.0.0.1:{port}", close_seconds=0.5), heard, SID)
+        running = asyncio.create_task(recogniser.run())
+        audio = sound(2)
+        for chunk in chunks(audio, audio):
+            recogniser.send(chunk)
+        recogniser.finish()
+        async with asyncio.timeout(10):
+            await running
+    assert heard.outputs == [Lost(0.0, 2.0, None, "recogniser-unreachable")]
+
+
+async def test_keepalives_hold_a_silent_connection(deepgram):
+    heard = Listener()
+    timing = Timing(finalize=0.2, keep_alive=0.05)
+    recogniser = Recogniser(settings(deepgram.url), heard, SID, timing=timing)
+    running = asyncio.create_task(recogniser.run())
+    audio = sound(2)
+    for chunk in chunks(audio, audio):
+        recogniser.send(chunk)
+    async with asyncio.timeout(10):
+        while not deepgram.connections or deepgram.connections[0].keepalives < 8:
+            await asyncio.sleep(0.02)
+    # The last words did not wait for more audio: they were asked for, once.
+    assert heard.words(Track.INBOUND) == words(audio)
+    assert deepgram.connections[0].texts == ['{"type":"Finalize"}']
+    for chunk in chunks(audio, audio, start=16_000):
+        recogniser.send(chunk)
+    recogniser.finish()
+    await running
+    assert len(deepgram.connections) == 1
+    assert heard.words(Track.INBOUND) == words(audio) * 2

@@ -1,0 +1,198 @@
+"""handler/subscribers/captions.py: a call as turns, as captions, as a text."""
+
+from itertools import pairwise
+
+import pytest
+
+from handler.subscribers import captions
+from handler.subscribers.captions import Speakers
+
+NAMES = Speakers("Caller", "Callee")
+SID = "CA" + "1" * 32
+
+
+def final(text: str, start: float, duration: float, track: str = "inbound", seq: int = 2) -> dict:
+    step = duration / len(text.split())
+    words = [
+        {
+            "word": word.lower(),
+            "punctuated_word": word,
+            "start": start + step * number,
+            "end": start + step * (number + 1),
+            "confidence": 0.9,
+        }
+        for number, word in enumerate(text.split())
+    ]
+    return {
+        "type": "Results",
+        "callSid": SID,
+        "seq": seq,
+        "track": track,
+        "start": start,
+        "duration": duration,
+        "channel": {"alternatives": [{"transcript": text, "words": words}]},
+    }
+
+
+STARTED = {
+    "type": "CallStarted",
+    "callSid": SID,
+    "seq": 1,
+    "from": "+15550001111",
+    "to": "+15550002222",
+    "direction": "inbound",
+    "startedAt": 5,
+}
+GAP = {
+    "type": "Gap",
+    "callSid": SID,
+    "seq": 5,
+    "start": 10.0,
+    "end": 12.5,
+    "track": None,
+    "reason": "owner-lost",
+}
+ENDED = {"type": "CallEnded", "callSid": SID, "seq": 6, "duration": 13.0, "reason": "completed"}
+CALL = [
+    STARTED,
+    final("Good morning.", 1.0, 1.0),
+    final("Who is there?", 1.5, 1.0, "outbound", 3),
+    final("It is <me> & you.", 3.0, 2.0, seq=4),
+    GAP,
+    ENDED,
+]
+
+
+def test_a_text_has_a_line_for_each_turn_and_says_what_is_missing():
+    assert captions.text(CALL, NAMES) == (
+        "[00:01] Caller: Good morning.\n"
+        "[00:01] Callee: Who is there?\n"
+        "[00:03] Caller: It is <me> & you.\n"
+        "[00:10] [no transcript until 00:12: owner-lost]\n"
+    )
+    assert captions.text(CALL[3:], NAMES).startswith("[the beginning is no longer kept]\n")
+
+
+def test_web_captions_name_the_speaker_and_hold_no_markup_of_his():
+    assert captions.vtt(captions.all_captions(CALL, NAMES)) == (
+        "WEBVTT\n\n"
+        "00:00:01.000 --> 00:00:02.000\n<v Caller>Good morning.\n\n"
+        "00:00:01.500 --> 00:00:02.500\n<v Callee>Who is there?\n\n"
+        "00:00:03.000 --> 00:00:05.000\n<v Caller>It is &lt;me&gt; &amp; you.\n\n"
+        "00:00:10.000 --> 00:00:12.500\n[no transcript: owner-lost]\n\n"
+    )
+
+
+def test_subtitles_are_numbered_and_have_commas():
+    assert captions.srt(captions.all_captions(CALL[:3], NAMES)) == (
+        "1\n00:00:01,000 --> 00:00:02,000\nCaller: Good morning.\n\n"
+        "2\n00:00:01,500 --> 00:00:02,500\nCallee: Who is there?\n\n"
+    )
+
+
+def test_a_document_has_everything():
+    document = captions.document(CALL, NAMES)
+    assert [(turn["speaker"], turn["text"]) for turn in document["turns"]] == [
+        ("Caller", "Good morning."),
+        ("Callee", "Who is there?"),
+        ("Caller", "It is <me> & you."),
+    ]
+    assert len(document["turns"][2]["words"]) == 5
+    gap = {"start": 10.0, "end": 12.5, "track": None, "reason": "owner-lost"}
+    assert document["gaps"] == [gap]
+    assert (document["from"], document["startedAt"], document["ended"]) == ("+15550001111", 5, True)
+    assert (document["first"], document["last"], document["reason"]) == (1, 6, "completed")
+    assert captions.document([], NAMES)["turns"] == []
+
+
+def test_what_one_side_says_in_a_row_is_one_turn():
+    records = [final("One two.", 0, 1), final("Three.", 1, 1), final("Yes?", 5, 1, "outbound")]
+    assert [(turn.text, turn.start, turn.end) for turn in captions.turns(records)] == [
+        ("One two. Three.", 0, 2),
+        ("Yes?", 5, 6),
+    ]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_gap_of_one_side_neither_hides_nor_is_hidden_by_what_that_side_says(order):
+    gap = {"type": "Gap", "seq": 3, "start": 3.0, "end": 4.0, "track": "inbound"}
+    records = [
+        final("Before.", 1, 1),
+        gap | {"reason": "late-audio"},
+        final("After.", 5, 1),
+    ]
+    assert captions.text(records[::order], NAMES).splitlines()[-3:] == [
+        "[00:01] Caller: Before.",
+        "[00:03] [no transcript of Caller until 00:04: late-audio]",
+        "[00:05] Caller: After.",
+    ]
+
+
+def test_subtitles_have_two_lines_with_the_longest_name_too():
+    names = captions.Speakers("A name of forty letters, with its commas", "Ben")
+    text = "abcdefghijklmno " * 20
+    found = captions.captions(final(text.strip(), 0, 30), names)
+    blocks = captions.srt(found).strip().split("\n\n")
+    assert len(blocks) == len(found) > 5
+    assert all(len(block.split("\n")) <= 2 + captions.MAX_LINES for block in blocks)
+
+
+def test_finals_that_came_late_stand_where_they_were_said():
+    records = [final("Later.", 5, 1), final("Sooner.", 1, 1, "outbound")]
+    assert [turn.text for turn in captions.turns(records)] == ["Sooner.", "Later."]
+
+
+def test_long_speech_is_cut_into_what_can_be_read():
+    text = " ".join(f"word{number}" for number in range(60))
+    found = captions.captions(final(text, 0, 40), NAMES)
+    assert " ".join(caption.text for caption in found) == text
+    for caption, following in pairwise(found):
+        assert caption.end == pytest.approx(following.start)
+        assert len(captions._lines(caption.text)) <= captions.MAX_LINES
+        assert caption.end - caption.start <= captions.MAX_SECONDS
+        assert all(len(line) <= captions.LINE for line in captions._wrap(caption.text).split("\n"))
+
+
+def test_a_pause_begins_a_new_caption():
+    record = final("one two three four", 0, 2)
+    for word in record["channel"]["alternatives"][0]["words"][2:]:
+        word["start"] += 3
+        word["end"] += 3
+    assert [caption.text for caption in captions.captions(record, NAMES)] == [
+        "one two",
+        "three four",
+    ]
+
+
+def test_a_final_without_words_is_shown_as_a_whole():
+    record = final("No words known", 1, 2)
+    record["channel"]["alternatives"][0]["words"] = []
+    [caption] = captions.captions(record, NAMES)
+    assert (caption.text, caption.start, caption.end) == ("No words known", 1, 3)
+
+
+def test_an_empty_final_is_nothing():
+    record = final("x", 1, 2)
+    record["channel"]["alternatives"][0] = {"transcript": "", "words": []}
+    assert captions.captions(record, NAMES) == []
+
+
+def test_hours_are_told():
+    cue = captions.vtt_cue(captions.Caption(3725.0419, 3726.0, "", "x"))
+    assert cue.startswith("01:02:05.042 --> 01:02:06.000\n")
+    assert captions.text([final("x", 3725, 1, seq=1)], NAMES) == "[1:02:05] Caller: x\n"
+
+
+@pytest.mark.parametrize(
+    ("direction", "inbound", "outbound"),
+    [
+        ("inbound", "Caller", "Callee"),
+        ("outbound-api", "Callee", "Caller"),
+        ("outbound-dial", "Callee", "Caller"),
+        (None, "Caller", "Callee"),
+    ],
+)
+def test_the_sides_are_named_by_the_direction(direction, inbound, outbound):
+    started = {**STARTED, "direction": direction}
+    assert captions.speakers(started, None, None) == Speakers(inbound, outbound)
+    assert captions.speakers(started, "Ana", None) == Speakers("Ana", outbound)

@@ -1,0 +1,190 @@
+"""handler/tokens/jwks.py: keys from a host that may be down, slow, or talk too much."""
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from typing import Self
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from handler.errors import InvalidToken
+from handler.tokens import tokens
+from handler.tokens.jwks import KEEP_SECONDS, MAX_DOCUMENT, PAUSE_SECONDS, REFRESH_SECONDS, KeySet
+
+RSA = rsa.generate_private_key(65537, 2048)
+EC = ec.generate_private_key(ec.SECP256R1())
+ED = ed25519.Ed25519PrivateKey.generate()
+
+
+def entry(private, kid: str, **changes: object) -> dict:
+    algorithm = {RSA: RSAAlgorithm, EC: ECAlgorithm, ED: OKPAlgorithm}[private]
+    return {**algorithm.to_jwk(private.public_key(), as_dict=True), "kid": kid, **changes}
+
+
+class Host:
+    """A host of keys; ``answer`` is what it says, ``delay`` how long it takes to."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.delay = 0.0
+        self.status = "200 OK"
+        self.answer = b'{"keys":[]}'
+        self.headers = b""
+
+    async def __aenter__(self) -> Self:
+        self._serving: set[asyncio.Task[None] | None] = set()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/jwks"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._serving:
+            await task
+
+    def say(self, *keys: dict) -> None:
+        self.answer = json.dumps({"keys": keys}).encode()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            self.requests += 1
+            writer.write(f"HTTP/1.1 {self.status}\r\nConnection: close\r\n".encode())
+            writer.write(self.headers + b"\r\n")
+            for at in range(0, len(self.answer), 65536):
+                await asyncio.sleep(self.delay)
+                writer.write(self.answer[at : at + 65536])
+                await writer.drain()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def host():
+    async with Host() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys(host, clock) -> KeySet:
+    return KeySet(host.url, clock=clock, timeout=0.5)
+
+
+async def test_tokens_are_checked_with_the_key_that_they_name(host, keys):
+    host.say(entry(RSA, "a"), entry(EC, "b"), entry(ED, "c"))
+    for private, algorithm, kid in ((RSA, "RS256", "a"), (EC, "ES256", "b"), (ED, "EdDSA", "c")):
+        claims = {"exp": time.time() + 60, "calls": ["*"]}
+        known = await keys.keys(kid)
+        good = jwt.encode(claims, private, algorithm=algorithm, headers={"kid": kid})
+        assert tokens.verify(good, known, time.time()).calls == {"*"}
+        other = jwt.encode(claims, private, algorithm=algorithm, headers={"kid": "other"})
+        with pytest.raises(InvalidToken):
+            tokens.verify(other, known, time.time())
+    assert host.requests == 1
+
+
+async def test_a_new_name_is_a_reason_to_fetch_but_not_again_and_again(host, keys, clock):
+    host.say(entry(EC, "old"))
+    assert len(await keys.keys("old")) == 1
+    host.say(entry(EC, "old"), entry(ED, "new"))
+    assert len(await keys.keys("new")) == 1  # just asked
+    clock.now += PAUSE_SECONDS
+    assert len(await keys.keys("new")) == 2
+    clock.now += PAUSE_SECONDS
+    for number in range(100):
+        await keys.keys(f"made up {number}")
+    assert host.requests == 3
+
+
+async def test_many_who_wait_share_one_fetch(host, keys):
+    host.say(entry(EC, "a"))
+    host.delay = 0.1
+    assert [len(found) for found in await asyncio.gather(*(keys.keys("a") for _ in range(50)))] == [
+        1
+    ] * 50
+    assert host.requests == 1
+
+
+async def test_keys_are_renewed_in_the_background_and_dropped_in_the_end(host, keys, clock):
+    host.say(entry(EC, "a"))
+    assert len(await keys.keys("a")) == 1
+    clock.now += REFRESH_SECONDS + 1
+    host.status = "500 No"
+    assert len(await keys.keys("a")) == 1  # at once: nobody waits for a host that is down
+    clock.now += KEEP_SECONDS
+    assert await keys.keys("a") == ()
+    host.status = "200 OK"
+    clock.now += PAUSE_SECONDS
+    assert len(await keys.keys("a")) == 1
+
+
+async def test_a_host_that_cannot_be_reached(clock):
+    keys = KeySet("http://127.0.0.1:1/jwks", clock=clock, timeout=0.5)
+    assert await keys.keys("a") == ()
+
+
+async def test_a_host_that_drips(host, keys):
+    host.answer = b"x" * 65536 * 4
+    host.delay = 0.3
+    begun = time.monotonic()
+    assert await keys.keys("a") == ()
+    assert time.monotonic() - begun < 2
+
+
+async def test_a_host_that_talks_without_end(host, keys):
+    host.answer = b'{"keys":[' + b" " * (MAX_DOCUMENT + 1)
+    assert await keys.keys("a") == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "answer"),
+    [
+        ("404 Not Found", b"", b"{}"),
+        ("302 Found", b"Location: http://127.0.0.1:1/\r\n", b""),
+        ("200 OK", b"", b"<html>"),
+        ("200 OK", b"", b"[" * 100_000),
+        ("200 OK", b"", b'{"keys":{}}'),
+        ("200 OK", b"", b'{"keys":[1,null,{"kty":"EC"},{"kty":"RSA","n":"x","e":"y"}]}'),
+        ("200 OK", b"", b'{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}'),
+        ("200 OK", b"Content-Encoding: gzip\r\n", b"\x1f\x8b"),
+    ],
+)
+async def test_an_answer_that_is_no_set_of_keys(host, keys, status, headers, answer):
+    host.status, host.headers, host.answer = status, headers, answer
+    assert await keys.keys("a") == ()
+    await keys.close()
+
+
+async def test_keys_that_are_of_no_use_are_left_out():
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505  it is to be left out
+    weak_entry = {**RSAAlgorithm.to_jwk(weak.public_key(), as_dict=True), "kid": "weak"}
+    private = {**ECAlgorithm.to_jwk(EC, as_dict=True), "kid": "private"}
+    document = {
+        "keys": [
+            weak_entry,
+            private,
+            entry(EC, "enc", use="enc"),
+            entry(RSA, "wrong", alg="RS512"),
+            entry(ED, "x" * 300),
+            entry(ED, "good", use="sig", alg="EdDSA"),
+        ]
+    }
+    assert [key.key_id for key in tokens.key_set(document)] == ["good"]

@@ -1,0 +1,112 @@
+"""The faults of the stand-in for Deepgram, as a client sees them."""
+
+import asyncio
+import json
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from rehearsal.deepgram import DeepgramStandIn
+from rehearsal.errors import BadScript
+from rehearsal.faults import Conduct, read_conducts
+
+QUERY = "encoding=mulaw&sample_rate=8000&channels=2&multichannel=true&interim_results=true"
+HEADERS = {"Authorization": "Token any"}
+CLOSE = '{"type":"CloseStream"}'
+SECOND = b"\x10\xff" * 8000
+
+
+async def talk(conduct: Conduct, *messages: str | bytes):
+    """Send messages; returns what was said, when, and how the connection ended."""
+    said, loop = [], asyncio.get_running_loop()
+    async with DeepgramStandIn(conduct=conduct) as deepgram:
+        url = f"{deepgram.url}/v1/listen?{QUERY}"
+        async with connect(url, additional_headers=HEADERS, compression=None) as socket:
+            begun = loop.time()
+            try:
+                for message in messages:
+                    await socket.send(message)
+                async with asyncio.timeout(2):
+                    while True:
+                        text = await socket.recv()
+                        said.append((loop.time() - begun, json.loads(text)["type"]))
+            except (ConnectionClosed, TimeoutError):
+                pass
+            return said, loop.time() - begun, socket.close_code, socket.close_reason
+
+
+async def test_a_connection_is_dropped_after_a_time_or_after_some_audio():
+    _, seconds, code, _ = await talk(Conduct(drop_after=0.3), SECOND)
+    assert 0.25 < seconds < 1.5
+    assert code == 1006
+    said, _, code, _ = await talk(Conduct(drop_after_audio=2), *[SECOND] * 5)
+    assert code == 1006
+    assert [kind for _, kind in said].count("Results") <= 8
+
+
+async def test_it_is_dropped_with_a_code_and_a_reason_in_prose():
+    conduct = Conduct(drop_after=0.1, drop_code=1011, drop_reason="See https://dpgr.am/net0000")
+    _, _, code, reason = await talk(conduct, SECOND)
+    assert (code, reason) == (1011, "See https://dpgr.am/net0000")
+    assert (await talk(Conduct(drop_after=0.1, drop_code=1000), SECOND))[2] == 1000
+
+
+async def test_one_that_is_mute_takes_audio_and_says_nothing_more():
+    assert (await talk(Conduct(mute_after=0), *[SECOND] * 3))[0] == []
+    said = (await talk(Conduct(mute_after=2), *[SECOND] * 5))[0]
+    assert 0 < len(said) < 8
+
+
+async def test_answers_are_late_and_the_last_ones_later():
+    said = (await talk(Conduct(answer_delay=0.3), SECOND, CLOSE))[0]
+    assert said[-1][1] == "Metadata"
+    assert all(0.29 < at < 0.6 for at, _ in said)
+    said = (await talk(Conduct(last_delay=0.5), SECOND, CLOSE))[0]
+    assert said[0][0] < 0.4
+    assert said[-1][0] > 0.49
+
+
+async def test_one_that_never_closes_answers_all_the_same():
+    said, seconds, code, _ = await talk(Conduct(never_close=True), SECOND, CLOSE)
+    assert said[-1][1] == "Metadata"
+    assert seconds > 1.9
+    assert code is None
+
+
+async def test_a_script_says_what_is_done_to_each_connection():
+    script = read_conducts('[{"refuse": 503}, {"drop_after": 0, "drop_code": 1012}]')
+    async with DeepgramStandIn(conduct=script) as deepgram:
+        url = f"{deepgram.url}/v1/listen?{QUERY}"
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(url, additional_headers=HEADERS)
+        assert caught.value.response.status_code == 503
+        async with connect(url, additional_headers=HEADERS) as socket:
+            await socket.wait_closed()
+            assert socket.close_code == 1012
+        async with connect(url, additional_headers=HEADERS) as socket:
+            await socket.send(CLOSE)
+            await socket.wait_closed()
+            assert socket.close_code == 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '[{"explode": 1}]',
+        '[{"refuse": 200}]',
+        '[{"refuse": true}]',
+        '[{"drop_after": -1}]',
+        '[{"drop_after": "1"}]',
+        '[{"drop_code": 99}]',
+        '[{"never_close": 1}]',
+        '[{"drop_reason": 1}]',
+        "[" * 10_000,
+    ],
+)
+def test_a_bad_script_is_refused(text):
+    with pytest.raises(BadScript):
+        read_conducts(text)
