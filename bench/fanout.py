@@ -67,7 +67,7 @@ async def followers(url: str, calls: int, each: int, rate: float, seconds: float
 
         async def follow(call_sid: str) -> int:
             count = 0
-            async with reading.feeds.follow(call_sid) as follower:
+            async with reading.replicas.follow(call_sid) as follower:
                 async for item in follower:
                     if (stamp := made.get((call_sid, item.seq or 0))) is not None:
                         delays.append(time.perf_counter() - stamp)
@@ -80,7 +80,7 @@ async def followers(url: str, calls: int, each: int, rate: float, seconds: float
         ]
         await asyncio.gather(*(writer.claimed.wait() for writer in writers))
         await asyncio.sleep(2.0)  # all have joined
-        subscriptions = len(reading.feeds)
+        subscriptions = len(reading.replicas)
         begun, cpu, number = time.monotonic(), cpu_seconds(os.getpid()), 0
         while time.monotonic() - begun < seconds:
             writer = writers[number % calls]

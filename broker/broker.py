@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 
 from broker import supervise
 from broker.errors import BrokerError, Misconfigured
-from broker.follow import Feeds
+from broker.follow import Replicas
 from broker.janitor import Janitor
 from broker.provision import check_version, provision
 from broker.records import CallFacts
@@ -55,7 +55,7 @@ class Broker:
         self.subjects = Subjects(settings.prefix)
         self.problem: str | None = None
         self.registry = Registry(self)
-        self.feeds = Feeds(self)
+        self.replicas = Replicas(self)
         self.janitor = Janitor(self)
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=2)
@@ -75,7 +75,7 @@ class Broker:
         if self._connecting is not None:
             await supervise.end(self._connecting)
         await self.janitor.close()
-        await self.feeds.close()
+        await self.replicas.close()
         await self.registry.close()
         # It raises when it cannot deliver what it still holds; that is lost either way.
         with suppress(nats.errors.Error, OSError):
@@ -211,13 +211,13 @@ class Broker:
     def _on_disconnect(self) -> None:
         if not self._closing:
             _log.warning("nats lost")
-        self.feeds.on_disconnect()
+        self.replicas.on_disconnect()
         self.registry.on_disconnect()
 
     def _on_reconnect(self) -> None:
         self._told.clear()
         _log.info("nats is back")
-        self.feeds.on_reconnect()
+        self.replicas.on_reconnect()
         self.registry.on_reconnect()
         self._check_due.set()
 

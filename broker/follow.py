@@ -39,18 +39,18 @@ TRIES_BEFORE_GOING_ON = 20
 _log = structlog.get_logger()
 
 
-class Feeds:
+class Replicas:
     """The calls that somebody on this process follows."""
 
     def __init__(self, broker: "Broker") -> None:
         self._broker = broker
-        self._feeds: dict[str, Feed] = {}
+        self._replicas: dict[str, Replica] = {}
         self._followers: dict[str, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """How many calls are followed: as many subscriptions there are."""
-        return len(self._feeds)
+        return len(self._replicas)
 
     @asynccontextmanager
     async def follow(
@@ -64,42 +64,42 @@ class Feeds:
             since: The last ``seq`` that is known; None skips the past.
             interim: Whether interims are wanted.
         """
-        feed = self._feeds.get(call_sid)
-        if feed is None:
-            feed = self._feeds[call_sid] = Feed(self._broker, call_sid)
-            feed.open()
+        replica = self._replicas.get(call_sid)
+        if replica is None:
+            replica = self._replicas[call_sid] = Replica(self._broker, call_sid)
+            replica.open()
         self._followers[call_sid] = self._followers.get(call_sid, 0) + 1
         try:
-            yield Follower(feed, since=since, interim=interim)
+            yield Follower(replica, since=since, interim=interim)
         finally:
             self._followers[call_sid] -= 1
             if not self._followers[call_sid]:
-                del self._followers[call_sid], self._feeds[call_sid]
+                del self._followers[call_sid], self._replicas[call_sid]
                 # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.
-                closing = supervise.start(feed.close(), f"leave {call_sid}")
+                closing = supervise.start(replica.close(), f"leave {call_sid}")
                 self._closing.add(closing)
                 closing.add_done_callback(self._closing.discard)
                 await asyncio.shield(closing)
 
     def on_disconnect(self) -> None:
         """NATS went away: what comes next is no longer what follows."""
-        for feed in self._feeds.values():
-            feed.on_disconnect()
+        for replica in self._replicas.values():
+            replica.on_disconnect()
 
     def on_reconnect(self) -> None:
         """NATS is back: read what was missed."""
-        for feed in self._feeds.values():
-            feed.on_reconnect()
+        for replica in self._replicas.values():
+            replica.on_reconnect()
 
     async def close(self) -> None:
         """Close all subscriptions; followers get nothing more."""
-        for feed in list(self._feeds.values()):  # followers leave meanwhile
-            await feed.close()
+        for replica in list(self._replicas.values()):  # followers leave meanwhile
+            await replica.close()
         if self._closing:
             await asyncio.wait(self._closing)
 
 
-class Feed:
+class Replica:
     """
     One call's log, kept whole: subscribed first, then read back, then live.
 
@@ -290,8 +290,8 @@ class Follower:
     ``CallEnded``. A slow reader costs nothing: it is a cursor into a log that all share.
     """
 
-    def __init__(self, feed: Feed, *, since: int | None, interim: bool) -> None:
-        self._feed = feed
+    def __init__(self, replica: Replica, *, since: int | None, interim: bool) -> None:
+        self._replica = replica
         self._since = since
         self._interim = interim
         self._told: int | None = None  # seq of the last record given out, once begun
@@ -308,12 +308,12 @@ class Follower:
     @property
     def so_far(self) -> list[bytes]:
         """The payloads of all records that are kept, as of now."""
-        return [delivery.payload for delivery in self._feed.log.records]
+        return [delivery.payload for delivery in self._replica.log.records]
 
     @property
     def over(self) -> bool:
         """Whether the call has ended, and all of it was given out."""
-        return self._feed.log.ended and self.told >= self.last
+        return self._replica.log.ended and self.told >= self.last
 
     @property
     def backlog(self) -> tuple[int, int]:
@@ -322,23 +322,23 @@ class Follower:
 
         The past, which anybody may ask for and read at leisure, does not count.
         """
-        waiting = self._feed.log.after(max(self.told, self._caught_up))
+        waiting = self._replica.log.after(max(self.told, self._caught_up))
         return len(waiting), sum(len(delivery.payload) for delivery in waiting)
 
     @property
     def first(self) -> int:
         """``seq`` of the oldest record that is kept; 0 if there is none."""
-        return self._feed.log.first
+        return self._replica.log.first
 
     @property
     def last(self) -> int:
         """``seq`` of the newest record; 0 if there is none."""
-        return self._feed.log.last
+        return self._replica.log.last
 
     @property
     def started(self) -> dict[str, Any] | None:
         """The call's ``CallStarted``, if it is kept."""
-        return self._feed.log.started
+        return self._replica.log.started
 
     @property
     def expired_first(self) -> int | None:
@@ -349,19 +349,19 @@ class Follower:
 
     async def synced(self) -> None:
         """Wait until the past was read."""
-        await self._feed.synced.wait()
+        await self._replica.synced.wait()
         if self._told is None:
             self._told = self._start()
             self._caught_up = self.last
 
     async def known(self) -> None:
         """Wait until the call has a record."""
-        while not self._feed.log.records:
-            await self._feed.news()
+        while not self._replica.log.records:
+            await self._replica.news()
 
     async def more(self) -> None:
         """Wait until the call has something that it had not."""
-        await self._feed.news()
+        await self._replica.news()
 
     def __aiter__(self) -> "Follower":
         return self
@@ -373,19 +373,19 @@ class Follower:
         while True:
             if (delivery := self._next(told)) is not None:
                 return delivery
-            if self._feed.log.ended and told >= self.last:
+            if self._replica.log.ended and told >= self.last:
                 raise StopAsyncIteration
-            await self._feed.news()
+            await self._replica.news()
 
     def _start(self) -> int:
         """Return the ``seq`` behind which the follower begins, as the log is now."""
         if self._since is not None:
             return max(self._since, self.first - 1)
         # Without the past, an ended call still says that it has ended.
-        return self.last - 1 if self._feed.log.ended else self.last
+        return self.last - 1 if self._replica.log.ended else self.last
 
     def _next(self, told: int) -> Delivery | None:
-        log = self._feed.log
+        log = self._replica.log
         if log.records and told < log.last:
             self.skipped_interims += len(self._waiting)
             self._waiting.clear()  # older than the record that comes now

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from broker import supervise
+from broker import records, supervise
+from broker.claim import OWNER_LOST
+from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
-from broker.records import CallFacts, Record
-from broker.registry import CallEntry
+from broker.records import CallFacts
 from broker.writer import CallWriter
 
 if TYPE_CHECKING:
@@ -108,20 +109,9 @@ class Janitor:
             seen = self._broker.registry.lease_seen(entry.owner)
             end = max(heard, ((seen or 0) - entry.started_at) / 1000)
             if end > heard:
-                await writer.publish_now(_gap(heard, end))
+                await writer.publish_now(records.gap(heard, end, None, OWNER_LOST))
                 heard = end
-        await writer.publish_now(
-            Record(
-                "event",
-                "call",
-                {
-                    "type": "CallEnded",
-                    "duration": round(heard, 3),
-                    "reason": entry.abandoned,
-                    "requestIds": [],
-                },
-            )
-        )
+        await writer.publish_now(records.call_ended(heard, entry.abandoned))
 
     def _alive(self, instance: str) -> bool:
         return self._broker.registry.has_lease(instance)
@@ -129,8 +119,3 @@ class Janitor:
 
 def _nobody(_: str) -> bool:
     return False
-
-
-def _gap(start: float, end: float) -> Record:
-    body = {"type": "Gap", "start": round(start, 3), "end": round(end, 3)}
-    return Record("event", "call", {**body, "track": None, "reason": "owner-lost"})

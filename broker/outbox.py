@@ -3,10 +3,11 @@
 from collections import deque
 from typing import Any
 
-from broker.records import Record
+from broker.records import Record, gap
 
 # Twenty minutes of a lively call at one final a second; about 1 MB.
 CAPACITY = 1200
+UNREACHABLE = "broker-unreachable"
 # What an event that is too large keeps of each text (characters) and list (items).
 LONGEST_TEXT = 200
 
@@ -62,23 +63,18 @@ class Outbox:
 
 
 def _is_our_gap(record: Record) -> bool:
-    return record.type == "Gap" and record.body["reason"] == "broker-unreachable"
+    return record.type == "Gap" and record.body["reason"] == UNREACHABLE
 
 
 def gap_in_place_of(lost: list[Record]) -> Record:
     """Return the one gap that says what these records said no more."""
     spans = [_span(record.body) for record in lost]
     tracks = {record.body["track"] if record.kind == "event" else record.track for record in lost}
-    return Record(
-        "event",
-        "call",
-        {
-            "type": "Gap",
-            "start": min(start for start, _ in spans),
-            "end": max(end for _, end in spans),
-            "track": tracks.pop() if len(tracks) == 1 else None,
-            "reason": "broker-unreachable",
-        },
+    return gap(
+        min(start for start, _ in spans),
+        max(end for _, end in spans),
+        tracks.pop() if len(tracks) == 1 else None,
+        UNREACHABLE,
     )
 
 

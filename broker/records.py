@@ -1,11 +1,14 @@
 """What is published: records and interims, and how they are encoded. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
 VERSION = 1
+# Times of our own events are milliseconds.
+TIME_DIGITS = 3
 
 _encoder = msgspec.json.Encoder()
 
@@ -63,6 +66,44 @@ def encode_interim(
     return _encoder.encode(head | body)
 
 
+def event(kind: str, **facts: Any) -> Record:  # noqa: ANN401  what JSON can hold
+    """Return an event of the call."""
+    return Record("event", "call", {"type": kind, **facts})
+
+
+def gap(start: float, end: float, track: str | None, reason: str) -> Record:
+    """Return a ``Gap``: nothing is known from ``start`` to ``end`` (seconds on the call clock)."""
+    return event(
+        "Gap",
+        start=round(start, TIME_DIGITS),
+        end=round(end, TIME_DIGITS),
+        track=track,
+        reason=reason,
+    )
+
+
+def recogniser(state: Literal["down", "up"], reason: str | None) -> Record:
+    """Return a ``Recogniser``: it went away, or came back."""
+    return event("Recogniser", state=state, reason=reason)
+
+
+def call_ended(duration: float, reason: str, request_ids: Iterable[str] = ()) -> Record:
+    """
+    Return a ``CallEnded``.
+
+    Args:
+        duration: How far the call is known, in seconds on the call clock.
+        reason: Why: ``completed``, or what its owner or a janitor found.
+        request_ids: Deepgram's names for the call's connections, for its support.
+    """
+    return event(
+        "CallEnded",
+        duration=round(duration, TIME_DIGITS),
+        reason=reason,
+        requestIds=list(request_ids),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts:
     """
@@ -85,20 +126,15 @@ class CallFacts:
 
     def started(self) -> Record:
         """Return the first record of a call."""
-        return Record(
-            "event",
-            "call",
-            {
-                "type": "CallStarted",
-                "startedAt": self.started_at,
-                "accountSid": self.account_sid,
-                "streamSid": self.stream_sid,
-                "from": self.from_,
-                "to": self.to,
-                "direction": self.direction,
-            },
+        numbers = {"from": self.from_, "to": self.to, "direction": self.direction}
+        return event(
+            "CallStarted",
+            startedAt=self.started_at,
+            accountSid=self.account_sid,
+            streamSid=self.stream_sid,
+            **numbers,
         )
 
     def resumed(self) -> Record:
         """Return the first record of a later claim."""
-        return Record("event", "call", {"type": "CallResumed", "streamSid": self.stream_sid})
+        return event("CallResumed", streamSid=self.stream_sid)

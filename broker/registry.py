@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 import nats.errors
@@ -14,9 +14,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from broker import supervise
+from broker.entries import CallEntry, is_gone, read_entry
 from broker.errors import BadName, HistoryUnavailable
 from broker.stream import last_stored, read_history
-from broker.subjects import check_account_sid, check_call_sid
 
 if TYPE_CHECKING:
     from broker.broker import Broker
@@ -31,32 +31,6 @@ TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 _log = structlog.get_logger()
-
-
-class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """
-    A live call, as the bucket keeps it.
-
-    Attributes:
-        started_at: Unix ms: the zero of the call clock.
-        epoch: The claim under which it is written.
-        owner: The process that owns it.
-        state: ``live``, or ``waiting`` for another media stream.
-        covered: How far each track is transcribed, in seconds on the call clock.
-        abandoned: Why it has ended, should its owner be seen no more.
-    """
-
-    call_sid: str
-    account_sid: str
-    from_: str | None = msgspec.field(default=None, name="from")
-    to: str | None = None
-    direction: str | None = None
-    started_at: int
-    epoch: str
-    owner: str
-    state: Literal["live", "waiting"] = "live"
-    covered: dict[str, float] = {}
-    abandoned: Literal["crashed", "drained", "stream-lost"] = "crashed"
 
 
 class Registry:
@@ -223,7 +197,7 @@ class Registry:
             return None
         if newest is None:
             return 0, None
-        if "KV-Operation" in newest.headers or "Nats-Marker-Reason" in newest.headers:
+        if is_gone(newest.headers):
             return newest.sequence, None
         try:
             return newest.sequence, msgspec.json.decode(newest.data, type=CallEntry).epoch
@@ -349,9 +323,7 @@ class Registry:
         if revision <= self._revisions.get(key, 0):
             return
         self._revisions[key] = revision
-        operation = headers.get("KV-Operation")
-        gone = operation in ("DEL", "PURGE") or "Nats-Marker-Reason" in headers
-        self._set(key, None if gone else data)
+        self._set(key, None if is_gone(headers) else data)
 
     def _forget_old_leases(self) -> None:
         """Keep the times of processes that own a call or live; the others have told all."""
@@ -374,19 +346,10 @@ class Registry:
                 on_missing()
         else:
             try:
-                self._calls[name] = _entry(name, data)
+                self._calls[name] = read_entry(name, data)
             except (msgspec.MsgspecError, BadName):
                 _log.warning("not an entry of ours", key=key)
                 return
         if before != (self._calls.get(name), name in self._leases):
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
-
-
-def _entry(call_sid: str, data: bytes) -> CallEntry:
-    """Read an entry; what it says becomes part of subjects."""
-    entry = msgspec.json.decode(data, type=CallEntry)
-    if check_call_sid(entry.call_sid) != call_sid:
-        raise BadName("the call of its key", entry.call_sid)
-    check_account_sid(entry.account_sid)
-    return entry

@@ -9,30 +9,15 @@ import re
 from dataclasses import dataclass
 
 from broker.errors import BadName
+from broker.identifiers import check_account_sid, check_call_sid
 
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
-ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
-CALL_SID = re.compile(r"CA[0-9a-f]{32}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TRACKS = {
     "final": frozenset({"inbound", "outbound"}),
     "interim": frozenset({"inbound", "outbound"}),
     "event": frozenset({"call"}),
 }
-
-
-def check_call_sid(call_sid: str) -> str:
-    """Return the callSid, or raise :exc:`BadName`."""
-    if not CALL_SID.fullmatch(call_sid):
-        raise BadName("a callSid", call_sid)
-    return call_sid
-
-
-def check_account_sid(account_sid: str) -> str:
-    """Return the accountSid, or raise :exc:`BadName`."""
-    if not ACCOUNT_SID.fullmatch(account_sid):
-        raise BadName("an accountSid", account_sid)
-    return account_sid
 
 
 @dataclass(frozen=True, slots=True)

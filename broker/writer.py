@@ -15,10 +15,10 @@ import structlog
 
 from broker import supervise
 from broker.claim import Past, read_past
+from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
 from broker.outbox import CAPACITY, Outbox, stand_in
 from broker.records import CallFacts, Record, encode_interim, encode_record
-from broker.registry import CallEntry
 from broker.stream import Stored, last_stored
 from broker.subjects import Address
 
@@ -109,7 +109,7 @@ class CallWriter:
         """Claim the call again, for another media stream; what follows has a new epoch."""
         self.call = dataclasses.replace(self.call, stream_sid=stream_sid)
         self._epochs.append(self._next_epoch())
-        self.put(Record("event", "call", {"type": "CallResumed", "streamSid": stream_sid}))
+        self.put(self.call.resumed())
 
     def interim(self, track: str, body: dict[str, Any]) -> None:
         """Take what is worth nothing after the next of its kind. Never waits."""

@@ -137,7 +137,7 @@ class Service:
             subscribers_too_slow=self.subscribers.too_slow,
             deliveries=self.subscribers.deliveries,
             interims_skipped=self.subscribers.skipped_interims,
-            followed_calls=len(self.broker.feeds),
+            followed_calls=len(self.broker.replicas),
             nats_connected=self.broker.connected,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from broker.identifiers import ACCOUNT_SID
 from handler.errors import SettingsError
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -315,7 +316,7 @@ def _credentials(text: str | None) -> str | None:
 
 
 def _account_sid(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"AC[0-9a-f]{32}", text):
+    if text is not None and not ACCOUNT_SID.fullmatch(text):
         raise SettingsError("TWILIO_ACCOUNT_SID", f"{text!r} is not AC and 32 hex digits")
     return text
 

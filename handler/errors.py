@@ -10,8 +10,8 @@ Every error of the handler.
     ├── SubscriptionRefused     a subscription that cannot be, or go on; knows its close code
     ├── SocketOver              ends a subscriber's socket; knows its close code
     │   └── TooSlow                 the subscriber takes less than comes; knows where to resume
-    ├── NothingMore             all of an ended call was told before
-    ├── NoRoom                  no more subscribers, for now
+    ├── AlreadyComplete             all of an ended call was told before
+    ├── AtCapacity                  no more subscribers, for now
     ├── KeysUnavailable         the JWKS host gave no keys
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
@@ -97,11 +97,11 @@ class TooSlow(SocketOver):
         super().__init__(4408, f"too slow: come back with {resume}")
 
 
-class NothingMore(HandlerError):
+class AlreadyComplete(HandlerError):
     """The call has ended, and the subscriber has all of it."""
 
 
-class NoRoom(HandlerError):
+class AtCapacity(HandlerError):
     """This process takes no more subscribers, for now."""
 
 

@@ -46,7 +46,7 @@ def test_each_patch_fits_the_code(tmp_path):
 def test_the_copy_is_what_is_tested(tmp_path):
     copy(tmp_path)
     assert run(tmp_path).returncode == 0
-    (tmp_path / "handler" / "mixer.py").write_text("raise RuntimeError('the copy')")
+    (tmp_path / "handler" / "audio" / "mixer.py").write_text("raise RuntimeError('the copy')")
     assert "the copy" in run(tmp_path).stdout
 
 
@@ -54,7 +54,9 @@ def test_the_copy_is_what_is_tested(tmp_path):
 def test_every_defect_is_caught(rounds, tmp_path):
     """A sample takes other patches whenever the mixer changes."""
     patches = PATCHES.copy()
-    code = b"".join((ROOT / "handler" / name).read_bytes() for name in ("mixer.py", "timeline.py"))
+    code = b"".join(
+        (ROOT / "handler" / "audio" / name).read_bytes() for name in ("mixer.py", "timeline.py")
+    )
     random.Random(zlib.crc32(code)).shuffle(patches)
     survivors = []
     for number in rounds(sample=2, full=len(PATCHES)):

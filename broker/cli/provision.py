@@ -14,10 +14,11 @@ import nats.js.errors
 from nats.aio.client import Client, RawCredentials
 
 from broker.errors import BadName, BrokerError, HistoryUnavailable
+from broker.identifiers import check_call_sid
 from broker.provision import check_version, provision
 from broker.settings import BrokerSettings
 from broker.stream import last_stored
-from broker.subjects import Subjects, check_call_sid
+from broker.subjects import Subjects
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_SECONDS = 5.0

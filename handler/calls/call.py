@@ -12,9 +12,11 @@ from typing import Any, assert_never
 
 import structlog
 
+from broker import records
 from broker.broker import Broker
+from broker.entries import CallEntry
+from broker.identifiers import restore_plus
 from broker.records import CallFacts, Record
-from broker.registry import CallEntry
 from handler.audio.mixer import Chunk, Mixer
 from handler.audio.mulaw import SAMPLE_RATE, AudioTotals, Track, seconds
 from handler.calls.gaps import OpenGaps
@@ -23,7 +25,6 @@ from handler.deepgram.messages import Result, Signal
 from handler.deepgram.recogniser import Down, Lost, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
-from handler.tokens import tokens
 from handler.twilio.messages import Frame, StartDetails
 
 # A second media stream may take a call over only if the current one was silent for so long: the
@@ -219,11 +220,10 @@ class Call:
                     state="waiting", covered=self._covered(), abandoned=End.DRAINED.value
                 )
             else:
-                self._put_event(
-                    "CallEnded",
-                    duration=self._duration(),
-                    reason=end.value,
-                    requestIds=list(self._recogniser.request_ids),
+                self._writer.put(
+                    records.call_ended(
+                        self._recogniser.audio_end, end.value, self._recogniser.request_ids
+                    )
                 )
             self._writer.finish()
             await writing
@@ -361,9 +361,9 @@ class Call:
             case Result() | Signal():
                 self._writer.interim(output.track.value, output.body)
             case Down(reason):
-                self._put_event("Recogniser", state="down", reason=reason)
+                self._writer.put(records.recogniser("down", reason))
             case Up():
-                self._put_event("Recogniser", state="up", reason=None)
+                self._writer.put(records.recogniser("up", None))
             case Lost():
                 self._put_gap(output)
             case _:
@@ -383,16 +383,7 @@ class Call:
     def _put_gap(self, lost: Lost) -> None:
         track = lost.track.value if lost.track is not None else None
         self._log.warning("gap", reason=lost.reason, start=lost.start, end=lost.end, track=track)
-        self._put_event(
-            "Gap",
-            start=round(lost.start, 3),
-            end=round(lost.end, 3),
-            track=track,
-            reason=lost.reason,
-        )
-
-    def _put_event(self, kind: str, **facts: object) -> None:
-        self._writer.put(Record("event", "call", {"type": kind, **facts}))
+        self._writer.put(records.gap(lost.start, lost.end, track, lost.reason))
 
     def _covered(self) -> dict[str, float]:
         return {track.value: end for track, end in self._recogniser.covered.items()}
@@ -442,6 +433,4 @@ def _number(text: str) -> str | None:
     """
     if not text or text.startswith("{{"):
         return None
-    if text.startswith(" ") and tokens.E164.fullmatch("+" + text[1:]):
-        return "+" + text[1:]  # a plus sign that was decoded as in a form
-    return text
+    return restore_plus(text)

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 
+from broker.identifiers import CALL_SID, E164
 from handler.tokens import tokens
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -72,13 +73,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _call_sid(text: str) -> str:
-    if not tokens.CALL_SID.fullmatch(text):
+    if not CALL_SID.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not CA and 32 lower-case hex digits")
     return text
 
 
 def _number(text: str) -> str:
-    if not tokens.E164.fullmatch(text):
+    if not E164.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
     return text
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from handler.tokens import tokens
+from broker.identifiers import CALL_SID, E164
 
 try:
     from rich.console import Console
@@ -229,6 +229,6 @@ def _url(text: str) -> str:
 
 
 def _target(text: str) -> str:
-    if not tokens.CALL_SID.fullmatch(text) and not tokens.E164.fullmatch(text):
+    if not CALL_SID.fullmatch(text) and not E164.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a callSid (CA…) nor a number (+1…)")
     return text

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from broker.broker import Broker
-from broker.registry import CallEntry
+from broker.entries import CallEntry
 from handler.config import Settings
 from handler.errors import Forbidden, InvalidToken
 from handler.tokens import tokens

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from broker.broker import Broker
 from handler.config import Settings
-from handler.errors import NoRoom
+from handler.errors import AtCapacity
 from handler.subscribers.access import Access
 
 
@@ -44,12 +44,12 @@ class Subscribers:
         Count a subscriber in for as long as it stays.
 
         Raises:
-            NoRoom: there are as many as may be, or this process is leaving.
+            AtCapacity: there are as many as may be, or this process is leaving.
         """
         if self.leaving.is_set():
-            raise NoRoom("draining")
+            raise AtCapacity("draining")
         if self.open >= self.settings.max_subscribers:
-            raise NoRoom("no room here")
+            raise AtCapacity("no room here")
         self.open += 1
         try:
             yield

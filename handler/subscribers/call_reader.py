@@ -151,7 +151,7 @@ async def read_call(
     """
     if not grant().could_allow(wanted.call_sid):
         raise SubscriptionRefused(4403, "the token can never see this call")
-    async with broker.feeds.follow(
+    async with broker.replicas.follow(
         wanted.call_sid, since=wanted.since, interim=wanted.interim
     ) as follower:
         reading = Reading(broker, wanted, follower)

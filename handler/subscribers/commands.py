@@ -9,8 +9,8 @@ from typing import Annotated
 
 import msgspec
 
+from broker.identifiers import CALL_SID, E164, restore_plus
 from handler.errors import SocketOver
-from handler.tokens.tokens import CALL_SID, E164
 
 MAX_COMMAND = 16_384  # characters; the longest is a fresh token
 # Far beyond any call: 50 records a second for a day.
@@ -116,8 +116,7 @@ def call_sid(text: str) -> str:
 
 def number(text: str) -> str:
     """Check an E.164 number; a blank is read as the plus sign that a query string swallowed."""
-    if text.startswith(" "):
-        text = "+" + text[1:]
+    text = restore_plus(text)
     if not E164.fullmatch(text):
         raise SocketOver(4400, "not a number such as +15551230000")
     return text

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from handler.errors import Forbidden, NothingMore, SocketOver
+from handler.errors import AlreadyComplete, Forbidden, SocketOver
 from handler.server.uvicorn_protocols import NEWEST_FRAMES
 from handler.subscribers import commands
 from handler.subscribers.access import calls_message
@@ -87,7 +87,7 @@ class CallEvents(EventStream):
             self.shared.broker, self._wanted, lambda: self.grant, patience=patience
         ) as reading:
             if self._resumed and reading.over:
-                raise NothingMore
+                raise AlreadyComplete
             await reading.check_since()
             yield self.heartbeat  # a quiet call: the answer must not wait for its next word
             if (expired := reading.expired) is not None:

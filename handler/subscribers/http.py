@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from handler.errors import (
+    AlreadyComplete,
+    AtCapacity,
     Forbidden,
     HandlerError,
     InvalidToken,
-    NoRoom,
-    NothingMore,
     SocketOver,
     SubscriptionRefused,
 )
@@ -65,9 +65,9 @@ def refusal(exc: HandlerError, subscribers: Subscribers) -> Response:
             return PlainTextResponse("unauthorized\n", 401, {"WWW-Authenticate": "Bearer"})
         case Forbidden():
             return PlainTextResponse("forbidden\n", 403)
-        case NothingMore():
+        case AlreadyComplete():
             return Response(status_code=204)  # an EventSource takes it as the end
-        case NoRoom():
+        case AtCapacity():
             return PlainTextResponse(f"{exc}\n", 503, subscribers.elsewhere)
         case SubscriptionRefused() | SocketOver():
             return PlainTextResponse(f"{exc.reason}\n", STATUSES.get(exc.close_code, 400))

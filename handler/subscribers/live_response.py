@@ -14,7 +14,7 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from handler.errors import HandlerError, NothingMore, SocketOver, TooSlow
+from handler.errors import AlreadyComplete, HandlerError, SocketOver, TooSlow
 from handler.server.sockets import MESSAGES_A_TURN
 from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
 from handler.subscribers.admission import Subscribers
@@ -130,7 +130,7 @@ class LiveResponse(Response):
         self, exc: HandlerError, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if not self._started:
-            self.shared.refused += not isinstance(exc, NothingMore)
+            self.shared.refused += not isinstance(exc, AlreadyComplete)
             response = refusal(exc, self.shared)
             response.headers.update(PRIVATE)
             await response(scope, receive, send)

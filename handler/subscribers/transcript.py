@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from handler.errors import Forbidden, NoRoom, SocketOver, SubscriptionRefused
+from handler.errors import AtCapacity, Forbidden, SocketOver, SubscriptionRefused
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
@@ -70,7 +70,7 @@ class TranscriptEndpoint:
             ):
                 return reading.so_far
         except TimeoutError:
-            raise NoRoom("what is kept cannot be read now") from None
+            raise AtCapacity("what is kept cannot be read now") from None
 
 
 class LiveTranscript(LiveResponse):

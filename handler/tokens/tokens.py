@@ -14,14 +14,13 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from broker.identifiers import CALL_SID, E164
 from handler.errors import InvalidToken
 
 # RFC 7518 section 3.2: a key of the same size as the hash output or larger.
 MIN_SECRET_BYTES = 32
 # A larger one is refused unread. With long lists of callSids a token may reach a few kilobytes.
 MAX_TOKEN_BYTES = 8192
-CALL_SID = re.compile(r"CA[0-9a-f]{32}")
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 ANY_CALL = "*"
 # The algorithms of private and public keys that are taken.
 ASYMMETRIC = frozenset({"EdDSA", "ES256", "RS256"})

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from broker.identifiers import ACCOUNT_SID, CALL_SID, STREAM_SID
 from handler.audio.mulaw import Track
 from handler.errors import TwilioProtocolError
 
@@ -16,9 +17,9 @@ MAX_TIMESTAMP_MS = 24 * 3600 * 1000
 # Frames hold 160 bytes (20 ms); other sizes occur. Two seconds is far beyond any that was seen.
 MAX_PAYLOAD = 16_000
 
-AccountSid = Annotated[str, msgspec.Meta(pattern=r"\AAC[0-9a-f]{32}\Z")]
-CallSid = Annotated[str, msgspec.Meta(pattern=r"\ACA[0-9a-f]{32}\Z")]
-StreamSid = Annotated[str, msgspec.Meta(pattern=r"\AMZ[0-9a-f]{32}\Z")]
+AccountSid = Annotated[str, msgspec.Meta(pattern=rf"\A{ACCOUNT_SID.pattern}\Z")]
+CallSid = Annotated[str, msgspec.Meta(pattern=rf"\A{CALL_SID.pattern}\Z")]
+StreamSid = Annotated[str, msgspec.Meta(pattern=rf"\A{STREAM_SID.pattern}\Z")]
 Parameter = Annotated[str, msgspec.Meta(max_length=500)]
 
 

@@ -22,7 +22,7 @@ from broker.records import Record
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 
-SERVERS = Path(package.__file__).parent / "servers"
+SERVERS = Path(package.__file__).parent / "server"
 ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
 PASSWORDS = {
     f"{user}_PASSWORD": f"pw-{user.lower()}"
@@ -156,7 +156,7 @@ async def test_the_leader_is_killed_and_no_record_is_lost_or_doubled(
 
         async def follow(call_sid: str) -> list[int]:
             seqs = []
-            async with reading.feeds.follow(call_sid) as follower:
+            async with reading.replicas.follow(call_sid) as follower:
                 async for item in follower:
                     arrivals.append(time.monotonic())
                     seqs.append(json.loads(item.payload)["seq"])

@@ -25,7 +25,7 @@ async def kill(broker):
 
 
 async def read_all(broker, call_sid):
-    async with broker.feeds.follow(call_sid) as follower:
+    async with broker.replicas.follow(call_sid) as follower:
         async with asyncio.timeout(30):
             return [json.loads(item.payload) async for item in follower if item.seq is not None]
 

@@ -1,4 +1,4 @@
-"""broker/servers: what each user may do, and what `partyline provision` and `purge` do."""
+"""broker/server: what each user may do, and what `partyline provision` and `purge` do."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 from broker.stream import read_history
 
-SERVERS = Path(package.__file__).parent / "servers"
+SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
 PASSWORDS |= {"HISTORY_PASSWORD": "pw-history", "ROUTE_PASSWORD": "pw-route"}
 ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
@@ -137,7 +137,7 @@ async def test_the_service_needs_no_more_than_it_may_and_a_call_can_be_purged(
         writer.put(ENDED)
         writer.finish()
         await running
-        async with broker.feeds.follow(call.call_sid) as follower, asyncio.timeout(10):
+        async with broker.replicas.follow(call.call_sid) as follower, asyncio.timeout(10):
             got = [item.type async for item in follower if item.seq is not None]
     assert got == ["CallStarted", "Results", "CallEnded"]
     async with asyncio.timeout(5):

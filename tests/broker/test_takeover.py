@@ -23,7 +23,7 @@ async def until(condition, seconds=20.0):
 
 
 async def read_all(broker, call_sid):
-    async with broker.feeds.follow(call_sid) as follower, asyncio.timeout(30):
+    async with broker.replicas.follow(call_sid) as follower, asyncio.timeout(30):
         return [json.loads(item.payload) async for item in follower if item.seq is not None]
 
 
@@ -216,7 +216,7 @@ async def test_a_client_that_has_closed_for_good_gets_a_successor(connect, facts
     owner, reader = await connect(**SHORT), await connect(**SHORT)
     call = facts()
     writer, running = await begin(owner, call)
-    async with reader.feeds.follow(call.call_sid) as follower, asyncio.timeout(30):
+    async with reader.replicas.follow(call.call_sid) as follower, asyncio.timeout(30):
         first = await anext(follower)
         for broker in (owner, reader):
             await broker.client.close()
@@ -250,7 +250,7 @@ async def test_what_a_server_without_its_disk_stores_first_reaches_those_who_com
                 busy.finish()
                 await ending
             writer, running = await begin(owner, call)
-            async with reader.feeds.follow(call.call_sid) as follower, asyncio.timeout(60):
+            async with reader.replicas.follow(call.call_sid) as follower, asyncio.timeout(60):
                 writer.put(make_final(1))
                 got = [await anext(follower), await anext(follower)]
                 await server.__aexit__()

@@ -17,7 +17,7 @@ ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason":
 
 
 async def read_all(broker, call_sid, since=0, **options):
-    async with broker.feeds.follow(call_sid, since=since, **options) as follower:
+    async with broker.replicas.follow(call_sid, since=since, **options) as follower:
         async with asyncio.timeout(30):
             return [json.loads(item.payload) async for item in follower]
 
@@ -59,16 +59,16 @@ async def test_followers_share_one_subscription_and_the_last_closes_it(broker, f
     for number in range(20):
         writer.put(make_final(number))
         await asyncio.sleep(0)
-    while broker.feeds and len(broker.feeds) != 1:
+    while broker.replicas and len(broker.replicas) != 1:
         await asyncio.sleep(0.01)
-    assert len(broker.feeds) == 1
+    assert len(broker.replicas) == 1
     writer.put(ENDED)
     writer.finish()
     results = await asyncio.gather(*readings)
     await running
     assert all(result == results[0] for result in results)
     assert [message["seq"] for message in results[0]] == list(range(1, 23))
-    assert len(broker.feeds) == 0
+    assert len(broker.replicas) == 0
 
 
 @pytest.mark.proof
@@ -135,7 +135,7 @@ async def test_interims_are_newest_wins_and_never_kept(broker, facts, make_final
     seen: list[dict] = []
 
     async def follow():
-        async with broker.feeds.follow(call.call_sid) as follower:
+        async with broker.replicas.follow(call.call_sid) as follower:
             async for item in follower:
                 seen.append(json.loads(item.payload))  # noqa: PERF401  watched as it grows
 
@@ -249,7 +249,7 @@ async def test_a_server_that_lost_its_disk_loses_what_it_had_and_no_more(
         await broker.__aenter__()
         writer = broker.writer(call, broker.next_epoch())
         running = asyncio.create_task(writer.run())
-        async with broker.feeds.follow(call.call_sid) as follower:
+        async with broker.replicas.follow(call.call_sid) as follower:
             reading = asyncio.create_task(anext(follower))
             for number in range(3):
                 writer.put(make_final(number))
@@ -324,12 +324,12 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
         asyncio.create_task(read_all(broker, call.call_sid)) for call in calls for _ in range(10)
     ]
     async with asyncio.timeout(30):
-        while len(broker.feeds) < 100:
+        while len(broker.replicas) < 100:
             await asyncio.sleep(0.01)
         for writer in writers:
             await writer.claimed.wait()
-        feeds = {id(feed._subscription) for feed in broker.feeds._feeds.values()}
-        assert len(feeds) == 100
+        replicas = {id(one._subscription) for one in broker.replicas._replicas.values()}
+        assert len(replicas) == 100
         for number in range(5):
             for writer in writers:
                 writer.put(make_final(number))
@@ -339,7 +339,7 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
         results = await asyncio.gather(*reading)
         await asyncio.gather(*running)
     assert all([m["seq"] for m in result] == list(range(1, 8)) for result in results)
-    assert len(broker.feeds) == 0
+    assert len(broker.replicas) == 0
 
 
 async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broker):
@@ -347,7 +347,7 @@ async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broke
     before = len(broker.client._subs)
 
     async def come() -> None:
-        async with broker.feeds.follow(f"CA{1:032x}") as follower:
+        async with broker.replicas.follow(f"CA{1:032x}") as follower:
             await follower.synced()
             await asyncio.Event().wait()
 
@@ -370,7 +370,7 @@ async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
     """Each leaves at another moment of its beginning; the client survives all of them."""
 
     async def come(call_sid: str) -> None:
-        async with broker.feeds.follow(call_sid) as follower:
+        async with broker.replicas.follow(call_sid) as follower:
             await follower.synced()
 
     async with asyncio.timeout(30):
@@ -384,4 +384,4 @@ async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
     await broker.flush()
     assert broker.connected
     assert broker.client.stats["reconnects"] == 0
-    assert len(broker.feeds) == 0
+    assert len(broker.replicas) == 0

@@ -78,7 +78,7 @@ def arrivals_of(plan: Plan, source: random.Random) -> list[Arrival]:
 def run(
     plan: Plan, arrivals: list[Arrival], source: random.Random, wait: float = WAIT
 ) -> tuple[bytes, list[Dropped]]:
-    """Feed and pop by the plan; returns the audio and what was dropped."""
+    """Replica and pop by the plan; returns the audio and what was dropped."""
     mixer = Mixer(wait=wait)
     audio = bytearray()
     dropped: list[Dropped] = []
