@@ -48,7 +48,7 @@ def test_the_service_is_imported_without_the_demos_parts():
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=ROOT)
 
 
-def test_a_wheel_holds_every_file_of_the_packages(tmp_path):
+def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
     """Rooms, the page's files and the servers' configurations; a build writes beside its source."""
     source = tmp_path / "source"
     packages = ("handler", "broker", "rehearsal")
@@ -99,3 +99,12 @@ def test_readme_and_makefile_agree_on_how_long_the_tests_take():
     )
     assert len(readme) == 2
     assert readme == makefile
+
+
+def test_the_workflow_calls_ci_run_and_pins_its_actions_by_commit():
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    text = workflow.read_text()
+    assert "- run: bash .ci/run\n" in text
+    actions = re.findall(r"uses: (\S+)", text)
+    assert actions
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
