@@ -1,5 +1,6 @@
 """``make lint`` refuses an import that breaks a rule: each is planted in a copy of the code."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -144,3 +145,14 @@ def test_a_room_that_no_rule_names_fails(tmp_path: Path) -> None:
     copy(tmp_path)
     (tmp_path / "handler" / "attic.py").touch()
     assert broken(tmp_path) == {"handler-rooms"}
+
+
+def test_a_module_that_calls_itself_pure_is_held_to_it() -> None:
+    (rule,) = (rule for rule in RULES["contracts"] if rule["id"] == "pure")
+    listed = [name.replace(".", "/") + ".py" for name in rule["source_modules"]]
+    for package in ("handler", "broker"):
+        for path in (ROOT / package).rglob("*.py"):
+            says = ast.get_docstring(ast.parse(path.read_text())) or ""
+            if re.search(r"\bPure\b", says):
+                name = path.relative_to(ROOT)
+                assert any(name.match(pattern) for pattern in listed), name
