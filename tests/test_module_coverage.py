@@ -94,6 +94,10 @@ def test_a_pure_module_is_covered_in_full_by_its_own_tests(module: str, tmp_path
     assert missing(module, tests, tmp_path) == []
 
 
+def test_what_is_pending_is_pure() -> None:
+    assert set(pure_modules()) >= PENDING
+
+
 def test_the_tests_of_another_module_do_not_cover(tmp_path: Path) -> None:
     tests = own_tests("handler/deepgram/replay.py")  # they import the mixer
     assert missing("handler/audio/mixer.py", tests, tmp_path) != []
