@@ -11,27 +11,34 @@ DEMO_FLAGS := $(if $(ONCE),--once)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove mutants lint format lock screenshots bench clean
+.PHONY: help demo check test prove coverage mutants lint format lock screenshots bench clean
+.NOTPARALLEL:
 
 help:  ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 demo: $(VENV)/demo  ## Try it: a recorded call, transcribed live (ONCE=1 ends after the call)
 	@$(BIN)/partyline demo $(DEMO_FLAGS)
 
+check: lint test prove  ## What the continuous integration runs: lint, test, prove
+
 # Most tests wait for sockets and clocks, so several run at once; those of a file in one process.
-test: $(VENV)/dev  ## Run the tests, with a sample of the long proofs (under 5 minutes)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 5 minutes); some: make test T="FILE -k WORD"
+	$(BIN)/python -m pytest $(or $(T),--numprocesses 3 --dist loadfile)
 
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
 	$(BIN)/python -m pytest --prove
 
+coverage: $(VENV)/dev  ## Measure each pure module by its own tests: every line and branch of it
+	$(BIN)/python -m pytest -q tests/test_module_coverage.py
+
 mutants: $(VENV)/dev  ## Plant each known defect in the mixer: a test must fail for every one
 	$(BIN)/python -m pytest -q -s --prove tests/test_mutations.py
 
-lint: $(VENV)/dev  ## Check format, lint rules and types
+lint: $(VENV)/dev  ## Check format, lint rules, imports and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
 format: $(VENV)/dev  ## Format the code

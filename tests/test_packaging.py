@@ -1,8 +1,10 @@
 """What is installed where."""
 
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -46,10 +48,63 @@ def test_the_service_is_imported_without_the_demos_parts():
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=ROOT)
 
 
-def test_packages_keep_to_their_rooms():
-    rules = {"broker": ("handler", "rehearsal"), "rehearsal": ("handler", "broker")}
-    rules["handler"] = ("rehearsal",)
-    for package, others in rules.items():
-        for path in (ROOT / package).rglob("*.py"):
-            imported = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
-            assert not set(imported) & set(others), path
+def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
+    """Rooms, the page's files and the servers' configurations; a build writes beside its source."""
+    source = tmp_path / "source"
+    packages = ("handler", "broker", "rehearsal")
+    for name in packages:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    files = {
+        str(path.relative_to(source))
+        for name in packages
+        for path in (source / name).rglob("*")
+        if path.is_file()
+    }
+    assert {"handler/page/static/index.html", "broker/server/single.conf"} < files
+    command = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
+    built = subprocess.run(
+        [sys.executable, "-m", *command, tmp_path, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in names if ".dist-info/" not in name} == files
+
+
+def test_the_image_holds_what_the_service_is_made_of():
+    """``demo`` alone loads the rehearsal, by name; all else that the command runs is copied."""
+    copied = re.findall(r"^COPY (\w+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert set(copied) == {"handler", "broker"}
+    assert {f"!{name}" for name in copied} < set(ignored)
+
+
+def test_make_check_runs_what_the_continuous_integration_runs():
+    run = re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    check = re.search(r"^check: ([^#]+?) *##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert check
+    assert check[1].split() == run == ["lint", "test", "prove"]
+
+
+def test_readme_and_makefile_agree_on_how_long_the_tests_take():
+    pattern = r"^(?:    make )?(test|prove)\b.*?\((under \d+ minutes)\)"
+    readme, makefile = (
+        re.findall(pattern, (ROOT / name).read_text(), re.MULTILINE)
+        for name in ("README.md", "Makefile")
+    )
+    assert len(readme) == 2
+    assert readme == makefile
+
+
+def test_the_workflow_calls_ci_run_and_pins_its_actions_by_commit():
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    text = workflow.read_text()
+    assert "- run: bash .ci/run\n" in text
+    actions = re.findall(r"uses: (\S+)", text)
+    assert actions
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
