@@ -17,9 +17,9 @@ from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
-from handler.calls.live_calls import Calls
+from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
-from handler.metrics import Metrics, Snapshot
+from handler.metrics import Metrics
 from handler.page.page import Page
 from handler.subscribers.access import ANY_ORIGIN, Access, calls_message
 from handler.subscribers.admission import Subscribers
@@ -42,11 +42,11 @@ class Service:
         self.settings = settings
         self.leaving = asyncio.Event()
         self.broker: Broker
-        self.calls: Calls
+        self.calls: LiveCalls
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.nats: EmbeddedServer | None = None
-        self.metrics = Metrics(self._snapshot)
+        self.metrics = Metrics(self)
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -59,25 +59,10 @@ class Service:
             )
             servers = (self.nats.url,)
         self.broker = await self._stack.enter_async_context(
-            Broker(
-                BrokerSettings(
-                    servers=servers,
-                    instance=settings.instance,
-                    prefix=settings.subject_prefix,
-                    credentials=settings.nats_credentials,
-                    provision=settings.embedded_nats or settings.insecure,
-                    replicas=settings.nats_replicas,
-                    retention=settings.retention,
-                    max_bytes=settings.max_bytes,
-                    lease_ttl=round(settings.lease_seconds),
-                    lease_refresh=settings.lease_seconds / 4,
-                    # A lease that was only late to be renewed must not end a call.
-                    grace=max(settings.resume_seconds, settings.lease_seconds / 2),
-                )
-            )
+            Broker(_broker_settings(settings, servers))
         )
         self.calls = await self._stack.enter_async_context(
-            Calls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
+            LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         self._stack.push_async_callback(self.access.close)
         self.subscribers = Subscribers(settings, self.broker, self.access, self.leaving)
@@ -125,22 +110,6 @@ class Service:
         """``GET /calls/{callSid}/transcript.{form}``: a call so far."""
         return await TranscriptEndpoint(self.subscribers).serve(request, grant)
 
-    def _snapshot(self) -> Snapshot:
-        return Snapshot(
-            calls=len(self.calls),
-            capacity=self.settings.max_calls,
-            audio=self.calls.audio,
-            outbox_depth=self.calls.outbox_depth,
-            outbox_dropped=self.calls.outbox_dropped,
-            subscribers=self.subscribers.open,
-            subscribers_refused=self.subscribers.refused,
-            subscribers_too_slow=self.subscribers.too_slow,
-            deliveries=self.subscribers.deliveries,
-            interims_skipped=self.subscribers.skipped_interims,
-            followed_calls=len(self.broker.replicas),
-            nats_connected=self.broker.connected,
-        )
-
     async def healthz(self, _: Request) -> Response:
         """``GET /healthz``: the event loop answers."""
         return PlainTextResponse("ok\n")
@@ -185,6 +154,23 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(lifespan=lifespan, routes=_routes(service), middleware=[cors])
     app.state.service = service
     return app
+
+
+def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSettings:
+    return BrokerSettings(
+        servers=servers,
+        instance=settings.instance,
+        prefix=settings.subject_prefix,
+        credentials=settings.nats_credentials,
+        provision=settings.embedded_nats or settings.insecure,
+        replicas=settings.nats_replicas,
+        retention=settings.retention,
+        max_bytes=settings.max_bytes,
+        lease_ttl=round(settings.lease_seconds),
+        lease_refresh=settings.lease_seconds / 4,
+        # A lease that was only late to be renewed must not end a call.
+        grace=max(settings.resume_seconds, settings.lease_seconds / 2),
+    )
 
 
 def _routes(service: Service) -> list[BaseRoute]:

@@ -18,6 +18,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from handler.audio.loss import Loss, Reason
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import CHANNELS, SAMPLE_RATE, SILENCE, TRACKS, Track, seconds
 from handler.config import Settings
@@ -74,21 +75,7 @@ class Up:
     """The recogniser answers again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """
-    Audio that was never transcribed, in seconds on the call clock.
-
-    ``track`` is None when both tracks lost it.
-    """
-
-    start: float
-    end: float
-    track: Track | None
-    reason: str
-
-
-Output = Result | Signal | Down | Up | Lost
+Output = Result | Signal | Down | Up | Loss
 
 
 class Recogniser:
@@ -99,7 +86,7 @@ class Recogniser:
     ends it; none of them waits. :meth:`run` does the work and returns once the last result is in,
     or the deadline behind :meth:`finish` has passed. What comes out goes to ``emit``, which must
     not block. Deepgram being away ends nothing: audio is kept (``replay_seconds``) and replayed,
-    and what could not be kept is emitted as :class:`Lost`.
+    and what could not be kept is emitted as :class:`Loss`.
     """
 
     def __init__(
@@ -136,14 +123,14 @@ class Recogniser:
     # What the call does with it: nothing here waits.
 
     @property
-    def covered(self) -> dict[Track, float]:
-        """How far the finals of each track reach, in seconds on the call clock."""
-        return {track: seconds(samples) for track, samples in self._covered.items()}
+    def transcribed_until(self) -> dict[Track, int]:
+        """How far the finals of each track reach, in samples on the call clock."""
+        return self._covered
 
     @property
-    def audio_end(self) -> float:
-        """Where the audio ends that was sent so far, in seconds on the call clock."""
-        return seconds(self._buffer.end)
+    def audio_end(self) -> int:
+        """Where the audio ends that was sent so far, in samples on the call clock."""
+        return self._buffer.end
 
     def send(self, chunk: Chunk) -> None:
         """Take the next piece of the call, its ``start`` on the call clock."""
@@ -376,7 +363,7 @@ class Recogniser:
         lost = self._buffer.take_lost(position)
         if lost is None:
             return
-        self._emit(Lost(seconds(lost.start), seconds(lost.end), None, "recogniser-unreachable"))
+        self._emit(Loss(lost.start, lost.end, None, "recogniser-unreachable"))
         if lost.start <= self._heard:  # told: the report at the end goes on behind it
             for track in TRACKS:
                 self._cover(track, lost.end)
@@ -489,14 +476,14 @@ class Recogniser:
             self._buffer.release(self._buffer.end)  # nobody will hear it: keep nothing
             self._work.clear()
             await self._work.wait()
-        reason = "recogniser-rejected" if self._rejected else "recogniser-unreachable"
+        reason: Reason = "recogniser-rejected" if self._rejected else "recogniser-unreachable"
         end = self._buffer.end
         lacking = {track: start for track, start in self._covered.items() if start < end}
         if len(set(lacking.values())) == 1 and len(lacking) == len(TRACKS):
-            self._emit(Lost(seconds(self._heard), seconds(end), None, reason))
+            self._emit(Loss(self._heard, end, None, reason))
             return
         for track, start in lacking.items():
-            self._emit(Lost(seconds(start), seconds(end), track, reason))
+            self._emit(Loss(start, end, track, reason))
 
 
 @dataclass(slots=True)
