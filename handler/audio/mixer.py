@@ -115,10 +115,13 @@ class Mixer:
         self.counts.frames += 1
         self._fed = True
         start = timestamp * SAMPLES_PER_MS + self._shifts[track]
-        if start > self._lead + LEAP or self._leap is not None:
-            self._judge(self._timelines[track], start, payload)
+        timeline = self._timelines[track]
+        if self._leap is not None:
+            self._judge(self._leap, timeline, start, payload)
+        elif start > self._lead + LEAP:
+            self._leap = _Leap(timeline, start, payload)
         else:
-            self._place(self._timelines[track], start, payload)
+            self._place(timeline, start, payload)
 
     def pop(self, now: float) -> Chunk | None:
         """
@@ -189,22 +192,20 @@ class Mixer:
     # next one, 10 or 20 ms later. A clock that was really set must not silence a track: what goes
     # on behind the call is let go on beside it.
 
-    def _judge(self, timeline: Timeline, start: int, payload: bytes) -> None:
-        """Take a frame that leaps, or one that comes while such a frame is held."""
-        held = self._leap
-        if held is not None and abs(start - held.start) <= LEAP:
+    def _judge(self, held: _Leap, timeline: Timeline, start: int, payload: bytes) -> None:
+        """Take a frame that comes while one is held that leaps."""
+        if abs(start - held.start) <= LEAP:
             self._leap = None
             self._believe(held, timeline, start, payload)
         elif start > self._lead + LEAP:
-            if held is not None:
-                self._refuse(held.timeline, held.payload)
+            self._refuse(held.timeline, held.payload)
             self._leap = _Leap(timeline, start, payload)
+        elif held.timeline is timeline:
+            self._leap = None
+            self._refuse(timeline, held.payload)
+            self._place(timeline, start, payload)
         else:
-            if held is not None and held.timeline is timeline:
-                self._leap = None
-                self._refuse(timeline, held.payload)
-            elif held is not None:
-                held.alone = True
+            held.alone = True
             self._place(timeline, start, payload)
 
     def _believe(self, held: _Leap, timeline: Timeline, start: int, payload: bytes) -> None:
