@@ -72,22 +72,12 @@ class Call:
         self._gaps = OpenGaps()
         self._utterances = Utterances()
         facts = call_facts(start, stream.received_at)
-        self._writer = broker.writer(call=facts, epoch=broker.next_epoch())
+        self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
 
     @property
     def audio(self) -> AudioCounts:
         """What its media streams carried so far."""
         return self._streams.counts
-
-    @property
-    def outbox_depth(self) -> int:
-        """Records that are not known to be stored yet."""
-        return self._writer.depth
-
-    @property
-    def outbox_dropped(self) -> int:
-        """Finals that made room in a full outbox."""
-        return self._writer.dropped
 
     @property
     def over(self) -> bool:
@@ -132,7 +122,7 @@ class Call:
     async def abandon(self) -> None:
         """Let other processes end the call: this one has failed it."""
         with suppress(TimeoutError):
-            await self._writer.abandon()
+            await self.writer.abandon()
 
     async def run(self, predecessor: asyncio.Task[None] | None = None) -> None:
         """
@@ -153,7 +143,7 @@ class Call:
             await transcribing
             self._advance(CallState.OVER)
             self._put_last_records(end)
-            self._writer.finish()
+            self.writer.finish()
             await writing
         duration = seconds(self._recogniser.audio_end)
         self._log.info("call over", reason=end.value, seconds=round(duration, 3))
@@ -165,7 +155,7 @@ class Call:
     async def _write(self, predecessor: asyncio.Task[None] | None) -> None:
         if predecessor is not None:
             await asyncio.wait({predecessor})
-        await self._writer.run()
+        await self.writer.run()
 
     # In: media streams, placed on the call clock, to the recogniser.
 
@@ -189,8 +179,8 @@ class Call:
                 case _:
                     stream = await self._outlive_loss(tasks)
             if stream is not None:
-                self._writer.update(state="live", covered={}, abandoned="crashed")
-                self._writer.resume(stream.stream_sid)
+                self.writer.update(state="live", covered={}, abandoned="crashed")
+                self.writer.resume(stream.stream_sid)
         return End.DRAINED if self._state is CallState.LEAVING else End.LOST
 
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MediaStream | None:
@@ -206,7 +196,7 @@ class Call:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.close_seconds):
                 await self._recogniser.settled()
-        self._writer.update(state="waiting", covered=self._transcribed(), abandoned=End.LOST.value)
+        self.writer.update(state="waiting", covered=self._transcribed(), abandoned=End.LOST.value)
 
     async def _place_on_call_clock(self, stream: MediaStream) -> None:
         await self._wait_for_claim()
@@ -216,17 +206,17 @@ class Call:
             self._put_gap(place.loss)
 
     async def _wait_for_claim(self) -> None:
-        if self._writer.claimed.is_set() or not self._broker.connected:
+        if self.writer.claimed.is_set() or not self._broker.connected:
             return
         try:
             async with asyncio.timeout(CLAIM_SECONDS):
-                await self._writer.claimed.wait()
+                await self.writer.claimed.wait()
         except TimeoutError:
             self._log.warning("claim is late; the call clock is as the registry has it")
 
     def _claim(self) -> Claim | None:
         """Return what the claim has found, once it is there."""
-        writer = self._writer
+        writer = self.writer
         if not writer.claimed.is_set() or writer.started_at is None:
             return None
         ends = (*writer.published_ends.values(), writer.told_lost)
@@ -240,9 +230,9 @@ class Call:
         """Take what a media stream brings. Never waits."""
         match tick.changed:
             case Activity.ACTIVE:
-                self._writer.update(state="live", covered={})
+                self.writer.update(state="live", covered={})
             case Activity.SILENT:  # another may take over, here or elsewhere
-                self._writer.update(state="waiting", covered=self._transcribed())
+                self.writer.update(state="waiting", covered=self._transcribed())
         for chunk in tick.chunks:
             self._recogniser.send(chunk)
         for loss in tick.losses:
@@ -258,13 +248,13 @@ class Call:
             case Result() if self._utterances.is_record(output):
                 spoken_at = self._clock.started_at / 1000 + output.end
                 self._note_delay(time.time() - spoken_at)
-                self._writer.put(Record("final", output.track.value, output.body))
+                self.writer.put(Record("final", output.track.value, output.body))
             case Result() | Signal():
-                self._writer.interim(output.track.value, output.body)
+                self.writer.interim(output.track.value, output.body)
             case Down(reason):
-                self._writer.put(records.recogniser("down", reason))
+                self.writer.put(records.recogniser("down", reason))
             case Up():
-                self._writer.put(records.recogniser("up", None))
+                self.writer.put(records.recogniser("up", None))
             case Loss():
                 self._put_gap(output)
             case _:
@@ -274,18 +264,18 @@ class Call:
         record = gap(loss)
         facts = {name: record.body[name] for name in ("reason", "start", "end", "track")}
         self._log.warning("gap", **facts)
-        self._writer.put(record)
+        self.writer.put(record)
 
     def _put_last_records(self, end: End) -> None:
         for loss in self._gaps.pop_all():
             self._put_gap(loss)
         if end is End.DRAINED:  # others go on with it
-            self._writer.update(
+            self.writer.update(
                 state="waiting", covered=self._transcribed(), abandoned=End.DRAINED.value
             )
             return
         duration = seconds(self._recogniser.audio_end)
-        self._writer.put(records.call_ended(duration, end.value, self._recogniser.request_ids))
+        self.writer.put(records.call_ended(duration, end.value, self._recogniser.request_ids))
 
     def _transcribed(self) -> dict[str, float]:
         """Return how far each track is transcribed, as the registry has it."""

@@ -87,5 +87,5 @@ class CallClock:
         """Return how far another container had the call, and why what follows is lost."""
         if self._former is None or self._former.state != "waiting":
             return known_end, "owner-lost"  # what it received after that, nobody has
-        # It had lost its media stream, and has told how far it had transcribed it.
+        # It had lost its media stream, and its entry says how far it had transcribed it.
         return max([known_end, *map(samples, self._former.covered.values())]), MEDIA_LOST

@@ -88,7 +88,7 @@ class _Reader:
         Read until Twilio stops or the socket closes.
 
         Raises:
-            StreamRefused: the stream cannot be taken, or never began.
+            StreamRefused: the stream is not for us, or never began.
         """
         try:
             async with asyncio.timeout(START_TIMEOUT):
@@ -101,7 +101,7 @@ class _Reader:
             pass
 
     def lost(self) -> None:
-        """Tell the call, if there is one, that no more will come; ``stop`` has told it before."""
+        """End the media stream, if there is one; after a ``stop`` it has ended already."""
         if self._stream is not None:
             self._stream.finish(End.LOST)
 

@@ -71,12 +71,12 @@ class LiveCalls:
     @property
     def outbox_depth(self) -> int:
         """Records of all calls that are not known to be stored yet."""
-        return sum(call.outbox_depth for call in list(self._tasks))
+        return sum(call.writer.depth for call in list(self._tasks))
 
     @property
     def outbox_dropped(self) -> int:
         """Finals that made room in a full outbox, of calls that are over included."""
-        return self._earlier_dropped + sum(call.outbox_dropped for call in list(self._tasks))
+        return self._earlier_dropped + sum(call.writer.dropped for call in list(self._tasks))
 
     def refusal(self) -> str | None:
         """Why no media stream may come in now; a full process may still take a call's next one."""
@@ -194,7 +194,7 @@ class LiveCalls:
             await call.abandon()
         finally:
             self._earlier_audio += call.audio
-            self._earlier_dropped += call.outbox_dropped
+            self._earlier_dropped += call.writer.dropped
             del self._tasks[call]
             if self._calls.get(call.call_sid) is call:
                 del self._calls[call.call_sid]
