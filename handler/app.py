@@ -50,24 +50,27 @@ class Service:
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        """Start the parts; NATS need not be there yet."""
+        """Start the parts; NATS need not be there yet. When one cannot start, all are closed."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
         settings = self.settings
         servers = settings.nats_urls
         if settings.embedded_nats:
-            self.nats = await self._stack.enter_async_context(
+            self.nats = await stack.enter_async_context(
                 EmbeddedServer(directory=settings.nats_store)
             )
             servers = (self.nats.url,)
-        self.broker = await self._stack.enter_async_context(
-            Broker(_broker_settings(settings, servers))
-        )
-        self.calls = await self._stack.enter_async_context(
+        self.broker = await stack.enter_async_context(Broker(_broker_settings(settings, servers)))
+        self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
-        self._stack.push_async_callback(self.access.close)
+        stack.push_async_callback(self.access.close)
         self.subscribers = Subscribers(settings, self.broker, self.access, self.leaving)
         if settings.metrics_port is not None:
-            self._stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+            stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
 
     async def close(self) -> None:
         """End the parts, in the reverse order."""

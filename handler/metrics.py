@@ -125,8 +125,17 @@ class Metrics(Collector):
         )
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Serve ``/metrics``; returns what ends it."""
-        server, thread = start_http_server(port, host, registry=self._registry)
+        """
+        Serve ``/metrics``; returns what ends it.
+
+        Raises:
+            OSError: the port cannot be opened; says which setting named it.
+        """
+        try:
+            server, thread = start_http_server(port, host, registry=self._registry)
+        except OSError as exc:
+            problem = f"METRICS_PORT: cannot listen on {host} port {port}: {exc.strerror}"
+            raise OSError(problem) from exc
 
         def stop() -> None:
             server.shutdown()
