@@ -13,8 +13,9 @@ from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Output, Recogniser, Timing
+from handler.deepgram.recogniser import Output, Recogniser
 from handler.deepgram.retry import Backoff
+from handler.deepgram.timing import Timing
 from rehearsal import audio
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal

@@ -14,7 +14,8 @@ from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Down, Output, Recogniser, Timing, Up
+from handler.deepgram.recogniser import Down, Output, Recogniser, Up
+from handler.deepgram.timing import Timing
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 
