@@ -17,9 +17,9 @@ from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
-from handler.calls.live_calls import Calls
+from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
-from handler.metrics import Metrics, Snapshot
+from handler.metrics import Metrics
 from handler.page.page import Page
 from handler.subscribers.access import ANY_ORIGIN, Access, calls_message
 from handler.subscribers.admission import Subscribers
@@ -42,47 +42,35 @@ class Service:
         self.settings = settings
         self.leaving = asyncio.Event()
         self.broker: Broker
-        self.calls: Calls
+        self.calls: LiveCalls
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.nats: EmbeddedServer | None = None
-        self.metrics = Metrics(self._snapshot)
+        self.metrics = Metrics(self)
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        """Start the parts; NATS need not be there yet."""
+        """Start the parts; NATS need not be there yet. When one cannot start, all are closed."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
         settings = self.settings
         servers = settings.nats_urls
         if settings.embedded_nats:
-            self.nats = await self._stack.enter_async_context(
+            self.nats = await stack.enter_async_context(
                 EmbeddedServer(directory=settings.nats_store)
             )
             servers = (self.nats.url,)
-        self.broker = await self._stack.enter_async_context(
-            Broker(
-                BrokerSettings(
-                    servers=servers,
-                    instance=settings.instance,
-                    prefix=settings.subject_prefix,
-                    credentials=settings.nats_credentials,
-                    provision=settings.embedded_nats or settings.insecure,
-                    replicas=settings.nats_replicas,
-                    retention=settings.retention,
-                    max_bytes=settings.max_bytes,
-                    lease_ttl=round(settings.lease_seconds),
-                    lease_refresh=settings.lease_seconds / 4,
-                    # A lease that was only late to be renewed must not end a call.
-                    grace=max(settings.resume_seconds, settings.lease_seconds / 2),
-                )
-            )
+        self.broker = await stack.enter_async_context(Broker(_broker_settings(settings, servers)))
+        self.calls = await stack.enter_async_context(
+            LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
-        self.calls = await self._stack.enter_async_context(
-            Calls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
-        )
-        self._stack.push_async_callback(self.access.close)
+        stack.push_async_callback(self.access.close)
         self.subscribers = Subscribers(settings, self.broker, self.access, self.leaving)
         if settings.metrics_port is not None:
-            self._stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+            stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
 
     async def close(self) -> None:
         """End the parts, in the reverse order."""
@@ -124,22 +112,6 @@ class Service:
     async def transcript(self, request: Request, grant: Grant) -> Response:
         """``GET /calls/{callSid}/transcript.{form}``: a call so far."""
         return await TranscriptEndpoint(self.subscribers).serve(request, grant)
-
-    def _snapshot(self) -> Snapshot:
-        return Snapshot(
-            calls=len(self.calls),
-            capacity=self.settings.max_calls,
-            audio=self.calls.audio,
-            outbox_depth=self.calls.outbox_depth,
-            outbox_dropped=self.calls.outbox_dropped,
-            subscribers=self.subscribers.open,
-            subscribers_refused=self.subscribers.refused,
-            subscribers_too_slow=self.subscribers.too_slow,
-            deliveries=self.subscribers.deliveries,
-            interims_skipped=self.subscribers.skipped_interims,
-            followed_calls=len(self.broker.replicas),
-            nats_connected=self.broker.connected,
-        )
 
     async def healthz(self, _: Request) -> Response:
         """``GET /healthz``: the event loop answers."""
@@ -185,6 +157,23 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(lifespan=lifespan, routes=_routes(service), middleware=[cors])
     app.state.service = service
     return app
+
+
+def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSettings:
+    return BrokerSettings(
+        servers=servers,
+        instance=settings.instance,
+        prefix=settings.subject_prefix,
+        credentials=settings.nats_credentials,
+        provision=settings.embedded_nats or settings.insecure,
+        replicas=settings.nats_replicas,
+        retention=settings.retention,
+        max_bytes=settings.max_bytes,
+        lease_ttl=round(settings.lease_seconds),
+        lease_refresh=settings.lease_seconds / 4,
+        # A lease that was only late to be renewed must not end a call.
+        grace=max(settings.resume_seconds, settings.lease_seconds / 2),
+    )
 
 
 def _routes(service: Service) -> list[BaseRoute]:

@@ -54,9 +54,8 @@ def test_the_copy_is_what_is_tested(tmp_path):
 def test_every_defect_is_caught(rounds, tmp_path):
     """A sample takes other patches whenever the mixer changes."""
     patches = PATCHES.copy()
-    code = b"".join(
-        (ROOT / "handler" / "audio" / name).read_bytes() for name in ("mixer.py", "timeline.py")
-    )
+    names = ("mixer.py", "timeline.py", "wait.py")
+    code = b"".join((ROOT / "handler" / "audio" / name).read_bytes() for name in names)
     random.Random(zlib.crc32(code)).shuffle(patches)
     survivors = []
     for number in rounds(sample=2, full=len(PATCHES)):

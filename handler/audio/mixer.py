@@ -3,8 +3,11 @@
 from collections import deque
 from dataclasses import dataclass
 
+from handler.audio.counts import AudioCounts
+from handler.audio.loss import Loss
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
-from handler.audio.timeline import Dropped, Timeline
+from handler.audio.timeline import Timeline
+from handler.audio.wait import Wait
 
 # A timestamp so far ahead of both tracks leaps. It is believed once another frame bears it out.
 LEAP = SAMPLE_RATE // 4
@@ -16,10 +19,6 @@ BEHIND = SAMPLE_RATE
 MAX_FILL = 10 * SAMPLE_RATE
 # What may be held when nobody pops. A burst after a stall stays far below.
 MAX_PENDING = 60 * SAMPLE_RATE
-# Both tracks stopped at once: the path stands still, and what one of them has ahead waits for the
-# other's in the burst to come. After so many seconds it is taken for silence.
-MAX_STALL = 5.0
-ROUNDING = 1e-6  # of times in floats, in seconds
 # The longest chunk: a burst goes on in pieces, which a replay can pace and a buffer can drop.
 MAX_CHUNK = SAMPLE_RATE
 
@@ -40,7 +39,7 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """Position behind the last sample pair."""
+        """Position after the last sample pair."""
         return self.start + len(self.audio) // 2
 
 
@@ -57,7 +56,7 @@ class _Leap:
 @dataclass(slots=True)
 class _Behind:
     """
-    A run of frames of one track of which nothing was heard: late, or where audio was.
+    A run of frames of one track that found no place: late, or where audio was.
 
     Attributes:
         lead: Where the call was when it began.
@@ -88,48 +87,19 @@ class Mixer:
     """
 
     def __init__(self, *, wait: float = 0.2) -> None:
-        self.wait = wait
-        self.refused_frames = 0  # their timestamps fit nowhere
-        self.leaps = 0  # that were believed
-        self.restarts = 0  # of a track's timestamps
-        self._timelines = {track: Timeline(track) for track in TRACKS}
+        self.counts = AudioCounts()
+        self._timelines = {track: Timeline(track, self.counts) for track in TRACKS}
         # What to add to a track's timestamps, in samples: not 0 once they began anew.
         self._shifts = dict.fromkeys(TRACKS, 0)
-        # Behind the newest frame of each track, by its timestamps.
+        # After the newest frame of each track, by its timestamps.
         self._nexts = dict.fromkeys(TRACKS, 0)
         self._behind: dict[Track, _Behind] = {}
-        self._refused_until = dict.fromkeys(TRACKS, 0)  # what was refused is told up to here
+        self._refused_until = dict.fromkeys(TRACKS, 0)  # what was refused is noted up to here
         self._lead = 0  # how far the leading track has come
         self._leap: _Leap | None = None
         self._before_leap: deque[Chunk] = deque()
-        # The time that counts for the wait: that of pop(), without the time of stalls.
-        self._clock = 0.0
-        self._then: float | None = None
-        self._marked = 0
+        self._wait = Wait(wait)
         self._fed = False  # since the last pop
-        # How far the leading track had come at recent pops: (clock, position).
-        self._marks: deque[tuple[float, int]] = deque()
-        self._overdue = 0  # everything before this has waited long enough
-
-    @property
-    def filled_samples(self) -> int:
-        """Silence that was made up, both tracks."""
-        return sum(timeline.filled_samples for timeline in self._timelines.values())
-
-    @property
-    def late_samples(self) -> int:
-        """Audio that came after its place had been popped as silence, both tracks."""
-        return sum(timeline.late_samples for timeline in self._timelines.values())
-
-    @property
-    def overlap_samples(self) -> int:
-        """Audio whose place held audio already, both tracks."""
-        return sum(timeline.overlap_samples for timeline in self._timelines.values())
-
-    @property
-    def slipped_samples(self) -> int:
-        """Samples left out or repeated because clock and audio drift apart, both tracks."""
-        return sum(timeline.slipped_samples for timeline in self._timelines.values())
 
     def feed(self, track: Track, timestamp: int, payload: bytes) -> None:
         """
@@ -142,12 +112,16 @@ class Mixer:
 
         Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
         """
+        self.counts.frames += 1
         self._fed = True
         start = timestamp * SAMPLES_PER_MS + self._shifts[track]
-        if start > self._lead + LEAP or self._leap is not None:
-            self._judge(self._timelines[track], start, payload)
+        timeline = self._timelines[track]
+        if self._leap is not None:
+            self._judge(self._leap, timeline, start, payload)
+        elif start > self._lead + LEAP:
+            self._leap = _Leap(timeline, start, payload)
         else:
-            self._place(self._timelines[track], start, payload)
+            self._place(timeline, start, payload)
 
     def pop(self, now: float) -> Chunk | None:
         """
@@ -156,11 +130,11 @@ class Mixer:
         Ready is what both tracks have without a hole, and what one of them has had for the wait,
         counted from the pop that first saw it. There may be more: ask until there is none.
         """
-        self._advance(now)
-        while self._marks and self._marks[0][0] <= self._clock - self.wait + ROUNDING:
-            self._overdue = self._marks.popleft()[1]
+        in_step = all(timeline.ends_in_audio for timeline in self._timelines.values())
+        overdue = self._wait.overdue(now, self._lead, fed=self._fed, in_step=in_step)
+        self._fed = False
         whole = min([timeline.whole_until for timeline in self._timelines.values()])
-        return self._take(max(whole, min(self._overdue, self._lead)))
+        return self._pop(max(whole, min(overdue, self._lead)))
 
     def drain(self) -> Chunk | None:
         """Return the next audio of all that is left, waiting for nobody: the stream has ended."""
@@ -170,16 +144,16 @@ class Mixer:
                 self._place(leap.timeline, leap.start, leap.payload)
             else:
                 self._refuse(leap.timeline, leap.payload)
-        return self._take(self._lead)
+        return self._pop(self._lead)
 
-    def take_dropped(self) -> list[Dropped]:
-        """Return what was dropped since the last call of this method."""
-        dropped: list[Dropped] = []
+    def collect_losses(self) -> list[Loss]:
+        """Return what found no place since the last call of this method."""
+        losses: list[Loss] = []
         for timeline in self._timelines.values():
-            if timeline.dropped:
-                dropped += timeline.dropped
-                timeline.dropped = []
-        return dropped
+            if timeline.losses:
+                losses += timeline.losses
+                timeline.losses = []
+        return losses
 
     def _place(self, timeline: Timeline, start: int, payload: bytes) -> None:
         track = timeline.track
@@ -187,12 +161,12 @@ class Mixer:
         if behind is not None and behind.is_for_good(self._lead, self._lead - start):
             start = self._restart(timeline, start)
         if start > timeline.position + MAX_PENDING:
-            self.refused_frames += 1
+            self.counts.refused_frames += 1
             timeline.drop(start, start + len(payload), "media-lost")
             return
-        unheard = timeline.unheard_samples
+        unplaced = self.counts.unplaced_samples
         self._lead = max(self._lead, timeline.place(start, payload))
-        if timeline.unheard_samples - unheard < len(payload):
+        if self.counts.unplaced_samples - unplaced < len(payload):
             self._behind.pop(track, None)
         elif behind is None:
             back = start < self._nexts[track] - BACK
@@ -201,61 +175,42 @@ class Mixer:
             behind.samples += len(payload)
         self._nexts[track] = start + len(payload)
 
-    def _advance(self, now: float) -> None:
-        """Let the clock of the wait run, but not while both tracks stand still."""
-        elapsed = 0.0 if self._then is None else now - self._then
-        in_step = all(timeline.ends_in_audio for timeline in self._timelines.values())
-        if self._fed:
-            # The path may have stood still since, or be in the midst of a burst: while both tracks
-            # are in step, no interval counts for much.
-            self._clock += min(elapsed, self.wait / 2) if in_step else elapsed
-        elif not in_step or elapsed >= MAX_STALL:
-            self._clock += elapsed
-        else:
-            return
-        self._fed, self._then = False, now
-        if self._lead > self._marked:
-            self._marks.append((self._clock, self._lead))
-            self._marked = self._lead
-
-    def _take(self, until: int) -> Chunk | None:
+    def _pop(self, until: int) -> Chunk | None:
         if self._before_leap:
             return self._before_leap.popleft()
-        return self._take_placed(until)
+        return self._pop_placed(until)
 
-    def _take_placed(self, until: int) -> Chunk | None:
+    def _pop_placed(self, until: int) -> Chunk | None:
         timelines = self._timelines.values()
         position = self._timelines[Track.INBOUND].position
         until = min(until, position + MAX_CHUNK)
         if until <= position:
             return None
-        return Chunk(position, interleave(*[timeline.take(until) for timeline in timelines]))
+        return Chunk(position, interleave(*[timeline.pop(until) for timeline in timelines]))
 
     # A single wrong timestamp must not move the call: a frame that leaps ahead is held until the
     # next one, 10 or 20 ms later. A clock that was really set must not silence a track: what goes
     # on behind the call is let go on beside it.
 
-    def _judge(self, timeline: Timeline, start: int, payload: bytes) -> None:
-        """Take a frame that leaps, or one that comes while such a frame is held."""
-        held = self._leap
-        if held is not None and abs(start - held.start) <= LEAP:
+    def _judge(self, held: _Leap, timeline: Timeline, start: int, payload: bytes) -> None:
+        """Take a frame that comes while one is held that leaps."""
+        if abs(start - held.start) <= LEAP:
             self._leap = None
             self._believe(held, timeline, start, payload)
         elif start > self._lead + LEAP:
-            if held is not None:
-                self._refuse(held.timeline, held.payload)
+            self._refuse(held.timeline, held.payload)
             self._leap = _Leap(timeline, start, payload)
+        elif held.timeline is timeline:
+            self._leap = None
+            self._refuse(timeline, held.payload)
+            self._place(timeline, start, payload)
         else:
-            if held is not None and held.timeline is timeline:
-                self._leap = None
-                self._refuse(timeline, held.payload)
-            elif held is not None:
-                held.alone = True
+            held.alone = True
             self._place(timeline, start, payload)
 
     def _believe(self, held: _Leap, timeline: Timeline, start: int, payload: bytes) -> None:
         """Go along with a leap, and place its frame and the one that bears it out."""
-        self.leaps += 1
+        self.counts.leaps += 1
         if held.start > self._lead + MAX_FILL:
             if held.alone and held.timeline is timeline:
                 begins = self._restart(timeline, held.start)
@@ -267,7 +222,7 @@ class Mixer:
 
     def _skip(self, until: int) -> None:
         """Go on at ``until``: both sides were silent for long, or nothing came through."""
-        while (chunk := self._take_placed(self._lead)) is not None:
+        while (chunk := self._pop_placed(self._lead)) is not None:
             self._before_leap.append(chunk)
         for timeline in self._timelines.values():
             timeline.skip(until)
@@ -279,11 +234,11 @@ class Mixer:
 
         Returns where the frame belongs whose timestamp said ``start``.
         """
-        self.restarts += 1
+        self.counts.restarts += 1
         track = timeline.track
         behind = self._behind.pop(track, None)
         if behind is not None and behind.back:
-            # Nobody knows where it belonged, but it was heard about there.
+            # Nobody knows where it belonged, but it came at about that time.
             timeline.drop(behind.lead, behind.lead + behind.samples, "media-lost")
         said = start - self._shifts[track]
         # If the other track began anew before, both have one clock again.
@@ -296,7 +251,7 @@ class Mixer:
 
     def _refuse(self, timeline: Timeline, payload: bytes) -> None:
         """Drop a frame whose timestamp fits nowhere, and say so where it was expected."""
-        self.refused_frames += 1
+        self.counts.refused_frames += 1
         start = max(timeline.end, self._refused_until[timeline.track])
         self._refused_until[timeline.track] = start + len(payload)
         timeline.drop(start, start + len(payload), "media-lost")

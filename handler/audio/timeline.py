@@ -1,9 +1,10 @@
 """One track of a media stream: which sample lies where, and which silence is our own."""
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
+from handler.audio.counts import AudioCounts
+from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLES_PER_MS, SILENCE, Track
 
 # Twilio's steps are not an exact grid: 17 to 23 ms for 20 ms of audio. What begins within half a
@@ -19,48 +20,26 @@ DRIFT_FRAMES = 32  # over which the mean is taken
 MAX_FILLED_SPANS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """
-    Audio of one track that will not be heard.
-
-    Attributes:
-        track: The side of the call.
-        start: Position of its first sample.
-        end: Position behind its last one.
-        reason: ``late-audio``: its place had been sent as silence. ``media-lost``: its timestamp
-            fits nowhere, and the place is the one where it was expected.
-    """
-
-    track: Track
-    start: int
-    end: int
-    reason: Literal["late-audio", "media-lost"]
-
-
 class Timeline:
     """
-    One track: the samples that were placed and not taken yet.
+    One track: the samples that were placed and not popped yet.
 
-    Holes are silence, what was heard first stands, and what was taken is never moved. Positions
-    are samples from the start of the media stream. Pure.
+    Holes are silence, what came first stands, and what was popped is never moved. Positions are
+    samples from the start of the media stream. What it counts goes to ``counts``. Pure.
     """
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, counts: AudioCounts) -> None:
         self.track = track
-        self.position = 0  # everything before it was taken
-        self.filled_samples = 0  # silence made up
-        self.late_samples = 0  # audio whose place had been taken as silence
-        self.overlap_samples = 0  # audio whose place held audio
-        self.slipped_samples = 0  # left out or repeated to follow the clock
-        self.dropped: list[Dropped] = []
+        self.position = 0  # everything before it was popped
+        self.losses: list[Loss] = []
+        self._counts = counts
         self._pending = bytearray()
         # Spans inside the pending audio that hold our silence; a frame out of order may fill them.
         self._holes: list[tuple[int, int]] = []
-        # Spans already taken as our silence.
+        # Spans already popped as our silence.
         self._filled: deque[tuple[int, int]] = deque(maxlen=MAX_FILLED_SPANS)
-        # Where the track's own audio ends, heard or late. What begins there, within the tolerance,
-        # is joined on; behind a hole it is placed exactly.
+        # Where the track's own audio ends, placed or late. What begins there, within the tolerance,
+        # is joined on; after a hole it is placed exactly.
         self._audio_end = -TOLERANCE
         self._newest = (-1, 0)  # start and length of the frame before, as its timestamp said
         self._drift = 0.0  # mean of how far timestamps lie ahead of the audio's end
@@ -68,22 +47,17 @@ class Timeline:
 
     @property
     def end(self) -> int:
-        """Behind the last sample that was placed."""
+        """Position after the last sample that was placed."""
         return self.position + len(self._pending)
 
     @property
-    def unheard_samples(self) -> int:
-        """Audio that found no place: late, or where audio was."""
-        return self.late_samples + self.overlap_samples
-
-    @property
     def ends_in_audio(self) -> bool:
-        """Whether the last sample was heard, and is no silence of our own."""
+        """Whether the last sample came from Twilio, and is no silence of our own."""
         return self._audio_end == self.position + len(self._pending)
 
     @property
     def whole_until(self) -> int:
-        """Up to here there is no hole."""
+        """The position up to which there is no hole."""
         return self._holes[0][0] if self._holes else self.position + len(self._pending)
 
     def place(self, start: int, payload: bytes) -> int:
@@ -93,7 +67,7 @@ class Timeline:
         Returns where the track ends now.
         """
         if (start, len(payload)) == self._newest:
-            self.overlap_samples += len(payload)  # sent twice
+            self._counts.overlap_samples += len(payload)  # sent twice
             return self.position + len(self._pending)
         self._newest = (start, len(payload))
         stray = start - self._audio_end
@@ -109,13 +83,13 @@ class Timeline:
         if start > end:
             self._holes.append((end, start))
             self._pending += SILENCE * (start - end)
-            self.filled_samples += start - end
+            self._counts.filled_samples += start - end
         elif start < end:
             payload = self._place_before_end(start, payload)
         self._pending += payload
         return self.position + len(self._pending)
 
-    def take(self, until: int) -> bytes:
+    def pop(self, until: int) -> bytes:
         """Remove what lies before ``until``, silence where there is nothing."""
         count = until - self.position
         audio = bytes(self._pending[:count])
@@ -127,26 +101,26 @@ class Timeline:
                 self._holes.insert(0, (until, end))
         if missing := count - len(audio):
             self._note_filled(until - missing, until)
-            self.filled_samples += missing
+            self._counts.filled_samples += missing
             audio += SILENCE * missing
         self.position = until
         return audio
 
     def skip(self, until: int) -> None:
-        """Go on at ``until``, with nothing in between; everything before was taken."""
+        """Go on at ``until``, with nothing in between; everything before was popped."""
         self._note_filled(self.position, until)  # what comes for it now is late
         self.position = until
 
-    def drop(self, start: int, end: int, reason: Literal["late-audio", "media-lost"]) -> None:
-        """Note audio that will not be heard; neighbours are joined."""
-        last = self.dropped[-1] if self.dropped else None
+    def drop(self, start: int, end: int, reason: Reason) -> None:
+        """Note audio that found no place; neighbours are joined."""
+        last = self.losses[-1] if self.losses else None
         if last and last.reason == reason and last.start <= start <= last.end:
-            self.dropped[-1] = Dropped(self.track, last.start, max(last.end, end), reason)
+            self.losses[-1] = replace(last, end=max(last.end, end))
         else:
-            self.dropped.append(Dropped(self.track, start, end, reason))
+            self.losses.append(Loss(start, end, self.track, reason))
 
     def _place_before_end(self, start: int, payload: bytes) -> bytes:
-        """Put what fits into the holes; returns what lies behind the track's end."""
+        """Put what fits into the holes; returns what lies after the track's end."""
         end = start + len(payload)
         beyond = payload[max(0, self.end - start) :]
         placed = len(beyond)
@@ -159,20 +133,20 @@ class Timeline:
             at = low - self.position
             self._pending[at : at + high - low] = payload[low - start : high - start]
             placed += high - low
-            self.filled_samples -= high - low
+            self._counts.filled_samples -= high - low
             if hole_start < low:
                 still_open.append((hole_start, low))
             if high < hole_end:
                 still_open.append((high, hole_end))
         self._holes = still_open
         late = 0
-        for sent_start, sent_end in self._filled:
-            low, high = max(sent_start, start), min(sent_end, end)
+        for popped_start, popped_end in self._filled:
+            low, high = max(popped_start, start), min(popped_end, end)
             if low < high:
                 late += high - low
                 self.drop(low, high, "late-audio")
-        self.late_samples += late
-        self.overlap_samples += len(payload) - placed - late
+        self._counts.late_samples += late
+        self._counts.overlap_samples += len(payload) - placed - late
         return beyond
 
     def _slip(self, payload: bytes) -> bytes:
@@ -183,7 +157,7 @@ class Timeline:
         else:
             payload = payload[:-1]
             self._drift += 1
-        self.slipped_samples += 1
+        self._counts.slipped_samples += 1
         self._slipping = abs(self._drift) > 1
         return payload
 

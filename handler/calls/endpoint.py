@@ -6,8 +6,8 @@ import structlog
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
-from handler.calls.call import End, MediaStream
-from handler.calls.live_calls import Calls
+from handler.calls.live_calls import LiveCalls
+from handler.calls.media_stream import End, MediaStream
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError
 from handler.server.sockets import close
@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 class MediaEndpoint:
     """Takes Twilio's websockets. Reading waits for nobody: Twilio discards what we do not read."""
 
-    def __init__(self, settings: Settings, calls: Calls) -> None:
+    def __init__(self, settings: Settings, calls: LiveCalls) -> None:
         self._settings = settings
         self._calls = calls
 
@@ -76,7 +76,7 @@ class MediaEndpoint:
 class _Reader:
     """Reads one media stream, message by message."""
 
-    def __init__(self, websocket: WebSocket, calls: Calls) -> None:
+    def __init__(self, websocket: WebSocket, calls: LiveCalls) -> None:
         self._websocket = websocket
         self._calls = calls
         self._stream: MediaStream | None = None
@@ -88,7 +88,7 @@ class _Reader:
         Read until Twilio stops or the socket closes.
 
         Raises:
-            StreamRefused: the stream cannot be taken, or never began.
+            StreamRefused: the stream is not for us, or never began.
         """
         try:
             async with asyncio.timeout(START_TIMEOUT):
@@ -101,7 +101,7 @@ class _Reader:
             pass
 
     def lost(self) -> None:
-        """Tell the call, if there is one, that no more will come; ``stop`` has told it before."""
+        """End the media stream, if there is one; after a ``stop`` it has ended already."""
         if self._stream is not None:
             self._stream.finish(End.LOST)
 
@@ -115,12 +115,12 @@ class _Reader:
             self._fault("binary", "Twilio sends text only")
             return True
         try:
-            return await self._take(messages.parse(text))
+            return await self._receive(messages.parse(text))
         except TwilioProtocolError as exc:
             self._fault(exc.kind, exc.detail)
             return True
 
-    async def _take(self, message: messages.Message) -> bool:
+    async def _receive(self, message: messages.Message) -> bool:
         match message:
             case messages.Media(media=frame):
                 if self._stream is None:

@@ -1,49 +1,60 @@
-"""Losses that go on, joined to one each: a ``Gap`` is published when its loss has ended."""
+"""Losses that go on, joined to one each, and the ``Gap`` that tells of a loss. Pure."""
 
 from dataclasses import dataclass, replace
 
-from handler.deepgram.recogniser import Lost
+from broker import records
+from broker.records import Record
+from handler.audio.loss import Loss
+from handler.audio.mulaw import SAMPLE_RATE, seconds
 
-# Losses of one kind that are this close (seconds on the call clock) are one loss.
-JOIN_SECONDS = 1.0
-# A loss has ended when nothing was added to it for so long (seconds).
+# Losses of one kind that are this close are one loss.
+JOIN_SAMPLES = SAMPLE_RATE
+# A loss has ended when nothing was added to it for so long.
 QUIET_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    lost: Lost
-    noted: float
+    loss: Loss
+    added_at: float
 
 
 class OpenGaps:
-    """The losses of a call that may still grow. Pure: the time comes in as an argument."""
+    """The losses of a call that may still grow: a ``Gap`` is published when its loss has ended."""
 
     def __init__(self) -> None:
         self._open: list[_Open] = []
 
-    def note(self, lost: Lost, now: float) -> None:
-        """Add a loss, to one that is open if they belong together."""
-        for index, (known, _) in enumerate((entry.lost, entry.noted) for entry in self._open):
-            if (
-                (known.track, known.reason) == (lost.track, lost.reason)
-                and lost.start <= known.end + JOIN_SECONDS
-                and known.start <= lost.end + JOIN_SECONDS
-            ):
-                joined = replace(
-                    known, start=min(known.start, lost.start), end=max(known.end, lost.end)
-                )
-                self._open[index] = _Open(joined, now)
+    def add(self, loss: Loss, now: float) -> None:
+        """Add a loss at ``now`` (seconds), to one that is open if they belong together."""
+        for index, entry in enumerate(self._open):
+            if _belong_together(entry.loss, loss):
+                start, end = min(entry.loss.start, loss.start), max(entry.loss.end, loss.end)
+                self._open[index] = _Open(replace(loss, start=start, end=end), now)
                 return
-        self._open.append(_Open(lost, now))
+        self._open.append(_Open(loss, now))
 
-    def take_ended(self, now: float) -> list[Lost]:
-        """Return the losses that have ended, and forget them."""
-        ended = [entry.lost for entry in self._open if entry.noted <= now - QUIET_SECONDS]
-        self._open = [entry for entry in self._open if entry.noted > now - QUIET_SECONDS]
+    def pop_ended(self, now: float) -> list[Loss]:
+        """Return the losses that have ended by ``now``, and forget them."""
+        ended = [entry.loss for entry in self._open if entry.added_at <= now - QUIET_SECONDS]
+        self._open = [entry for entry in self._open if entry.added_at > now - QUIET_SECONDS]
         return ended
 
-    def take_all(self) -> list[Lost]:
+    def pop_all(self) -> list[Loss]:
         """Return all losses, as the call is about to end."""
-        everything, self._open = [entry.lost for entry in self._open], []
-        return everything
+        losses, self._open = [entry.loss for entry in self._open], []
+        return losses
+
+
+def gap(loss: Loss) -> Record:
+    """Return the ``Gap`` of a loss on the call clock."""
+    track = None if loss.track is None else loss.track.value
+    return records.gap(seconds(loss.start), seconds(loss.end), track, loss.reason)
+
+
+def _belong_together(one: Loss, other: Loss) -> bool:
+    return (
+        (one.track, one.reason) == (other.track, other.reason)
+        and other.start <= one.end + JOIN_SAMPLES
+        and one.start <= other.end + JOIN_SAMPLES
+    )

@@ -8,10 +8,11 @@ from typing import Self
 import structlog
 
 from broker.broker import Broker
+from broker.entries import CallEntry
 from broker.errors import Fenced
-from handler.audio.mixer import Mixer
-from handler.audio.mulaw import AudioTotals
-from handler.calls.call import Call, CloseSocket, MediaStream
+from handler.audio.counts import AudioCounts
+from handler.calls.call import Call
+from handler.calls.media_stream import CloseSocket, MediaStream
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
@@ -20,13 +21,13 @@ from handler.twilio.messages import MediaFormat, StartDetails
 # The only format that Twilio documents.
 MEDIA_FORMAT = MediaFormat("audio/x-mulaw", 8000, 1)
 
-# So many times MAX_CALLS may wait for NATS besides those that are heard.
+# So many times MAX_CALLS may be carried, with those that are over and wait for NATS.
 UNSTORED_SHARE = 4
 
 _log = structlog.get_logger()
 
 
-class Calls:
+class LiveCalls:
     """
     The live calls of this process, by callSid; each runs in a task that this object owns.
 
@@ -38,8 +39,8 @@ class Calls:
     ) -> None:
         self._settings = settings
         self._note_delay = note_delay  # seconds from speech to its record
-        self._carried = AudioTotals()  # by calls that are over
-        self._dropped = 0
+        self._earlier_audio = AudioCounts()  # of calls that are gone
+        self._earlier_dropped = 0
         self._broker = broker
         self._breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
@@ -59,23 +60,23 @@ class Calls:
         any number of them is kept.
         """
         most = self._settings.max_calls
-        heard = sum(not call.over for call in self._tasks)
-        return heard >= most or len(self._tasks) >= UNSTORED_SHARE * most
+        active = sum(not call.over for call in self._tasks)
+        return active >= most or len(self._tasks) >= UNSTORED_SHARE * most
 
     @property
-    def audio(self) -> AudioTotals:
+    def audio(self) -> AudioCounts:
         """What all media streams carried, those that are over included."""
-        return sum((call.audio for call in list(self._tasks)), self._carried)
+        return sum((call.audio for call in list(self._tasks)), self._earlier_audio)
 
     @property
     def outbox_depth(self) -> int:
         """Records of all calls that are not known to be stored yet."""
-        return sum(call.outbox_depth for call in list(self._tasks))
+        return sum(call.writer.depth for call in list(self._tasks))
 
     @property
     def outbox_dropped(self) -> int:
         """Finals that made room in a full outbox, of calls that are over included."""
-        return self._dropped + sum(call.outbox_dropped for call in list(self._tasks))
+        return self._earlier_dropped + sum(call.writer.dropped for call in list(self._tasks))
 
     def refusal(self) -> str | None:
         """Why no media stream may come in now; a full process may still take a call's next one."""
@@ -103,29 +104,24 @@ class Calls:
         """
         self._check(start)
         stream = MediaStream(
-            stream_sid=start.stream_sid,
-            received_at=time.time_ns() // 1_000_000,
-            close=close,
-            mixer=Mixer(wait=self._settings.mix_wait_ms / 1000),
+            start.stream_sid,
+            time.time_ns() // 1_000_000,
+            close,
+            now=asyncio.get_running_loop().time(),
+            mix_wait=self._settings.mix_wait_ms / 1000,
         )
-        call = self._calls.get(start.call_sid)
-        if call is not None and call.listening:
-            call.attach(stream, start.account_sid)
-            return stream
-        former = self._broker.registry.entry(start.call_sid) if call is None else None
-        if former is not None and former.owner == self._settings.instance:
-            former = None  # our own, of a call that is over
-        if (
-            former is not None
-            and former.state == "live"
-            and self._broker.registry.has_lease(former.owner)
-        ):
-            raise StreamRefused("a media stream of this call is alive in another container")
-        if former is not None and former.account_sid != start.account_sid:
-            raise StreamRefused("another account's call")
+        known = self._calls.get(start.call_sid)
+        if known is not None and known.listening:
+            known.attach(stream, start.account_sid)
+        else:
+            self._begin(start, stream, known)
+        return stream
+
+    def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
+        """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
+        former = self._former(start) if known is None else None
         if self.full:
             raise StreamRefused("no room for another call", 1013)
-        predecessor = self._tasks.get(call) if call is not None else None
         call = Call(
             self._settings,
             self._broker,
@@ -135,11 +131,27 @@ class Calls:
             breaker=self._breaker,
             note_delay=self._note_delay,
         )
+        predecessor = self._tasks.get(known) if known is not None else None
         self._calls[start.call_sid] = call
         self._tasks[call] = asyncio.create_task(
-            self._carry(call, predecessor), name=f"{start.call_sid} call"
+            self._run(call, predecessor), name=f"{start.call_sid} call"
         )
-        return stream
+
+    def _former(self, start: StartDetails) -> CallEntry | None:
+        """
+        Return the call as another container left it, if one did.
+
+        Raises:
+            StreamRefused: that container has it, or it is not of the same account.
+        """
+        former = self._broker.registry.entry(start.call_sid)
+        if former is None or former.owner == self._settings.instance:
+            return None  # our own is of a call that is over
+        if former.state == "live" and self._broker.registry.has_lease(former.owner):
+            raise StreamRefused("a media stream of this call is alive in another container")
+        if former.account_sid != start.account_sid:
+            raise StreamRefused("another account's call")
+        return former
 
     async def drain(self) -> None:
         """Take no more calls; let live ones go on for half the time, then flush their tails."""
@@ -168,7 +180,7 @@ class Calls:
         if expected is not None and start.account_sid != expected:
             raise StreamRefused("not our account")
 
-    async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
+    async def _run(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""
         log = _log.bind(call_sid=call.call_sid)
         try:
@@ -181,8 +193,8 @@ class Calls:
             await call.close_socket(1011, "internal error")
             await call.abandon()
         finally:
-            self._carried += call.audio
-            self._dropped += call.outbox_dropped
+            self._earlier_audio += call.audio
+            self._earlier_dropped += call.writer.dropped
             del self._tasks[call]
             if self._calls.get(call.call_sid) is call:
                 del self._calls[call.call_sid]

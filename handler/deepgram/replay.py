@@ -6,18 +6,11 @@ Pure: positions are samples on the call clock.
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import replace
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From ``start`` to ``end``, in samples on the call clock."""
-
-    start: int
-    end: int
 
 
 class ReplayBuffer:
@@ -30,11 +23,11 @@ class ReplayBuffer:
 
     def __init__(self, *, capacity: int) -> None:
         self.capacity = capacity
-        self.end = 0  # behind the newest audio ever appended
+        self.end = 0  # after the newest audio ever appended
         self.size = 0  # samples held
         self._chunks: deque[Chunk] = deque()
         self._released = 0
-        self._dropped: Span | None = None
+        self._dropped: Loss | None = None
 
     def append(self, chunk: Chunk) -> None:
         """Add the newest audio."""
@@ -44,7 +37,7 @@ class ReplayBuffer:
         while self.size > self.capacity:
             oldest = self._pop_oldest()
             start = oldest.start if self._dropped is None else self._dropped.start
-            self._dropped = Span(start, oldest.end)
+            self._dropped = Loss(start, oldest.end, None, "recogniser-unreachable")
 
     def release(self, until: int) -> None:
         """Forget what lies before ``until``: the finals of every channel have passed it."""
@@ -58,7 +51,7 @@ class ReplayBuffer:
 
     def after(self, position: int) -> Chunk | None:
         """
-        Return the first audio at or behind ``position``, cut so that it begins there.
+        Return the first audio at or after ``position``, cut so that it begins there.
 
         A chunk that begins later means that the call made a leap there, or that audio was lost.
         """
@@ -71,9 +64,9 @@ class ReplayBuffer:
             return found
         return Chunk(position, found.audio[2 * (position - found.start) :])
 
-    def take_lost(self, position: int) -> Span | None:
+    def collect_dropped(self, position: int) -> Loss | None:
         """
-        Return what was dropped at or behind ``position`` and forget it.
+        Return what was dropped at or after ``position`` and forget it.
 
         What was dropped before it is kept in mind until it is released: it was sent, but if the
         connection breaks before its finals come, it is lost.
@@ -81,8 +74,8 @@ class ReplayBuffer:
         dropped = self._dropped
         if dropped is None or dropped.end <= position:
             return None
-        self._dropped = Span(dropped.start, position) if dropped.start < position else None
-        return Span(max(dropped.start, position), dropped.end)
+        self._dropped = replace(dropped, end=position) if dropped.start < position else None
+        return replace(dropped, start=max(dropped.start, position))
 
     def _pop_oldest(self) -> Chunk:
         chunk = self._chunks.popleft()
@@ -112,7 +105,7 @@ class SentAudio:
 
     @property
     def end(self) -> int:
-        """Position on the call clock behind the last sample sent."""
+        """Position on the call clock after the last sample sent."""
         return self._call_at[-1] + self.samples - self._sent_at[-1] if self._sent_at else 0
 
     def starts_at(self, seconds: float) -> float:

@@ -55,8 +55,8 @@ class Backoff:
     How long one call waits between its attempts: exponential, capped, with full jitter.
 
     Attributes:
-        first: Seconds, at most, behind the first failure.
-        longest: Seconds, at most, behind any.
+        first: Seconds, at most, after the first failure.
+        longest: Seconds, at most, after any.
         good: A connection that lived so many seconds was a good one: the next begins afresh.
     """
 
@@ -65,7 +65,7 @@ class Backoff:
     good: float = 5.0
 
     def failures(self, before: int, lived: float) -> int:
-        """Count a failure, behind ``before`` others; ``lived`` is 0 if nothing was opened."""
+        """Count a failure, after ``before`` others; ``lived`` is 0 if nothing was opened."""
         return 1 if lived >= self.good else before + 1
 
     def seconds(self, failures: int) -> float:
@@ -139,3 +139,29 @@ class Breaker:
     def gave_up(self) -> None:
         """Tell that an attempt was cut short: it says nothing of Deepgram."""
         self._trying -= 1
+
+
+class Trial:
+    """What the breaker is told of one attempt: once, whatever is learned of it later."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker: Breaker | None = breaker
+
+    def succeeded(self) -> None:
+        """Tell that the connection is of use, or was refused for good."""
+        if (breaker := self._settle()) is not None:
+            breaker.succeeded()
+
+    def failed(self, now: float, reason: str) -> None:
+        """Tell that it failed at ``now`` (seconds) in a way that may pass."""
+        if (breaker := self._settle()) is not None:
+            breaker.failed(now, reason)
+
+    def gave_up(self) -> None:
+        """Tell that nothing is known of it, and nobody is to wait for that."""
+        if (breaker := self._settle()) is not None:
+            breaker.gave_up()
+
+    def _settle(self) -> Breaker | None:
+        breaker, self._breaker = self._breaker, None
+        return breaker

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 import rehearsal
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Lost, Output, Recogniser, Timing
+from handler.deepgram.recogniser import Output, Recogniser
 from handler.deepgram.retry import Backoff
+from handler.deepgram.timing import Timing
 from rehearsal import audio
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
@@ -51,7 +53,7 @@ class Disturbance:
 
 async def transcribe(
     moonshine: Moonshine, sides: dict[Track, bytes], disturbance: Disturbance
-) -> tuple[dict[Track, list[Word]], list[Lost]]:
+) -> tuple[dict[Track, list[Word]], list[Loss]]:
     """Return the words of a call that is spoken in its own time, and what was lost."""
     outputs: list[Output] = []
     loop = asyncio.get_running_loop()
@@ -83,7 +85,7 @@ async def transcribe(
             words[output.track] += [
                 Word(w["punctuated_word"], w["start"], w["end"], w["confidence"]) for w in said
             ]
-    return words, [output for output in outputs if isinstance(output, Lost)]
+    return words, [output for output in outputs if isinstance(output, Loss)]
 
 
 def check(disturbance: Disturbance, undisturbed: list[Word], heard: list[Word]) -> int:

@@ -5,9 +5,10 @@ import random
 
 import pytest
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import MAX_PENDING, Mixer
 from handler.audio.mulaw import Track
-from handler.audio.timeline import TOLERANCE, Dropped
+from handler.audio.timeline import TOLERANCE
 
 IN, OUT = Track.INBOUND, Track.OUTBOUND
 FRAME_MS = 20
@@ -73,7 +74,7 @@ def test_while_the_path_stands_still_nothing_is_made_up_and_the_burst_finds_its_
     mixer.feed(OUT, 420, frame(b"b"))
     popped += mixer.drain().audio
     assert tracks(popped) == (frame(b"a", 440), frame(b"b", 440))
-    assert mixer.take_dropped() == []
+    assert mixer.collect_losses() == []
 
 
 def test_a_path_that_stands_still_for_very_long_holds_nothing_back():
@@ -119,12 +120,12 @@ def test_a_frame_out_of_order_fills_its_hole():
     mixer = Mixer()
     mixer.feed(IN, 0, frame(b"a"))
     mixer.feed(IN, 40, frame(b"c"))
-    assert mixer.filled_samples == 160
+    assert mixer.counts.filled_samples == 160
     mixer.feed(IN, 20, frame(b"b"))
-    assert mixer.filled_samples == 0
+    assert mixer.counts.filled_samples == 0
     assert tracks(mixer.drain().audio)[0] == frame(b"a") + frame(b"b") + frame(b"c")
-    assert mixer.filled_samples == 480  # the other track's
-    assert mixer.take_dropped() == []
+    assert mixer.counts.filled_samples == 480  # the other track's
+    assert mixer.collect_losses() == []
 
 
 def test_overlap_keeps_what_was_heard_first():
@@ -141,7 +142,7 @@ def test_a_repeated_frame_changes_nothing_and_is_not_late():
     mixer.pop(0.0)
     mixer.feed(IN, 0, frame(b"a"))
     assert mixer.drain() is None
-    assert mixer.take_dropped() == []
+    assert mixer.collect_losses() == []
 
 
 def test_audio_that_comes_after_its_place_was_sent_is_late():
@@ -154,8 +155,8 @@ def test_audio_that_comes_after_its_place_was_sent_is_late():
         mixer.feed(OUT, timestamp, frame(b"b"))
     inbound, outbound = tracks(mixer.drain().audio)
     assert (inbound, outbound) == (frame(b"\xff", 100), frame(b"b", 100))
-    assert mixer.take_dropped() == [Dropped(OUT, 2400, 3200, "late-audio")]
-    assert mixer.take_dropped() == []
+    assert mixer.collect_losses() == [Loss(2400, 3200, OUT, "late-audio")]
+    assert mixer.collect_losses() == []
 
 
 def test_the_tail_waits_for_nobody():
@@ -187,8 +188,8 @@ def test_one_wrong_timestamp_costs_one_frame_which_is_told():
     inbound, outbound = tracks(mixer.drain().audio)
     assert inbound == frame(b"a", 100) + frame(b"\xff") + frame(b"a", 80)
     assert outbound == frame(b"b", 200)
-    assert mixer.refused_frames == 1
-    assert mixer.take_dropped() == [Dropped(IN, 800, 960, "media-lost")]
+    assert mixer.counts.refused_frames == 1
+    assert mixer.collect_losses() == [Loss(800, 960, IN, "media-lost")]
 
 
 def test_timestamps_that_fit_nowhere_do_not_move_the_call():
@@ -198,8 +199,8 @@ def test_timestamps_that_fit_nowhere_do_not_move_the_call():
         mixer.feed(OUT, 20_000_000 - 5_000 * step, frame(b"b"))
     chunk = mixer.drain()
     assert (chunk.start, chunk.end) == (0, 1600)
-    assert mixer.refused_frames == 10
-    [dropped] = mixer.take_dropped()
+    assert mixer.counts.refused_frames == 10
+    [dropped] = mixer.collect_losses()
     assert (dropped.track, dropped.end - dropped.start) == (OUT, 1600)
 
 
@@ -213,8 +214,8 @@ def test_a_track_that_leaps_alone_goes_on_where_the_call_is(leap):
     assert inbound.startswith(frame(b"a", 200))
     assert outbound.count(b"b") == 10 * 160
     assert len(outbound) <= 1600 + 320
-    assert (mixer.leaps, mixer.restarts) == (1, 1)
-    assert mixer.take_dropped() == []
+    assert (mixer.counts.leaps, mixer.counts.restarts) == (1, 1)
+    assert mixer.collect_losses() == []
 
 
 def heard(mixer: Mixer) -> tuple[bytes, bytes]:
@@ -239,8 +240,8 @@ def test_timestamps_that_begin_anew_go_on_where_the_call_is(both, back):
     lost = 260 if back <= 10_000 else 20
     assert inbound == frame(b"a", 20_000 - lost)
     assert outbound == (frame(b"b", 20_000 - lost) if both else frame(b"\xff", 20_000 - lost))
-    assert mixer.restarts == (2 if both else 1)
-    dropped = mixer.take_dropped()
+    assert mixer.counts.restarts == (2 if both else 1)
+    dropped = mixer.collect_losses()
     assert [(d.track, d.reason) for d in dropped] == [
         (track, "media-lost") for track in ([IN, OUT] if both else [IN])
     ]
@@ -255,10 +256,10 @@ def test_a_track_that_steps_ahead_alone_silences_the_other_for_a_second_or_two(a
         mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
         while mixer.pop(step * 0.02):
             pass
-    told = sum(d.end - d.start for d in mixer.take_dropped() if d.track is OUT)
-    assert mixer.restarts == 1
-    assert mixer.late_samples <= 2 * 8000
-    assert told == pytest.approx(mixer.late_samples, abs=800)
+    told = sum(d.end - d.start for d in mixer.collect_losses() if d.track is OUT)
+    assert mixer.counts.restarts == 1
+    assert mixer.counts.late_samples <= 2 * 8000
+    assert told == pytest.approx(mixer.counts.late_samples, abs=800)
 
 
 def test_a_track_that_always_comes_late_is_heard_all_the_same():
@@ -272,7 +273,7 @@ def test_a_track_that_always_comes_late_is_heard_all_the_same():
             popped += tracks(chunk.audio)[1].count(b"b")
     popped += heard(mixer)[1].count(b"b")
     assert popped >= (470 - 60) * 160
-    assert popped + mixer.late_samples == 470 * 160
+    assert popped + mixer.counts.late_samples == 470 * 160
 
 
 def test_a_leap_that_one_track_shows_first_does_not_silence_the_other_for_good():
@@ -285,7 +286,7 @@ def test_a_leap_that_one_track_shows_first_does_not_silence_the_other_for_good()
                 mixer.feed(track, FRAME_MS * number + ahead, frame(b"a"))
         while mixer.pop(step * 0.02):
             pass
-    assert mixer.late_samples <= 2 * 8000
+    assert mixer.counts.late_samples <= 2 * 8000
 
 
 def test_a_frame_of_an_hour_ago_is_dropped_and_told():
@@ -297,8 +298,8 @@ def test_a_frame_of_an_hour_ago_is_dropped_and_told():
     mixer.feed(IN, 3_600_040, frame(b"e"))
     assert tracks(mixer.drain().audio)[0] == frame(b"a")
     assert tracks(mixer.drain().audio)[0][2000:] == frame(b"b") + frame(b"c") + frame(b"e")
-    assert mixer.take_dropped() == [Dropped(IN, 8000, 8160, "late-audio")]
-    assert mixer.restarts == 0
+    assert mixer.collect_losses() == [Loss(8000, 8160, IN, "late-audio")]
+    assert mixer.counts.restarts == 0
 
 
 def test_the_head_of_the_other_side_is_heard_behind_a_silence_that_was_skipped():
@@ -311,7 +312,7 @@ def test_the_head_of_the_other_side_is_heard_behind_a_silence_that_was_skipped()
         mixer.feed(OUT, 14_850 + FRAME_MS * step, frame(b"d"))
     inbound, outbound = heard(mixer)
     assert inbound.count(b"c") == outbound.count(b"d") == 1600
-    assert mixer.take_dropped() == []
+    assert mixer.collect_losses() == []
 
 
 def test_far_leaps_are_skipped_though_nobody_pops_between_them():
@@ -329,8 +330,11 @@ def test_what_is_beyond_the_bound_is_told_whole():
     mixer = Mixer()
     for step in range(3500):  # 70 s, and nobody pops
         mixer.feed(IN, FRAME_MS * step, frame(b"a"))
-    [dropped] = mixer.take_dropped()
-    assert (dropped.start, dropped.end) == (mixer.refused_frames * -160 + 70 * 8000, 70 * 8000)
+    [dropped] = mixer.collect_losses()
+    assert (dropped.start, dropped.end) == (
+        mixer.counts.refused_frames * -160 + 70 * 8000,
+        70 * 8000,
+    )
     assert dropped.reason == "media-lost"
 
 
@@ -339,7 +343,7 @@ def test_timestamps_that_fit_nowhere_are_told_for_as_long_as_they_come():
     for step in range(50):
         mixer.feed(OUT, (step + 1) * 1_000_000, frame(b"b"))
     mixer.drain()
-    [dropped] = mixer.take_dropped()
+    [dropped] = mixer.collect_losses()
     assert (dropped.start, dropped.end) == (0, 50 * 160)
 
 
@@ -352,7 +356,7 @@ def test_a_frame_that_is_sent_twice_is_heard_once_wherever_it_strays():
     inbound, outbound = heard(mixer)
     assert inbound == frame(b"a", 80)
     assert outbound == frame(b"b", 21) + frame(b"\xff", 59)
-    assert mixer.overlap_samples == 160 + 56
+    assert mixer.counts.overlap_samples == 160 + 56
 
 
 def test_a_short_frame_that_is_lost_is_filled():
@@ -419,7 +423,7 @@ def test_what_is_held_is_bounded_though_nobody_pops():
     for step in range(1000):  # a quarter of an hour
         mixer.feed(IN, 900 * step, frame(b"a"))
         mixer.feed(IN, 900 * step + 20, frame(b"a"))
-    assert mixer.refused_frames > 0
+    assert mixer.counts.refused_frames > 0
     assert len(heard(mixer)[0]) <= 3 * MAX_PENDING
 
 
@@ -443,7 +447,7 @@ def test_a_clock_that_drifts_is_followed_without_splinters(rate):
     pieces = inbound.split(voice[:2])[1:]
     assert {len(piece) + 2 for piece in pieces} <= {159, 160, 161, 162, 163}
     assert len(inbound) == pytest.approx(2000 * 160 * rate, abs=TOLERANCE)
-    assert mixer.take_dropped() == []
+    assert mixer.collect_losses() == []
 
 
 def test_a_burst_for_a_time_that_was_skipped_is_late():
@@ -454,7 +458,7 @@ def test_a_burst_for_a_time_that_was_skipped_is_late():
     mixer.feed(IN, 15_000, frame(b"c"))
     mixer.feed(IN, 15_020, frame(b"c"))
     mixer.feed(OUT, 20, frame(b"d"))
-    assert mixer.take_dropped() == [Dropped(OUT, 160, 320, "late-audio")]
+    assert mixer.collect_losses() == [Loss(160, 320, OUT, "late-audio")]
 
 
 def test_a_whole_minute_of_late_audio_is_told():
@@ -465,7 +469,7 @@ def test_a_whole_minute_of_late_audio_is_told():
         mixer.pop(step * 0.02)
     for step in range(1, 3000):
         mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
-    (late,) = mixer.take_dropped()
+    (late,) = mixer.collect_losses()
     assert (late.track, late.start, late.reason) == (OUT, 160, "late-audio")
     assert late.end > 59 * 8000
 
@@ -481,4 +485,4 @@ def test_a_frame_that_is_late_in_part_keeps_its_rest_in_place():
     chunk = mixer.drain()
     assert chunk.start == 1600
     assert tracks(chunk.audio)[1] == frame(b"b", 35)
-    assert mixer.take_dropped() == [Dropped(OUT, 155 * 8, 1600, "late-audio")]
+    assert mixer.collect_losses() == [Loss(155 * 8, 1600, OUT, "late-audio")]

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.reference_mixer import Heard, mix
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import Mixer
 from handler.audio.mulaw import Track
-from handler.audio.timeline import TOLERANCE, Dropped
+from handler.audio.timeline import TOLERANCE
 
 WAIT = 0.2
 SIDES = ("inbound", "outbound")
@@ -77,11 +78,11 @@ def arrivals_of(plan: Plan, source: random.Random) -> list[Arrival]:
 
 def run(
     plan: Plan, arrivals: list[Arrival], source: random.Random, wait: float = WAIT
-) -> tuple[bytes, list[Dropped]]:
+) -> tuple[bytes, list[Loss]]:
     """Replica and pop by the plan; returns the audio and what was dropped."""
     mixer = Mixer(wait=wait)
     audio = bytearray()
-    dropped: list[Dropped] = []
+    dropped: list[Loss] = []
     pops = iter(range(10**9))
     now = source.uniform(0, 0.1)
 
@@ -98,13 +99,13 @@ def run(
         while now < arrival.at:
             while take(mixer.pop(now)):
                 pass
-            dropped += mixer.take_dropped()
+            dropped += mixer.collect_losses()
             now += plan.pops[next(pops) % len(plan.pops)]
         heard = arrival.frame
         mixer.feed(Track(heard.track), heard.timestamp, heard.payload)
     while take(mixer.drain()):
         pass
-    dropped += mixer.take_dropped()
+    dropped += mixer.collect_losses()
     return bytes(audio), dropped
 
 
@@ -239,7 +240,7 @@ def test_no_sample_is_unaccounted_for_whatever_the_timestamps(rounds):
     def holds(timestamps: list[tuple[Track, int]]) -> None:
         mixer = Mixer(wait=WAIT)
         heard, end = 0, 0
-        dropped: list[Dropped] = []
+        dropped: list[Loss] = []
 
         def take(pop) -> None:
             nonlocal heard, end
@@ -248,19 +249,23 @@ def test_no_sample_is_unaccounted_for_whatever_the_timestamps(rounds):
                 assert 0 < len(chunk.audio) <= 2 * 8000
                 end = chunk.end
                 heard += len(chunk.audio) - chunk.audio.count(b"\xff")
-            dropped.extend(mixer.take_dropped())
+            dropped.extend(mixer.collect_losses())
 
         for number, (track, timestamp) in enumerate(timestamps):
             mixer.feed(track, timestamp, b"a" * 160)
             if number % 7 == 0:
                 take(lambda now=number * 0.01: mixer.pop(now))
         take(mixer.drain)
-        told = mixer.late_samples + mixer.overlap_samples + 160 * mixer.refused_frames
+        told = (
+            mixer.counts.late_samples
+            + mixer.counts.overlap_samples
+            + 160 * mixer.counts.refused_frames
+        )
         assert heard + told == len(timestamps) * 160
-        assert mixer.slipped_samples == 0
-        late, refused = mixer.late_samples, mixer.refused_frames
+        assert mixer.counts.slipped_samples == 0
+        late, refused = mixer.counts.late_samples, mixer.counts.refused_frames
         assert bool(dropped) >= bool(late or refused)
-        assert not dropped or late or refused or mixer.restarts
+        assert not dropped or late or refused or mixer.counts.restarts
 
     prove(rounds, walks(), holds)
 

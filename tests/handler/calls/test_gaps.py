@@ -1,27 +1,73 @@
-"""handler/calls/gaps.py: losses that go on are one."""
+"""handler/calls/gaps.py: losses that go on are one, and how a loss is told."""
 
+from broker.records import Record
+from handler.audio.loss import Loss
 from handler.audio.mulaw import Track
-from handler.calls.gaps import OpenGaps
-from handler.deepgram.recogniser import Lost
+from handler.calls.gaps import OpenGaps, gap
 
 
-def late(start: float, end: float, track: Track = Track.OUTBOUND) -> Lost:
-    return Lost(start, end, track, "late-audio")
+def late(start: int, end: int, track: Track | None = Track.OUTBOUND) -> Loss:
+    return Loss(start, end, track, "late-audio")
 
 
 def test_a_loss_that_goes_on_is_one_and_comes_out_when_it_has_ended():
     gaps = OpenGaps()
     for step in range(50):
-        gaps.note(late(step * 0.02, step * 0.02 + 0.02), now=step * 0.02)
-        assert gaps.take_ended(step * 0.02) == []
-    assert gaps.take_ended(now=2.0) == []
-    assert gaps.take_ended(now=3.0) == [late(0.0, 1.0)]
-    assert gaps.take_all() == []
+        gaps.add(late(step * 160, step * 160 + 160), now=step * 0.02)
+        assert gaps.pop_ended(step * 0.02) == []
+    assert gaps.pop_ended(now=2.0) == []
+    assert gaps.pop_ended(now=3.0) == [late(0, 8000)]
+    assert gaps.pop_all() == []
 
 
-def test_other_tracks_and_far_losses_stay_apart():
+def test_what_lies_within_a_second_is_one_loss_whichever_came_first():
+    for losses in ([late(0, 800), late(8800, 9600)], [late(8800, 9600), late(0, 800)]):
+        gaps = OpenGaps()
+        for loss in losses:
+            gaps.add(loss, now=0.0)
+        assert gaps.pop_all() == [late(0, 9600)]
+
+
+def test_a_loss_inside_another_changes_nothing():
     gaps = OpenGaps()
-    losses = [late(0, 1), late(0, 1, Track.INBOUND), late(5, 6)]
-    for lost in losses:
-        gaps.note(lost, now=0.0)
-    assert gaps.take_all() == losses
+    gaps.add(late(0, 8000), now=0.0)
+    gaps.add(late(800, 1600), now=0.0)
+    assert gaps.pop_all() == [late(0, 8000)]
+
+
+def test_other_tracks_other_reasons_and_far_losses_stay_apart():
+    gaps = OpenGaps()
+    losses = [
+        late(0, 800),
+        late(0, 800, Track.INBOUND),
+        Loss(0, 800, Track.OUTBOUND, "media-lost"),
+        late(8801, 9600),
+    ]
+    for loss in losses:
+        gaps.add(loss, now=0.0)
+    assert gaps.pop_all() == losses
+
+
+def test_only_what_was_quiet_for_long_enough_has_ended():
+    gaps = OpenGaps()
+    gaps.add(late(0, 800), now=0.0)
+    gaps.add(late(80_000, 80_800), now=1.0)
+    assert gaps.pop_ended(now=1.9) == []
+    assert gaps.pop_ended(now=2.0) == [late(0, 800)]
+    assert gaps.pop_all() == [late(80_000, 80_800)]
+    assert gaps.pop_ended(now=9.0) == []
+
+
+def test_a_gap_tells_of_a_loss_in_seconds():
+    assert gap(late(2400, 3201)) == Record(
+        "event",
+        "call",
+        {
+            "type": "Gap",
+            "start": 0.3,
+            "end": 0.4,
+            "track": "outbound",
+            "reason": "late-audio",
+        },
+    )
+    assert gap(late(0, 8, None)).body["track"] is None

@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 from websockets.asyncio.server import serve
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Down, Lost, Output, Recogniser, Timing, Up
+from handler.deepgram.recogniser import Down, Output, Recogniser, Up
+from handler.deepgram.timing import Timing
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 
@@ -91,8 +93,8 @@ async def test_a_call_is_transcribed_to_its_last_word_on_its_own_clock(deepgram)
     assert finals[0].start == 10.0
     assert [a.end for a in finals[:-1]] == pytest.approx([b.start for b in finals[1:]])
     assert finals[-1].end == pytest.approx(15.0)
-    assert heard.of(Down, Up, Lost) == []
-    assert recogniser.covered == dict.fromkeys(TRACKS, 15.0)
+    assert heard.of(Down, Up, Loss) == []
+    assert recogniser.transcribed_until == dict.fromkeys(TRACKS, 120_000)
     [connection] = deepgram.connections
     assert connection.texts == ['{"type":"CloseStream"}']
 
@@ -142,7 +144,7 @@ async def test_a_connection_that_breaks_is_replaced_and_no_word_is_lost_or_doubl
     assert heard.words(Track.OUTBOUND) == words(audio)
     assert len(heard.of(Down)) == 1
     assert len(heard.of(Up)) == 1
-    assert heard.of(Lost) == []
+    assert heard.of(Loss) == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 405])
@@ -160,7 +162,7 @@ async def test_a_refusal_for_good_is_told_once_and_not_tried_again(status):
         assert deepgram.handshakes == 1
     [down, lost] = heard.outputs
     assert re.match(rf"HTTP {status}: .+ \(request [0-9a-f-]{{36}}\)$", down.reason)
-    assert lost == Lost(0.0, 3.0, None, "recogniser-rejected")
+    assert lost == Loss(0, 24_000, None, "recogniser-rejected")
 
 
 async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():
@@ -172,8 +174,8 @@ async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():
     recogniser.finish()
     async with asyncio.timeout(10):
         await recogniser.run()
-    assert [type(output) for output in heard.outputs] == [Down, Lost]
-    assert heard.outputs[-1] == Lost(0.0, 2.0, None, "recogniser-unreachable")
+    assert [type(output) for output in heard.outputs] == [Down, Loss]
+    assert heard.outputs[-1] == Loss(0, 16_000, None, "recogniser-unreachable")
 
 
 async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():
@@ -188,7 +190,7 @@ async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():
     await heard.until(lambda: bool(heard.of(Down)))
     recogniser.finish()
     await running
-    assert heard.of(Lost) == [Lost(0.0, 20.0, None, "recogniser-unreachable")]
+    assert heard.of(Loss) == [Loss(0, 160_000, None, "recogniser-unreachable")]
 
 
 @pytest.mark.parametrize("reads", [True, False])
@@ -210,7 +212,7 @@ async def test_one_that_takes_audio_and_never_answers_ends_by_the_deadline(reads
         recogniser.finish()
         async with asyncio.timeout(10):
             await running
-    assert heard.outputs == [Lost(0.0, 2.0, None, "recogniser-unreachable")]
+    assert heard.outputs == [Loss(0, 16_000, None, "recogniser-unreachable")]
 
 
 async def test_keepalives_hold_a_silent_connection(deepgram):

@@ -2,12 +2,17 @@
 
 import pytest
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
-from handler.deepgram.replay import ReplayBuffer, SentAudio, Span
+from handler.deepgram.replay import ReplayBuffer, SentAudio
 
 
 def chunk(start: int, length: int) -> Chunk:
     return Chunk(start, bytes(range(length)) * 2 if length < 128 else bytes(2 * length))
+
+
+def dropped(start: int, end: int) -> Loss:
+    return Loss(start, end, None, "recogniser-unreachable")
 
 
 def test_audio_is_found_by_position_and_cut_there():
@@ -41,15 +46,15 @@ def test_what_does_not_fit_is_lost_once_and_from_what_was_not_heard():
     for start in range(0, 1000, 100):
         buffer.append(chunk(start, 100))
     assert buffer.size == 300
-    assert buffer.take_lost(50) == Span(50, 700)
-    assert buffer.take_lost(50) is None
+    assert buffer.collect_dropped(50) == dropped(50, 700)
+    assert buffer.collect_dropped(50) is None
 
 
 def test_what_was_heard_before_it_fell_out_is_not_lost():
     buffer = ReplayBuffer(capacity=200)
     for start in range(0, 500, 100):
         buffer.append(chunk(start, 100))
-    assert buffer.take_lost(300) is None
+    assert buffer.collect_dropped(300) is None
 
 
 def test_times_are_moved_by_the_first_byte_and_by_each_leap():
@@ -72,8 +77,10 @@ def test_what_was_sent_and_never_heard_is_lost_when_the_connection_is():
     buffer = ReplayBuffer(capacity=200)
     for start in range(0, 500, 100):
         buffer.append(chunk(start, 100))
-        assert buffer.take_lost(start + 100) is None  # sent at once, so nothing is missing yet
-    assert buffer.take_lost(50) == Span(50, 300)
+        assert (
+            buffer.collect_dropped(start + 100) is None
+        )  # sent at once, so nothing is missing yet
+    assert buffer.collect_dropped(50) == dropped(50, 300)
 
 
 def test_what_was_heard_after_all_is_not_lost():
@@ -81,4 +88,19 @@ def test_what_was_heard_after_all_is_not_lost():
     for start in range(0, 500, 100):
         buffer.append(chunk(start, 100))
     buffer.release(300)
-    assert buffer.take_lost(0) is None
+    assert buffer.collect_dropped(0) is None
+
+
+def test_what_was_never_sent_has_no_leap():
+    sent = SentAudio()
+    assert sent.end == 0
+    assert (sent.starts_at(1.5), sent.ends_at(1.5)) == (1.5, 1.5)
+
+
+def test_releasing_what_is_released_changes_nothing():
+    buffer = ReplayBuffer(capacity=1000)
+    buffer.append(chunk(0, 100))
+    buffer.append(chunk(100, 100))
+    buffer.release(100)
+    buffer.release(50)
+    assert (buffer.size, buffer.after(0).start) == (100, 100)

@@ -5,7 +5,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from handler.deepgram.retry import Backoff, Breaker, judge
+from handler.deepgram.retry import Backoff, Breaker, Trial, judge
 
 
 def refused(status: int) -> InvalidStatus:
@@ -120,3 +120,28 @@ def test_an_attempt_that_was_cut_short_blocks_nobody():
     assert breaker.admit(1.0) == 0
     breaker.gave_up()
     assert breaker.admit(1.0) == 0
+
+
+@pytest.mark.parametrize(
+    "settle",
+    [
+        lambda trial: trial.succeeded(),
+        lambda trial: trial.gave_up(),
+        lambda trial: trial.failed(0.0, "late news"),
+    ],
+)
+def test_a_trial_counts_by_what_was_learned_first(settle):
+    breaker = Breaker(threshold=1, first=1.0)
+    breaker.admit(0.0)
+    trial = Trial(breaker)
+    trial.failed(0.0, "HTTP 503")
+    settle(trial)
+    assert (breaker.open, breaker.reason, breaker.admit(0.5)) == (True, "HTTP 503", 0.5)
+
+
+def test_a_trial_that_succeeds_or_is_given_up_holds_back_nobody():
+    breaker = Breaker(threshold=1, first=1.0)
+    for settle in (Trial.succeeded, Trial.gave_up):
+        breaker.admit(0.0)
+        settle(Trial(breaker))
+    assert not breaker.open

@@ -21,12 +21,14 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Down, Lost, Output, Recogniser, Timing, Up
+from handler.deepgram.recogniser import Down, Output, Recogniser, Up
 from handler.deepgram.retry import Backoff, Breaker
+from handler.deepgram.timing import Timing
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 
@@ -88,8 +90,8 @@ class Call:
     outputs: list[Output] = field(default_factory=list)
 
     @property
-    def lost(self) -> list[Lost]:
-        return [output for output in self.outputs if isinstance(output, Lost)]
+    def lost(self) -> list[Loss]:
+        return [output for output in self.outputs if isinstance(output, Loss)]
 
     def words(self, track: Track) -> list[Word]:
         return [
@@ -254,6 +256,7 @@ async def test_without_a_host_what_the_buffer_does_not_hold_is_one_gap(rounds):
         call = await speak(deepgram.url, outage + 20, replay_seconds=buffer, close_seconds=30)
     [lost] = call.lost
     assert (lost.track, lost.reason) == (None, "recogniser-unreachable")
+    start, end = lost.start / SAMPLE_RATE, lost.end / SAMPLE_RATE
     # From the last finals before the break to the first ones behind it, whose audio was kept.
     down = next(n for n, output in enumerate(call.outputs) if isinstance(output, Down))
     before, behind = (
@@ -261,13 +264,13 @@ async def test_without_a_host_what_the_buffer_does_not_hold_is_one_gap(rounds):
         for part in (call.outputs[:down], call.outputs[down:])
     )
     ends = [max(final.end for final in before if final.track is track) for track in TRACKS]
-    assert lost.start == pytest.approx(min(ends), abs=0.02)
-    assert lost.end == pytest.approx(min(final.start for final in behind), abs=0.02)
-    assert 3 < lost.start <= 5
+    assert start == pytest.approx(min(ends), abs=0.02)
+    assert end == pytest.approx(min(final.start for final in behind), abs=0.02)
+    assert 3 < start <= 5
     # As much was kept as there is room for; it was let go on only while the host was being reached.
-    assert 5 + outage - buffer - 1 < lost.end < 5 + outage - buffer + 9
-    call.check(but=(lost.start, lost.end))
-    print(f"lost {lost.start:.2f} to {lost.end:.2f} s of an outage from 5 to {5 + outage:.0f} s")
+    assert 5 + outage - buffer - 1 < end < 5 + outage - buffer + 9
+    call.check(but=(start, end))
+    print(f"lost {start:.2f} to {end:.2f} s of an outage from 5 to {5 + outage:.0f} s")
 
 
 @pytest.mark.proof
@@ -338,7 +341,7 @@ async def test_a_pause_of_the_call_is_no_silence_of_the_recogniser():
         recogniser.finish()
         await running
         assert deepgram.handshakes == 1
-    assert not [output for output in outputs if isinstance(output, Down | Up | Lost)]
+    assert not [output for output in outputs if isinstance(output, Down | Up | Loss)]
 
 
 async def test_the_last_results_are_waited_for():
@@ -426,7 +429,7 @@ async def test_results_under_way_at_the_close_are_not_the_last_word():
     async with Host(behave) as host:
         call = await speak(host.url, 3, close_seconds=1)
         assert host.handshakes > 1
-    assert [(lost.start, lost.end) for lost in call.lost] == [(0, 3)]
+    assert [(lost.start, lost.end) for lost in call.lost] == [(0, 24_000)]
 
 
 async def test_a_redirect_is_a_failure_that_may_pass():
@@ -440,7 +443,7 @@ async def test_a_redirect_is_a_failure_that_may_pass():
         call = await speak(f"ws://127.0.0.1:{port}", 2, close_seconds=1)
     [down] = [output for output in call.outputs if isinstance(output, Down)]
     assert down.reason.startswith("HTTP 302")
-    assert [(lost.start, lost.end) for lost in call.lost] == [(0, 2)]
+    assert [(lost.start, lost.end) for lost in call.lost] == [(0, 16_000)]
 
 
 async def test_a_flush_that_is_not_answered_is_told_while_audio_waits():
@@ -494,7 +497,7 @@ async def test_a_deadline_that_passes_as_the_call_ends_is_no_error():
 
         ends = await asyncio.gather(*(end_after(0.19 + n / 2000) for n in range(60)))
     for outputs in ends:
-        assert [(o.start, o.end) for o in outputs if isinstance(o, Lost)] == [(0, 0.1)]
+        assert [(o.start, o.end) for o in outputs if isinstance(o, Loss)] == [(0, 800)]
 
 
 @pytest.mark.parametrize("held_back", [True, False])

@@ -1,0 +1,356 @@
+"""
+One connection to Deepgram: opened, paced, kept alive, watched, and closed.
+
+Source: https://developers.deepgram.com/docs/live-streaming-audio
+"""
+
+import asyncio
+import enum
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from structlog.typing import FilteringBoundLogger as BoundLogger
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from handler.audio.loss import Loss
+from handler.audio.mulaw import seconds
+from handler.deepgram import messages
+from handler.deepgram.coverage import Coverage
+from handler.deepgram.messages import Result, Signal
+from handler.deepgram.replay import SentAudio
+from handler.deepgram.retry import Breaker, Trial, judge
+from handler.deepgram.timing import Pause, StallWatch, Timing
+from handler.errors import DeepgramDisconnected
+
+CLOSE_STREAM = '{"type":"CloseStream"}'
+# What it closes with once it was asked to: a code, or none.
+CLEAN_CLOSE = frozenset({1000, 1005})
+MAX_MESSAGE = 2**20
+
+
+class Stage(enum.Enum):
+    """What the call asks of its recogniser."""
+
+    STREAMING = enum.auto()  # audio comes, or may come
+    FLUSHING = enum.auto()  # what was sent is to be transcribed to its end; more may come later
+    FINISHED = enum.auto()  # the same, and no more will come
+
+
+class Demand:
+    """
+    What the call asks for, and a signal when that changes.
+
+    Attributes:
+        stage: Set by :meth:`set` alone; it stays FINISHED.
+        changed: Set when there is more to send, or another stage; whoever waits for it clears it.
+        finished: Set at FINISHED.
+        queued_since: Loop time since which audio waits to be sent; None while none does.
+    """
+
+    def __init__(self) -> None:
+        self.stage = Stage.STREAMING
+        self.changed = asyncio.Event()
+        self.finished = asyncio.Event()
+        self.queued_since: float | None = None
+
+    def set(self, stage: Stage) -> None:
+        """Ask for something else; nothing follows the end."""
+        if self.stage is not Stage.FINISHED:
+            self.stage = stage
+        if stage is Stage.FINISHED:
+            self.finished.set()
+        self.changed.set()
+
+
+class Receiver(Protocol):
+    """Who takes what a connection brings; nothing here may block."""
+
+    def receive(self, message: Result | Signal, sent_end: int) -> None:
+        """Take a message of a connection that was sent audio up to ``sent_end``."""
+
+    def receive_unreadable(self, problem: str, request_id: str | None) -> None:
+        """Take note of a message that could not be read."""
+
+    def lose(self, loss: Loss) -> None:
+        """Take note of audio that fell out of the buffer before it could be sent."""
+
+
+class Dialer:
+    """Opens connections of one call, when the breaker that all calls share lets it."""
+
+    def __init__(self, url: str, key: str, breaker: Breaker, timing: Timing) -> None:
+        self._url = url
+        self._headers = {"Authorization": _authorization(key)}
+        self._breaker = breaker
+        self._timeout = timing.open
+
+    async def open(self, held_back: Callable[[str], None]) -> tuple[ClientConnection, Trial]:
+        """
+        Open a connection; its trial is to be settled by whoever uses it.
+
+        Args:
+            held_back: Called once, with the reason, if others' failures let this call wait.
+
+        Raises:
+            DeepgramError: it could not be opened.
+        """
+        loop = asyncio.get_running_loop()
+        told = False
+        while wait := self._breaker.admit(loop.time()):
+            if not told:
+                told = True
+                held_back(self._breaker.reason)
+            await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311  not a secret
+        trial = Trial(self._breaker)
+        try:
+            socket = await _Connect(
+                self._url,
+                additional_headers=self._headers,
+                compression=None,
+                open_timeout=self._timeout,
+                max_size=MAX_MESSAGE,
+                proxy=None,  # settings come from Settings alone, not from the environment
+            )
+        except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
+            error = judge(exc, None)
+            if error.retry:
+                trial.failed(loop.time(), error.reason)
+            else:
+                trial.succeeded()
+            raise error from exc
+        except BaseException:
+            trial.gave_up()
+            raise
+        return socket, trial
+
+
+class Connection:
+    """
+    One connection, from its handshake to its close.
+
+    :meth:`run` sends from where the finals end, then live, and returns once it is closed, by
+    whomever; :meth:`check_end` says whether that was an end or a failure.
+
+    Attributes:
+        request_id: Deepgram's name for it.
+        asked_to_close: Deepgram was told that no more will come.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        trial: Trial,
+        coverage: Coverage,
+        demand: Demand,
+        receiver: Receiver,
+        *,
+        timing: Timing,
+        replaying: bool,
+        log: BoundLogger,
+    ) -> None:
+        self.request_id = _request_id(socket)
+        self.asked_to_close = False
+        self._socket = socket
+        self._trial = trial
+        self._coverage = coverage
+        self._demand = demand
+        self._receiver = receiver
+        self._timing = timing
+        self._replaying = replaying  # it is behind the call, and sends what was kept
+        self._sent = SentAudio()
+        self._stall = StallWatch(timing.stall)
+        self._log = log
+        self._answered_close = False  # all was said that there is to say
+        self._opened = asyncio.get_running_loop().time()
+        self._closed: float | None = None
+
+    @property
+    def lived(self) -> float:
+        """How many seconds it was open."""
+        return 0.0 if self._closed is None else self._closed - self._opened
+
+    @property
+    def sent(self) -> SentAudio:
+        """What it was sent, and where that lies on the call clock."""
+        return self._sent
+
+    async def run(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
+        """
+        Send and receive until it is closed.
+
+        Args:
+            deadline: Moved, once no more is to be sent, to ``close_seconds`` from then.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                others = (
+                    tasks.create_task(self._send_all(deadline, close_seconds)),
+                    tasks.create_task(self._watch()),
+                )
+                await self._receive_all()
+                for task in others:
+                    task.cancel()
+        finally:
+            # At once: a peer that did not close by itself has nothing more to say.
+            self._socket.transport.abort()
+            await self._socket.wait_closed()
+            self._closed = loop.time()
+            self._settle_trial()
+
+    def check_end(self) -> None:
+        """
+        Judge how it ended.
+
+        Raises:
+            DeepgramError: not as it was asked to.
+        """
+        if self._stall.stalled:
+            reason = f"no results for {self._timing.stall:g} s while audio flows"
+            raise DeepgramDisconnected(reason, self.request_id)
+        socket = self._socket
+        code = socket.close_code if socket.protocol.close_rcvd_then_sent else None
+        if not self._answered_close or code not in CLEAN_CLOSE:
+            raise judge((code, socket.close_reason), self.request_id)
+
+    # Out
+
+    async def _send_all(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
+        try:
+            await self._send_audio()
+            self.asked_to_close = True
+            await self._send(CLOSE_STREAM)
+        except ConnectionClosed:
+            return  # judged by the code that it left
+        # The deadline counts from the last byte sent, not from the wish to end.
+        move(deadline, asyncio.get_running_loop().time() + close_seconds)
+
+    async def _send_audio(self) -> None:
+        """Send from where the finals end, then live, until all is sent and a flush is asked for."""
+        position = self._coverage.both_until
+        queued_since = self._demand.queued_since
+        # Longer than a handshake can take: the breaker held the call back, or a flush took long.
+        if queued_since is not None and self._opened - queued_since > self._timing.open:
+            self._replaying = True
+        pause = Pause(self._timing, after_audio=False)
+        while True:
+            if (dropped := self._coverage.collect_dropped(position)) is not None:
+                self._receiver.lose(dropped)
+            if chunk := self._coverage.after(position):
+                if self._replaying:  # until it has caught up with the call
+                    await self._keep_pace()
+                self._sent.add(chunk)  # before the await: an answer may come while it is being sent
+                await self._send(self._coverage.unsaid(chunk))
+                position = chunk.end
+                pause = Pause(self._timing, after_audio=True)
+                continue
+            self._replaying = False
+            self._demand.queued_since = None
+            if self._demand.stage is not Stage.STREAMING:
+                return
+            self._demand.changed.clear()
+            if not await self._wait_for_more(pause.next_in):
+                await self._send(pause.go_on())
+
+    async def _keep_pace(self) -> None:
+        """Wait until the next chunk of a replay is due."""
+        due = self._opened + seconds(self._sent.samples) / self._timing.replay_speed
+        await asyncio.sleep(due - asyncio.get_running_loop().time())
+
+    async def _wait_for_more(self, limit: float) -> bool:
+        """Wait for audio, or another stage; False if neither comes for ``limit`` seconds."""
+        try:
+            async with asyncio.timeout(limit):
+                await self._demand.changed.wait()
+        except TimeoutError:
+            return self._demand.changed.is_set()  # both at once, after the process stood still
+        return True
+
+    async def _send(self, message: str | bytes) -> None:
+        """Send; a peer that does not read is waited for, and watched."""
+        self._stall.sending = True
+        await self._socket.send(message)
+        self._stall.sending = False
+        if isinstance(message, bytes):
+            self._stall.flowing = True
+
+    # In
+
+    async def _receive_all(self) -> None:
+        try:
+            async for text in self._socket:
+                self._receive(text)
+        except ConnectionClosed:
+            pass  # judged by the code that it left
+
+    def _receive(self, text: str | bytes) -> None:
+        try:
+            message = messages.parse(text, self._sent)
+        except messages.UnreadableResult as exc:
+            self._receiver.receive_unreadable(str(exc), self.request_id)
+            return
+        match message:
+            case Result():
+                self._stall.note_results()
+                self._trial.succeeded()
+                self._receiver.receive(message, self._sent.end)
+            case Signal():
+                self._receiver.receive(message, self._sent.end)
+            case messages.Ignored("Error", detail):
+                self._log.warning(
+                    "deepgram reports an error", detail=detail, request_id=self.request_id
+                )
+            case messages.Metadata():
+                # The summary is Deepgram's last word: results may have been under way anyway.
+                self._answered_close = self.asked_to_close
+                self._stall.has_results = True
+            case messages.Ignored():
+                pass  # a type that is new to us
+
+    async def _watch(self) -> None:
+        """Give up a connection that takes audio and says nothing of it."""
+        step = self._timing.stall / 16
+        loop = asyncio.get_running_loop()
+        while not self._stall.stalled:
+            await asyncio.sleep(step)
+            # Audio that came after a flush waits for this connection to be closed.
+            waiting = self.asked_to_close and self._coverage.end > self._sent.end
+            self._stall.tick(step, waiting=waiting)
+            if loop.time() - self._opened > self._timing.stall:
+                self._settle_trial()  # others may try, whatever becomes of this one
+        self._socket.transport.abort()
+
+    def _settle_trial(self) -> None:
+        """Tell the breaker of it: a handshake alone proves nothing."""
+        if self._stall.has_results:
+            self._trial.succeeded()
+        elif self._closed is not None and not self.asked_to_close:
+            self._trial.failed(self._closed, "connections close without a result")
+        else:
+            self._trial.gave_up()
+
+
+class _Connect(connect):
+    """A handshake that is not redirected: the key is for the host that was set."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+def move(timeout: asyncio.Timeout, when: float) -> None:
+    """Move a deadline, unless it has passed: then what it cuts short is on its way out."""
+    if not timeout.expired():
+        timeout.reschedule(when)
+
+
+def _request_id(socket: ClientConnection) -> str | None:
+    response: Any = socket.response
+    value: str | None = response.headers.get("dg-request-id") if response is not None else None
+    return value
+
+
+def _authorization(key: str) -> str:
+    """Short-lived tokens are JWTs and go as Bearer; API keys go as Token."""
+    return f"{'Bearer' if key.startswith('eyJ') else 'Token'} {key}"

@@ -1,0 +1,144 @@
+"""handler/calls/call_clock.py: where a media stream lies, and what was lost before it."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from broker.entries import CallEntry
+from handler.audio.loss import Loss
+from handler.calls.call_clock import CallClock, Claim, Place
+
+NOON = 1_800_000_000_000  # Unix ms: the zero of the call clock
+
+
+def entry(state: str, **covered: float) -> CallEntry:
+    return CallEntry(
+        call_sid="CA" + "0" * 32,
+        account_sid="AC" + "0" * 32,
+        started_at=NOON,
+        epoch="other-1",
+        owner="other",
+        state=state,
+        covered=covered,
+    )
+
+
+def claim(known_end: float = 0, *, goes_on: bool = True) -> Claim:
+    return Claim(started_at=NOON, known_end=at(known_end), goes_on=goes_on)
+
+
+def at(seconds: float) -> int:
+    return round(seconds * 8000)
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    A media stream to be placed; times are seconds after NOON, or on the call clock.
+
+    Attributes:
+        begins: When its ``start`` came in.
+        audio_end: Where the audio ends that this process has sent.
+        claim: What is stored.
+        former: The entry of another container.
+        offset: Where the stream lies.
+        lost: From where to where, and why.
+    """
+
+    begins: float
+    offset: float
+    audio_end: float = 0
+    claim: Claim | None = None
+    former: CallEntry | None = None
+    lost: tuple[float, float, str] | None = None
+
+
+CASES = {
+    # A call that nobody knows.
+    "first stream, claimed": Case(0, 0, claim=claim(goes_on=False)),
+    "first stream, the claim is late": Case(0, 0),
+    # This process lost the media stream, and has the next.
+    "re-attached": Case(
+        12, 12, audio_end=10, claim=claim(9, goes_on=False), lost=(10, 12, "media-lost")
+    ),
+    "re-attached, NATS still away": Case(12, 12, audio_end=10, lost=(10, 12, "media-lost")),
+    "re-attached before the audio of the first has ended": Case(
+        9.9, 10, audio_end=10, claim=claim(9, goes_on=False)
+    ),
+    "re-attached where the audio of the first ended": Case(10, 10, audio_end=10, claim=claim(9)),
+    "re-attached, the first was without audio": Case(12, 12, claim=claim(goes_on=False)),
+    "re-attached, others told more to be lost": Case(
+        12, 13, audio_end=10, claim=claim(13), lost=(10, 13, "media-lost")
+    ),
+    "re-attached to a call that was taken over": Case(
+        12, 12, audio_end=10, former=entry("live"), claim=claim(7), lost=(10, 12, "media-lost")
+    ),
+    # Another container had the call.
+    "claimed, its owner is gone": Case(20, 20, claim=claim(14), lost=(14, 20, "owner-lost")),
+    "claimed, its owner is gone, the entry is known": Case(
+        20, 20, claim=claim(14), former=entry("live"), lost=(14, 20, "owner-lost")
+    ),
+    "claimed, known beyond the stream's begin": Case(20, 21, claim=claim(21)),
+    "claimed, nothing known of it": Case(20, 20, claim=claim(0)),
+    "claimed, its owner waits": Case(
+        20,
+        20,
+        claim=claim(14),
+        former=entry("waiting", inbound=16.0, outbound=15.0),
+        lost=(16, 20, "media-lost"),
+    ),
+    "claimed, its owner waits and has published more": Case(
+        20,
+        20,
+        claim=claim(17),
+        former=entry("waiting", inbound=16.0, outbound=15.0),
+        lost=(17, 20, "media-lost"),
+    ),
+    "claimed, its owner waits and has transcribed nothing": Case(
+        20, 20, claim=claim(14), former=entry("waiting"), lost=(14, 20, "media-lost")
+    ),
+    "claimed, its owner has transcribed beyond the stream's begin": Case(
+        20, 22, claim=claim(14), former=entry("waiting", inbound=22.0)
+    ),
+    # The claim is late, and only the registry tells of the call.
+    "late claim, its owner is gone": Case(20, 20, former=entry("live")),
+    "late claim, its owner waits": Case(
+        20, 20, former=entry("waiting", inbound=16.0), lost=(16, 20, "media-lost")
+    ),
+    # The call had ended, and goes on: nothing was lost, its streaming was stopped.
+    "an ended call": Case(20, 20, claim=claim(14, goes_on=False)),
+    "an ended call, known beyond the stream's begin": Case(20, 21, claim=claim(21, goes_on=False)),
+    # Clocks of two hosts disagree.
+    "received before the call began": Case(-3, 0, claim=claim()),
+    "received before the call began, and some is known": Case(-3, 2, claim=claim(2)),
+    # Positions are whole samples.
+    "a millisecond is eight samples": Case(0.001, 8 / 8000, claim=claim()),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_media_stream_lies_after_all_that_is_known_and_what_nobody_received_is_told(case):
+    # Whatever was believed before, the claim or the entry has the zero.
+    known = case.claim is not None or case.former is not None
+    clock = CallClock(NOON + 5_000 if known else NOON, case.former)
+    place = clock.place(NOON + round(case.begins * 1000), at(case.audio_end), case.claim)
+    loss = None
+    if case.lost is not None:
+        start, end, reason = case.lost
+        loss = Loss(at(start), at(end), None, reason)
+    assert place == Place(NOON, at(case.offset), loss)
+    assert clock.started_at == NOON
+
+
+def test_the_zero_is_that_of_the_claim_once_it_is_there():
+    clock = CallClock(NOON + 5_000, None)
+    assert clock.place(NOON + 5_000, 0, None) == Place(NOON + 5_000, 0, None)
+    assert clock.place(NOON + 9_000, at(3), claim(2)).offset == at(9)
+    assert clock.started_at == NOON
+    # A later stream does not go back to what was believed first.
+    assert clock.place(NOON + 12_000, at(9), None).offset == at(12)
+
+
+def test_the_registry_knows_the_zero_while_the_claim_does_not():
+    clock = CallClock(NOON + 5_000, entry("live"))
+    assert clock.place(NOON + 5_000, 0, None) == Place(NOON, at(5), None)

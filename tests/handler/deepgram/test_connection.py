@@ -1,0 +1,96 @@
+"""handler/deepgram/connection.py: one connection is one group of tasks, and what is asked of it."""
+
+import asyncio
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from handler.audio.mixer import Chunk
+from handler.config import Settings
+from handler.deepgram.connection import Demand, Stage
+from handler.deepgram.recogniser import Output, Recogniser
+from handler.deepgram.timing import Timing
+
+SID = "CA" + "1" * 32
+UNIT = 1.0
+# One buffer holds one chunk: what is sent meanwhile falls out, and the sender tells of it.
+SETTINGS = {"deepgram_api_key": "key", "replay_seconds": 0.1}
+
+
+class DefectError(Exception):
+    """A defect of ours, planted where the recogniser hands on what it has."""
+
+
+@pytest.fixture
+async def silent():
+    """A peer that takes all and neither answers nor closes."""
+    taken = asyncio.Event()
+
+    async def take(socket: ServerConnection) -> None:
+        async for _ in socket:
+            taken.set()
+
+    async with serve(take, "127.0.0.1", 0) as server:
+        host, port = next(iter(server.sockets)).getsockname()[:2]
+        yield f"ws://{host}:{port}", taken
+
+
+def overflow(recogniser: Recogniser, first: int) -> None:
+    """Send more than the buffer holds, so that the sender has a loss to tell."""
+    for number in range(first, first + 4):
+        recogniser.send(Chunk(800 * number, bytes(1600)))
+
+
+async def test_a_defect_in_sending_ends_the_connection_at_once_and_leaves_as_itself(silent):
+    url, taken = silent
+
+    def emit(output: Output) -> None:
+        raise DefectError(output)
+
+    recogniser = Recogniser(
+        Settings(**SETTINGS, deepgram_url=url), emit, SID, timing=Timing(stall=1000 * UNIT)
+    )
+    recogniser.send(Chunk(0, bytes(1600)))
+    running = asyncio.create_task(recogniser.run())
+    await taken.wait()
+    overflow(recogniser, 1)
+    async with asyncio.timeout(10 * UNIT):
+        with pytest.raises(ExceptionGroup) as raised:
+            await running
+    assert raised.group_contains(DefectError)
+
+
+async def test_a_cancellation_is_never_swallowed(silent):
+    url, taken = silent
+    recogniser = Recogniser(
+        Settings(**SETTINGS, deepgram_url=url),
+        lambda _: None,
+        SID,
+        timing=Timing(stall=1000 * UNIT),
+    )
+    recogniser.send(Chunk(0, bytes(1600)))
+    running = asyncio.create_task(recogniser.run())
+    await taken.wait()
+    running.cancel()
+    async with asyncio.timeout(10 * UNIT):
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.parametrize(
+    ("asked", "stage", "finished"),
+    [
+        ([], Stage.STREAMING, False),
+        ([Stage.FLUSHING], Stage.FLUSHING, False),
+        ([Stage.FLUSHING, Stage.STREAMING], Stage.STREAMING, False),
+        ([Stage.FINISHED], Stage.FINISHED, True),
+        ([Stage.FINISHED, Stage.STREAMING], Stage.FINISHED, True),
+        ([Stage.FINISHED, Stage.FLUSHING], Stage.FINISHED, True),
+    ],
+)
+async def test_nothing_follows_the_end_of_a_call(asked, stage, finished):
+    demand = Demand()
+    for wanted in asked:
+        demand.set(wanted)
+    assert (demand.stage, demand.finished.is_set()) == (stage, finished)
+    assert demand.changed.is_set() is bool(asked)
