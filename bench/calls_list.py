@@ -30,6 +30,7 @@ from bench.processes import cpu_seconds, free_port, resident_mb
 from broker.entries import CallEntry
 from broker.server.embedded import EmbeddedServer
 from broker.subjects import Subjects
+from handler import logs
 from handler.app import create_app
 from handler.config import Settings
 from handler.server.uvicorn_protocols import HttpProtocol, WebSocketProtocol
@@ -68,6 +69,7 @@ class Probe:
 
 async def run_service() -> None:
     """Serve; for each line on standard input tell what the probe saw since the last one."""
+    logs.configure("ERROR")  # to standard error: standard output is for the probe
     settings = Settings.from_environ(os.environ, insecure=True)
     app = create_app(settings)
     config = uvicorn.Config(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from broker.entries import CallEntry
+from broker.identifiers import E164
 from handler.tokens.tokens import ANY_CALL, Grant
 
 
@@ -104,7 +105,8 @@ def _names(entry: CallEntry) -> Iterator[str]:
 
 
 def _numbers(entry: CallEntry) -> set[str]:
-    return {number for number in (entry.from_, entry.to) if number is not None}
+    """Return the call's numbers; what stands in their place may be any text, and grants nothing."""
+    return {number for number in (entry.from_, entry.to) if number and E164.fullmatch(number)}
 
 
 def _place(entry: CallEntry) -> tuple[int, str]:
