@@ -35,8 +35,7 @@ from handler.tokens.tokens import Grant
 # What a subscriber may say: a subscription to each of so many calls at once, then so many a second.
 BURST = 2 * MAX_SUBSCRIPTIONS
 MESSAGES_A_SECOND = 20.0
-# Calls that it follows no longer and of which a socket remembers how far it was: one that a number
-# began may be resumed, or be allowed again.
+# Ended calls of which a socket remembers how far it was: one may be resumed.
 MAX_REMEMBERED = 1000
 
 _log = structlog.get_logger()
@@ -85,7 +84,7 @@ class Subscriber:
         self._calls: dict[str, _FollowedCall] = {}
         self._numbers: dict[str, _FollowedNumber] = {}
         self._list: ListReader | None = None
-        self._reached: dict[str, int] = {}  # the last seq that was sent of calls followed no longer
+        self._reached: dict[str, int] = {}  # the last seq of calls that have ended
 
     async def serve(self, first: commands.Command | None) -> None:
         """Serve the socket until one side ends it."""
@@ -159,16 +158,16 @@ class Subscriber:
         if grant.subject != self._stay.grant.subject:
             _log.info("renewal refused", reason="another sub")
             raise SubscriberError(EndCode.TOKEN, "token refused")
-        self._stay.renew(grant)
         # All of it before anything is sent: nothing more comes of what is no longer allowed.
+        self._stay.renew(grant)
+        if self._list is not None:
+            self._list.renew(grant)
         refused = self._end_what_is_no_longer_granted()
+        for number in self._numbers.values():
+            self._begin_calls_of(number.wanted)
         await self._say({"type": "Token", "exp": int(grant.expires)})
         for call_sid, error in refused:
             await self._socket.send(refusal_message(call_sid, error))
-        if self._list is not None:
-            self._list.renew(grant)
-        for number in self._numbers.values():
-            self._begin_calls_of(number.wanted)
 
     def _end_what_is_no_longer_granted(self) -> list[tuple[str, CallRefused]]:
         refused = []
@@ -207,6 +206,9 @@ class Subscriber:
             self._forget(followed)
             await self._socket.send(refusal_message(wanted.call_sid, exc))
             return
+        self._reached[wanted.call_sid] = reader.cursor
+        if len(self._reached) > MAX_REMEMBERED:
+            del self._reached[next(iter(self._reached))]
         self._forget(followed)
         if wanted.plain and self._subscriptions.empty:
             raise _CallEnded
@@ -214,14 +216,9 @@ class Subscriber:
     def _forget(self, followed: "_FollowedCall") -> None:
         """Follow a call no longer, unless another subscription has taken its place."""
         call_sid = followed.wanted.call_sid
-        if self._calls.get(call_sid) is not followed:
-            return
-        del self._calls[call_sid]
-        self._subscriptions.end(call_sid)
-        if followed.reader is not None:
-            self._reached[call_sid] = followed.reader.cursor
-            if len(self._reached) > MAX_REMEMBERED:
-                del self._reached[next(iter(self._reached))]
+        if self._calls.get(call_sid) is followed:
+            del self._calls[call_sid]
+            self._subscriptions.end(call_sid)
 
     async def _follow_number(self, wanted: commands.SubscribeNumber) -> None:
         """Subscribe to each call of a number, those that are live and those to come."""
