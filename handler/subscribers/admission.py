@@ -73,11 +73,11 @@ class Subscribers:
         return {"fly-replay": "elsewhere=true"} if self.settings.on_fly else {"retry-after": "2"}
 
 
-class Stay:
+class Admission:
     """
-    A subscriber's stay: what its token allows meanwhile, and what ends it from outside.
+    One subscriber's admission: what its token allows meanwhile, and what ends it from outside.
 
-    :meth:`watch` is a task of the subscriber's own.
+    :meth:`watch` is for a task of the subscriber's own.
     """
 
     def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
@@ -88,7 +88,7 @@ class Stay:
     def renew(self, grant: Grant) -> None:
         """Take a fresh token in place of the last one."""
         self.grant = grant
-        if self._expiry is not None:
+        if self._expiry is not None and not self._expiry.expired():
             self._expiry.reschedule(self._deadline())
 
     async def watch(self) -> NoReturn:
@@ -99,8 +99,12 @@ class Stay:
             SubscriberError: with 4401 or 1012. The last records went out before.
         """
         try:
-            async with asyncio.timeout_at(self._deadline()) as self._expiry:
-                await self._subscribers.leaving.wait()
+            async with asyncio.timeout_at(self._deadline()) as expiry:
+                self._expiry = expiry
+                try:
+                    await self._subscribers.leaving.wait()
+                finally:
+                    self._expiry = None  # a token that is renewed now changes nothing
         except TimeoutError:
             raise SubscriberError(EndCode.TOKEN, "token expired") from None
         raise SubscriberError(EndCode.LEAVING, "draining: come back with since")

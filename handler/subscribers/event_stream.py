@@ -75,7 +75,7 @@ class CallEvents(EventStream):
         """Yield the records behind ``since``, then live; nothing after ``CallEnded``."""
         patience = self.shared.settings.await_call_seconds
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.stay.grant, patience=patience
+            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
         ) as reader:
             if self._resumed and reader.over:
                 raise AlreadyComplete
@@ -97,6 +97,6 @@ class ListEvents(EventStream):
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole list, now and whenever the token sees another."""
-        async with self.shared.calls_list.read(self.stay.grant) as reader:
+        async with self.shared.calls_list.read(self.admission.grant) as reader:
             while True:
                 yield (await reader.newest()).event

@@ -16,7 +16,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from handler.errors import AlreadyComplete, HandlerError, SubscriberError, TooSlow
 from handler.server.sockets import MESSAGES_A_TURN
 from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
-from handler.subscribers.admission import Stay, Subscribers
+from handler.subscribers.admission import Admission, Subscribers
 from handler.subscribers.http import PRIVATE, refusal
 from handler.tokens.tokens import Grant
 
@@ -29,8 +29,8 @@ class LiveResponse(Response):
     A response that is sent piece by piece, as things happen.
 
     It owns its tasks: the one that sends, one that shows that the line is alive, and those that
-    wait for what ends its stay, and for the subscriber to go. What :meth:`pieces` raises before
-    its first piece is answered with a status.
+    wait for what ends its admission, and for the subscriber to go. What :meth:`pieces` raises
+    before its first piece is answered with a status.
 
     Attributes:
         opening: What comes before the first piece.
@@ -43,7 +43,7 @@ class LiveResponse(Response):
     def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
         super().__init__()
         self.shared = subscribers
-        self.stay = Stay(subscribers, grant)
+        self.admission = Admission(subscribers, grant)
         self._started = False
         self._sent = 0
 
@@ -69,7 +69,7 @@ class LiveResponse(Response):
                     await self._serve(receive)
                 await self._end()
         except TooSlow as exc:
-            self.stay.note_end(exc)
+            self.admission.note_end(exc)
             await self._cut_off(receive)
         except HandlerError as exc:
             await self._refuse_or_end(exc, scope, receive, send)
@@ -79,7 +79,7 @@ class LiveResponse(Response):
             async with asyncio.TaskGroup() as tasks:
                 waiting = [
                     tasks.create_task(self._watch_peer(receive)),
-                    tasks.create_task(self.stay.watch()),
+                    tasks.create_task(self.admission.watch()),
                     tasks.create_task(self._beat()),
                 ]
                 async with aclosing(self.pieces()) as pieces:

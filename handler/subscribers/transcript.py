@@ -99,7 +99,7 @@ class LiveTranscript(LiveResponse):
         """Yield the cues of each final, in the order in which they became final."""
         patience = self.shared.settings.await_call_seconds
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.stay.grant, patience=patience
+            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
         ) as reader:
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()

@@ -23,7 +23,7 @@ from handler.errors import (
 )
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers import commands
-from handler.subscribers.admission import Stay, Subscribers
+from handler.subscribers.admission import Admission, Subscribers
 from handler.subscribers.allowance import Allowance
 from handler.subscribers.call_reader import CallReader, read_call
 from handler.subscribers.calls_list import ListReader
@@ -69,7 +69,7 @@ class Subscriber:
     """
     One subscriber's socket.
 
-    It owns a task for what the subscriber says, one for what ends its stay, and one for each
+    It owns a task for what the subscriber says, one for what ends its admission, and one for each
     subscription. A subscription is a cursor into a log that all followers of the call share, so a
     slow subscriber holds up nobody.
     """
@@ -78,7 +78,7 @@ class Subscriber:
         self._shared = subscribers
         self._websocket = websocket
         self._socket = SubscriberSocket(websocket, subscribers.settings.write_timeout)
-        self._stay = Stay(subscribers, grant)
+        self._admission = Admission(subscribers, grant)
         self._tasks = asyncio.TaskGroup()
         self._subscriptions = Subscriptions()
         self._calls: dict[str, _FollowedCall] = {}
@@ -92,15 +92,15 @@ class Subscriber:
         try:
             async with self._tasks:
                 if first is None:
-                    visible = self._shared.calls_list.visible(self._stay.grant)
+                    visible = self._shared.calls_list.visible(self._admission.grant)
                     await self._say([call.call_sid for call in visible])
                 else:
                     await self._obey(first)
-                self._tasks.create_task(self._stay.watch())
+                self._tasks.create_task(self._admission.watch())
                 self._tasks.create_task(self._receive())
         except* SubscriberError as group:
             error = _first(group)
-            self._stay.note_end(error)
+            self._admission.note_end(error)
             await self._socket.close(error.code, error.reason)
         except* _CallEnded:
             await self._socket.close(EndCode.CALL_ENDED, "call ended")
@@ -155,11 +155,11 @@ class Subscriber:
         except InvalidToken as exc:
             _log.info("renewal refused", reason=exc.reason)
             raise SubscriberError(EndCode.TOKEN, "token refused") from exc
-        if grant.subject != self._stay.grant.subject:
+        if grant.subject != self._admission.grant.subject:
             _log.info("renewal refused", reason="another sub")
             raise SubscriberError(EndCode.TOKEN, "token refused")
         # All of it before anything is sent: nothing more comes of what is no longer allowed.
-        self._stay.renew(grant)
+        self._admission.renew(grant)
         if self._list is not None:
             self._list.renew(grant)
         refused = self._end_what_is_no_longer_granted()
@@ -172,7 +172,7 @@ class Subscriber:
     def _end_what_is_no_longer_granted(self) -> list[tuple[str, CallRefused]]:
         refused = []
         for call_sid, followed in list(self._calls.items()):
-            if followed.is_allowed(self._stay.grant):
+            if followed.is_allowed(self._admission.grant):
                 continue
             error = CallRefused(EndCode.FORBIDDEN, "the token no longer allows this call")
             if followed.wanted.plain:
@@ -196,7 +196,7 @@ class Subscriber:
         wanted, patience = followed.wanted, self._shared.settings.await_call_seconds
         try:
             async with read_call(
-                self._shared.broker, wanted, lambda: self._stay.grant, patience=patience
+                self._shared.broker, wanted, lambda: self._admission.grant, patience=patience
             ) as reader:
                 followed.reader = reader
                 await CallDelivery(self._shared, self._socket, wanted).run(reader)
@@ -227,7 +227,7 @@ class Subscriber:
                 self._begin_calls_of(wanted)
 
     def _begin_calls_of(self, wanted: commands.SubscribeNumber) -> None:
-        grant = self._stay.grant
+        grant = self._admission.grant
         allowed = [
             call.call_sid
             for call in self._shared.calls_list.of_number(wanted.number)
@@ -238,7 +238,7 @@ class Subscriber:
             self._begin(commands.Subscribe(call_sid, since, wanted.interim))
 
     async def _send_lists(self) -> None:
-        async with self._shared.calls_list.read(self._stay.grant) as self._list:
+        async with self._shared.calls_list.read(self._admission.grant) as self._list:
             while True:
                 await self._socket.send(await self._list.newest())
 
