@@ -41,6 +41,7 @@ SUBJECTS = Subjects()
 PROBE_SECONDS = 0.001
 READING_PROCESSES = 2
 JOIN_SECONDS = 120
+LEAST_LIST = 64  # bytes of an event
 
 
 # The service
@@ -175,6 +176,7 @@ class Reader(asyncio.BufferedProtocol):
 
     def __init__(self, request: bytes, message: bytes) -> None:
         self._request = request
+        self._is_websocket = b"Upgrade" in request
         self._message = message
         self._buffer = bytearray(256 * 1024)
         self._head = b""  # of the answer, then of a frame, as far as it came
@@ -201,7 +203,8 @@ class Reader(asyncio.BufferedProtocol):
             head, end, rest = self._head.partition(b"\r\n\r\n")
             if not end:
                 return
-            assert head.startswith(b"HTTP/1.1 101"), head[:80]
+            status = b"HTTP/1.1 101" if self._is_websocket else b"HTTP/1.1 200"
+            assert head.startswith(status), head[:80]
             self._upgraded = True
             self._head = b""
             if self._message:
@@ -216,9 +219,19 @@ class Reader(asyncio.BufferedProtocol):
                 continue
             self._head += bytes(self._buffer[at : at + 1])
             at += 1
-            self._read_head()
+            if self._is_websocket:
+                self._read_frame_head()
+            else:
+                self._read_chunk_head()
 
-    def _read_head(self) -> None:
+    def _read_chunk_head(self) -> None:
+        if self._head.endswith(b"\r\n"):
+            size = int(self._head, 16)
+            self._skip = size + 2
+            self.texts += size > LEAST_LIST  # the others are comments
+            self._head = b""
+
+    def _read_frame_head(self) -> None:
         head = self._head
         if len(head) < 2:
             return
@@ -249,17 +262,20 @@ async def run_readers(port: int, count: int, kind: str, token: str) -> None:
     for number in range(count):
         query = f"&number=%2B1555{number:07d}" if kind == "numbers" else ""
         key = base64.b64encode(os.urandom(16)).decode()
-        request = (
-            f"GET /client?token={token}{query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-        ).encode()
+        upgrade = (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {key}\r\n"
+        )
+        path, upgrade = ("/calls/events", "") if kind == "events" else ("/client", upgrade)
+        request = (f"GET {path}?token={token}{query} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n").encode()
         message = masked(b'{"list":true}') if kind == "list" else b""
         _, reader = await loop.create_connection(
             lambda request=request, message=message: Reader(request, message), "127.0.0.1", port
         )
         await reader.opened
         readers.append(reader)
-    first = 2 if kind == "list" else 0  # the array of callSids, and the list as it is
+    # Of a websocket: the array of callSids, and the list as it is.
+    first = {"list": 2, "events": 1}.get(kind, 0)
     while not all(reader.texts >= first for reader in readers):  # noqa: ASYNC110  counts tell nobody
         await asyncio.sleep(0.05)
     lines = asyncio.StreamReader()
@@ -349,7 +365,7 @@ async def measure_readers(
     running: Service, changes: Changes, token: str, count: int, arguments: argparse.Namespace
 ) -> None:
     """Measure single changes, and a storm of them."""
-    async with readers(running.port, count, "list", token) as processes:
+    async with readers(running.port, count, arguments.kind, token) as processes:
         await asyncio.sleep(2)
         await running.stop_since_last()
         for _ in range(arguments.singles):
@@ -422,6 +438,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.calls_list", description=__doc__)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--readers", type=int, nargs="*", default=[100, 1000])
+    parser.add_argument("--kind", choices=["list", "events"], default="list", help="of readers")
     parser.add_argument("--followers", type=int, default=500, help="of numbers, before readers")
     parser.add_argument("--singles", type=int, default=3, help="changes one by one")
     parser.add_argument("--rate", type=float, default=10.0, help="changes a second")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol, Self
 
@@ -56,7 +56,7 @@ class CallsList:
         self._audiences_by_name: dict[str, set[_Audience]] = {}
         self._untold: dict[_Audience, None] = {}
         self._some_untold = asyncio.Event()
-        self._followers: dict[str, set[asyncio.Future[None]]] = {}  # of a number
+        self._followers: dict[str, set[NumberFollower]] = {}
         self._turns = Turns()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,6 +80,10 @@ class CallsList:
         """Return the live calls from or to a number, oldest first, as they were last looked at."""
         return self._listing.visible(Rights(frozenset({number})))
 
+    def get(self, call_sid: str) -> CallEntry | None:
+        """Return a call, as it was last looked at, if it was live."""
+        return self._listing.get(call_sid)
+
     def message(self, grant: Grant) -> bytes:
         """Return the ``Calls`` message: what ``GET /calls`` answers."""
         self._look()
@@ -95,19 +99,19 @@ class CallsList:
         finally:
             self.leave(reader)
 
-    async def follow_number(self, number: str) -> AsyncGenerator[None]:
-        """Yield now, and whenever the calls from or to a number are others."""
-        while True:
-            changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            followers = self._followers.setdefault(number, set())
-            followers.add(changed)
-            try:
-                yield
-                await changed
-            finally:
-                followers.discard(changed)
-                if not followers and self._followers.get(number) is followers:
-                    del self._followers[number]
+    @asynccontextmanager
+    async def follow_number(self, number: str) -> AsyncIterator["NumberFollower"]:
+        """Open the calls from or to a number to a follower."""
+        self._look()
+        live = {call.call_sid for call in self.of_number(number)}
+        follower = NumberFollower(self._turns, live)
+        self._followers.setdefault(number, set()).add(follower)
+        try:
+            yield follower
+        finally:
+            self._followers[number].discard(follower)
+            if not self._followers[number]:
+                del self._followers[number]
 
     def join(self, reader: "ListReader", grant: Grant) -> None:
         """Show a reader the list that a token may see; in place of another one, if it had one."""
@@ -144,12 +148,13 @@ class CallsList:
 
     def _look(self) -> None:
         """Take what the registry knows now, and note who is to be told of it."""
-        for name in self._listing.update(self._registry.calls()):
-            for audience in self._audiences_by_name.get(name, ()):
-                audience.outdated = True
-                self._untold[audience] = None
-            for changed in self._followers.pop(name, ()):
-                self._turns.add(changed)
+        for call_sid, names in self._listing.update(self._registry.calls()).items():
+            for name in names:
+                for audience in self._audiences_by_name.get(name, ()):
+                    audience.outdated = True
+                    self._untold[audience] = None
+                for follower in self._followers.get(name, ()):
+                    follower.note(call_sid)
         if self._untold:
             self._some_untold.set()
 
@@ -181,6 +186,30 @@ class CallsList:
             payload = self._listing.message(audience.rights)
             if payload != audience.newest.payload:
                 audience.newest = SharedMessage(payload)
+
+
+class NumberFollower:
+    """One follower's place at the calls of a number: made by :meth:`CallsList.follow_number`."""
+
+    def __init__(self, turns: Turns, live: set[str]) -> None:
+        self._turns = turns
+        self._changed = live
+        self._waiting: asyncio.Future[None] | None = None
+
+    def note(self, call_sid: str) -> None:
+        """Let the follower look at a call of its number: it has begun, changed or ended."""
+        self._changed.add(call_sid)
+        if self._waiting is not None:
+            self._turns.add(self._waiting)
+            self._waiting = None
+
+    async def changed(self) -> set[str]:
+        """Wait for calls that the follower is to look at; at first, those that live."""
+        while not self._changed:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        changed, self._changed = self._changed, set()
+        return changed
 
 
 class ListReader:

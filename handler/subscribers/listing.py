@@ -1,7 +1,7 @@
 """The list of live calls as each token sees it: every call is encoded once. Pure."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -39,16 +39,17 @@ class Listing:
         self._order: list[tuple[int, str]] = []
         self._by_number: dict[str, set[str]] = {}
 
-    def update(self, live: Mapping[str, CallEntry]) -> set[str]:
+    def update(self, live: Mapping[str, CallEntry]) -> dict[str, set[str]]:
         """
         Take the calls that live now.
 
         Returns:
-            Whose list is another one: the changed calls' callSids and numbers, and ``*``.
+            The calls of which something else is shown, or nothing any more; of each, whose list is
+            another one by it: the call's callSid, its numbers, and ``*``.
         """
-        changed: set[str] = set()
+        changed: dict[str, set[str]] = {}
         for call_sid in self._entries.keys() - live.keys():
-            changed.update(self._remove(call_sid))
+            changed[call_sid] = self._remove(call_sid)
         for call_sid, entry in live.items():
             former = self._entries.get(call_sid)
             if former is entry:
@@ -57,10 +58,13 @@ class Listing:
             if encoded == self._encoded.get(call_sid):  # what changed is not shown
                 self._entries[call_sid] = entry
                 continue
-            if former is not None:
-                changed.update(self._remove(call_sid))
-            changed.update(self._add(entry, encoded))
+            names = set() if former is None else self._remove(call_sid)
+            changed[call_sid] = names | self._add(entry, encoded)
         return changed
+
+    def get(self, call_sid: str) -> CallEntry | None:
+        """Return a call if it is live."""
+        return self._entries.get(call_sid)
 
     def visible(self, rights: Rights) -> list[CallEntry]:
         """Return the live calls that a token may see, oldest first."""
@@ -79,7 +83,7 @@ class Listing:
             found |= self._by_number.get(name, set())
         return sorted(found, key=lambda call_sid: _place(self._entries[call_sid]))
 
-    def _add(self, entry: CallEntry, encoded: bytes) -> Iterator[str]:
+    def _add(self, entry: CallEntry, encoded: bytes) -> set[str]:
         self._entries[entry.call_sid] = entry
         self._encoded[entry.call_sid] = encoded
         insort(self._order, _place(entry))
@@ -87,7 +91,7 @@ class Listing:
             self._by_number.setdefault(number, set()).add(entry.call_sid)
         return _names(entry)
 
-    def _remove(self, call_sid: str) -> Iterator[str]:
+    def _remove(self, call_sid: str) -> set[str]:
         entry = self._entries.pop(call_sid)
         del self._encoded[call_sid]
         del self._order[bisect_left(self._order, _place(entry))]
@@ -99,9 +103,8 @@ class Listing:
         return _names(entry)
 
 
-def _names(entry: CallEntry) -> Iterator[str]:
-    yield from (ANY_CALL, entry.call_sid)
-    yield from _numbers(entry)
+def _names(entry: CallEntry) -> set[str]:
+    return {ANY_CALL, entry.call_sid} | _numbers(entry)
 
 
 def _numbers(entry: CallEntry) -> set[str]:

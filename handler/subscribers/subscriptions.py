@@ -77,18 +77,21 @@ class Subscriptions:
         self._has_list = True
         return True
 
-    def see(self, number: str, live: Collection[str]) -> list[str]:
+    def see(self, number: str, changed: Collection[str], allowed: Collection[str]) -> list[str]:
         """
-        Take which calls of a number are live and allowed; returns those that begin.
+        Look at calls of a number that may be others than they were; returns those that begin.
 
-        What is no longer among them may begin again later.
+        Args:
+            number: Whose calls they are, or were.
+            changed: The calls.
+            allowed: Those of them that are live and may be read; another may begin again later.
         """
         if number not in self._numbers:
             return []
         seen = self._numbers[number]
-        seen &= set(live)
+        seen.difference_update(call_sid for call_sid in changed if call_sid not in allowed)
         begun = []
-        for call_sid in live:
+        for call_sid in allowed:
             if call_sid in self._calls:
                 self._calls[call_sid].numbers.add(number)
             elif call_sid not in seen:

@@ -6,7 +6,7 @@
 
 import asyncio
 import time
-from contextlib import aclosing
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -163,8 +163,9 @@ class Subscriber:
         if self._list is not None:
             self._list.renew(grant)
         refused = self._end_what_is_no_longer_granted()
-        for number in self._numbers.values():
-            self._begin_calls_of(number.wanted)
+        for followed in self._numbers.values():
+            calls = self._shared.calls_list.of_number(followed.wanted.number)
+            self._look_at(followed.wanted, [call.call_sid for call in calls])
         await self._say({"type": "Token", "exp": int(grant.expires)})
         for call_sid, error in refused:
             await self._socket.send(refusal_message(call_sid, error))
@@ -222,18 +223,22 @@ class Subscriber:
 
     async def _follow_number(self, wanted: commands.SubscribeNumber) -> None:
         """Subscribe to each call of a number, those that are live and those to come."""
-        async with aclosing(self._shared.calls_list.follow_number(wanted.number)) as changes:
-            async for _ in changes:
-                self._begin_calls_of(wanted)
+        async with self._shared.calls_list.follow_number(wanted.number) as follower:
+            while True:
+                self._look_at(wanted, await follower.changed())
 
-    def _begin_calls_of(self, wanted: commands.SubscribeNumber) -> None:
-        grant = self._admission.grant
+    def _look_at(self, wanted: commands.SubscribeNumber, call_sids: Collection[str]) -> None:
+        """Follow those calls of a number that are not followed yet, and may be."""
+        grant, number = self._admission.grant, wanted.number
+        found = map(self._shared.calls_list.get, call_sids)
+        live = [call for call in found if call is not None]
         allowed = [
             call.call_sid
-            for call in self._shared.calls_list.of_number(wanted.number)
-            if grant.allows(call.call_sid, (call.from_, call.to))
+            for call in sorted(live, key=lambda call: (call.started_at, call.call_sid))
+            if number in (call.from_, call.to)
+            and grant.allows(call.call_sid, (call.from_, call.to))
         ]
-        for call_sid in self._subscriptions.see(wanted.number, allowed):
+        for call_sid in self._subscriptions.see(number, call_sids, allowed):
             since = self._reached.get(call_sid, 0)
             self._begin(commands.Subscribe(call_sid, since, wanted.interim))
 

@@ -184,17 +184,35 @@ async def test_who_has_left_leaves_nothing(bucket, calls):
         assert told(await reader.newest()) == [1, 2, 3]
 
 
-async def test_a_follower_of_a_number_is_woken_by_its_calls_alone(bucket, calls):
-    async with contextlib.aclosing(calls.follow_number(A)) as changes:
-        await anext(changes)
-        bucket.put(1, B)
-        waiting = asyncio.create_task(anext(changes))
+async def test_a_follower_of_a_number_looks_at_its_changed_calls_alone(bucket, calls):
+    one, two, three = (f"CA{number:032x}" for number in (1, 2, 3))
+    bucket.put(1, A)
+    bucket.put(2, B)
+    async with calls.follow_number(A) as follower:
+        assert await follower.changed() == {one}
+        bucket.put(2, B, state="waiting")
+        waiting = asyncio.create_task(follower.changed())
         await asyncio.sleep(2 * module.LOOK_SECONDS)
         assert not waiting.done()
+        bucket.put(3, A)
+        assert await waiting == {three}
+        bucket.put(1, B)  # it was this number's
         bucket.put(2, A)
-        await waiting
-        assert [call.started_at for call in calls.of_number(A)] == [2]
-        bucket.put(3, A)  # before the follower asks again
-        await anext(changes)
-        assert [call.started_at for call in calls.of_number(A)] == [2, 3]
+        await asyncio.sleep(2 * module.LOOK_SECONDS)  # before the follower asks again
+        assert await follower.changed() == {one, two}
+        assert [call.call_sid for call in calls.of_number(A)] == [two, three]
+        del bucket.live[two]
+        bucket.changed()
+        assert await follower.changed() == {two}
+        assert calls.get(two) is None
     assert not calls._followers
+
+
+async def test_a_follower_that_leaves_while_it_waits_is_forgotten(bucket, calls):
+    async with calls.follow_number(A) as follower:
+        waiting = asyncio.create_task(follower.changed())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        bucket.put(1, A)
+        assert len(await follower.changed()) == 1

@@ -109,20 +109,21 @@ def test_what_stands_in_a_numbers_place_and_is_none_grants_nothing(name):
 @pytest.mark.parametrize(
     ("before", "after", "changed"),
     [
-        ([], [entry(ONE, A, B)], {"*", ONE, A, B}),
-        ([entry(ONE, A, B)], [], {"*", ONE, A, B}),
-        ([entry(ONE, A)], [entry(ONE, A)], set()),
-        ([entry(ONE, A)], [entry(ONE, A, state="waiting")], {"*", ONE, A}),
-        ([entry(ONE, A)], [entry(ONE, B)], {"*", ONE, A, B}),
-        ([entry(ONE, A), entry(TWO, B)], [entry(ONE, A), entry(TWO, C)], {"*", TWO, B, C}),
-        ([entry(ONE, A)], [entry(ONE, A, epoch="i-2", covered={"inbound": 1.0})], set()),
+        ([], [entry(ONE, A, B)], {ONE: {"*", ONE, A, B}}),
+        ([entry(ONE, A, B)], [], {ONE: {"*", ONE, A, B}}),
+        ([entry(ONE, A)], [entry(ONE, A)], {}),
+        ([entry(ONE, A)], [entry(ONE, A, state="waiting")], {ONE: {"*", ONE, A}}),
+        ([entry(ONE, A)], [entry(ONE, B)], {ONE: {"*", ONE, A, B}}),
+        ([entry(ONE, A), entry(TWO, B)], [entry(ONE, A), entry(TWO, C)], {TWO: {"*", TWO, B, C}}),
+        ([entry(ONE, A)], [entry(TWO, A)], {ONE: {"*", ONE, A}, TWO: {"*", TWO, A}}),
+        ([entry(ONE, A)], [entry(ONE, A, epoch="i-2", covered={"inbound": 1.0})], {}),
     ],
 )
-def test_whose_list_is_another_one(before, after, changed):
+def test_whose_list_is_another_one_and_by_which_call(before, after, changed):
     listing = Listing()
     listing.update(by_sid(*before))
     assert listing.update(by_sid(*after)) == changed
-    assert listing.update(by_sid(*after)) == set()
+    assert listing.update(by_sid(*after)) == {}
 
 
 def test_what_is_not_shown_is_known_all_the_same():
@@ -130,6 +131,8 @@ def test_what_is_not_shown_is_known_all_the_same():
     listing.update(by_sid(entry(ONE)))
     listing.update(by_sid(entry(ONE, epoch="i-2")))
     assert [call.epoch for call in listing.visible(ALL)] == ["i-2"]
+    assert listing.get(ONE).epoch == "i-2"
+    assert listing.get(TWO) is None
 
 
 def test_after_any_changes_the_list_is_that_of_a_fresh_one():
