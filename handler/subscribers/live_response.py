@@ -145,6 +145,8 @@ class LiveResponse(Response):
                 await self._end()
             except TooSlow:
                 await self._cut_off(receive)
+            except _PeerLeft:
+                pass
         else:
             raise exc
 
