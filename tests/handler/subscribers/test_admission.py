@@ -6,23 +6,14 @@ import time
 
 import pytest
 
-from broker.broker import Broker
-from broker.settings import BrokerSettings
-from handler.config import Settings
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
-from handler.subscribers.access import Access
-from handler.subscribers.admission import Admission, Subscribers
-from handler.subscribers.calls_list import CallsList
+from handler.subscribers.admission import Admission
 from handler.tokens.tokens import EVERYTHING
 
 
 @pytest.fixture
-def subscribers() -> Subscribers:
-    """Those of a process that has not reached NATS."""
-    settings = Settings(max_subscribers=2)
-    broker = Broker(BrokerSettings(servers=("nats://127.0.0.1:1",), instance="tests"))
-    lists = CallsList(broker.registry)
-    return Subscribers(settings, broker, lists, Access(settings), asyncio.Event())
+def subscribers(make_subscribers):
+    return make_subscribers(max_subscribers=2)
 
 
 def lasting(seconds: float):

@@ -1,12 +1,7 @@
 """handler/subscribers/http.py: how errors are answered where there is no socket to close."""
 
-import asyncio
-
 import pytest
 
-from broker.broker import Broker
-from broker.settings import BrokerSettings
-from handler.config import Settings
 from handler.errors import (
     AlreadyComplete,
     AtCapacity,
@@ -18,17 +13,7 @@ from handler.errors import (
     SubscriberError,
     TooSlow,
 )
-from handler.subscribers.access import Access
-from handler.subscribers.admission import Subscribers
-from handler.subscribers.calls_list import CallsList
 from handler.subscribers.http import refusal
-
-
-def subscribers(*, on_fly: bool = False) -> Subscribers:
-    settings = Settings(on_fly=on_fly)
-    broker = Broker(BrokerSettings(servers=("nats://127.0.0.1:1",), instance="tests"))
-    lists = CallsList(broker.registry)
-    return Subscribers(settings, broker, lists, Access(settings), asyncio.Event())
 
 
 @pytest.mark.parametrize(
@@ -46,21 +31,21 @@ def subscribers(*, on_fly: bool = False) -> Subscribers:
         (TooSlow(7), 400, b"too slow: come back with since=7\n"),
     ],
 )
-def test_an_error_has_one_answer(error, status, body):
-    answer = refusal(error, subscribers())
+def test_an_error_has_one_answer(make_subscribers, error, status, body):
+    answer = refusal(error, make_subscribers())
     assert (answer.status_code, answer.body) == (status, body)
 
 
-def test_who_finds_no_room_is_told_where_to_ask():
-    answer = refusal(AtCapacity("no room here"), subscribers())
+def test_who_finds_no_room_is_told_where_to_ask(make_subscribers):
+    answer = refusal(AtCapacity("no room here"), make_subscribers())
     assert answer.headers["retry-after"] == "2"
-    answer = refusal(AtCapacity("no room here"), subscribers(on_fly=True))
+    answer = refusal(AtCapacity("no room here"), make_subscribers(on_fly=True))
     assert answer.headers["fly-replay"] == "elsewhere=true"
 
 
-def test_an_error_that_is_no_subscribers_goes_on():
+def test_an_error_that_is_no_subscribers_goes_on(make_subscribers):
     with pytest.raises(SettingsError):
-        refusal(SettingsError("PORT", "taken"), subscribers())
+        refusal(SettingsError("PORT", "taken"), make_subscribers())
 
 
 def test_a_close_code_is_written_as_a_number():
