@@ -37,6 +37,7 @@ from handler.server.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from handler.tokens import tokens
 
 OWNER = "bench"
+NUMBER_OF_ALL = "+15550001111"
 SUBJECTS = Subjects()
 PROBE_SECONDS = 0.001
 READING_PROCESSES = 2
@@ -249,17 +250,26 @@ class Reader(asyncio.BufferedProtocol):
             self.opened.set_exception(exc or ConnectionError("refused"))
 
 
+def mint(secret: str, own_number: str | None) -> str:
+    """Make a token for all calls: by ``*``, or by the number of all and one of the reader's own."""
+    expires = time.time() + 3600
+    if own_number is None:
+        return tokens.mint(secret, expires=expires, calls=["*"])
+    return tokens.mint(secret, expires=expires, numbers=[NUMBER_OF_ALL, own_number])
+
+
 def masked(text: bytes) -> bytes:
     """Make a frame as a client sends it."""
     assert len(text) < 126
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 
 
-async def run_readers(port: int, count: int, kind: str, token: str) -> None:
+async def run_readers(port: int, count: int, kind: str, secret: str) -> None:
     """Hold sockets; for each line on standard input tell how many texts each has got."""
     loop = asyncio.get_running_loop()
     readers = []
     for number in range(count):
+        token = mint(secret, f"+1666{number:07d}" if kind == "rights" else None)
         query = f"&number=%2B1555{number:07d}" if kind == "numbers" else ""
         key = base64.b64encode(os.urandom(16)).decode()
         upgrade = (
@@ -268,14 +278,14 @@ async def run_readers(port: int, count: int, kind: str, token: str) -> None:
         )
         path, upgrade = ("/calls/events", "") if kind == "events" else ("/client", upgrade)
         request = (f"GET {path}?token={token}{query} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n").encode()
-        message = masked(b'{"list":true}') if kind == "list" else b""
+        message = masked(b'{"list":true}') if kind in ("list", "rights") else b""
         _, reader = await loop.create_connection(
             lambda request=request, message=message: Reader(request, message), "127.0.0.1", port
         )
         await reader.opened
         readers.append(reader)
     # Of a websocket: the array of callSids, and the list as it is.
-    first = {"list": 2, "events": 1}.get(kind, 0)
+    first = {"list": 2, "rights": 2, "events": 1}.get(kind, 0)
     while not all(reader.texts >= first for reader in readers):  # noqa: ASYNC110  counts tell nobody
         await asyncio.sleep(0.05)
     lines = asyncio.StreamReader()
@@ -287,11 +297,11 @@ async def run_readers(port: int, count: int, kind: str, token: str) -> None:
 
 @asynccontextmanager
 async def readers(
-    port: int, count: int, kind: str, token: str
+    port: int, count: int, kind: str, secret: str
 ) -> AsyncIterator[list[asyncio.subprocess.Process]]:
     """Hold sockets in processes of their own, until all have what they begin with."""
     share = count // READING_PROCESSES
-    arguments = ("--read", str(port), str(share), kind, token)
+    arguments = ("--read", str(port), str(share), kind, secret)
     async with child(*arguments) as one, child(*arguments) as other:
         async with asyncio.timeout(JOIN_SECONDS):
             for process in (one, other):
@@ -325,7 +335,7 @@ def entry(number: int, state: Any = "live") -> CallEntry:  # noqa: ANN401  one o
         call_sid=f"CA{number:032x}",
         account_sid=f"AC{1:032x}",
         from_=f"+1777{number:07d}",
-        to="+15550001111",
+        to=NUMBER_OF_ALL,
         direction="inbound",
         started_at=1_795_341_600_000 + number,
         epoch="bench-1",
@@ -362,10 +372,10 @@ class Changes:
 
 
 async def measure_readers(
-    running: Service, changes: Changes, token: str, count: int, arguments: argparse.Namespace
+    running: Service, changes: Changes, secret: str, count: int, arguments: argparse.Namespace
 ) -> None:
     """Measure single changes, and a storm of them."""
-    async with readers(running.port, count, arguments.kind, token) as processes:
+    async with readers(running.port, count, arguments.kind, secret) as processes:
         await asyncio.sleep(2)
         await running.stop_since_last()
         for _ in range(arguments.singles):
@@ -396,10 +406,10 @@ async def measure_readers(
 
 
 async def measure_followers(
-    running: Service, changes: Changes, token: str, arguments: argparse.Namespace
+    running: Service, changes: Changes, secret: str, arguments: argparse.Namespace
 ) -> None:
     """Measure changes that concern none of the numbers that are followed."""
-    async with readers(running.port, arguments.followers, "numbers", token):
+    async with readers(running.port, arguments.followers, "numbers", secret):
         await asyncio.sleep(2)
         await running.stop_since_last()
         await changes.one()
@@ -414,7 +424,6 @@ async def measure_followers(
 async def measure(arguments: argparse.Namespace) -> None:
     """Measure and print."""
     secret = secrets.token_urlsafe(32)
-    token = tokens.mint(secret, expires=time.time() + 3600, calls=["*"])
     async with EmbeddedServer() as server, service(server.url, secret) as running:
         client = await nats.connect(server.url)
         js = client.jetstream()
@@ -427,9 +436,9 @@ async def measure(arguments: argparse.Namespace) -> None:
         print(f"no readers, {arguments.rate:g} changes a second: {await running.stop_since_last()}")
         print(f"{resident_mb(running.pid):.0f} MB", flush=True)
         if arguments.followers:
-            await measure_followers(running, changes, token, arguments)
+            await measure_followers(running, changes, secret, arguments)
         for count in arguments.readers:
-            await measure_readers(running, changes, token, count, arguments)
+            await measure_readers(running, changes, secret, count, arguments)
         await client.close()
 
 
@@ -438,7 +447,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.calls_list", description=__doc__)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--readers", type=int, nargs="*", default=[100, 1000])
-    parser.add_argument("--kind", choices=["list", "events"], default="list", help="of readers")
+    parser.add_argument(
+        "--kind",
+        choices=["list", "events", "rights"],
+        default="list",
+        help="of readers: by websocket, by event stream, by websocket with rights of their own",
+    )
     parser.add_argument("--followers", type=int, default=500, help="of numbers, before readers")
     parser.add_argument("--singles", type=int, default=3, help="changes one by one")
     parser.add_argument("--rate", type=float, default=10.0, help="changes a second")
@@ -449,8 +463,8 @@ def main() -> None:
     if arguments.serve:
         uvloop.run(run_service())
     elif arguments.read:
-        port, count, kind, token = arguments.read
-        uvloop.run(run_readers(int(port), int(count), kind, token))
+        port, count, kind, secret = arguments.read
+        uvloop.run(run_readers(int(port), int(count), kind, secret))
     else:
         uvloop.run(measure(arguments))
 
