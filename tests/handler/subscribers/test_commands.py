@@ -45,6 +45,7 @@ def test_json_commands(message, command):
         '{"subscribe":"CA*"}',
         '{"subscribe":"+1*"}',
         '{"subscribe":["a"]}',
+        '{"list":false}',
         json.dumps({"subscribe": CALL, "since": -1}),
         json.dumps({"subscribe": CALL, "since": 1.5}),
         json.dumps({"subscribe": CALL, "since": 2**40}),
@@ -97,7 +98,13 @@ def test_what_a_request_for_events_asks_for(query, last_id, command):
 
 @pytest.mark.parametrize(
     "query",
-    [{"call": "CA"}, {"number": "1"}, {"call": CALL, "since": "x"}, {"since": "99999999999"}],
+    [
+        {"call": "CA"},
+        {"number": "1"},
+        {"call": CALL, "since": "x"},
+        {"since": "99999999999"},
+        {"since": str(2**32 + 1)},
+    ],
 )
 def test_a_query_that_cannot_be_read_is_answered_with_400(query):
     with pytest.raises(SubscriberError) as caught:
