@@ -17,6 +17,7 @@ from broker import supervise
 from broker.call_log import CallLog, Delivery
 from broker.errors import HistoryUnavailable
 from broker.stream import last_stored, read_history
+from broker.uptime import Uptime
 
 if TYPE_CHECKING:
     from broker.broker import Broker
@@ -111,6 +112,7 @@ class Replica:
     def __init__(self, broker: "Broker", call_sid: str) -> None:
         self.log = CallLog()
         self.synced = asyncio.Event()  # the past was read once
+        self.readable = Uptime()  # NATS is there, and what it keeps of the call can be read
         # Followers that have all there is; a dict keeps their order, and one that leaves is found.
         self._waiting: dict[asyncio.Future[None], None] = {}
         self._broker = broker
@@ -126,6 +128,8 @@ class Replica:
 
     def open(self) -> None:
         """Start to follow; returns before anything was read."""
+        if self._broker.connected:
+            self.readable.start(time.monotonic())
         self._task = supervise.start(self._keep_whole(), f"follow {self._subject}")
 
     async def close(self) -> None:
@@ -139,6 +143,7 @@ class Replica:
     def on_disconnect(self) -> None:
         """Take nothing for the next record until the past was read again."""
         self._live = False
+        self.readable.stop(time.monotonic())
 
     def on_reconnect(self) -> None:
         """Read the past again."""
@@ -217,7 +222,9 @@ class Replica:
                 )
             except HistoryUnavailable:
                 stored = None
+                self.readable.stop(time.monotonic())
             if stored is not None:
+                self.readable.start(time.monotonic())
                 # No await until _live is set, so no live message comes in between.
                 for message in stored:
                     seq = message.headers.get("Call-Seq", "")
@@ -346,6 +353,16 @@ class Follower:
         if self._since is None or self.first <= self._since + 1:
             return None
         return self.first
+
+    @property
+    def readable(self) -> bool:
+        """Whether NATS is there, and what it keeps of the call can be read."""
+        return self._replica.readable.running
+
+    @property
+    def readable_seconds(self) -> float:
+        """For how long that was so, since some moment in the past."""
+        return self._replica.readable.seconds(time.monotonic())
 
     async def synced(self) -> None:
         """Wait until the past was read."""

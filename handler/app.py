@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -21,8 +21,9 @@ from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
 from handler.metrics import Metrics
 from handler.page.page import Page
-from handler.subscribers.access import ANY_ORIGIN, Access, calls_message
+from handler.subscribers.access import ANY_ORIGIN, Access
 from handler.subscribers.admission import Subscribers
+from handler.subscribers.calls_list import CallsList
 from handler.subscribers.event_stream import EventsEndpoint
 from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
@@ -68,7 +69,8 @@ class Service:
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         stack.push_async_callback(self.access.close)
-        self.subscribers = Subscribers(settings, self.broker, self.access, self.leaving)
+        calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
+        self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
         if settings.metrics_port is not None:
             stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
 
@@ -99,7 +101,8 @@ class Service:
 
     async def list_calls(self, _: Request, grant: Grant) -> Response:
         """``GET /calls``: the live calls that the token may see."""
-        return JSONResponse(calls_message(self.broker, grant))
+        message = self.subscribers.calls_list.message(grant)
+        return Response(message, media_type="application/json")
 
     async def list_events(self, request: Request, grant: Grant) -> Response:
         """``GET /calls/events``: the same, at each change."""

@@ -7,16 +7,18 @@ Every error of the handler.
     ├── StreamRefused           a media stream that we may not or cannot take
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
-    ├── SubscriptionRefused     a subscription that cannot be, or go on; knows its close code
-    ├── SocketOver              ends a subscriber's socket; knows its close code
+    ├── SubscriberError         what a subscriber asks for cannot be, or not go on; knows its code
+    │   ├── CallRefused             one call cannot be read; other subscriptions go on
     │   └── TooSlow                 the subscriber takes less than comes; knows where to resume
-    ├── AlreadyComplete             all of an ended call was told before
-    ├── AtCapacity                  no more subscribers, for now
+    ├── AlreadyComplete         all of an ended call was told before
+    ├── AtCapacity              no more subscribers, for now
     ├── KeysUnavailable         the JWKS host gave no keys
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
         └── DeepgramDisconnected    worth another try
 """
+
+from enum import IntEnum
 
 
 class HandlerError(Exception):
@@ -66,35 +68,48 @@ class Forbidden(HandlerError):
     """The token is good, but can never open what is asked for, or a foreign page asks for it."""
 
 
-class SubscriptionRefused(HandlerError):
+class EndCode(IntEnum):
     """
-    A subscription that cannot be, or cannot go on.
+    Why a subscriber's request, subscription or connection ends, as ``docs/protocol.md`` has it.
 
-    A plain socket is closed with ``close_code``; one that speaks JSON gets an ``Error`` message.
+    A websocket is closed with it, an ``Error`` or ``close`` message says it, and a plain request
+    gets the HTTP status that stands for it.
     """
 
-    def __init__(self, close_code: int, reason: str) -> None:
-        self.close_code = close_code
+    CALL_ENDED = 1000
+    LEAVING = 1012
+    BAD_REQUEST = 4400
+    TOKEN = 4401
+    FORBIDDEN = 4403
+    NO_SUCH_CALL = 4404
+    TOO_SLOW = 4408
+    TOO_MUCH = 4429
+
+
+class SubscriberError(HandlerError):
+    """What a subscriber asks for cannot be, or cannot go on."""
+
+    def __init__(self, code: EndCode, reason: str) -> None:
+        self.code = code
         self.reason = reason
-        super().__init__(f"{close_code} {reason}")
+        super().__init__(f"{code:d} {reason}")
 
 
-class SocketOver(HandlerError):
-    """A subscriber's socket ends, for better or worse, with ``close_code``."""
+class CallRefused(SubscriberError):
+    """
+    One call cannot be read, or no longer.
 
-    def __init__(self, close_code: int, reason: str) -> None:
-        self.close_code = close_code
-        self.reason = reason
-        super().__init__(f"{close_code} {reason}")
+    It ends a plain socket or a request; on a socket that speaks JSON it is an ``Error`` message.
+    """
 
 
-class TooSlow(SocketOver):
+class TooSlow(SubscriberError):
     """A subscriber takes less than comes. ``since`` is what to come back with, if that is known."""
 
     def __init__(self, since: int | None = None) -> None:
         self.since = since
         resume = "since" if since is None else f"since={since}"
-        super().__init__(4408, f"too slow: come back with {resume}")
+        super().__init__(EndCode.TOO_SLOW, f"too slow: come back with {resume}")
 
 
 class AlreadyComplete(HandlerError):

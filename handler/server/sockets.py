@@ -7,12 +7,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.utils import ClientDisconnected
 
 from handler.errors import TooSlow
-from handler.server.uvicorn_protocols import CONNECTION, WebSocketProtocol, text_frame
+from handler.server.frames import RecentFrames, SharedMessage, text_frame
+from handler.server.uvicorn_protocols import CONNECTION, WebSocketProtocol
 
 # After so many messages in a row the loop gets a turn: others have calls to look after.
 MESSAGES_A_TURN = 32
 # A subscriber answers a ping within this, or is gone.
 PONG_SECONDS = 20.0
+
+_frames = RecentFrames(text_frame)
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:
@@ -43,7 +46,7 @@ class SubscriberSocket:
             self._protocol.limit_buffer()
             self._protocol.expect_pongs(PONG_SECONDS)
 
-    async def send(self, payload: bytes) -> bool:
+    async def send(self, message: bytes | SharedMessage) -> bool:
         """
         Send a text; returns whether the peer kept up, or had to be waited for.
 
@@ -55,13 +58,13 @@ class SubscriberSocket:
         if self._sent % MESSAGES_A_TURN == 0:
             await asyncio.sleep(0)
         try:
-            if self._protocol is not None and self._protocol.write(text_frame(payload)):
+            if self._protocol is not None and self._protocol.write(_frame(message)):
                 return True
             async with asyncio.timeout(self._write_timeout):
                 if self._protocol is not None:
                     await self._protocol.drained()
                 else:
-                    await self._websocket.send_text(payload.decode())
+                    await self._websocket.send_text(_payload(message).decode())
         except TimeoutError:
             raise TooSlow from None
         except ClientDisconnected as exc:
@@ -76,6 +79,14 @@ class SubscriberSocket:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._write_timeout):
                 await close(self._websocket, code, reason)
+
+
+def _frame(message: bytes | SharedMessage) -> bytes:
+    return message.frame if isinstance(message, SharedMessage) else _frames.of(message)
+
+
+def _payload(message: bytes | SharedMessage) -> bytes:
+    return message.payload if isinstance(message, SharedMessage) else message
 
 
 def _fit(reason: str) -> str:

@@ -12,13 +12,11 @@ on. An application under another server finds no :data:`CONNECTION` in its scope
 import asyncio
 import socket
 from asyncio import TimerHandle
-from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
 from websockets.http11 import MAX_LINE_LENGTH, Request
 
 # Where a scope's extensions name its connection.
@@ -30,14 +28,6 @@ MAX_HEAD = 64 * 1024
 CLOSE_SECONDS = 5.0
 # What the kernel may hold for a subscriber who does not read. At 1 kB a result, minutes of a call.
 SEND_BUFFER = 64 * 1024
-# Frames that are kept for those who have not had them yet.
-NEWEST_FRAMES = 512
-
-
-@lru_cache(NEWEST_FRAMES)
-def text_frame(payload: bytes) -> bytes:
-    """Make a text frame as a server sends it: whole, unmasked, without extensions."""
-    return Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -156,6 +146,26 @@ class HttpProtocol(HttpToolsProtocol):
     def limit_buffer(self) -> None:
         """Let the kernel keep little of what the peer does not read."""
         limit_buffer(self.transport)
+
+    def write(self, body: bytes) -> bool:
+        """
+        Write a piece of a response that goes on; returns whether the peer keeps up.
+
+        The response must have begun, without a length: it is sent in chunks. The piece itself is
+        not copied, as ASGI would, so that many who get the same one share it.
+
+        Raises:
+            ClientDisconnected: the peer is gone.
+        """
+        if self.transport.is_closing():
+            raise ClientDisconnected
+        if body:  # an empty chunk would be the end
+            self.transport.writelines((b"%x\r\n" % len(body), body, b"\r\n"))
+        return not self.flow.write_paused
+
+    async def drained(self) -> None:
+        """Wait until the peer has taken enough of what was written, or is gone."""
+        await self.flow.drain()
 
     def abort(self) -> None:
         """Cut the connection, without what is still to be written."""

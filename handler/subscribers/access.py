@@ -2,13 +2,11 @@
 
 import ipaddress
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from broker.broker import Broker
-from broker.entries import CallEntry
 from handler.config import Settings
 from handler.errors import Forbidden, InvalidToken
 from handler.tokens import tokens
@@ -107,31 +105,6 @@ class Access:
             ipaddress.ip_address(name)
         except ValueError:
             raise Forbidden("host") from None
-
-
-def visible(broker: Broker, grant: Grant) -> list[CallEntry]:
-    """Return the live calls that a token may see, oldest first."""
-    calls = broker.registry.calls().values()
-    allowed = [call for call in calls if grant.allows(call.call_sid, (call.from_, call.to))]
-    return sorted(allowed, key=lambda call: (call.started_at, call.call_sid))
-
-
-def calls_message(broker: Broker, grant: Grant) -> dict[str, Any]:
-    """Return the ``Calls`` message: what ``GET /calls`` answers."""
-    return {
-        "type": "Calls",
-        "calls": [
-            {
-                "callSid": call.call_sid,
-                "from": call.from_,
-                "to": call.to,
-                "direction": call.direction,
-                "startedAt": call.started_at,
-                "state": call.state,
-            }
-            for call in visible(broker, grant)
-        ],
-    }
 
 
 def _key_set(url: str) -> "KeySet":

@@ -1,14 +1,22 @@
-"""The subscribers of this process: how many there are, and what they cost."""
+"""The subscribers of this process: who is let in, how many there are, and what ends them."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
+
+import structlog
 
 from broker.broker import Broker
 from handler.config import Settings
-from handler.errors import AtCapacity
+from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
 from handler.subscribers.access import Access
+from handler.subscribers.calls_list import CallsList
+from handler.tokens.tokens import Grant
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -19,6 +27,7 @@ class Subscribers:
     Attributes:
         settings: The settings of the service.
         broker: Where records come from.
+        calls_list: The live calls.
         access: Who may read.
         leaving: Set when subscribers are to come back elsewhere.
         open: Sockets and event streams that are open now.
@@ -30,6 +39,7 @@ class Subscribers:
 
     settings: Settings
     broker: Broker
+    calls_list: CallsList
     access: Access
     leaving: asyncio.Event
     open: int = 0
@@ -61,3 +71,52 @@ class Subscribers:
         """Headers of an answer that there is no room: Fly.io's proxy asks another machine."""
         # https://fly.io/docs/networking/dynamic-request-routing/
         return {"fly-replay": "elsewhere=true"} if self.settings.on_fly else {"retry-after": "2"}
+
+
+class Admission:
+    """
+    One subscriber's admission: what its token allows meanwhile, and what ends it from outside.
+
+    :meth:`watch` is for a task of the subscriber's own.
+    """
+
+    def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
+        self._subscribers = subscribers
+        self._expiry: asyncio.Timeout | None = None
+        self.grant = grant
+
+    def renew(self, grant: Grant) -> None:
+        """Take a fresh token in place of the last one."""
+        self.grant = grant
+        if self._expiry is not None and not self._expiry.expired():
+            self._expiry.reschedule(self._deadline())
+
+    async def watch(self) -> NoReturn:
+        """
+        Wait for the end of the token, or of this process.
+
+        Raises:
+            SubscriberError: with 4401 or 1012. The last records went out before.
+        """
+        try:
+            async with asyncio.timeout_at(self._deadline()) as expiry:
+                self._expiry = expiry
+                try:
+                    await self._subscribers.leaving.wait()
+                finally:
+                    self._expiry = None  # a token that is renewed now changes nothing
+        except TimeoutError:
+            raise SubscriberError(EndCode.TOKEN, "token expired") from None
+        raise SubscriberError(EndCode.LEAVING, "draining: come back with since")
+
+    def note_end(self, error: SubscriberError) -> None:
+        """Count and log an end that an operator may want to know of."""
+        if isinstance(error, TooSlow):
+            self._subscribers.too_slow += 1
+            _log.info("subscriber cut off: too slow", since=error.since)
+
+    def _deadline(self) -> float | None:
+        left = self.grant.expires - time.time()
+        if left == float("inf"):
+            return None
+        return asyncio.get_running_loop().time() + max(0.0, left)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from broker.broker import Broker
 from broker.call_log import Delivery
 from broker.follow import Follower
-from handler.errors import SubscriptionRefused, TooSlow
+from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
 from handler.tokens.tokens import Grant
 
@@ -21,7 +21,7 @@ LAG_SECONDS = 1.5
 LEAST_PATIENCE = 0.5
 
 
-class Reading:
+class CallReader:
     """
     What one subscriber reads of one call: an async iterator of :class:`Delivery`.
 
@@ -46,7 +46,7 @@ class Reading:
         return self._follower.last
 
     @property
-    def told(self) -> int:
+    def cursor(self) -> int:
         """``seq`` of the last record that was given out."""
         return self._follower.told
 
@@ -85,20 +85,25 @@ class Reading:
         """
         Wait until the call is known, and let the subscriber in if its token allows the call.
 
-        Unknown and not allowed look alike, in answer and in time: nobody learns what exists.
+        Unknown and not allowed look alike, in answer and in time: nobody learns what exists. Only
+        time counts in which NATS could have told of the call; before the past was read nobody can
+        say what exists.
 
         Raises:
-            SubscriptionRefused: 4404.
+            CallRefused: with 4404.
         """
-        deadline = asyncio.get_running_loop().time() + max(patience, LEAST_PATIENCE)
-        await self._follower.synced()  # while NATS is away nobody can say what exists
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._follower.known()
-                while not grant().allows(self.call_sid, self.numbers):
+        end = self._follower.readable_seconds + max(patience, LEAST_PATIENCE)
+        await self._follower.synced()
+        while not (self.last and grant().allows(self.call_sid, self.numbers)):
+            if not self._follower.readable:
+                await self._follower.more()  # reading again wakes it
+                continue
+            left = end - self._follower.readable_seconds
+            if left <= 0:
+                raise CallRefused(EndCode.NO_SUCH_CALL, "no such call")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
                     await self._follower.more()
-        except TimeoutError:
-            raise SubscriptionRefused(4404, "no such call") from None
 
     async def check_since(self) -> None:
         """
@@ -108,7 +113,7 @@ class Reading:
         comes from; what it lacks comes within a moment.
 
         Raises:
-            SubscriptionRefused: 4400.
+            CallRefused: with 4400.
         """
         since = self._wanted.since
         with suppress(TimeoutError):
@@ -116,7 +121,7 @@ class Reading:
                 while since is not None and since > self.last:
                     await self._follower.more()
         if since is not None and since > self.last:
-            raise SubscriptionRefused(4400, f"since is beyond the last record, {self.last}")
+            raise CallRefused(EndCode.BAD_REQUEST, f"since is beyond the last record, {self.last}")
 
     def check_pace(self) -> None:
         """
@@ -127,7 +132,7 @@ class Reading:
         """
         records, size = self._follower.backlog
         if records > MAX_BACKLOG_RECORDS or size > MAX_BACKLOG_BYTES:
-            raise TooSlow(self.told)
+            raise TooSlow(self.cursor)
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self._follower
@@ -136,7 +141,7 @@ class Reading:
 @asynccontextmanager
 async def read_call(
     broker: Broker, wanted: Subscribe, grant: Callable[[], Grant], *, patience: float
-) -> AsyncIterator[Reading]:
+) -> AsyncIterator[CallReader]:
     """
     Open a call to a subscriber.
 
@@ -147,13 +152,13 @@ async def read_call(
         patience: How many seconds to wait for a call that nobody knows yet.
 
     Raises:
-        SubscriptionRefused: 4403 or 4404.
+        CallRefused: with 4403 or 4404.
     """
     if not grant().could_allow(wanted.call_sid):
-        raise SubscriptionRefused(4403, "the token can never see this call")
+        raise CallRefused(EndCode.FORBIDDEN, "the token can never see this call")
     async with broker.replicas.follow(
         wanted.call_sid, since=wanted.since, interim=wanted.interim
     ) as follower:
-        reading = Reading(broker, wanted, follower)
-        await reading.admit(grant, patience)
-        yield reading
+        reader = CallReader(broker, wanted, follower)
+        await reader.admit(grant, patience)
+        yield reader

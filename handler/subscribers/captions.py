@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from handler.subscribers.speakers import Speakers
+
 # What a viewer can read at a glance: two lines of 42 characters, for no longer than seven seconds.
 # https://partnerhelp.netflixstudios.com/hc/en-us/articles/217350977
 LINE = 42
@@ -19,6 +21,9 @@ PAUSE = 1.0
 # Captions shorter than this would only flash.
 MIN_SECONDS = 0.3
 VTT_HEADER = "WEBVTT\n\n"
+LOST = "[the beginning is no longer kept]"
+# What a text and captions begin with when older records have expired; players show no comment.
+BEGINNING_LOST = {"txt": f"{LOST}\n", "vtt": f"NOTE {LOST}\n\n"}
 
 Message = dict[str, Any]
 
@@ -51,31 +56,6 @@ class Turn:
     text: str
     words: list[Message] = field(default_factory=list)
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Speakers:
-    """The names of the two sides."""
-
-    inbound: str
-    outbound: str
-
-    def of(self, track: str | None) -> str:
-        """Return the name of a side; both sides have none."""
-        return {"inbound": self.inbound, "outbound": self.outbound}.get(track or "", "")
-
-
-def speakers(started: Message | None, inbound: str | None, outbound: str | None) -> Speakers:
-    """
-    Name the sides: as asked for, or by the direction of the call.
-
-    The track ``inbound`` is what Twilio hears from the leg that the stream belongs to: of a call
-    that was made to us that is the caller, of one that we made the callee.
-    """
-    direction = str((started or {}).get("direction") or "inbound")
-    ours = direction.startswith("outbound")
-    heard, played = ("Callee", "Caller") if ours else ("Caller", "Callee")
-    return Speakers(inbound or heard, outbound or played)
 
 
 def turns(records: Iterable[Message]) -> list[Turn]:
@@ -121,9 +101,10 @@ def vtt_cue(caption: Caption) -> str:
     return f"{_clock(caption.start)} --> {_clock(caption.end)}\n{voice}{text}\n\n"
 
 
-def vtt(found: Iterable[Caption]) -> str:
+def vtt(found: Iterable[Caption], *, expired: bool = False) -> str:
     """Write a WebVTT file."""
-    return VTT_HEADER + "".join(map(vtt_cue, found))
+    lost = BEGINNING_LOST["vtt"] if expired else ""
+    return VTT_HEADER + lost + "".join(map(vtt_cue, found))
 
 
 def srt(found: Iterable[Caption]) -> str:
@@ -147,10 +128,9 @@ def text_line(turn: Turn, names: Speakers) -> str:
     return f"[{_minutes(turn.start)}] {spoken}\n"
 
 
-def text(records: Sequence[Message], names: Speakers) -> str:
+def text(records: Iterable[Message], names: Speakers, *, expired: bool = False) -> str:
     """Write a call as a plain text, a line for each turn."""
-    first = records[0]["seq"] if records else 1
-    lost = "[the beginning is no longer kept]\n" if first > 1 else ""
+    lost = BEGINNING_LOST["txt"] if expired else ""
     return lost + "".join(text_line(turn, names) for turn in turns(records))
 
 

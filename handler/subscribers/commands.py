@@ -4,13 +4,14 @@ What a subscriber may say on ``/client``: text in, typed commands out. Pure.
 ``docs/protocol.md`` is the page that this obeys.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 
 from broker.identifiers import CALL_SID, E164, restore_plus
-from handler.errors import SocketOver
+from handler.errors import EndCode, SubscriberError
 
 MAX_COMMAND = 16_384  # characters; the longest is a fresh token
 # Far beyond any call: 50 records a second for a day.
@@ -80,22 +81,22 @@ def parse(text: str) -> Command:
     Read one message of a subscriber.
 
     Raises:
-        SocketOver: with 4400, and what is wrong with it.
+        SubscriberError: with 4400, and what is wrong with it.
     """
     if len(text) > MAX_COMMAND:
-        raise SocketOver(4400, "message too long")
+        raise _bad("message too long")
     text = text.strip()  # websocat sends the line's end too
     if not text.startswith("{"):
         return Subscribe(call_sid(text), plain=True)
     try:
         wire = msgspec.json.decode(text, type=_Wire)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
-        raise SocketOver(4400, f"bad message: {exc}") from exc
+        raise _bad(f"bad message: {exc}") from exc
     if wire.list is False:
-        raise SocketOver(4400, "list is true, or left out")
+        raise _bad("list is true, or left out")
     asked = [wire.subscribe, wire.unsubscribe, wire.list, wire.token]
     if sum(part is not None for part in asked) != 1:
-        raise SocketOver(4400, "say one of subscribe, unsubscribe, list, token")
+        raise _bad("say one of subscribe, unsubscribe, list, token")
     if wire.subscribe is not None:
         if wire.subscribe.startswith("+"):
             return SubscribeNumber(number(wire.subscribe), wire.interim)
@@ -107,10 +108,42 @@ def parse(text: str) -> Command:
     return ListCalls()
 
 
+def from_query(query: Mapping[str, str]) -> Subscribe | SubscribeNumber | None:
+    """
+    Read what the query of a socket subscribes to; None if it names nothing.
+
+    Raises:
+        SubscriberError: with 4400, and what is wrong with it.
+    """
+    after, interim = _after(query), _wants_interim(query)
+    if call := query.get("call"):
+        return Subscribe(call_sid(call), after, interim, plain=True)
+    if caller := query.get("number"):
+        return SubscribeNumber(number(caller), interim)
+    return None
+
+
+def subscribe_from_query(sid: str, query: Mapping[str, str], last_id: str = "") -> Subscribe:
+    """
+    Read what a request for the events of one call asks for.
+
+    Args:
+        sid: The call, as the request's path names it.
+        query: What stands behind the question mark.
+        last_id: ``Last-Event-ID``. An EventSource repeats the address that it was made with: what
+            it had last is newer, and wins.
+
+    Raises:
+        SubscriberError: with 4400, and what is wrong with it.
+    """
+    after = since(last_id) if last_id else _after(query)
+    return Subscribe(call_sid(sid), after, _wants_interim(query))
+
+
 def call_sid(text: str) -> str:
-    """Check a callSid; another text ends the socket with 4400."""
+    """Check a callSid; another text is answered with 4400."""
     if not CALL_SID.fullmatch(text):
-        raise SocketOver(4400, "not a callSid: CA and 32 lower-case hex digits")
+        raise _bad("not a callSid: CA and 32 lower-case hex digits")
     return text
 
 
@@ -118,7 +151,7 @@ def number(text: str) -> str:
     """Check an E.164 number; a blank is read as the plus sign that a query string swallowed."""
     text = restore_plus(text)
     if not E164.fullmatch(text):
-        raise SocketOver(4400, "not a number such as +15551230000")
+        raise _bad("not a number such as +15551230000")
     return text
 
 
@@ -128,8 +161,20 @@ def since(value: int | str) -> int | None:
         return None
     if isinstance(value, str):
         if not (value.isascii() and value.isdecimal() and len(value) <= len(str(MAX_SINCE))):
-            raise SocketOver(4400, "since is a whole number or live")
+            raise _bad("since is a whole number or live")
         value = int(value)
     if value > MAX_SINCE:
-        raise SocketOver(4400, "since is too large")
+        raise _bad("since is too large")
     return value
+
+
+def _after(query: Mapping[str, str]) -> int | None:
+    return since(query.get("since", "0"))
+
+
+def _wants_interim(query: Mapping[str, str]) -> bool:
+    return query.get("interim", "true") != "false"
+
+
+def _bad(reason: str) -> SubscriberError:
+    return SubscriberError(EndCode.BAD_REQUEST, reason)

@@ -5,31 +5,24 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 from collections.abc import AsyncGenerator
-from functools import lru_cache
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from handler.errors import AlreadyComplete, Forbidden, SocketOver
-from handler.server.uvicorn_protocols import NEWEST_FRAMES
+from handler.errors import AlreadyComplete, EndCode, Forbidden, SubscriberError
+from handler.server.frames import RecentFrames, event
 from handler.subscribers import commands
-from handler.subscribers.access import calls_message
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
 from handler.subscribers.live_response import LiveResponse
 from handler.tokens.tokens import Grant
 
 # Ends after which an EventSource comes back by itself, with the id that it had last.
-SILENT_ENDS = frozenset({1012, 4408})
+SILENT_ENDS = frozenset({EndCode.LEAVING, EndCode.TOO_SLOW})
 
 
-@lru_cache(NEWEST_FRAMES)
-def event(seq: int | None, payload: bytes) -> bytes:
-    """Make the event of a message: records have an id to resume from, interims have none."""
-    if seq is None:
-        return b"data: %b\n\n" % payload
-    return b"id: %d\ndata: %b\n\n" % (seq, payload)
+_events: RecentFrames[tuple[int | None, bytes]] = RecentFrames(lambda message: event(*message))
 
 
 class EventsEndpoint:
@@ -40,14 +33,12 @@ class EventsEndpoint:
 
     async def call(self, request: Request, grant: Grant) -> Response:
         """``GET /calls/{callSid}/events``: the records of a call, from ``since`` on, then live."""
-        call_sid = commands.call_sid(request.path_params["call_sid"])
-        if not grant.could_allow(call_sid):
-            raise Forbidden
-        # EventSource repeats the address that it was made with: what it had last is newer.
         last_id = request.headers.get("last-event-id", "")
-        since = commands.since(last_id or request.query_params.get("since", "0"))
-        interim = request.query_params.get("interim", "true") != "false"
-        wanted = commands.Subscribe(call_sid, since, interim)
+        wanted = commands.subscribe_from_query(
+            request.path_params["call_sid"], request.query_params, last_id
+        )
+        if not grant.could_allow(wanted.call_sid):
+            raise Forbidden
         return CallEvents(self._subscribers, grant, wanted, resumed=bool(last_id))
 
     async def calls(self, _: Request, grant: Grant) -> Response:
@@ -62,12 +53,12 @@ class EventStream(LiveResponse):
     opening = b"retry: 2000\n\n"  # ms
     heartbeat = b":\n\n"
 
-    def farewell(self, over: SocketOver) -> bytes:
+    def farewell(self, error: SubscriberError) -> bytes:
         """Return a ``close`` event, unless the subscriber is to come back."""
-        if over.close_code in SILENT_ENDS:
+        if error.code in SILENT_ENDS:
             return b""
-        reason = msgspec.json.encode({"code": over.close_code, "reason": over.reason})
-        return b"event: close\ndata: %b\n\n" % reason
+        end = msgspec.json.encode({"code": int(error.code), "reason": error.reason})
+        return b"event: close\ndata: %b\n\n" % end
 
 
 class CallEvents(EventStream):
@@ -84,21 +75,21 @@ class CallEvents(EventStream):
         """Yield the records behind ``since``, then live; nothing after ``CallEnded``."""
         patience = self.shared.settings.await_call_seconds
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.grant, patience=patience
-        ) as reading:
-            if self._resumed and reading.over:
+            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
+        ) as reader:
+            if self._resumed and reader.over:
                 raise AlreadyComplete
-            await reading.check_since()
+            await reader.check_since()
             yield self.heartbeat  # a quiet call: the answer must not wait for its next word
-            if (expired := reading.expired) is not None:
+            if (expired := reader.expired) is not None:
                 yield event(None, msgspec.json.encode(expired))
             try:
-                async for delivery in reading:
+                async for delivery in reader:
                     self.shared.deliveries += 1
-                    yield event(delivery.seq, delivery.payload)
-                    reading.check_pace()
+                    yield _events.of((delivery.seq, delivery.payload))
+                    reader.check_pace()
             finally:
-                self.shared.skipped_interims += reading.skipped_interims
+                self.shared.skipped_interims += reader.skipped_interims
 
 
 class ListEvents(EventStream):
@@ -106,9 +97,6 @@ class ListEvents(EventStream):
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole list, now and whenever the token sees another."""
-        sent = b""
-        async for _ in self.shared.broker.registry.changes():
-            message = msgspec.json.encode(calls_message(self.shared.broker, self.grant))
-            if message != sent:
-                sent = message
-                yield event(None, message)
+        async with self.shared.calls_list.read(self.admission.grant) as reader:
+            while True:
+                yield (await reader.newest()).event

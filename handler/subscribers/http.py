@@ -11,11 +11,11 @@ from starlette.routing import Route
 from handler.errors import (
     AlreadyComplete,
     AtCapacity,
+    EndCode,
     Forbidden,
     HandlerError,
     InvalidToken,
-    SocketOver,
-    SubscriptionRefused,
+    SubscriberError,
 )
 from handler.subscribers.admission import Subscribers
 from handler.tokens.tokens import Grant
@@ -27,8 +27,14 @@ PRIVATE = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# The statuses of close codes, where there is no socket to close.
-STATUSES = {1012: 503, 4400: 400, 4401: 401, 4403: 403, 4404: 404}
+# What stands for a close code where there is no socket to close.
+STATUSES = {
+    EndCode.LEAVING: 503,
+    EndCode.BAD_REQUEST: 400,
+    EndCode.TOKEN: 401,
+    EndCode.FORBIDDEN: 403,
+    EndCode.NO_SUCH_CALL: 404,
+}
 
 _log = structlog.get_logger()
 
@@ -69,7 +75,7 @@ def refusal(exc: HandlerError, subscribers: Subscribers) -> Response:
             return Response(status_code=204)  # an EventSource takes it as the end
         case AtCapacity():
             return PlainTextResponse(f"{exc}\n", 503, subscribers.elsewhere)
-        case SubscriptionRefused() | SocketOver():
-            return PlainTextResponse(f"{exc.reason}\n", STATUSES.get(exc.close_code, 400))
+        case SubscriberError():
+            return PlainTextResponse(f"{exc.reason}\n", STATUSES.get(exc.code, 400))
         case _:
             raise exc

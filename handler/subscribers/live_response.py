@@ -5,26 +5,23 @@ Each is a subscriber, as a websocket is: counted, cut off when it is too slow, e
 """
 
 import asyncio
-import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import structlog
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
-from handler.errors import AlreadyComplete, HandlerError, SocketOver, TooSlow
+from handler.errors import AlreadyComplete, HandlerError, SubscriberError, TooSlow
 from handler.server.sockets import MESSAGES_A_TURN
 from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
-from handler.subscribers.admission import Subscribers
+from handler.subscribers.admission import Admission, Subscribers
 from handler.subscribers.http import PRIVATE, refusal
 from handler.tokens.tokens import Grant
 
 # Each proxy's idle limit is longer.
 HEARTBEAT_SECONDS = 15.0
-
-_log = structlog.get_logger()
 
 
 class LiveResponse(Response):
@@ -32,8 +29,8 @@ class LiveResponse(Response):
     A response that is sent piece by piece, as things happen.
 
     It owns its tasks: the one that sends, one that shows that the line is alive, and those that
-    wait for the token's end, for this process's, and for the subscriber to go. What
-    :meth:`pieces` raises before its first piece is answered with a status.
+    wait for what ends its admission, and for the subscriber to go. What :meth:`pieces` raises
+    before its first piece is answered with a status.
 
     Attributes:
         opening: What comes before the first piece.
@@ -46,7 +43,7 @@ class LiveResponse(Response):
     def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
         super().__init__()
         self.shared = subscribers
-        self.grant = grant
+        self.admission = Admission(subscribers, grant)
         self._started = False
         self._sent = 0
 
@@ -54,9 +51,9 @@ class LiveResponse(Response):
     def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what is to be sent; when it ends, so does the response."""
 
-    def farewell(self, over: SocketOver) -> bytes:
+    def farewell(self, error: SubscriberError) -> bytes:
         """Return what the subscriber is told at an end that is not the call's."""
-        del over
+        del error
         return b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,8 +69,7 @@ class LiveResponse(Response):
                     await self._serve(receive)
                 await self._end()
         except TooSlow as exc:
-            self.shared.too_slow += 1
-            _log.info("subscriber cut off: too slow", since=exc.since)
+            self.admission.note_end(exc)
             await self._cut_off(receive)
         except HandlerError as exc:
             await self._refuse_or_end(exc, scope, receive, send)
@@ -83,8 +79,7 @@ class LiveResponse(Response):
             async with asyncio.TaskGroup() as tasks:
                 waiting = [
                     tasks.create_task(self._watch_peer(receive)),
-                    tasks.create_task(self._watch_token()),
-                    tasks.create_task(self._watch_leaving()),
+                    tasks.create_task(self.admission.watch()),
                     tasks.create_task(self._beat()),
                 ]
                 async with aclosing(self.pieces()) as pieces:
@@ -103,7 +98,17 @@ class LiveResponse(Response):
         self._sent += 1
         if self._sent % MESSAGES_A_TURN == 0:
             await asyncio.sleep(0)
-        await self._write({"type": "http.response.body", "body": piece, "more_body": True})
+        if self._connection is None:
+            await self._write({"type": "http.response.body", "body": piece, "more_body": True})
+            return
+        try:
+            if not self._connection.write(piece):
+                async with asyncio.timeout(self.shared.settings.write_timeout):
+                    await self._connection.drained()
+        except TimeoutError:
+            raise TooSlow from None
+        except ClientDisconnected:
+            raise _PeerLeft from None
 
     async def _write(self, message: Message) -> None:
         try:
@@ -134,12 +139,14 @@ class LiveResponse(Response):
             response = refusal(exc, self.shared)
             response.headers.update(PRIVATE)
             await response(scope, receive, send)
-        elif isinstance(exc, SocketOver):
+        elif isinstance(exc, SubscriberError):
             try:
                 await self._send(self.farewell(exc))
                 await self._end()
             except TooSlow:
                 await self._cut_off(receive)
+            except _PeerLeft:
+                pass
         else:
             raise exc
 
@@ -160,17 +167,6 @@ class LiveResponse(Response):
         while (await receive())["type"] != "http.disconnect":
             pass
         raise _PeerLeft
-
-    async def _watch_token(self) -> None:
-        left = self.grant.expires - time.time()
-        if left == float("inf"):
-            return
-        await asyncio.sleep(max(0.0, left))
-        raise SocketOver(4401, "token expired")
-
-    async def _watch_leaving(self) -> None:
-        await self.shared.leaving.wait()
-        raise SocketOver(1012, "draining")
 
 
 class _PeerLeft(Exception):

@@ -9,12 +9,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from handler.errors import AtCapacity, Forbidden, SocketOver, SubscriptionRefused
+from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
-from handler.subscribers.captions import Message, Speakers
+from handler.subscribers.captions import Message
 from handler.subscribers.live_response import LiveResponse
+from handler.subscribers.speakers import Speakers, speakers
 from handler.tokens.tokens import Grant
 
 MEDIA_TYPES = {
@@ -43,32 +44,33 @@ class TranscriptEndpoint:
         form = request.path_params["form"]
         query = request.query_params
         if form not in MEDIA_TYPES:
-            raise SubscriptionRefused(4404, "json, txt, srt or vtt")
+            raise CallRefused(EndCode.NO_SUCH_CALL, "json, txt, srt or vtt")
         if not grant.could_allow(call_sid):
             raise Forbidden
         name = partial(
-            captions.speakers,
+            speakers,
             inbound=_name(query.get("inbound")),
             outbound=_name(query.get("outbound")),
         )
         if query.get("follow", "false") == "true":
             if form not in ("txt", "vtt"):
-                raise SocketOver(4400, "follow is for txt and vtt")
+                raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        payloads = await self._read(call_sid, grant)
+        payloads, expired = await self._read(call_sid, grant)
         # Some 10,000 records: not while calls wait for their audio.
-        body = await asyncio.to_thread(_write, payloads, form, name)
+        body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
         headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
         return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
-    async def _read(self, call_sid: str, grant: Grant) -> list[bytes]:
+    async def _read(self, call_sid: str, grant: Grant) -> tuple[list[bytes], bool]:
+        """Return the payloads of what is kept, and whether the beginning no longer is."""
         wanted = commands.Subscribe(call_sid, 0, interim=False)
         try:
             async with (
                 asyncio.timeout(READ_SECONDS),
-                read_call(self._subscribers.broker, wanted, lambda: grant, patience=0) as reading,
+                read_call(self._subscribers.broker, wanted, lambda: grant, patience=0) as reader,
             ):
-                return reading.so_far
+                return reader.so_far, reader.expired is not None
         except TimeoutError:
             raise AtCapacity("what is kept cannot be read now") from None
 
@@ -97,16 +99,18 @@ class LiveTranscript(LiveResponse):
         """Yield the cues of each final, in the order in which they became final."""
         patience = self.shared.settings.await_call_seconds
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.grant, patience=patience
-        ) as reading:
+            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
+        ) as reader:
+            if reader.expired is not None:
+                yield captions.BEGINNING_LOST[self._form].encode()
             names = self._name(None)
-            async for delivery in reading:
+            async for delivery in reader:
                 record = _decode(delivery.payload)
                 if record["type"] == "CallStarted":
-                    names = self._name(record)
+                    names = self._name(record.get("direction"))
                 self.shared.deliveries += 1
                 yield self._written(record, names)
-                reading.check_pace()
+                reader.check_pace()
 
     def _written(self, record: Message, names: Speakers) -> bytes:
         if self._form == "vtt":
@@ -116,22 +120,22 @@ class LiveTranscript(LiveResponse):
         return written.encode()
 
 
-def _write(payloads: list[bytes], form: str, name: partial[Speakers]) -> bytes:
+def _write(payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool) -> bytes:
     records = [_decode(payload) for payload in payloads]
-    started = next((record for record in records if record["type"] == "CallStarted"), None)
-    names = name(started)
+    started = next((record for record in records if record["type"] == "CallStarted"), {})
+    names = name(started.get("direction"))
     match form:
         case "json":
             return msgspec.json.encode(captions.document(records, names))
         case "txt":
-            return captions.text(records, names).encode()
+            return captions.text(records, names, expired=expired).encode()
         case "srt":
             return captions.srt(captions.all_captions(records, names)).encode()
         case _:
-            return captions.vtt(captions.all_captions(records, names)).encode()
+            return captions.vtt(captions.all_captions(records, names), expired=expired).encode()
 
 
 def _name(text: str | None) -> str | None:
     if text is not None and not NAME.fullmatch(text):
-        raise SocketOver(4400, "a speaker's name is up to 64 letters")
+        raise SubscriberError(EndCode.BAD_REQUEST, "a speaker's name is up to 64 letters")
     return text

@@ -6,36 +6,37 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from handler.errors import (
+    CallRefused,
+    EndCode,
     Forbidden,
     HandlerError,
     InvalidToken,
-    SocketOver,
-    SubscriptionRefused,
-    TooSlow,
+    SubscriberError,
 )
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers import commands
-from handler.subscribers.access import calls_message, visible
-from handler.subscribers.admission import Subscribers
-from handler.subscribers.call_reader import Reading, read_call
+from handler.subscribers.admission import Admission, Subscribers
+from handler.subscribers.allowance import Allowance
+from handler.subscribers.call_reader import CallReader, read_call
+from handler.subscribers.calls_list import ListReader
+from handler.subscribers.delivery import CallDelivery, refusal_message
 from handler.subscribers.http import refusal
+from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
 from handler.tokens.tokens import Grant
 
-MAX_SUBSCRIPTIONS = 100
 # What a subscriber may say: a subscription to each of so many calls at once, then so many a second.
 BURST = 2 * MAX_SUBSCRIPTIONS
 MESSAGES_A_SECOND = 20.0
 # Ended calls of which a socket remembers how far it was: one may be resumed.
-MAX_ENDED = 1000
+MAX_REMEMBERED = 1000
 
 _log = structlog.get_logger()
 
@@ -51,7 +52,9 @@ class ClientEndpoint:
         subscribers = self._subscribers
         try:
             grant = await subscribers.access.authenticate(websocket)
-            first = self._first_command(websocket, grant)
+            first = commands.from_query(websocket.query_params)
+            if isinstance(first, commands.Subscribe) and not grant.could_allow(first.call_sid):
+                raise Forbidden
             with subscribers.admitted():
                 await websocket.accept()
                 await Subscriber(subscribers, websocket, grant).serve(first)
@@ -61,51 +64,27 @@ class ClientEndpoint:
             subscribers.refused += 1
             await websocket.send_denial_response(refusal(exc, subscribers))
 
-    def _first_command(self, websocket: WebSocket, grant: Grant) -> commands.Command | None:
-        """Read what the query subscribes to."""
-        query = websocket.query_params
-        since = commands.since(query.get("since", "0"))
-        interim = query.get("interim", "true") != "false"
-        if call := query.get("call"):
-            call_sid = commands.call_sid(call)
-            if not grant.could_allow(call_sid):
-                raise Forbidden
-            return commands.Subscribe(call_sid, since, interim, plain=True)
-        if number := query.get("number"):
-            return commands.SubscribeNumber(commands.number(number), interim)
-        return None
-
-
-@dataclass(slots=True)
-class _Subscription:
-    """What a subscriber follows, and the task that carries it."""
-
-    task: asyncio.Task[None]
-    plain: bool = False
-    asked_for: bool = True  # not begun by a number
-    reading: Reading | None = None  # of a call, once the subscriber was let in
-
 
 class Subscriber:
     """
     One subscriber's socket.
 
-    It owns a task for what the subscriber says and one for each subscription. A subscription is a
-    cursor into a log that all followers of the call share, so a slow subscriber holds up nobody;
-    one that falls too far behind, or takes nothing for the write timeout, is cut off with 4408.
+    It owns a task for what the subscriber says, one for what ends its admission, and one for each
+    subscription. A subscription is a cursor into a log that all followers of the call share, so a
+    slow subscriber holds up nobody.
     """
 
     def __init__(self, subscribers: Subscribers, websocket: WebSocket, grant: Grant) -> None:
         self._shared = subscribers
         self._websocket = websocket
         self._socket = SubscriberSocket(websocket, subscribers.settings.write_timeout)
-        self._grant = grant
-        self._renewed = asyncio.Event()
+        self._admission = Admission(subscribers, grant)
         self._tasks = asyncio.TaskGroup()
-        self._subscriptions: dict[str, _Subscription] = {}
-        self._ended: dict[str, int] = {}  # calls that ended, and the last seq that was sent of them
-        self._allowance = float(BURST)  # messages that the subscriber may send now
-        self._counted_at = time.monotonic()
+        self._subscriptions = Subscriptions()
+        self._calls: dict[str, _FollowedCall] = {}
+        self._numbers: dict[str, _FollowedNumber] = {}
+        self._list: ListReader | None = None
+        self._reached: dict[str, int] = {}  # the last seq of calls that have ended
 
     async def serve(self, first: commands.Command | None) -> None:
         """Serve the socket until one side ends it."""
@@ -113,237 +92,194 @@ class Subscriber:
         try:
             async with self._tasks:
                 if first is None:
-                    sids = [call.call_sid for call in visible(self._shared.broker, self._grant)]
-                    await self._send(sids)
+                    visible = self._shared.calls_list.visible(self._admission.grant)
+                    await self._say([call.call_sid for call in visible])
                 else:
                     await self._obey(first)
-                self._tasks.create_task(self._watch_token())
-                self._tasks.create_task(self._watch_leaving())
-                self._tasks.create_task(self._read())
-        except* SocketOver as group:
-            over = _first(group)
-            if isinstance(over, TooSlow):
-                self._shared.too_slow += 1
-                _log.info("subscriber cut off: too slow", since=over.since)
-            await self._socket.close(over.close_code, over.reason)
+                self._tasks.create_task(self._admission.watch())
+                self._tasks.create_task(self._receive())
+        except* SubscriberError as group:
+            error = _first(group)
+            self._admission.note_end(error)
+            await self._socket.close(error.code, error.reason)
+        except* _CallEnded:
+            await self._socket.close(EndCode.CALL_ENDED, "call ended")
         except* WebSocketDisconnect:
             pass  # the subscriber left
 
     # What the subscriber says
 
-    async def _read(self) -> None:
+    async def _receive(self) -> None:
+        allowance = Allowance(BURST, MESSAGES_A_SECOND, time.monotonic())
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code", 1006))
-            self._count()
+            if not allowance.spend(time.monotonic()):
+                too_many = f"more than {MESSAGES_A_SECOND:g} messages a second"
+                raise SubscriberError(EndCode.TOO_MUCH, too_many)
             text = message.get("text")
             if text is None:
-                raise SocketOver(4400, "text only")
+                raise SubscriberError(EndCode.BAD_REQUEST, "text only")
             await self._obey(commands.parse(text))
-
-    def _count(self) -> None:
-        """Bound how much a subscriber says."""
-        now = time.monotonic()
-        earned = (now - self._counted_at) * MESSAGES_A_SECOND
-        self._allowance = min(BURST, self._allowance + earned) - 1
-        self._counted_at = now
-        if self._allowance < 0:
-            raise SocketOver(4429, f"more than {MESSAGES_A_SECOND:g} messages a second")
 
     async def _obey(self, command: commands.Command) -> None:
         match command:
-            case commands.Subscribe():
-                self._begin(command.call_sid, self._follow(command), plain=command.plain)
+            case commands.Subscribe(call_sid):
+                self._subscriptions.ask_call(call_sid)
+                self._begin(command)
             case commands.SubscribeNumber(number):
-                if number not in self._subscriptions:
-                    self._begin(number, self._follow_number(command))
+                if self._subscriptions.ask_number(number):
+                    task = self._tasks.create_task(self._follow_number(command))
+                    self._numbers[number] = _FollowedNumber(command, task)
             case commands.Unsubscribe(target):
-                if (subscription := self._subscriptions.pop(target, None)) is not None:
-                    subscription.task.cancel()
+                self._unsubscribe(target)
             case commands.ListCalls():
-                if "list" not in self._subscriptions:
-                    self._begin("list", self._send_lists())
+                if self._subscriptions.ask_list():
+                    self._tasks.create_task(self._send_lists())
             case commands.Renew(token):
                 await self._renew(token)
 
-    def _begin(
-        self,
-        target: str,
-        carry: Coroutine[Any, Any, None],
-        *,
-        plain: bool = False,
-        asked_for: bool = True,
-    ) -> None:
-        """Start a subscription; a second one to the same target replaces the first."""
-        if (former := self._subscriptions.pop(target, None)) is not None:
-            former.task.cancel()
-        elif asked_for and self._asked_for >= MAX_SUBSCRIPTIONS:
-            carry.close()
-            raise SocketOver(4429, f"more than {MAX_SUBSCRIPTIONS} subscriptions")
-        task = self._tasks.create_task(carry)
-        subscription = _Subscription(task, plain, asked_for)
-        self._subscriptions[target] = subscription
-
-        def forget(_: asyncio.Task[None]) -> None:
-            if self._subscriptions.get(target) is subscription:
-                del self._subscriptions[target]
-
-        task.add_done_callback(forget)
-
-    @property
-    def _asked_for(self) -> int:
-        """How many subscriptions the subscriber has made; a number's calls begin by themselves."""
-        return sum(one.asked_for for one in self._subscriptions.values())
+    def _unsubscribe(self, target: str) -> None:
+        if (number := self._numbers.pop(target, None)) is not None:
+            number.task.cancel()
+        for call_sid in self._subscriptions.drop(target):
+            self._calls.pop(call_sid).task.cancel()
 
     async def _renew(self, token: str) -> None:
         if self._shared.access.open_to_all:
-            await self._send({"type": "Token", "exp": None})
+            await self._say({"type": "Token", "exp": None})
             return
         try:
             grant = await self._shared.access.verify(token)
         except InvalidToken as exc:
             _log.info("renewal refused", reason=exc.reason)
-            raise SocketOver(4401, "token refused") from exc
-        if grant.subject != self._grant.subject:
+            raise SubscriberError(EndCode.TOKEN, "token refused") from exc
+        if grant.subject != self._admission.grant.subject:
             _log.info("renewal refused", reason="another sub")
-            raise SocketOver(4401, "token refused")
-        self._grant = grant
-        self._renewed.set()
-        refusals = self._end_what_is_no_longer_granted()
-        await self._send({"type": "Token", "exp": int(grant.expires)})
-        for refused in refusals:
-            await self._send(refused)
+            raise SubscriberError(EndCode.TOKEN, "token refused")
+        # All of it before anything is sent: nothing more comes of what is no longer allowed.
+        self._admission.renew(grant)
+        if self._list is not None:
+            self._list.renew(grant)
+        refused = self._end_what_is_no_longer_granted()
+        for followed in self._numbers.values():
+            calls = self._shared.calls_list.of_number(followed.wanted.number)
+            self._look_at(followed.wanted, [call.call_sid for call in calls])
+        await self._say({"type": "Token", "exp": int(grant.expires)})
+        for call_sid, error in refused:
+            await self._socket.send(refusal_message(call_sid, error))
 
-    def _end_what_is_no_longer_granted(self) -> list[dict[str, object]]:
-        """End all of it before anything is sent; returns what is to be said of each."""
-        refusals = []
-        for call_sid, subscription in list(self._subscriptions.items()):
-            reading = subscription.reading
-            if reading is None or self._grant.allows(call_sid, reading.numbers):
+    def _end_what_is_no_longer_granted(self) -> list[tuple[str, CallRefused]]:
+        refused = []
+        for call_sid, followed in list(self._calls.items()):
+            if followed.is_allowed(self._admission.grant):
                 continue
-            refused = SubscriptionRefused(4403, "the token no longer allows this call")
-            if subscription.plain:
-                raise SocketOver(refused.close_code, refused.reason)
-            subscription.task.cancel()
-            refusals.append(_error(call_sid, refused))
-        return refusals
+            error = CallRefused(EndCode.FORBIDDEN, "the token no longer allows this call")
+            if followed.wanted.plain:
+                raise error
+            followed.task.cancel()
+            self._forget(followed)
+            refused.append((call_sid, error))
+        return refused
 
-    async def _watch_token(self) -> None:
-        """End the socket when its token does."""
-        while True:
-            self._renewed.clear()
-            left = self._grant.expires - time.time()
-            try:
-                async with asyncio.timeout(None if left == float("inf") else max(0.0, left)):
-                    await self._renewed.wait()
-            except TimeoutError:
-                raise SocketOver(4401, "token expired") from None
+    # What the subscriber gets
 
-    async def _watch_leaving(self) -> None:
-        """End the socket when this process leaves; the last records went out before."""
-        await self._shared.leaving.wait()
-        raise SocketOver(1012, "draining: come back with since")
+    def _begin(self, wanted: commands.Subscribe) -> None:
+        """Follow a call; a second subscription to it replaces the first."""
+        if (former := self._calls.pop(wanted.call_sid, None)) is not None:
+            former.task.cancel()
+        followed = self._calls[wanted.call_sid] = _FollowedCall(wanted)
+        followed.task = self._tasks.create_task(self._follow(followed))
 
-    # What the subscriber hears
-
-    async def _send_lists(self) -> None:
-        sent = b""
-        async for _ in self._shared.broker.registry.changes():
-            message = msgspec.json.encode(calls_message(self._shared.broker, self._grant))
-            if message != sent:  # something that the token does not see
-                sent = message
-                await self._socket.send(message)
-
-    async def _follow_number(self, command: commands.SubscribeNumber) -> None:
-        """Subscribe to each call of a number, those that are live and those to come."""
-        begun: set[str] = set()
-        registry = self._shared.broker.registry
-        async for _ in registry.changes():
-            live = registry.by_number(command.number)
-            begun &= {call.call_sid for call in live}
-            for call in live:
-                if call.call_sid in self._subscriptions:
-                    begun.add(call.call_sid)  # the subscriber asked for it itself
-                if call.call_sid not in begun and self._grant.allows(
-                    call.call_sid, (call.from_, call.to)
-                ):
-                    begun.add(call.call_sid)
-                    since = self._ended.get(call.call_sid, 0)
-                    subscribe = commands.Subscribe(call.call_sid, since, command.interim)
-                    self._begin(call.call_sid, self._follow(subscribe), asked_for=False)
-
-    async def _follow(self, command: commands.Subscribe) -> None:
+    async def _follow(self, followed: "_FollowedCall") -> None:
         """Carry one call to the subscriber, from the first record it wants to the last."""
-        call_sid = command.call_sid
-        patience = self._shared.settings.await_call_seconds
+        wanted, patience = followed.wanted, self._shared.settings.await_call_seconds
         try:
             async with read_call(
-                self._shared.broker, command, lambda: self._grant, patience=patience
-            ) as reading:
-                subscription = self._subscriptions[call_sid]
-                subscription.reading = reading
-                await reading.check_since()
-                try:
-                    await self._deliver(command, reading)
-                finally:
-                    self._shared.skipped_interims += reading.skipped_interims
-        except SubscriptionRefused as exc:
-            if command.plain:
-                raise SocketOver(exc.close_code, exc.reason) from exc
-            await self._send(_error(call_sid, exc))
+                self._shared.broker, wanted, lambda: self._admission.grant, patience=patience
+            ) as reader:
+                followed.reader = reader
+                await CallDelivery(self._shared, self._socket, wanted).run(reader)
+        except CallRefused as exc:
+            if wanted.plain:
+                raise
+            self._forget(followed)
+            await self._socket.send(refusal_message(wanted.call_sid, exc))
             return
-        self._ended[call_sid] = reading.told
-        if len(self._ended) > MAX_ENDED:
-            del self._ended[next(iter(self._ended))]
-        if self._subscriptions.get(call_sid) is subscription:
-            del self._subscriptions[call_sid]
-        if command.plain and not self._subscriptions:
-            raise SocketOver(1000, "call ended")
+        self._reached[wanted.call_sid] = reader.cursor
+        if len(self._reached) > MAX_REMEMBERED:
+            del self._reached[next(iter(self._reached))]
+        self._forget(followed)
+        if wanted.plain and self._subscriptions.empty:
+            raise _CallEnded
 
-    async def _deliver(self, command: commands.Subscribe, reading: Reading) -> None:
-        """Pass payloads on; in JSON say where the past lies, and when it has been told."""
-        if (expired := reading.expired) is not None:
-            await self._send(expired)
-        last = reading.last
-        names = {"callSid": command.call_sid}
-        if not command.plain:
-            told = {"type": "Subscribed", **names, "first": reading.first, "last": last}
-            await self._send(told)
-        behind = not command.plain
-        if behind and (command.since is None or command.since >= last):
-            behind = False
-            await self._send({"type": "CaughtUp", **names, "seq": last})
-        async for delivery in reading:
-            await self._send_to(reading, delivery.payload)
-            if behind and delivery.seq is not None and delivery.seq >= last:
-                behind = False
-                await self._send({"type": "CaughtUp", **names, "seq": delivery.seq})
+    def _forget(self, followed: "_FollowedCall") -> None:
+        """Follow a call no longer, unless another subscription has taken its place."""
+        call_sid = followed.wanted.call_sid
+        if self._calls.get(call_sid) is followed:
+            del self._calls[call_sid]
+            self._subscriptions.end(call_sid)
 
-    async def _send_to(self, reading: Reading, payload: bytes) -> None:
-        """Send a message of a call; a subscriber that is too slow is told where to resume."""
-        self._shared.deliveries += 1
-        try:
-            kept_up = await self._socket.send(payload)
-        except TooSlow:
-            raise TooSlow(reading.told) from None
-        if not kept_up:
-            reading.check_pace()
+    async def _follow_number(self, wanted: commands.SubscribeNumber) -> None:
+        """Subscribe to each call of a number, those that are live and those to come."""
+        async with self._shared.calls_list.follow_number(wanted.number) as follower:
+            while True:
+                self._look_at(wanted, await follower.changed())
 
-    async def _send(self, message: object) -> None:
+    def _look_at(self, wanted: commands.SubscribeNumber, call_sids: Collection[str]) -> None:
+        """Follow those calls of a number that are not followed yet, and may be."""
+        grant, number = self._admission.grant, wanted.number
+        found = map(self._shared.calls_list.get, call_sids)
+        live = [call for call in found if call is not None]
+        allowed = [
+            call.call_sid
+            for call in sorted(live, key=lambda call: (call.started_at, call.call_sid))
+            if number in (call.from_, call.to)
+            and grant.allows(call.call_sid, (call.from_, call.to))
+        ]
+        for call_sid in self._subscriptions.see(number, call_sids, allowed):
+            since = self._reached.get(call_sid, 0)
+            self._begin(commands.Subscribe(call_sid, since, wanted.interim))
+
+    async def _send_lists(self) -> None:
+        async with self._shared.calls_list.read(self._admission.grant) as self._list:
+            while True:
+                await self._socket.send(await self._list.newest())
+
+    async def _say(self, message: object) -> None:
         await self._socket.send(msgspec.json.encode(message))
 
 
-def _error(call_sid: str, refused: SubscriptionRefused) -> dict[str, object]:
-    return {
-        "type": "Error",
-        "code": refused.close_code,
-        "callSid": call_sid,
-        "message": refused.reason,
-    }
+class _CallEnded(Exception):
+    """A plain socket has told all of its call."""
 
 
-def _first(group: BaseExceptionGroup[SocketOver]) -> SocketOver:
+@dataclass(slots=True, eq=False)
+class _FollowedCall:
+    """A call on its way to the subscriber."""
+
+    wanted: commands.Subscribe
+    task: asyncio.Task[None] = field(init=False)
+    reader: CallReader | None = None  # once the subscriber was let in
+
+    def is_allowed(self, grant: Grant) -> bool:
+        """Whether a token allows it, or may turn out to once its numbers are known."""
+        call_sid = self.wanted.call_sid
+        if self.reader is None:
+            return grant.could_allow(call_sid)
+        return grant.allows(call_sid, self.reader.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _FollowedNumber:
+    """A number whose calls begin by themselves."""
+
+    wanted: commands.SubscribeNumber
+    task: asyncio.Task[None]
+
+
+def _first(group: BaseExceptionGroup[SubscriberError]) -> SubscriberError:
     """Return the first error of a group, however deep it lies."""
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from handler.subscribers import captions
-from handler.subscribers.captions import Speakers
+from handler.subscribers.speakers import Speakers
 
 NAMES = Speakers("Caller", "Callee")
 SID = "CA" + "1" * 32
@@ -70,7 +70,13 @@ def test_a_text_has_a_line_for_each_turn_and_says_what_is_missing():
         "[00:03] Caller: It is <me> & you.\n"
         "[00:10] [no transcript until 00:12: owner-lost]\n"
     )
-    assert captions.text(CALL[3:], NAMES).startswith("[the beginning is no longer kept]\n")
+
+
+def test_a_text_and_captions_say_that_their_beginning_is_no_longer_kept():
+    assert captions.text(CALL[3:], NAMES, expired=True).startswith(
+        "[the beginning is no longer kept]\n[00:03] Caller: It is"
+    )
+    assert captions.vtt([], expired=True) == "WEBVTT\n\nNOTE [the beginning is no longer kept]\n\n"
 
 
 def test_web_captions_name_the_speaker_and_hold_no_markup_of_his():
@@ -129,7 +135,7 @@ def test_a_gap_of_one_side_neither_hides_nor_is_hidden_by_what_that_side_says(or
 
 
 def test_subtitles_have_two_lines_with_the_longest_name_too():
-    names = captions.Speakers("A name of forty letters, with its commas", "Ben")
+    names = Speakers("A name of forty letters, with its commas", "Ben")
     text = "abcdefghijklmno " * 20
     found = captions.captions(final(text.strip(), 0, 30), names)
     blocks = captions.srt(found).strip().split("\n\n")
@@ -181,18 +187,3 @@ def test_hours_are_told():
     cue = captions.vtt_cue(captions.Caption(3725.0419, 3726.0, "", "x"))
     assert cue.startswith("01:02:05.042 --> 01:02:06.000\n")
     assert captions.text([final("x", 3725, 1, seq=1)], NAMES) == "[1:02:05] Caller: x\n"
-
-
-@pytest.mark.parametrize(
-    ("direction", "inbound", "outbound"),
-    [
-        ("inbound", "Caller", "Callee"),
-        ("outbound-api", "Callee", "Caller"),
-        ("outbound-dial", "Callee", "Caller"),
-        (None, "Caller", "Callee"),
-    ],
-)
-def test_the_sides_are_named_by_the_direction(direction, inbound, outbound):
-    started = {**STARTED, "direction": direction}
-    assert captions.speakers(started, None, None) == Speakers(inbound, outbound)
-    assert captions.speakers(started, "Ana", None) == Speakers("Ana", outbound)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from handler.errors import SocketOver
+from handler.errors import EndCode, SubscriberError
 from handler.subscribers import commands
 from handler.subscribers.commands import ListCalls, Renew, Subscribe, SubscribeNumber, Unsubscribe
 
@@ -45,6 +45,7 @@ def test_json_commands(message, command):
         '{"subscribe":"CA*"}',
         '{"subscribe":"+1*"}',
         '{"subscribe":["a"]}',
+        '{"list":false}',
         json.dumps({"subscribe": CALL, "since": -1}),
         json.dumps({"subscribe": CALL, "since": 1.5}),
         json.dumps({"subscribe": CALL, "since": 2**40}),
@@ -56,10 +57,56 @@ def test_json_commands(message, command):
     ],
 )
 def test_anything_else_ends_the_socket_with_4400(text):
-    with pytest.raises(SocketOver) as caught:
+    with pytest.raises(SubscriberError) as caught:
         commands.parse(text)
-    assert caught.value.close_code == 4400
+    assert caught.value.code == EndCode.BAD_REQUEST
 
 
 def test_a_number_whose_plus_became_a_blank_is_read():
     assert commands.number(" 15551230000") == "+15551230000"
+
+
+@pytest.mark.parametrize(
+    ("query", "command"),
+    [
+        ({}, None),
+        ({"since": "3"}, None),
+        ({"call": CALL}, Subscribe(CALL, plain=True)),
+        ({"call": CALL, "since": "12", "interim": "false"}, Subscribe(CALL, 12, False, True)),
+        ({"call": CALL, "since": "live"}, Subscribe(CALL, None, plain=True)),
+        ({"number": "+15551230000"}, SubscribeNumber("+15551230000")),
+        ({"number": " 15551230000", "interim": "false"}, SubscribeNumber("+15551230000", False)),
+        ({"call": CALL, "number": "+1x"}, Subscribe(CALL, plain=True)),
+        ({"call": "", "number": "+15551230000"}, SubscribeNumber("+15551230000")),
+    ],
+)
+def test_what_the_query_of_a_socket_subscribes_to(query, command):
+    assert commands.from_query(query) == command
+
+
+@pytest.mark.parametrize(
+    ("query", "last_id", "command"),
+    [
+        ({}, "", Subscribe(CALL)),
+        ({"since": "3", "interim": "false"}, "", Subscribe(CALL, 3, interim=False)),
+        ({"since": "3"}, "7", Subscribe(CALL, 7)),
+    ],
+)
+def test_what_a_request_for_events_asks_for(query, last_id, command):
+    assert commands.subscribe_from_query(CALL, query, last_id) == command
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"call": "CA"},
+        {"number": "1"},
+        {"call": CALL, "since": "x"},
+        {"since": "99999999999"},
+        {"since": str(2**32 + 1)},
+    ],
+)
+def test_a_query_that_cannot_be_read_is_answered_with_400(query):
+    with pytest.raises(SubscriberError) as caught:
+        commands.from_query(query)
+    assert caught.value.code == EndCode.BAD_REQUEST

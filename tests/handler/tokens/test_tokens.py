@@ -117,3 +117,112 @@ def test_a_weak_public_key_is_no_key():
     )
     with pytest.raises(ValueError, match="Ed25519"):
         tokens.public_key(pem.decode())
+
+
+# Whom a token is for, and for how long
+
+
+@pytest.mark.parametrize("audience", ["us", ["them", "us"]])
+def test_a_token_may_have_to_name_this_service(audience):
+    rules = tokens.Rules(audience="us")
+    assert tokens.verify(signed(aud=audience), KEYS, NOW, rules).allows(CALL)
+    minted = tokens.mint(SECRET, expires=NOW + 60, calls=["*"], audience="us")
+    assert tokens.verify(minted, KEYS, NOW, rules).allows(CALL)
+    for other in ({"aud": "them"}, {"aud": ["them"]}, {}):
+        with pytest.raises(InvalidToken, match="TOKEN_AUDIENCE"):
+            tokens.verify(signed(**other), KEYS, NOW, rules)
+
+
+@pytest.mark.parametrize("expires", [NOW + 601, 2.0**60, -1])
+def test_a_token_lasts_no_longer_than_it_may(expires):
+    rules = tokens.Rules(longest=600)
+    assert tokens.verify(signed(exp=NOW + 600), KEYS, NOW, rules).expires == NOW + 600
+    with pytest.raises(InvalidToken):
+        tokens.verify(signed(exp=expires), KEYS, NOW, rules)
+
+
+# Which key it was signed with
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"alg": 5}, {"kid": "a"}, {"alg": "HS256", "kid": 7}, {"alg": "HS256", "kid": "x" * 300}],
+)
+def test_a_header_that_names_no_key_is_no_header(header):
+    part = urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    with pytest.raises(InvalidToken):
+        tokens.read_header(f"{part}.e30.c2ln")
+
+
+def test_a_token_that_names_a_key_is_for_no_other():
+    named = jwt.encode(
+        {"exp": NOW + 60, "calls": ["*"]}, SECRET, algorithm="HS256", headers={"kid": "new"}
+    )
+    assert tokens.read_header(named) == tokens.Header("HS256", "new")
+    assert tokens.verify(named, KEYS, NOW).allows(CALL)  # a key without a name is for all
+    old, new = (tokens.VerificationKey(SECRET, "HS256", name) for name in ("old", "new"))
+    assert tokens.verify(named, [old, new], NOW).allows(CALL)
+    with pytest.raises(InvalidToken):
+        tokens.verify(named, [old], NOW)
+
+
+ED = ed25519.Ed25519PrivateKey.generate()
+
+
+def jwk(private=ED, **changes: object) -> dict:
+    algorithms = jwt.algorithms
+    kinds = {
+        ed25519.Ed25519PrivateKey: algorithms.OKPAlgorithm,
+        ec.EllipticCurvePrivateKey: algorithms.ECAlgorithm,
+        rsa.RSAPrivateKey: algorithms.RSAAlgorithm,
+    }
+    [kind] = [kind for base, kind in kinds.items() if isinstance(private, base)]
+    return {**kind.to_jwk(private.public_key(), as_dict=True), "kid": "a", **changes}
+
+
+@pytest.mark.parametrize(
+    ("private", "algorithm"),
+    [
+        (ED, "EdDSA"),
+        (ec.generate_private_key(ec.SECP256R1()), "ES256"),
+        (rsa.generate_private_key(65537, 2048), "RS256"),
+    ],
+)
+def test_a_key_of_a_set_checks_what_it_signed(private, algorithm):
+    [key] = tokens.key_set({"keys": [jwk(private, use="sig", alg=algorithm)]})
+    assert (key.algorithm, key.key_id) == (algorithm, "a")
+    token = jwt.encode(
+        {"exp": NOW + 60, "calls": ["*"]}, private, algorithm=algorithm, headers={"kid": "a"}
+    )
+    assert tokens.verify(token, [key], NOW).allows(CALL)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        jwk(use="enc"),
+        jwk(kty="oct"),
+        jwk(d="AAAA"),  # a private key
+        jwk(kid=7),
+        jwk(kid="x" * (tokens.MAX_KEY_ID + 1)),
+        jwk(alg="ES256"),
+        jwk(x="!"),
+        jwk(ec.generate_private_key(ec.SECP384R1())),
+    ],
+)
+def test_a_key_of_a_set_that_is_of_no_use_is_left_out(entry):
+    assert [key.key_id for key in tokens.key_set({"keys": [entry, jwk()]})] == ["a"]
+    with pytest.raises(ValueError, match="no key"):
+        tokens.key_set({"keys": [entry]})
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"keys": {}}, {"keys": []}])
+def test_what_is_no_set_of_keys(document):
+    with pytest.raises(ValueError, match="no"):
+        tokens.key_set(document)
+
+
+def test_a_set_is_cut_off_where_it_is_too_long():
+    keys = [jwk(kid=str(number)) for number in range(tokens.MAX_KEYS + 5)]
+    assert len(tokens.key_set({"keys": keys})) == tokens.MAX_KEYS

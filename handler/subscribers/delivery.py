@@ -1,0 +1,79 @@
+"""Carrying one call to a websocket: from the first record that is wanted to the last."""
+
+import msgspec
+
+from handler.errors import SubscriberError, TooSlow
+from handler.server.sockets import SubscriberSocket
+from handler.subscribers.admission import Subscribers
+from handler.subscribers.call_reader import CallReader
+from handler.subscribers.commands import Subscribe
+
+
+class CallDelivery:
+    """
+    Passes payloads on; in JSON it says where the past lies, and when it has been told.
+
+    A subscriber that takes nothing for the write timeout, or falls too far behind, is cut off.
+    """
+
+    def __init__(
+        self, subscribers: Subscribers, socket: SubscriberSocket, wanted: Subscribe
+    ) -> None:
+        self._subscribers = subscribers
+        self._socket = socket
+        self._wanted = wanted
+
+    async def run(self, reader: CallReader) -> None:
+        """
+        Deliver all of the call.
+
+        Raises:
+            TooSlow: with the ``since`` to come back with.
+            CallRefused: ``since`` is beyond the call's records.
+        """
+        await reader.check_since()
+        try:
+            await self._deliver(reader)
+        finally:
+            self._subscribers.skipped_interims += reader.skipped_interims
+
+    async def _deliver(self, reader: CallReader) -> None:
+        if (expired := reader.expired) is not None:
+            await self._say(expired)
+        last, since, plain = reader.last, self._wanted.since, self._wanted.plain
+        names = {"callSid": reader.call_sid}
+        if not plain:
+            await self._say({"type": "Subscribed", **names, "first": reader.first, "last": last})
+        in_past = not plain
+        if in_past and (since is None or since >= last):
+            in_past = False
+            await self._say({"type": "CaughtUp", **names, "seq": last})
+        async for delivery in reader:
+            await self._pass_on(reader, delivery.payload)
+            if in_past and delivery.seq is not None and delivery.seq >= last:
+                in_past = False
+                await self._say({"type": "CaughtUp", **names, "seq": delivery.seq})
+
+    async def _pass_on(self, reader: CallReader, payload: bytes) -> None:
+        self._subscribers.deliveries += 1
+        try:
+            kept_up = await self._socket.send(payload)
+        except TooSlow:
+            raise TooSlow(reader.cursor) from None
+        if not kept_up:
+            reader.check_pace()
+
+    async def _say(self, message: object) -> None:
+        await self._socket.send(msgspec.json.encode(message))
+
+
+def refusal_message(call_sid: str, error: SubscriberError) -> bytes:
+    """Return the ``Error`` message that ends one subscription, and nothing else."""
+    return msgspec.json.encode(
+        {
+            "type": "Error",
+            "code": int(error.code),
+            "callSid": call_sid,
+            "message": error.reason,
+        }
+    )

@@ -1,0 +1,86 @@
+"""handler/subscribers/admission.py: who is let in, and what ends a admission."""
+
+import asyncio
+import dataclasses
+import time
+
+import pytest
+
+from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
+from handler.subscribers.admission import Admission
+from handler.tokens.tokens import EVERYTHING
+
+
+@pytest.fixture
+def subscribers(make_subscribers):
+    return make_subscribers(max_subscribers=2)
+
+
+def lasting(seconds: float):
+    return dataclasses.replace(EVERYTHING, expires=time.time() + seconds)
+
+
+async def ended(admission: Admission) -> EndCode:
+    async with asyncio.timeout(10):
+        with pytest.raises(SubscriberError) as caught:
+            await admission.watch()
+    return caught.value.code
+
+
+async def test_no_more_are_let_in_than_there_is_room_for(subscribers):
+    with subscribers.admitted():
+        with subscribers.admitted(), pytest.raises(AtCapacity), subscribers.admitted():
+            pass
+        with subscribers.admitted():
+            assert subscribers.open == 2
+    assert subscribers.open == 0
+    subscribers.leaving.set()
+    with pytest.raises(AtCapacity), subscribers.admitted():
+        pass
+
+
+@pytest.mark.parametrize("seconds", [-5.0, 0.05])
+async def test_an_admission_ends_with_its_token(subscribers, seconds):
+    assert await ended(Admission(subscribers, lasting(seconds))) == EndCode.TOKEN
+
+
+async def test_an_admission_ends_with_the_process(subscribers):
+    admission = Admission(subscribers, EVERYTHING)
+    asyncio.get_running_loop().call_later(0.05, subscribers.leaving.set)
+    assert await ended(admission) == EndCode.LEAVING
+
+
+async def test_a_fresh_token_prolongs_an_admission_or_shortens_it(subscribers):
+    admission = Admission(subscribers, lasting(0.2))
+    watching = asyncio.create_task(ended(admission))
+    await asyncio.sleep(0)
+    admission.renew(lasting(600))
+    done, _ = await asyncio.wait({watching}, timeout=0.5)
+    assert not done
+    admission.renew(lasting(0.05))
+    assert await watching == EndCode.TOKEN
+    assert admission.grant.expires < time.time()
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_a_token_that_is_renewed_at_the_very_end_changes_nothing(subscribers, leaving):
+    """Whatever comes first in that turn of the loop."""
+    loop = asyncio.get_running_loop()
+    admission = Admission(subscribers, lasting(600))
+    watching = asyncio.create_task(ended(admission))
+    await asyncio.sleep(0)
+    if leaving:
+        subscribers.leaving.set()
+    else:
+        admission.renew(lasting(0))
+    for _ in range(10):  # before, at and after the end
+        loop.call_soon(admission.renew, lasting(0))
+        await asyncio.sleep(0)
+    assert await watching == (EndCode.LEAVING if leaving else EndCode.TOKEN)
+
+
+def test_those_who_are_too_slow_are_counted(subscribers):
+    admission = Admission(subscribers, EVERYTHING)
+    admission.note_end(TooSlow(7))
+    admission.note_end(SubscriberError(EndCode.TOKEN, "token expired"))
+    assert subscribers.too_slow == 1

@@ -1,0 +1,17 @@
+"""handler/subscribers/allowance.py: how much a subscriber may say."""
+
+from handler.subscribers.allowance import Allowance
+
+
+def test_so_many_at_once_then_so_many_a_second():
+    allowance = Allowance(3, 2.0, 10.0)
+    assert [allowance.spend(10.0) for _ in range(4)] == [True, True, True, False]
+    allowance = Allowance(3, 2.0, 10.0)
+    for _ in range(3):
+        allowance.spend(10.0)
+    assert [allowance.spend(now) for now in (10.5, 11.0, 11.25)] == [True, True, False]
+
+
+def test_silence_earns_no_more_than_the_burst():
+    allowance = Allowance(2, 1.0, 0.0)
+    assert [allowance.spend(1000.0) for _ in range(3)] == [True, True, False]

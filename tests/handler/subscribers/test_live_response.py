@@ -1,0 +1,97 @@
+"""handler/subscribers/live_response.py: a response that goes on until one side ends it."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from handler.errors import EndCode, HandlerError, SubscriberError
+from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
+from handler.subscribers.live_response import LiveResponse
+from handler.tokens.tokens import EVERYTHING
+
+
+class Connection(HttpProtocol):
+    """One whose peer has left, though nobody has noticed."""
+
+    def __init__(self) -> None:
+        self.transport = SimpleNamespace(is_closing=lambda: True)
+
+    def limit_buffer(self) -> None:
+        pass
+
+
+class Pieces(LiveResponse):
+    """Pieces of a test; then an end."""
+
+    media_type = "text/plain"
+
+    def __init__(self, subscribers, pieces, end: HandlerError | None = None) -> None:
+        super().__init__(subscribers, EVERYTHING)
+        self._pieces = pieces
+        self._end_of_it = end
+
+    async def pieces(self):
+        for piece in self._pieces:
+            yield piece
+        if self._end_of_it is not None:
+            raise self._end_of_it
+
+    def farewell(self, error):
+        return f"({error.reason})".encode()
+
+
+async def answered(response, connection=None):
+    """Call a response as a server would; returns the status and the body."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    extensions = {} if connection is None else {CONNECTION: connection}
+    scope = {"type": "http", "method": "GET", "extensions": extensions}
+    async with asyncio.timeout(10):
+        await response(scope, receive, send)
+    status = next((m["status"] for m in sent if "status" in m), None)
+    return status, b"".join(message.get("body", b"") for message in sent)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "end", "status", "body"),
+    [
+        ([b"a", b"b"], None, 200, b"ab"),
+        ([], None, 200, b""),
+        ([b"a"], SubscriberError(EndCode.TOKEN, "token expired"), 200, b"a(token expired)"),
+        ([], SubscriberError(EndCode.NO_SUCH_CALL, "no such call"), 404, b"no such call\n"),
+    ],
+)
+async def test_what_is_answered(make_subscribers, pieces, end, status, body):
+    subscribers = make_subscribers()
+    assert await answered(Pieces(subscribers, pieces, end)) == (status, body)
+    assert (subscribers.open, subscribers.refused) == (0, status == 404)
+
+
+async def test_it_ends_with_the_process(make_subscribers):
+    subscribers = make_subscribers()
+
+    class Endless(Pieces):
+        async def pieces(self):
+            yield b"a"
+            subscribers.leaving.set()
+            await asyncio.Event().wait()
+
+    assert await answered(Endless(subscribers, [])) == (
+        200,
+        b"a(draining: come back with since)",
+    )
+
+
+@pytest.mark.parametrize("end", [None, SubscriberError(EndCode.TOKEN, "token expired")])
+async def test_a_peer_that_has_left_is_no_defect_whatever_ends_the_response(make_subscribers, end):
+    for pieces in ([b"a"], []):
+        response = Pieces(make_subscribers(), pieces, end)
+        response._started = True
+        await answered(response, Connection())

@@ -1,0 +1,249 @@
+"""Patience, rights that change, numbers that are followed, a beginning that is gone."""
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+
+import httpx
+import nats as nats_client
+import pytest
+from support.cable import Cable
+from websockets.asyncio.client import connect
+
+from broker.broker import Broker
+from broker.records import CallFacts
+from broker.settings import BrokerSettings
+
+UNTIL = 60.0
+OURS, THEIRS = "+15550001111", "+15550002222"
+
+
+@contextlib.asynccontextmanager
+async def client(service, token: str, query: str = ""):
+    """Open a socket of ours."""
+    url = f"{service.ws}/client?token={token}{query}"
+    async with asyncio.timeout(UNTIL), connect(url, compression=None, proxy=None) as socket:
+        yield socket
+
+
+async def say(socket, **command: object) -> None:
+    await socket.send(json.dumps(command))
+
+
+async def hear(socket, *kinds: str) -> dict:
+    """Return the next message of one of these types."""
+    while True:
+        message = json.loads(await socket.recv())
+        if isinstance(message, dict) and message["type"] in kinds:
+            return message
+
+
+async def until_quiet(socket, token: str) -> list[dict]:
+    """Return what comes before the answer to a question that is asked now."""
+    await say(socket, token=token)
+    messages = []
+    while True:
+        message = json.loads(await socket.recv())
+        if isinstance(message, dict):
+            if message["type"] == "Token":
+                return messages
+            messages.append(message)
+
+
+# Patience
+
+
+@pytest.mark.parametrize("comes", ["before the outage", "during the outage"])
+async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
+    serve, nats, token, comes
+):
+    """An outage that is longer than the patience leaves it as it was."""
+    call_sid = f"CA{os.urandom(16).hex()}"
+    async with Cable(int(nats.url.rpartition(":")[2])) as cable, contextlib.AsyncExitStack() as end:
+        url = f"nats://127.0.0.1:{cable.port}"
+        service = serve(wait=False, NATS_URL=url, AWAIT_CALL_SECONDS="4")
+        await asyncio.to_thread(service.wait_for, "ready")
+
+        async def follow():
+            socket = await end.enter_async_context(client(service, token))
+            await say(socket, subscribe=call_sid)
+            return socket
+
+        if comes == "before the outage":
+            socket = await follow()
+        cable.cut()
+        await asyncio.to_thread(service.wait_for, "nats lost")
+        if comes == "during the outage":
+            socket = await follow()
+        await asyncio.sleep(5)  # longer than the patience
+        cable.mend()
+        await asyncio.to_thread(service.wait_for, "nats is back")
+        await asyncio.sleep(1.5)  # reading is tried again every second
+        broker = await end.enter_async_context(
+            Broker(BrokerSettings(servers=(nats.url,), instance="tests_of_patience"))
+        )
+        await broker.wait_ready()
+        facts = CallFacts(
+            call_sid=call_sid,
+            account_sid=f"AC{1:032x}",
+            stream_sid=f"MZ{1:032x}",
+            started_at=time.time_ns() // 1_000_000,
+        )
+        writing = asyncio.create_task(broker.writer(facts, broker.next_epoch()).run())
+        assert (await hear(socket, "CallStarted", "Error"))["type"] == "CallStarted"
+        # And then it does end.
+        other = f"CA{os.urandom(16).hex()}"
+        await say(socket, subscribe=other)
+        assert (await hear(socket, "Error"))["callSid"] == other
+        writing.cancel()
+        await asyncio.wait({writing})
+        await asyncio.to_thread(service.stop)  # while the cable carries
+
+
+# A beginning that is gone
+
+
+async def test_a_transcript_that_grows_says_that_its_beginning_is_gone(serve, token, tell):
+    """In the same words as one that is asked for as it is now; captions have a comment for it."""
+    service = serve()
+    call = await tell(service)
+    call.say("Long ago.", 1.0)
+    call.say("Good morning.", 2.0)
+    await call.stored()
+    nc = await nats_client.connect(service.nats_url)
+    subject = f"transcripts.*.{call.sid}.>"
+    await nc.jetstream().purge_stream("TRANSCRIPTS", subject=subject, keep=1)
+    await nc.close()
+    await call.end()
+    url = f"{service.url}/calls/{call.sid}/transcript"
+    words = "[the beginning is no longer kept]"
+    async with httpx.AsyncClient(trust_env=False, params={"token": token}) as http:
+        texts = [
+            (await http.get(f"{url}.txt", params={"follow": follow})).text
+            for follow in ("false", "true")
+        ]
+        captions = [
+            (await http.get(f"{url}.vtt", params={"follow": follow})).text
+            for follow in ("false", "true")
+        ]
+    assert texts == [f"{words}\n[00:02] Caller: Good morning.\n"] * 2
+    assert captions[0] == captions[1]
+    assert captions[0].startswith(f"WEBVTT\n\nNOTE {words}\n\n00:00:02.000 -->")
+
+
+# Rights that change
+
+
+async def test_a_renewal_with_other_rights_tells_an_open_list_anew(serve, mint, tell):
+    service = serve()
+    ours, theirs = await tell(service, to=OURS), await tell(service, to=THEIRS)
+    async with client(service, mint(numbers=[OURS], subject="page")) as socket:
+        await say(socket, list=True)
+        listed = (await hear(socket, "Calls"))["calls"]
+        assert [call["callSid"] for call in listed] == [ours.sid]
+        await say(socket, token=mint(numbers=[THEIRS], subject="page"))
+        await hear(socket, "Token")
+        listed = (await hear(socket, "Calls"))["calls"]
+        assert [call["callSid"] for call in listed] == [theirs.sid]
+        await ours.end()  # no longer for this token
+        more = await tell(service, to=THEIRS)
+        listed = (await hear(socket, "Calls"))["calls"]
+        assert [call["callSid"] for call in listed] == [theirs.sid, more.sid]
+
+
+async def test_a_number_follows_the_rights_of_a_renewed_token(serve, mint, tell):
+    """What they take away ends, and begins again once they give it back."""
+    service = serve()
+    call = await tell(service, from_=THEIRS, to=OURS)
+    both, other = (mint(numbers=numbers, subject="page") for numbers in ([OURS], ["+15559999999"]))
+    async with client(service, both, f"&number=%2B{OURS[1:]}") as socket:
+        assert (await hear(socket, "CallStarted"))["callSid"] == call.sid
+        await say(socket, token=other)
+        error = await hear(socket, "Error")
+        assert (error["code"], error["callSid"]) == (4403, call.sid)
+        call.say("not for you")
+        later = await tell(service, to=OURS)
+        await call.stored()
+        assert await until_quiet(socket, other) == []
+        await say(socket, token=both)
+        begun = {(await hear(socket, "Subscribed"))["callSid"] for _ in range(2)}
+        assert begun == {call.sid, later.sid}
+
+
+async def test_rights_that_come_with_a_renewal_begin_the_calls_of_a_number(serve, mint, tell):
+    service = serve()
+    call = await tell(service, to=OURS)
+    few, more = (mint(numbers=[number], subject="page") for number in (THEIRS, OURS))
+    async with client(service, few, f"&number=%2B{OURS[1:]}") as socket:
+        assert await until_quiet(socket, few) == []
+        await say(socket, token=more)
+        assert (await hear(socket, "Subscribed"))["callSid"] == call.sid
+
+
+async def test_a_call_that_is_awaited_ends_with_the_rights_to_it(serve, mint):
+    service = serve()
+    awaited, other = f"CA{os.urandom(16).hex()}", f"CA{os.urandom(16).hex()}"
+    async with client(service, mint(calls=[awaited], subject="page")) as socket:
+        await say(socket, subscribe=awaited)
+        assert await until_quiet(socket, mint(calls=[awaited], subject="page")) == []
+        await say(socket, token=mint(calls=[other], subject="page"))
+        await hear(socket, "Token")
+        error = await hear(socket, "Error")
+        assert (error["code"], error["callSid"]) == (4403, awaited)
+
+
+# Numbers
+
+
+async def test_an_unsubscribed_number_ends_the_calls_that_it_alone_began(serve, mint, tell):
+    service = serve()
+    token = mint(numbers=[OURS, THEIRS])
+    ours = await tell(service, to=OURS)
+    shared = await tell(service, from_=THEIRS, to=OURS)
+    asked = await tell(service, to=OURS)
+    async with client(service, token) as socket:
+        await say(socket, subscribe=asked.sid)
+        await hear(socket, "CaughtUp")
+        for number in (OURS, THEIRS):
+            await say(socket, subscribe=number)
+        for _ in range(2):
+            await hear(socket, "CaughtUp")
+        await until_quiet(socket, token)
+        await say(socket, unsubscribe=OURS)
+        await until_quiet(socket, token)
+        for call in (ours, shared, asked):
+            call.say("hello")
+            await call.stored()
+        heard = {(await hear(socket, "Results"))["callSid"] for _ in range(2)}
+        assert heard == {shared.sid, asked.sid}
+        await tell(service, to=OURS)
+        assert await until_quiet(socket, token) == []
+
+
+async def test_a_number_that_is_subscribed_again_begins_its_calls_again(serve, mint, tell):
+    service = serve()
+    token = mint(numbers=[OURS])
+    call = await tell(service, to=OURS)
+    async with client(service, token) as socket:
+        for _ in range(2):
+            await say(socket, subscribe=OURS)
+            assert (await hear(socket, "Subscribed"))["callSid"] == call.sid
+            assert (await hear(socket, "CallStarted"))["callSid"] == call.sid
+            await say(socket, unsubscribe=OURS)
+            await until_quiet(socket, token)
+
+
+async def test_a_call_that_is_unsubscribed_by_itself_stays_so_beside_its_number(serve, mint, tell):
+    service = serve()
+    token = mint(numbers=[OURS])
+    call = await tell(service, to=OURS)
+    async with client(service, token) as socket:
+        await say(socket, subscribe=OURS)
+        await hear(socket, "CaughtUp")
+        await say(socket, unsubscribe=call.sid)
+        other = await tell(service, to=OURS)
+        call.say("nobody asked")
+        await call.stored()
+        assert (await hear(socket, "Subscribed", "Results"))["callSid"] == other.sid
