@@ -57,7 +57,7 @@ async def test_a_call_is_chosen_and_read_live(serve, token, tell):
         call.put(type="Recogniser", state="up", reason="")
         await expect(page.locator(".trouble")).to_be_empty()
         await call.end()
-        await expect(page.locator(".panel .state")).to_have_text("ended")
+        await expect(page.locator(".call-panel .state")).to_have_text("ended")
         await expect(row).to_have_count(0)
 
 
@@ -68,7 +68,7 @@ async def test_downloads_are_what_the_api_says(serve, token, tell):
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
         await call.end()
-        await expect(page.locator(".panel .state")).to_have_text("ended")
+        await expect(page.locator(".call-panel .state")).to_have_text("ended")
         async with httpx.AsyncClient(trust_env=False) as client:
             for form in ("txt", "srt", "vtt", "json"):
                 url = f"{service.url}/calls/{call.sid}/transcript.{form}?token={token}"
@@ -93,7 +93,7 @@ async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(serve, tok
         other = await tell(service)
         other.say("another call", 0.0)
         await page.evaluate(f"location.hash = 'token={token}&call={other.sid}'")
-        await expect(page.locator(".panel")).to_have_count(2)
+        await expect(page.locator(".call-panel")).to_have_count(2)
         await expect(page.locator(".said", has_text="another call")).to_be_in_viewport()
         assert page.url == f"{service.url}/"
         await page.evaluate(f"location.hash = 'call={call.sid}&t=300.0'")
@@ -187,7 +187,7 @@ async def test_what_is_final_is_added_once_for_those_who_listen(serve, token, te
             "window.added = []; new MutationObserver(changes => { for (const change of changes)"
             " for (const node of change.addedNodes) if (!node.closest?.('[aria-hidden]'))"
             " window.added.push(node.textContent.trim()); })"
-            ".observe(document.querySelector('.lines'), {childList: true, subtree: true})"
+            ".observe(document.querySelector('.blocks'), {childList: true, subtree: true})"
         )
         call.say("goes on", 1.5)
         call.writer.interim("inbound", interim("and on", 3.0))
@@ -216,7 +216,7 @@ async def test_a_number_that_is_followed_opens_its_next_call(serve, token, tell)
         await page.fill("#search", NUMBER)
         await page.locator("#follow-number").click()
         call = await tell(service, from_=NUMBER)
-        await expect(page.locator(".panel")).to_have_count(1)
+        await expect(page.locator(".call-panel")).to_have_count(1)
         call.say("hello", 0.0)
         await expect(turns(page)).to_have_count(1)
         assert await said(page) == ["hello"]
@@ -242,7 +242,7 @@ async def test_the_keyboard_is_enough(serve, token, tell):
         await expect(page.locator(".log")).to_be_focused()
         await page.locator(".close").focus()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".panel")).to_have_count(0)
+        await expect(page.locator(".call-panel")).to_have_count(0)
         await expect(page.locator("#calls li:not([hidden]) button")).to_be_focused()
 
 
@@ -308,7 +308,7 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
     call.put(type="Gap", start=5.0, end=9.0, track=None, reason="owner-lost")
     call.put(type="Recogniser", state="down", reason="HTTP 503")
     async with opened(service.url, color_scheme=scheme) as page:
-        await expect(page.locator("#door")).to_be_visible()
+        await expect(page.locator("#sign-in")).to_be_visible()
         found = [("door", await Axe().run(page))]
         await page.fill("#token", token)
         await page.keyboard.press("Enter")
@@ -332,20 +332,20 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
 
 
 async def test_a_call_that_is_chosen_while_it_speaks_has_its_past(serve, token, tell):
-    """What the list was still being told of the call hides nothing of it."""
+    """What the list was still being sent of the call hides nothing of it."""
     service = serve()
     call = await tell(service)
     async with opened(f"{service.url}/#token={token}") as page:
         row = page.locator("#calls button")
         await expect(row).to_be_visible()
         chosen = asyncio.Event()
-        told = 0
+        said_lines = 0
 
         async def speak():
-            nonlocal told
-            while not chosen.is_set() or told < 300:
-                call.say(f"line {told}", 10.0 * told)
-                told += 1
+            nonlocal said_lines
+            while not chosen.is_set() or said_lines < 300:
+                call.say(f"line {said_lines}", 10.0 * said_lines)
+                said_lines += 1
                 await asyncio.sleep(0.002)
 
         speaking = asyncio.create_task(speak())
@@ -353,8 +353,8 @@ async def test_a_call_that_is_chosen_while_it_speaks_has_its_past(serve, token, 
         await row.click()
         chosen.set()
         await speaking
-        await expect(turns(page)).to_have_count(told)
-        assert await said(page) == [f"line {number}" for number in range(told)]
+        await expect(turns(page)).to_have_count(said_lines)
+        assert await said(page) == [f"line {number}" for number in range(said_lines)]
 
 
 async def test_words_are_found_across_parts_and_in_what_comes(serve, token, tell):

@@ -1,54 +1,83 @@
 // A list of calls: those that are live, or those that were.
 
-import { clock, digits, speakers } from "./format.js";
+import { make, makeButton, write } from "./dom.js";
+import { clock, digits, directionName, speakers } from "./format.js";
 
-export class CallList extends EventTarget {
-  /** Event: `choose` with `detail` the callSid. */
-  constructor(list) {
-    super();
+/** @import { KnownCall } from "./known_calls.js" */
+/** @import { Transcript } from "./transcript.js" */
+
+const PARTS = /** @type {const} */ (["from", "to", "clock", "direction", "voice", "last"]);
+
+/**
+ * @typedef {object} Item
+ * @property {KnownCall} call
+ * @property {HTMLLIElement} row
+ * @property {HTMLButtonElement} button
+ * @property {Record<(typeof PARTS)[number], HTMLSpanElement>} parts
+ */
+
+export class CallList {
+  /**
+   * @param {HTMLElement} list
+   * @param {(callSid: string) => void} choose
+   */
+  constructor(list, choose) {
     this.list = list;
-    this.items = new Map(); // callSid: its parts
-    this.filter = "";
+    this.choose = choose;
+    /** @type {Map<string, Item>} */
+    this.items = new Map();
+    this.filterText = "";
     list.onkeydown = (event) => this.#move(event);
   }
 
-  /** Show these calls, and no others. */
+  /**
+   * Show these calls, and no others.
+   * @param {KnownCall[]} calls
+   */
   show(calls) {
     const sids = new Set(calls.map((call) => call.callSid));
     for (const [sid, item] of this.items) {
       if (!sids.has(sid)) { item.row.remove(); this.items.delete(sid); }
     }
     for (const call of calls) {
-      const item = this.items.get(call.callSid) ?? this.#add(call.callSid);
+      const item = this.items.get(call.callSid) ?? this.#add(call);
       item.call = call;
-      item.from.textContent = call.from || call.to ? call.from ?? "unknown" : call.callSid;
-      item.to.textContent = call.from || call.to ? `→ ${call.to ?? "unknown"}` : "";
-      const away = call.direction?.startsWith("outbound") ? "outgoing" : "incoming";
-      item.direction.textContent = call.state === "waiting" ? `${away}, waiting for its audio` : away;
+      const { from, to, direction } = item.parts;
+      from.textContent = call.from || call.to ? call.from ?? "unknown" : call.callSid;
+      to.textContent = call.from || call.to ? `→ ${call.to ?? "unknown"}` : "";
+      const name = directionName(call.direction);
+      direction.textContent = call.state === "waiting" ? `${name}, waiting for its audio` : name;
     }
-    this.search(this.filter);
+    this.filter(this.filterText);
     this.tick();
   }
 
-  /** Say what was said last in a call. */
-  tell(callSid, transcript) {
+  /**
+   * Show what was said last in a call.
+   * @param {string} callSid
+   * @param {Transcript} transcript
+   */
+  showLast(callSid, transcript) {
     const item = this.items.get(callSid);
     if (!item) return;
     const names = speakers(item.call.direction);
     const [track, interim] = [...transcript.interims].at(-1) ?? [];
     const turn = transcript.lastTurn;
+    const speaker = track && !transcript.trouble ? names[track] : "";
     let last = "";
     if (transcript.trouble) last = "The recogniser is away.";
-    else if (interim) last = `${names[track]}: ${tail(interim.text)}`;
-    else if (turn) last = `${names[turn.track]}: ${tail(turn.segments.at(-1).text)}`;
-    if (item.last.textContent !== last) item.last.textContent = last;
-    const speaking = interim && !transcript.trouble;
-    item.row.classList.toggle("speaking", Boolean(speaking));
-    item.row.classList.toggle("away", transcript.trouble !== "");
-    item.voice.textContent = speaking ? `${names[track]} speaks` : "";
+    else if (interim) last = `${speaker}: ${tail(interim.text)}`;
+    else if (turn) last = `${names[turn.track]}: ${tail(turn.segments.at(-1)?.text ?? "")}`;
+    write(item.parts.last, last);
+    item.row.classList.toggle("speaking", speaker !== "");
+    item.row.classList.toggle("recogniser-down", transcript.trouble !== "");
+    item.parts.voice.textContent = speaker && `${speaker} speaks`;
   }
 
-  /** Mark the calls that are open. */
+  /**
+   * Mark the calls that are open.
+   * @param {{ has(callSid: string): boolean }} open
+   */
   mark(open) {
     for (const [sid, { button }] of this.items) {
       if (open.has(sid)) button.setAttribute("aria-current", "true");
@@ -57,20 +86,22 @@ export class CallList extends EventTarget {
   }
 
   tick() {
-    for (const { call, clock: shown } of this.items.values()) {
-      shown.textContent = clock(((call.endedAt ?? Date.now()) - call.startedAt) / 1000);
+    for (const { call, parts } of this.items.values()) {
+      parts.clock.textContent = clock(((call.endedAt ?? Date.now()) - call.startedAt) / 1000);
     }
   }
 
-  /** Show those whose numbers or callSid have a text in them; returns how many. */
-  search(text) {
-    this.filter = digits(text).toLowerCase();
-    let shown = 0;
+  /**
+   * Show those whose numbers or callSid have a text in them; returns how many.
+   * @param {string} text
+   */
+  filter(text) {
+    this.filterText = digits(text).toLowerCase();
     for (const { row, call } of this.items.values()) {
-      row.hidden = ![call.callSid, call.from, call.to].some((one) => one?.toLowerCase().includes(this.filter));
-      shown += row.hidden ? 0 : 1;
+      const texts = [call.callSid, call.from, call.to];
+      row.hidden = !texts.some((one) => one?.toLowerCase().includes(this.filterText));
     }
-    return shown;
+    return this.shown.length;
   }
 
   /** The callSids that are shown, in their order. */
@@ -78,39 +109,45 @@ export class CallList extends EventTarget {
     return [...this.items].filter(([, { row }]) => !row.hidden).map(([callSid]) => callSid);
   }
 
-  #add(callSid) {
-    const row = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    const part = (name) => {
-      const element = document.createElement("span");
-      element.className = name;
-      button.append(element);
+  /** @param {KnownCall} call */
+  #add(call) {
+    const { callSid } = call;
+    const row = make("li", "");
+    const button = makeButton("", () => this.choose(callSid));
+    const part = (/** @type {string} */ name) => {
+      const element = make("span", name);
+      button.append(element, " ");
       return element;
     };
-    const item = { row, button };
-    for (const name of ["from", "to", "clock", "direction", "voice", "last"]) {
-      item[name] = part(name);
-      button.append(" ");
-    }
-    item.clock.setAttribute("aria-hidden", "true"); // a name that changes every second is none
-    button.onclick = () => this.dispatchEvent(new CustomEvent("choose", { detail: callSid }));
+    const parts = {
+      from: part("from"),
+      to: part("to"),
+      clock: part("clock"),
+      direction: part("direction"),
+      voice: part("voice"),
+      last: part("last"),
+    };
+    parts.clock.setAttribute("aria-hidden", "true"); // a name that changes every second is none
     row.append(button);
     this.list.append(row);
+    const item = { call, row, button, parts };
     this.items.set(callSid, item);
     return item;
   }
 
+  /** @param {KeyboardEvent} event */
   #move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
-    const buttons = [...this.list.querySelectorAll("li:not([hidden]) button")];
-    const at = buttons.indexOf(document.activeElement);
+    /** @type {HTMLButtonElement[]} */
+    const buttons = [...this.list.querySelectorAll(/** @type {"button"} */ ("li:not([hidden]) button"))];
+    const at = buttons.findIndex((button) => button === document.activeElement);
     buttons[(at + step + buttons.length) % buttons.length]?.focus();
     event.preventDefault();
   }
 }
 
+/** @param {string} text */
 function tail(text) {
   return text.length > 70 ? `… ${text.slice(-68)}` : text;
 }

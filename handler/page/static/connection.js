@@ -1,5 +1,19 @@
 // The socket to /client: opened, kept, opened again, and told apart from one that is refused.
 
+import { parse } from "./wire.js";
+
+/** @import { Command, Message } from "./wire.js" */
+
+/** Why it will not be tried again. @typedef {"expired" | "refused" | "origin"} Reason */
+
+/**
+ * @typedef {object} ConnectionListener
+ * @property {() => void} opened
+ * @property {(message: Message) => void} received
+ * @property {() => void} lost  it will be tried again
+ * @property {(reason: Reason) => void} over  it will not
+ */
+
 const FIRST_WAIT = 500; // ms
 const LONGEST_WAIT = 15_000;
 // A connection that lived for longer was a good one: the next failure is a new one.
@@ -9,16 +23,23 @@ const OPEN_TIMEOUT = 10_000;
 const QUIET = 20_000;
 const ANSWER_TIMEOUT = 5_000;
 
-export class Connection extends EventTarget {
+export class Connection {
   /**
-   * Events: `open`; `message` with `detail`; `lost`, when it will be tried again; `over` with
-   * `detail` `expired`, `refused` or `origin`, when it will not.
+   * @param {string | null} token
+   * @param {ConnectionListener} listener
    */
-  constructor(token) {
-    super();
+  constructor(token, listener) {
     this.token = token;
+    this.listener = listener;
     this.failures = 0;
     this.everOpened = false;
+    this.openedAt = 0; // Unix ms; 0 while it is not open
+    this.waiting = false; // to try again
+    this.closed = false;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {number | undefined} */
+    this.timer = undefined;
     // A laptop that wakes up, or a network that is back, need not wait.
     this.wake = () => { if (!document.hidden) this.#wake(); };
     addEventListener("online", this.wake);
@@ -26,8 +47,9 @@ export class Connection extends EventTarget {
     this.#open();
   }
 
-  send(message) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  /** @param {Command} command */
+  send(command) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(command));
   }
 
   close() {
@@ -48,20 +70,22 @@ export class Connection extends EventTarget {
     socket.onopen = () => {
       this.openedAt = Date.now();
       this.everOpened = true;
-      this.#listen(QUIET);
-      this.dispatchEvent(new Event("open"));
+      this.#expectMessage(QUIET);
+      this.listener.opened();
     };
     socket.onmessage = (event) => {
-      this.#listen(QUIET);
-      const message = JSON.parse(event.data);
-      // The array of callSids that a socket begins with says less than the list.
-      if (!Array.isArray(message)) this.dispatchEvent(new CustomEvent("message", { detail: message }));
+      this.#expectMessage(QUIET);
+      const message = parse(event.data);
+      if (message) this.listener.received(message);
     };
-    socket.onclose = (event) => (event.code === 4401 ? this.#over("expired") : this.#lose());
+    socket.onclose = (event) => (event.code === 4401 ? this.#end("expired") : this.#lose());
   }
 
-  /** Wait for a message; then ask for one; then take the line for dead. */
-  #listen(wait) {
+  /**
+   * Wait for a message; then ask for one; then take the line for dead.
+   * @param {number} wait  ms
+   */
+  #expectMessage(wait) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       // A renewal is answered, whatever else there is to say; without a token too.
@@ -71,7 +95,7 @@ export class Connection extends EventTarget {
   }
 
   #wake() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.#listen(0);
+    if (this.socket?.readyState === WebSocket.OPEN) this.#expectMessage(0);
     else if (this.waiting) this.#open();
   }
 
@@ -87,20 +111,21 @@ export class Connection extends EventTarget {
   }
 
   async #lose() {
-    const opened = this.openedAt ?? 0;
-    this.openedAt = null;
+    const opened = this.openedAt;
+    this.openedAt = 0;
     this.#drop();
     this.failures = opened && Date.now() - opened > GOOD_LIFE ? 0 : this.failures + 1;
-    this.dispatchEvent(new Event("lost"));
+    this.listener.lost();
     // A browser does not say why a handshake was refused: a plain request does.
     const refused = opened ? null : await this.#refusal();
     if (this.closed) return;
-    if (refused) return this.#over(refused);
+    if (refused) return this.#end(refused);
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures);
     this.waiting = true;
     this.timer = setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
   }
 
+  /** @returns {Promise<Reason | null>} */
   async #refusal() {
     try {
       const answer = await fetch("calls", {
@@ -113,12 +138,17 @@ export class Connection extends EventTarget {
     }
   }
 
-  #over(reason) {
+  /** @param {Reason} reason */
+  #end(reason) {
     this.close();
-    this.dispatchEvent(new CustomEvent("over", { detail: reason }));
+    this.listener.over(reason);
   }
 }
 
+/**
+ * @param {string | null} token
+ * @returns {Record<string, string>}
+ */
 export function authorization(token) {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }

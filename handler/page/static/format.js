@@ -1,6 +1,9 @@
 // Words and numbers for people.
 
-const REASONS = {
+/** @import { Track } from "./wire.js" */
+
+/** @type {Record<string, string>} */
+const GAP_REASONS = {
   "recogniser-unreachable": "the recogniser could not be reached",
   "recogniser-rejected": "the recogniser refused the call",
   "media-lost": "no audio came",
@@ -9,42 +12,75 @@ const REASONS = {
   "owner-lost": "the server that carried the call was lost",
 };
 
-const ENDS = {
+/** @type {Record<string, string>} */
+const END_REASONS = {
   completed: "ended",
   "stream-lost": "ended: the audio stream was lost",
   crashed: "ended: the server that carried it was lost",
   drained: "ended: the server that carried it left",
 };
 
-/** Write seconds on the call clock: 01:05, or 1:02:05. */
+/**
+ * Write seconds on the call clock: 01:05, or 1:02:05.
+ * @param {number} seconds
+ */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  const two = (number) => String(number).padStart(2, "0");
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
   const hours = Math.floor(whole / 3600);
   const rest = `${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
   return hours ? `${hours}:${rest}` : rest;
 }
 
+/** @param {string} reason */
 export function gapReason(reason) {
-  return REASONS[reason] ?? reason;
+  return GAP_REASONS[reason] ?? reason;
 }
 
+/** @param {string} reason */
 export function endReason(reason) {
-  return ENDS[reason] ?? `ended: ${reason}`;
+  return END_REASONS[reason] ?? `ended: ${reason}`;
 }
 
-/** Name the sides of a call as its direction has it; docs/protocol.md says which is which. */
+/** @param {string | null | undefined} direction */
+function isOutbound(direction) {
+  return direction?.startsWith("outbound") ?? false;
+}
+
+/**
+ * Name the sides of a call as its direction has it; docs/protocol.md says which is which.
+ * @param {string | null | undefined} direction
+ * @returns {Record<Track, string>}
+ */
 export function speakers(direction) {
-  const ours = (direction ?? "").startsWith("outbound");
-  return ours ? { inbound: "Callee", outbound: "Caller" } : { inbound: "Caller", outbound: "Callee" };
+  return isOutbound(direction)
+    ? { inbound: "Callee", outbound: "Caller" }
+    : { inbound: "Caller", outbound: "Callee" };
 }
 
-export function title(call) {
-  if (!call.from && !call.to) return call.callSid;
-  return `${call.from ?? "unknown"} →\u00a0${call.to ?? "unknown"}`; // it may break before the arrow
+/**
+ * The number that is not ours: who called us, or whom we called.
+ * @param {{ from?: string | null, to?: string | null, direction?: string | null }} call
+ */
+export function otherNumber({ from, to, direction }) {
+  return (isOutbound(direction) ? to : from) ?? null;
 }
 
-/** A number as it is dialled, however it was written; anything else as it is. */
+/** @param {string | null | undefined} direction */
+export function directionName(direction) {
+  return isOutbound(direction) ? "outgoing" : "incoming";
+}
+
+/** @param {{ callSid: string, from?: string | null, to?: string | null }} call */
+export function title({ callSid, from, to }) {
+  if (!from && !to) return callSid;
+  return `${from ?? "unknown"} →\u00a0${to ?? "unknown"}`; // it may break before the arrow
+}
+
+/**
+ * A number as it is dialled, however it was written; anything else as it is.
+ * @param {string} text
+ */
 export function digits(text) {
   const written = text.trim();
   return /^\+?[0-9 ().-]+$/.test(written) ? written.replace(/[^+0-9]/g, "") : written;

@@ -1,9 +1,10 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
 import { Connection } from "./connection.js";
-import { CALL_SID, Desk } from "./workspace.js";
+import { byId } from "./dom.js";
+import { CALL_SID } from "./wire.js";
+import { Workspace } from "./workspace.js";
 
-const byId = (id) => document.getElementById(id);
 const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 
 const OVER = {
@@ -12,86 +13,112 @@ const OVER = {
   origin: "This address may not read here: see ALLOWED_ORIGINS in the service's settings.",
 };
 
-const desk = new Desk(byId);
+const status = byId("connection", HTMLElement);
+const signIn = byId("sign-in", HTMLFormElement);
+const signOut = byId("sign-out", HTMLButtonElement);
+const tokenInput = byId("token", HTMLInputElement);
+const problem = byId("problem", HTMLElement);
+const workspace = new Workspace();
+/** @type {Connection | null} */
 let connection = null;
 
-/** Take what the address says, and leave nothing of it there: it would be kept and copied. */
+/** @typedef {{ callSid: string, at: number }} Moment */
+
+/** Follow what the address says, and leave nothing of it there: it would be kept and copied. */
 function begin() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   if (location.hash) history.replaceState(null, "", location.pathname);
-  const callSid = fragment.get("call");
-  const link = CALL_SID.test(callSid ?? "") ? { callSid, at: Number(fragment.get("t") ?? NaN) } : null;
-  if (fragment.has("token")) sessionStorage.setItem(TOKEN, fragment.get("token"));
-  else if (connection && !connection.closed) return link && desk.open(link.callSid, link);
+  const callSid = fragment.get("call") ?? "";
+  const link = CALL_SID.test(callSid) ? { callSid, at: Number(fragment.get("t") ?? NaN) } : null;
+  const token = fragment.get("token");
+  if (token !== null) sessionStorage.setItem(TOKEN, token);
+  else if (connection && !connection.closed) {
+    if (link) workspace.open(link.callSid, link);
+    return;
+  }
   read(sessionStorage.getItem(TOKEN), link);
 }
 
-/** Open with a token, or without one where none is asked for. */
+/**
+ * Open with a token, or without one where none is asked for.
+ * @param {string | null} token
+ * @param {Moment | null} link
+ */
 async function read(token, link = null) {
-  if (link) desk.open(link.callSid, link);
+  if (link) workspace.open(link.callSid, link);
   if (token === null) {
-    byId("connection").textContent = "Looking …";
+    status.textContent = "Looking …";
     const answer = await fetch("calls").catch(() => null);
     if (!answer?.ok) return ask(answer ? "" : "The service does not answer. Try again.");
   }
-  desk.renew(token);
-  byId("door").hidden = true;
-  byId("room").hidden = false;
-  byId("sign-out").hidden = token === null;
-  byId("connection").textContent = "Connecting …";
+  workspace.renew(token);
+  signIn.hidden = true;
+  workspace.root.hidden = false;
+  signOut.hidden = token === null;
+  status.textContent = "Connecting …";
   connection?.close();
-  connection = new Connection(token);
-  connection.addEventListener("open", () => {
-    lost(false, "Connected");
-    desk.connect(connection);
-  });
-  connection.addEventListener("lost", () => {
-    lost(true, "Reconnecting …");
-    desk.lose();
-  });
-  connection.addEventListener("over", ({ detail }) => {
-    sessionStorage.removeItem(TOKEN);
-    desk.lose();
-    ask(OVER[detail]);
-  });
-  connection.addEventListener("message", ({ detail }) => desk.take(detail));
+  connection = connect(token);
 }
 
-/** Ask for a token; what was read stays in sight. */
-function ask(problem) {
-  lost(false, "");
-  byId("room").hidden = ![...desk.panels.values()].some(({ transcript }) => transcript.known);
-  byId("door").hidden = false;
-  byId("problem").textContent = problem;
-  byId("sign-out").hidden = true;
-  byId("token").focus();
+/** @param {string | null} token */
+function connect(token) {
+  const opened = new Connection(token, {
+    opened: () => {
+      showLost(false, "Connected");
+      workspace.connect(opened);
+    },
+    received: (message) => workspace.receive(message),
+    lost: () => {
+      showLost(true, "Reconnecting …");
+      workspace.lose();
+    },
+    over: (reason) => {
+      sessionStorage.removeItem(TOKEN);
+      workspace.lose();
+      ask(OVER[reason]);
+    },
+  });
+  return opened;
 }
 
-function lost(isLost, text) {
+/**
+ * Ask for a token; what was read stays in sight.
+ * @param {string} why
+ */
+function ask(why) {
+  showLost(false, "");
+  workspace.root.hidden = !workspace.hasTranscript;
+  signIn.hidden = false;
+  problem.textContent = why;
+  signOut.hidden = true;
+  tokenInput.focus();
+}
+
+/**
+ * @param {boolean} isLost
+ * @param {string} text
+ */
+function showLost(isLost, text) {
   document.body.classList.toggle("lost", isLost);
-  byId("connection").textContent = text;
+  status.textContent = text;
 }
 
-byId("door").onsubmit = (event) => {
+signIn.addEventListener("submit", (event) => {
   event.preventDefault();
-  const token = byId("token").value.trim();
-  byId("token").value = "";
-  byId("problem").textContent = "";
+  const token = tokenInput.value.trim();
+  tokenInput.value = "";
+  problem.textContent = "";
   sessionStorage.setItem(TOKEN, token);
   read(token);
-};
-byId("sign-out").onclick = () => {
+});
+signOut.onclick = () => {
   sessionStorage.removeItem(TOKEN);
   location.reload();
 };
-byId("back").onclick = () => {
-  byId("room").dataset.view = "list";
-  byId("search").focus();
-};
+byId("back", HTMLButtonElement).onclick = () => workspace.search();
 document.onkeydown = (event) => {
-  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || byId("room").hidden) return;
-  byId("room").dataset.view = "list";
-  byId("search").focus();
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || workspace.root.hidden) return;
+  workspace.search();
   event.preventDefault();
 };
 addEventListener("hashchange", begin);

@@ -1,112 +1,158 @@
 // Finding words in a transcript. What is found is marked without touching what is written.
 
+import { isSpoken } from "./transcript.js";
+
+/** @import { SpokenTurn, Turn } from "./transcript.js" */
+
+/** Which of a turn's places. @typedef {{ turn: SpokenTurn, index: number }} Hit */
+
 // Older browsers know no highlights: there the turn is outlined, and its words are not.
-const found = globalThis.Highlight && new Highlight();
-const shown = globalThis.Highlight && new Highlight();
-if (found) {
+const found = "Highlight" in globalThis ? new Highlight() : null;
+const shown = "Highlight" in globalThis ? new Highlight() : null;
+if (found && shown) {
   shown.priority = 1;
   CSS.highlights.set("found", found);
   CSS.highlights.set("shown", shown);
 }
 
 export class Search {
-  /** `turns` are those of the transcript, in their order. */
+  /** @param {Turn[]} turns  those of the transcript, in their order */
   constructor(turns) {
     this.turns = turns;
+    /** @type {RegExp | null} */
     this.pattern = null;
-    this.ranges = new Map(); // turn: where in it
-    this.turn = null; // of the hit that is shown, and which of the turn's it is
-    this.index = 0;
-    this.shown = null; // its range
+    /** @type {Map<SpokenTurn, StaticRange[]>} */
+    this.ranges = new Map();
+    /** @type {Hit | null} the one that is shown */
+    this.current = null;
+    /** @type {StaticRange | null} its range */
+    this.shown = null;
   }
 
-  /** Look for a text in all turns; an empty one is found nowhere. */
+  /**
+   * Look for a text in all turns; an empty one is found nowhere.
+   * @param {string} text
+   * @param {Map<Turn, Element>} elements
+   */
   find(text, elements) {
     this.clear();
     const words = text.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
     this.pattern = words[0] ? new RegExp(words.join("\\s+"), "giu") : null;
-    for (const turn of this.turns) this.look(turn, elements.get(turn));
+    for (const turn of this.turns.filter(isSpoken)) {
+      const said = elements.get(turn)?.querySelector(".said");
+      if (said) this.look(turn, said);
+    }
   }
 
-  /** Look again at a turn that was written anew. */
-  look(turn, element) {
+  /**
+   * Look again at a turn that was written anew.
+   * @param {SpokenTurn} turn
+   * @param {Element} said
+   */
+  look(turn, said) {
     this.#unmark(turn);
-    if (!this.pattern || turn.reason !== undefined) return;
-    const ranges = occurrences(element.lastElementChild, this.pattern);
+    if (!this.pattern) return;
+    const ranges = occurrences(said, this.pattern);
     if (!ranges.length) return;
     this.ranges.set(turn, ranges);
-    ranges.forEach((range) => found?.add(range));
-    if (turn === this.turn) this.#goTo([turn, Math.min(this.index, ranges.length - 1)]);
+    for (const range of ranges) found?.add(range);
+    if (turn === this.current?.turn) this.#goTo({ turn, index: Math.min(this.current.index, ranges.length - 1) });
   }
 
-  /** Go to the next hit, or back; returns its turn, or null if there is none. */
+  /**
+   * Go to the next hit, or back; returns its turn, or null if there is none.
+   * @param {1 | -1} by
+   */
   step(by) {
     const hits = this.#hits();
-    return hits.length ? this.#goTo(hits[(this.#at(hits) + by + hits.length) % hits.length]) : null;
+    const hit = hits[(this.#position(hits) + by + hits.length) % hits.length];
+    return hit ? this.#goTo(hit) : null;
   }
 
-  /** Go to the first hit in a turn or behind it, else to the last one. */
-  stepFrom(turn) {
+  /**
+   * Go to the first hit in a turn or after it, else to the last one.
+   * @param {Turn | null} from
+   */
+  stepFrom(from) {
     const hits = this.#hits();
-    const start = turn?.start ?? 0;
-    return hits.length ? this.#goTo(hits.find(([one]) => one.start >= start) ?? hits.at(-1)) : null;
+    const start = from?.start ?? 0;
+    const hit = hits.find(({ turn }) => turn.start >= start) ?? hits.at(-1);
+    return hit ? this.#goTo(hit) : null;
   }
 
   /** How many there are, and which is shown: `2 of 7`. */
   toString() {
     if (!this.pattern) return "";
     const hits = this.#hits();
-    return hits.length ? `${this.#at(hits) + 1} of ${hits.length}` : "None found";
+    return hits.length ? `${this.#position(hits) + 1} of ${hits.length}` : "None found";
   }
 
-  /** Forget what was found. */
   clear() {
     for (const turn of [...this.ranges.keys()]) this.#unmark(turn);
-    this.pattern = this.turn = null;
-    this.index = 0;
+    this.pattern = this.current = null;
   }
 
-  #goTo([turn, index]) {
-    this.turn = turn;
-    this.index = index;
+  /** @param {Hit} hit */
+  #goTo(hit) {
+    this.current = hit;
     if (this.shown) shown?.delete(this.shown); // another panel's stays
-    this.shown = this.ranges.get(turn)[index];
-    shown?.add(this.shown);
-    return turn;
+    this.shown = this.ranges.get(hit.turn)?.[hit.index] ?? null;
+    if (this.shown) shown?.add(this.shown);
+    return hit.turn;
   }
 
-  #at(hits) {
-    return hits.findIndex(([turn, index]) => turn === this.turn && index === this.index);
+  /** @param {Hit[]} hits */
+  #position(hits) {
+    return hits.findIndex(({ turn, index }) => turn === this.current?.turn && index === this.current.index);
   }
 
+  /** @returns {Hit[]} */
   #hits() {
-    return this.turns.flatMap((turn) => (this.ranges.get(turn) ?? []).map((_, index) => [turn, index]));
+    return this.turns
+      .filter(isSpoken)
+      .flatMap((turn) => (this.ranges.get(turn) ?? []).map((_, index) => ({ turn, index })));
   }
 
+  /** @param {SpokenTurn} turn */
   #unmark(turn) {
     for (const range of this.ranges.get(turn) ?? []) { found?.delete(range); shown?.delete(range); }
     this.ranges.delete(turn);
   }
 }
 
-/** Where a pattern is in what was said finally, across its parts. */
+/**
+ * Where a pattern is in what was said finally, across its parts.
+ * @param {Element} said
+ * @param {RegExp} pattern
+ */
 function occurrences(said, pattern) {
+  /** @type {{ node: Text, from: number }[]} */
   const nodes = [];
   let text = "";
   for (const part of said.querySelectorAll(":scope > :not(.interim)")) {
     const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
-      nodes.push({ node: walker.currentNode, from: text.length });
-      text += walker.currentNode.data;
+      const node = /** @type {Text} */ (walker.currentNode);
+      nodes.push({ node, from: text.length });
+      text += node.data;
     }
   }
-  const place = (offset) => {
-    const { node, from } = nodes.findLast((one) => one.from <= offset);
-    return [node, offset - from];
-  };
   return Array.from(text.matchAll(pattern), ({ index, 0: { length } }) => {
-    const [startContainer, startOffset] = place(index);
-    const [last, offset] = place(index + length - 1); // the end belongs to the last letter's node
-    return new StaticRange({ startContainer, startOffset, endContainer: last, endOffset: offset + 1 });
+    const start = place(nodes, index);
+    const last = place(nodes, index + length - 1); // the end belongs to the last letter's node
+    return new StaticRange({
+      startContainer: start.node, startOffset: start.offset,
+      endContainer: last.node, endOffset: last.offset + 1,
+    });
   });
+}
+
+/**
+ * @param {{ node: Text, from: number }[]} nodes
+ * @param {number} offset  in the text of them all
+ */
+function place(nodes, offset) {
+  const one = nodes.findLast(({ from }) => from <= offset);
+  if (!one) throw new RangeError("nothing is written there");
+  return { node: one.node, offset: offset - one.from };
 }

@@ -1,5 +1,46 @@
 // One call as it is read: records in, turns out. No document, no clock, no network.
 
+import { spoken } from "./wire.js";
+
+/** @import { CallEnded, CallMessage, CallStarted, FinalResults, Results, Track, Word } from "./wire.js" */
+
+/** @typedef {{ text: string, words: Word[], start: number, end: number }} Segment */
+
+/**
+ * What one side says in a row.
+ * @typedef {object} SpokenTurn
+ * @property {Track} track
+ * @property {number} start
+ * @property {number} end
+ * @property {Segment[]} segments
+ * @property {undefined} [reason]
+ */
+
+/**
+ * What was not transcribed, in its place among the turns.
+ * @typedef {object} GapTurn
+ * @property {Track | null} track  null: both
+ * @property {number} start
+ * @property {number} end
+ * @property {string} reason
+ */
+
+/** @typedef {SpokenTurn | GapTurn} Turn */
+
+/**
+ * What is to be drawn: a turn that changed, or a new one and the turn that it stands before.
+ * @typedef {{ turn: Turn, isNew: false } | { turn: Turn, isNew: true, before: Turn | null }} Change
+ */
+
+/**
+ * What may still change.
+ * @typedef {object} Interim
+ * @property {string} text
+ * @property {number} start
+ * @property {number} from  where the result begins, silence included
+ * @property {number} at  Unix ms at which it was published
+ */
+
 // A side goes on with its turn if it pauses for no longer (seconds).
 const PAUSE = 3;
 // What the other side says meanwhile, if it is no longer (seconds), is a back-channel: it breaks no turn.
@@ -8,13 +49,18 @@ const BACK_CHANNEL = 0.8;
 const LONGEST = 60;
 
 export class Transcript {
+  /** @param {string} callSid */
   constructor(callSid) {
     this.callSid = callSid;
     this.last = 0; // seq of the newest record
-    this.behind = true; // until the past has been told
-    this.turns = []; // in the order of their time; a gap is one with a reason
-    this.interims = new Map(); // track: what may still change; the side that spoke last comes last
+    this.catchingUp = true; // until the past is complete
+    /** @type {Turn[]} in the order of their time */
+    this.turns = [];
+    /** @type {Map<Track, Interim>} the side that spoke last comes last */
+    this.interims = new Map();
+    /** @type {CallStarted | null} */
     this.started = null;
+    /** @type {CallEnded | null} */
     this.ended = null;
     this.trouble = ""; // why the recogniser is away
     this.expired = 0; // the oldest record, if what was before it is gone
@@ -27,26 +73,30 @@ export class Transcript {
 
   /** The last that was said, for a list. */
   get lastTurn() {
-    return this.turns.findLast((turn) => turn.reason === undefined) ?? null;
+    return this.turns.findLast(isSpoken) ?? null;
   }
 
   /**
-   * Take a message. Returns what to draw: the turn that changed (`turn`), whether it is new, or
-   * null. A record that is known changes nothing.
+   * Receive a message. Returns what to draw, or null. A record that is known changes nothing.
+   * @param {CallMessage} message
+   * @returns {Change | null}
    */
-  take(message) {
+  receive(message) {
     if (message.type === "Expired") this.begin(message.first);
-    if (message.seq === undefined) return this.#takeInterim(message);
+    if (message.seq === undefined) {
+      if (message.type === "Results") this.#receiveInterim(message);
+      return null;
+    }
     // What an earlier subscription was sent may still be under way: it would hide the past.
-    if (message.seq <= this.last || (this.behind && message.seq > this.last + 1)) return null;
+    if (message.seq <= this.last || (this.catchingUp && message.seq > this.last + 1)) return null;
     this.last = message.seq;
     switch (message.type) {
       case "Results":
-        return this.#takeFinal(message);
-      case "Gap":
-        return this.#insert({
-          track: message.track, start: message.start, end: message.end, reason: message.reason, segments: [],
-        });
+        return this.#receiveFinal(message);
+      case "Gap": {
+        const { track, start, end, reason } = message;
+        return this.#insert({ track, start, end, reason });
+      }
       case "CallStarted":
         this.started = message;
         break;
@@ -65,32 +115,46 @@ export class Transcript {
     return null;
   }
 
-  /** Begin with a later record: those before it are no longer kept. */
+  /**
+   * Begin with a later record: those before it are no longer kept.
+   * @param {number} first
+   */
   begin(first) {
     this.expired = first;
     this.last = Math.max(this.last, first - 1);
   }
 
-  /** The past has been told up to a record; returns whether we have it. */
+  /**
+   * The past has been sent up to a record; returns whether we have it.
+   * @param {number} seq
+   */
   catchUp(seq) {
-    if (seq <= this.last) this.behind = false;
-    return !this.behind;
+    if (seq <= this.last) this.catchingUp = false;
+    return !this.catchingUp;
   }
 
-  /** Forget what may still change, of both sides or if it is older than a time (ms): nobody may take it back. */
+  /**
+   * Forget what may still change, of both sides or if it is older than a time (Unix ms): nobody may
+   * take it back. Returns whether there was any.
+   */
   forgetInterims(before = Infinity) {
     const { size } = this.interims;
     for (const [track, { at }] of this.interims) if (at < before) this.interims.delete(track);
     return this.interims.size < size;
   }
 
-  /** Where a segment of a track belongs: the turn that it goes on with, or null for a new one. */
+  /**
+   * Where a segment of a track belongs: the turn that it goes on with, or null for a new one.
+   * @param {Track} track
+   * @param {number} start
+   * @returns {SpokenTurn | null}
+   */
   turnFor(track, start) {
     let between = 0;
     for (let at = this.turns.length - 1; at >= 0; at -= 1) {
       const turn = this.turns[at];
-      if (turn.start > start) continue;
-      if (turn.reason !== undefined) return null;
+      if (!turn || turn.start > start) continue;
+      if (!isSpoken(turn)) return null;
       if (turn.track === track) {
         const goesOn = start - turn.end <= PAUSE && start - turn.start <= LONGEST;
         return goesOn && between <= BACK_CHANNEL ? turn : null;
@@ -101,37 +165,43 @@ export class Transcript {
     return null;
   }
 
-  /** The turn before which a new one stands that begins at a time; null for the end. */
+  /**
+   * The turn before which a new one stands that begins at a time; null for the end.
+   * @param {number} start
+   */
   turnAfter(start) {
-    let at = this.turns.length;
-    while (at > 0 && this.turns[at - 1].start > start) at -= 1;
-    return this.turns[at] ?? null;
+    return this.turns[this.turns.findLastIndex((turn) => turn.start <= start) + 1] ?? null;
   }
 
-  #takeInterim(message) {
-    if (message.type !== "Results") return null;
+  /** @param {Results} message */
+  #receiveInterim(message) {
     this.interims.delete(message.track);
     const { text, start } = spoken(message);
     if (text) this.interims.set(message.track, { text, start, from: message.start, at: message.at });
-    return null;
   }
 
-  #takeFinal(message) {
-    const interim = this.interims.get(message.track);
-    if (interim && interim.from < message.start + message.duration) this.interims.delete(message.track);
+  /**
+   * @param {FinalResults} message
+   * @returns {Change | null}
+   */
+  #receiveFinal(message) {
+    const { track } = message;
+    const interim = this.interims.get(track);
+    if (interim && interim.from < message.start + message.duration) this.interims.delete(track);
     const segment = spoken(message);
     if (!segment.text) return null;
-    const turn = this.turnFor(message.track, segment.start);
-    if (turn === null) {
-      return this.#insert({ track: message.track, start: segment.start, end: segment.end, segments: [segment] });
-    }
-    let at = turn.segments.length;
-    while (at > 0 && turn.segments[at - 1].start > segment.start) at -= 1;
+    const turn = this.turnFor(track, segment.start);
+    if (turn === null) return this.#insert({ track, start: segment.start, end: segment.end, segments: [segment] });
+    const at = turn.segments.findLastIndex((one) => one.start <= segment.start) + 1;
     turn.segments.splice(at, 0, segment);
     turn.end = Math.max(turn.end, segment.end);
     return { turn, isNew: false };
   }
 
+  /**
+   * @param {Turn} turn
+   * @returns {Change}
+   */
   #insert(turn) {
     const before = this.turnAfter(turn.start);
     this.turns.splice(before ? this.turns.lastIndexOf(before) : this.turns.length, 0, turn);
@@ -139,13 +209,10 @@ export class Transcript {
   }
 }
 
-/** What a result says, and when: a result spans the silence around its words, too. */
-export function spoken(message) {
-  const { transcript: text, words = [] } = message.channel.alternatives[0];
-  return {
-    text,
-    words,
-    start: words[0]?.start ?? message.start,
-    end: words.at(-1)?.end ?? message.start + message.duration,
-  };
+/**
+ * @param {Turn} turn
+ * @returns {turn is SpokenTurn}
+ */
+export function isSpoken(turn) {
+  return turn.reason === undefined;
 }

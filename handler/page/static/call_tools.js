@@ -1,0 +1,102 @@
+// What can be done with a call on the screen: find, mark, copy, download, follow its number.
+
+import { authorization } from "./connection.js";
+import { find } from "./dom.js";
+import { clock } from "./format.js";
+
+/** @import { TranscriptView } from "./transcript_view.js" */
+
+const narrow = matchMedia("(max-width: 48rem)");
+
+export class CallTools {
+  /**
+   * @param {HTMLElement} root  the call's panel
+   * @param {string} callSid
+   * @param {TranscriptView} view
+   * @param {string | null} token  for downloads
+   * @param {(number: string) => void} follow
+   */
+  constructor(root, callSid, view, token, follow) {
+    this.callSid = callSid;
+    this.view = view;
+    this.token = token;
+    this.follow = follow;
+    this.query = find(root, ".find", HTMLInputElement);
+    this.notice = find(root, ".hits", HTMLElement);
+    this.followButton = find(root, ".follow", HTMLButtonElement);
+    this.#wire(root);
+  }
+
+  /**
+   * Offer to follow the call's number, if it has one.
+   * @param {string | null} number
+   */
+  offer(number) {
+    this.followButton.hidden = !number;
+    this.followButton.textContent = `Follow ${number}`;
+    this.followButton.onclick = () => { if (number) this.follow(number); };
+  }
+
+  /** Count again what is looked for. */
+  countHits() {
+    if (this.query.value) this.#showHits();
+  }
+
+  /**
+   * @param {number} seconds
+   * @param {string} href
+   */
+  copyLink(seconds, href) {
+    this.#copy(href, `Link to ${clock(seconds)} copied`);
+  }
+
+  /** @param {HTMLElement} root */
+  #wire(root) {
+    const look = () => { this.view.find(this.query.value); this.#showHits(); };
+    this.query.oninput = look;
+    this.query.onkeydown = (event) => {
+      if (event.key === "Enter") { this.view.findNext(event.shiftKey ? -1 : 1); this.#showHits(); }
+      if (event.key === "Escape") { this.query.value = ""; look(); }
+    };
+    const uncertain = find(root, ".uncertain", HTMLInputElement);
+    uncertain.onchange = () => this.view.markUncertain(uncertain.checked);
+    find(root, ".copy", HTMLButtonElement).onclick = () => this.#copy(String(this.view), "Copied");
+    for (const form of ["txt", "srt", "vtt", "json"]) {
+      find(root, `[data-form="${form}"]`, HTMLButtonElement).onclick = () => this.#download(form);
+    }
+    find(root, ".tools", HTMLDetailsElement).open = !narrow.matches;
+  }
+
+  #showHits() {
+    this.notice.textContent = String(this.view.search);
+  }
+
+  /**
+   * @param {string} text
+   * @param {string} done
+   */
+  async #copy(text, done) {
+    try {
+      await navigator.clipboard.writeText(text); // there is one on https and localhost alone
+      this.notice.textContent = done;
+    } catch {
+      this.notice.textContent = "The browser does not let this page copy";
+    }
+  }
+
+  /** @param {string} form */
+  async #download(form) {
+    try {
+      const path = `calls/${this.callSid}/transcript.${form}`;
+      const answer = await fetch(path, { headers: authorization(this.token) });
+      if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await answer.blob());
+      link.download = `${this.callSid}.${form}`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } catch (error) {
+      this.notice.textContent = `Not downloaded: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// Drawing with the browser's next frame.
+
+// No longer than this (ms) is drawing put off: a page that is not seen gets no frames.
+const LONGEST_FRAME = 500;
+
+export class NextFrame {
+  /** @param {() => void} draw  forgets what was requested */
+  constructor(draw) {
+    this.draw = draw;
+    /** @type {{ frame: number, timer: number } | null} */
+    this.requested = null;
+  }
+
+  request() {
+    this.requested ??= {
+      frame: requestAnimationFrame(this.draw),
+      timer: setTimeout(this.draw, LONGEST_FRAME),
+    };
+  }
+
+  forget() {
+    if (!this.requested) return;
+    cancelAnimationFrame(this.requested.frame);
+    clearTimeout(this.requested.timer);
+    this.requested = null;
+  }
+}

@@ -1,0 +1,128 @@
+// What comes over the socket, as docs/protocol.md and docs/schemas/ have it, and what is sent.
+
+/** @typedef {"inbound" | "outbound"} Track */
+
+/**
+ * @typedef {object} Word
+ * @property {string} word
+ * @property {string} [punctuated_word]
+ * @property {number} start  seconds on the call clock, as all times of speech
+ * @property {number} end
+ * @property {number} confidence
+ */
+
+/**
+ * @typedef {object} ResultsBody
+ * @property {"Results"} type
+ * @property {string} callSid
+ * @property {number} at  Unix ms at which it was published
+ * @property {Track} track
+ * @property {number} start
+ * @property {number} duration
+ * @property {{ alternatives: { transcript: string, words?: Word[] }[] }} channel
+ */
+
+/**
+ * A record is numbered: 1, 2, 3 … without holes.
+ * @typedef {ResultsBody & { seq: number }} FinalResults
+ */
+
+/**
+ * What may still change is not numbered; an empty one takes back what was there.
+ * @typedef {ResultsBody & { seq?: undefined }} InterimResults
+ */
+
+/** @typedef {FinalResults | InterimResults} Results */
+
+/**
+ * @typedef {object} Gap
+ * @property {"Gap"} type
+ * @property {string} callSid
+ * @property {number} seq
+ * @property {number} start
+ * @property {number} end
+ * @property {Track | null} track  null: both
+ * @property {string} reason
+ */
+
+/**
+ * @typedef {object} CallStarted
+ * @property {"CallStarted"} type
+ * @property {string} callSid
+ * @property {number} seq
+ * @property {number} startedAt  Unix ms: the zero of the call clock
+ * @property {string | null} from
+ * @property {string | null} to
+ * @property {string | null} direction
+ */
+
+/** @typedef {{ type: "CallResumed", callSid: string, seq: number }} CallResumed */
+
+/**
+ * It went away, and why, or came back.
+ * @typedef {{ type: "Recogniser", callSid: string, seq: number } & ({ state: "down", reason: string } | { state: "up" })} Recogniser
+ */
+
+/**
+ * @typedef {object} CallEnded
+ * @property {"CallEnded"} type
+ * @property {string} callSid
+ * @property {number} seq
+ * @property {number} duration
+ * @property {string} reason
+ */
+
+/** @typedef {FinalResults | Gap | CallStarted | CallResumed | Recogniser | CallEnded} CallRecord */
+/** @typedef {{ type: "UtteranceEnd" | "SpeechStarted", callSid: string, seq?: undefined }} OtherInterim */
+/** @typedef {{ type: "Expired", callSid: string, first: number, seq?: undefined }} Expired */
+/** @typedef {CallRecord | InterimResults | OtherInterim | Expired} CallMessage */
+
+/** @typedef {{ type: "Subscribed", callSid: string, first: number, last: number }} Subscribed */
+/** @typedef {{ type: "CaughtUp", callSid: string, seq: number }} CaughtUp */
+/** @typedef {{ type: "Error", callSid: string, code: number, message: string }} Refusal */
+/** @typedef {{ type: "Token", exp: number | null }} Token */
+
+/**
+ * @typedef {object} ListedCall
+ * @property {string} callSid
+ * @property {string | null} from
+ * @property {string | null} to
+ * @property {string | null} direction
+ * @property {number} startedAt  Unix ms
+ * @property {string} state
+ */
+
+/** @typedef {{ type: "Calls", calls: ListedCall[] }} Calls */
+/** @typedef {CallMessage | Subscribed | CaughtUp | Refusal | Calls | Token} Message */
+
+/**
+ * @typedef {{ list: true } | { subscribe: string, since: number | "live" } | { unsubscribe: string } | { token: string }} Command
+ */
+
+export const CALL_SID = /^CA[0-9a-f]{32}$/;
+export const NUMBER = /^\+[1-9][0-9]{1,14}$/;
+
+/**
+ * Parse what the service sent. Returns null for the array of callSids that a socket begins with:
+ * it says less than the list.
+ * @param {string} text
+ * @returns {Message | null}
+ */
+export function parse(text) {
+  const value = JSON.parse(text);
+  return Array.isArray(value) ? null : value;
+}
+
+/**
+ * What a result says, and when: a result spans the silence around its words, too.
+ * @param {Results} results
+ */
+export function spoken(results) {
+  const { transcript: text, words = [] } = results.channel.alternatives[0] ?? { transcript: "" };
+  return {
+    text,
+    words,
+    start: words[0]?.start ?? results.start,
+    end: words.at(-1)?.end ?? results.start + results.duration,
+  };
+}

@@ -1,0 +1,62 @@
+// Words and numbers for people; what comes over the wire.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Delay } from "../../../handler/page/static/delay.js";
+import * as format from "../../../handler/page/static/format.js";
+import { parse, spoken } from "../../../handler/page/static/wire.js";
+
+/** @type {[string, unknown, unknown][]} */
+const TABLE = [
+  ["a time", format.clock(65.9), "01:05"],
+  ["a time of hours", format.clock(3725), "1:02:05"],
+  ["a time before the beginning", format.clock(-1), "00:00"],
+  ["why there is a gap", format.gapReason("media-lost"), "no audio came"],
+  ["a reason that is new", format.gapReason("moon-phase"), "moon-phase"],
+  ["why it ended", format.endReason("completed"), "ended"],
+  ["an end that is new", format.endReason("moon-phase"), "ended: moon-phase"],
+  ["who speaks", format.speakers("inbound"), { inbound: "Caller", outbound: "Callee" }],
+  ["who speaks, if we called", format.speakers("outbound-api"), { inbound: "Callee", outbound: "Caller" }],
+  ["who speaks, if nobody said who called", format.speakers(null), { inbound: "Caller", outbound: "Callee" }],
+  ["which way", format.directionName("outbound-dial"), "outgoing"],
+  ["which way, if nobody said", format.directionName(undefined), "incoming"],
+  ["the other's number", format.otherNumber({ from: "+1", to: "+2", direction: "inbound" }), "+1"],
+  ["the other's number, if we called", format.otherNumber({ from: "+1", to: "+2", direction: "outbound" }), "+2"],
+  ["no number", format.otherNumber({}), null],
+  ["the title", format.title({ callSid: "CA0", from: "+1", to: "+2" }), "+1 →\u00a0+2"],
+  ["the title with one number", format.title({ callSid: "CA0", from: null, to: "+2" }), "unknown →\u00a0+2"],
+  ["the title with the other", format.title({ callSid: "CA0", from: "+1", to: null }), "+1 →\u00a0unknown"],
+  ["the title without numbers", format.title({ callSid: "CA0" }), "CA0"],
+  ["a number as people write it", format.digits(" +1 (555) 000-1111 "), "+15550001111"],
+  ["something else", format.digits(" CA0 "), "CA0"],
+  ["a message", parse('{"type":"Calls","calls":[]}'), { type: "Calls", calls: [] }],
+  ["the array of callSids at the beginning", parse('["CA0"]'), null],
+];
+
+for (const [name, got, wanted] of TABLE) test(name, () => assert.deepEqual(got, wanted));
+
+const WORD = { word: "yes", start: 2, end: 3, confidence: 1 };
+
+for (const [name, alternatives, wanted] of /** @type {const} */ ([
+  ["words", [{ transcript: "yes", words: [WORD] }], { text: "yes", words: [WORD], start: 2, end: 3 }],
+  ["no words", [{ transcript: "yes" }], { text: "yes", words: [], start: 1, end: 5 }],
+  ["nothing", [], { text: "", words: [], start: 1, end: 5 }],
+])) {
+  test(`what a result says that has ${name}`, () => {
+    const channel = { alternatives: alternatives.map((one) => ({ ...one, words: "words" in one ? [...one.words] : undefined })) };
+    const results = { type: /** @type {const} */ ("Results"), callSid: "CA0", at: 0, seq: 1, track: /** @type {const} */ ("inbound") };
+    assert.deepEqual(spoken({ ...results, start: 1, duration: 4, channel }), wanted);
+  });
+}
+
+test("the delay counts from the end of the words, by clocks that may differ", () => {
+  const delay = new Delay();
+  assert.equal(delay.ahead, 0);
+  // Ours is 100 s ahead; this one was published 0.8 s after the words and came at once.
+  assert.equal(delay.measure({ publishedAt: 1800, saidAt: 1000, now: 101_800 }), 0.8);
+  assert.equal(delay.ahead, 100_000);
+  // This one came 0.5 s later than the fastest.
+  assert.equal(delay.measure({ publishedAt: 2800, saidAt: 2000, now: 103_300 }), 1.3);
+  assert.equal(delay.measure({ publishedAt: 3000, saidAt: 9000, now: 103_000 }), 0);
+});
