@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+from support.sids import account_sid, call_sid, stream_sid
+from support.timing import patience
 
 from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-
-ACCOUNT = "AC" + "0" * 32
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def connect(server: EmbeddedServer) -> AsyncIterator[Connect]:
                 **{"servers": (server.url,), "instance": f"i{next(numbers)}", **changes}
             )
             broker = await stack.enter_async_context(Broker(settings))
-            async with asyncio.timeout(10):
+            async with patience():
                 await broker.wait_ready()
             return broker
 
@@ -55,9 +55,9 @@ def facts() -> Callable[..., CallFacts]:
         number = next(numbers)
         return CallFacts(
             **{
-                "call_sid": f"CA{number:032x}",
-                "account_sid": ACCOUNT,
-                "stream_sid": f"MZ{number:032x}",
+                "call_sid": call_sid(number),
+                "account_sid": account_sid(0),
+                "stream_sid": stream_sid(number),
                 "started_at": 1_795_341_600_000,
                 "from_": "+15550100001",
                 "to": "+15550100002",

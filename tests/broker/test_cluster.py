@@ -3,39 +3,30 @@
 import asyncio
 import itertools
 import json
-import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.brokers import ENDED
+from support.processes import ENVIRON, partyline
+from support.timing import patience
 
 import broker as package
+from bench.processes import free_ports
 from broker.broker import Broker
-from broker.records import Record
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 
 SERVERS = Path(package.__file__).parent / "server"
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
 PASSWORDS = {
     f"{user}_PASSWORD": f"pw-{user.lower()}"
     for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
 }
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
 
 
 class Cluster:
@@ -52,13 +43,10 @@ class Cluster:
 
     async def provision(self, replicas: int) -> str:
         """What an operator does first, and again to change it."""
-        command = [sys.executable, "-m", "handler.cli", "provision", f"--replicas={replicas}"]
-        command.append(f"--url={self.urls('admin')[0]}")
-        async with asyncio.timeout(60):
+        command = ("provision", f"--replicas={replicas}", f"--url={self.urls('admin')[0]}")
+        async with patience():
             while True:  # until the three have found each other
-                done = await asyncio.to_thread(
-                    subprocess.run, command, capture_output=True, text=True, check=False
-                )
+                done = await asyncio.to_thread(partyline, *command)
                 if done.returncode == 0:
                     return done.stdout
                 await asyncio.sleep(0.5)
@@ -86,7 +74,7 @@ class Cluster:
                 f"--name=n{number}",
                 f"--log={home / 'log'}",
             ],
-            env={"PATH": os.environ["PATH"], **PASSWORDS},
+            env=ENVIRON | PASSWORDS,
             stderr=subprocess.DEVNULL,
         )
 

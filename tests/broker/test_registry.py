@@ -2,15 +2,8 @@
 
 import asyncio
 
-from broker.records import Record
-
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
-
-
-async def until(condition, seconds=10.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+from support.brokers import ENDED, kill_broker
+from support.timing import until
 
 
 async def test_a_live_call_is_known_everywhere_by_sid_and_number_until_it_ends(connect, facts):
@@ -57,9 +50,8 @@ async def test_the_calls_of_a_process_that_is_gone_leave_with_its_lease(connect,
     await asyncio.sleep(3)  # longer than a lease: it is renewed
     assert other.registry.get(call.call_sid) is not None
     running.cancel()
-    for task in owner.registry._tasks:
-        task.cancel()  # as if the process had been killed: no lease, and no good-bye
-    await until(lambda: other.registry.get(call.call_sid) is None, seconds=5)
+    kill_broker(owner)
+    await until(lambda: other.registry.get(call.call_sid) is None)
 
 
 async def test_a_process_that_leaves_takes_its_calls_from_the_list_at_once(connect, facts):
@@ -69,7 +61,7 @@ async def test_a_process_that_leaves_takes_its_calls_from_the_list_at_once(conne
     await until(lambda: other.registry.get(call.call_sid) is not None)
     running.cancel()
     await owner.__aexit__()
-    await until(lambda: other.registry.get(call.call_sid) is None, seconds=3)
+    await until(lambda: other.registry.get(call.call_sid) is None)
 
 
 async def test_one_that_comes_later_reads_what_there_is(connect, facts):

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +12,11 @@ import nats
 import nats.errors
 import pytest
 from nats.js import api
+from support.brokers import ENDED
+from support.processes import ENVIRON, partyline
 
 import broker as package
 from broker.broker import Broker
-from broker.records import Record
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 from broker.stream import read_history
@@ -25,7 +24,6 @@ from broker.stream import read_history
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
 PASSWORDS |= {"HISTORY_PASSWORD": "pw-history", "ROUTE_PASSWORD": "pw-route"}
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def port(tmp_path) -> Iterator[int]:
     shutil.copy(SERVERS / "users.conf", tmp_path)
     server = subprocess.Popen(
         [find_binary(), f"--config={tmp_path / 'single.conf'}", f"--ports_file_dir={tmp_path}"],
-        env={"PATH": os.environ["PATH"], **PASSWORDS},
+        env=ENVIRON | PASSWORDS,
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -61,17 +59,6 @@ def url(user: str, port: int) -> str:
     return f"nats://{user}:pw-{user}@127.0.0.1:{port}"
 
 
-def partyline(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "handler.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env={"PATH": os.environ["PATH"]},
-    )
-
-
 async def connect_as(
     user: str, port: int, problems: list[str] | None = None, inbox: bytes | None = None
 ):
@@ -85,7 +72,7 @@ async def connect_as(
 
 @pytest.mark.parametrize("name", ["embedded.conf", "single.conf", "cluster.conf"])
 def test_the_server_takes_its_configurations(name):
-    environ = {"PATH": os.environ["PATH"], **PASSWORDS, "CLUSTER_ROUTE": "nats://a:b@127.0.0.1:1"}
+    environ = {**ENVIRON, **PASSWORDS, "CLUSTER_ROUTE": "nats://a:b@127.0.0.1:1"}
     checked = subprocess.run(
         [find_binary(), "-t", f"--config={SERVERS / name}"],
         env=environ,

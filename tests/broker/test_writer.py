@@ -3,23 +3,15 @@
 import asyncio
 import json
 import random
-from contextlib import suppress
 
 import pytest
+from support.brokers import ENDED, kill_server, read_all
+from support.sids import call_sid
 
 from broker.broker import Broker
 from broker.errors import Fenced
-from broker.records import Record
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
-
-
-async def read_all(broker, call_sid, since=0, **options):
-    async with broker.replicas.follow(call_sid, since=since, **options) as follower:
-        async with asyncio.timeout(30):
-            return [json.loads(item.payload) async for item in follower]
 
 
 def records(messages):
@@ -181,7 +173,7 @@ async def test_records_survive_a_server_that_is_killed(rounds, tmp_path, facts, 
                     writer.put(make_final(number))
                     await asyncio.sleep(0.002)
                     if number == killed_after:
-                        await kill(first)
+                        await kill_server(first)
                         restarting = asyncio.create_task(second.__aenter__())
                 writer.put(ENDED)
                 writer.finish()
@@ -196,15 +188,6 @@ async def test_records_survive_a_server_that_is_killed(rounds, tmp_path, facts, 
                     await second.__aexit__()
         assert [message["seq"] for message in stayed] == list(range(1, 103))
         assert late == stayed
-
-
-async def kill(server):
-    import os  # noqa: PLC0415
-    import signal  # noqa: PLC0415
-
-    with suppress(ProcessLookupError):
-        os.kill(server.pid, signal.SIGKILL)
-    await server.died.wait()
 
 
 async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
@@ -347,7 +330,7 @@ async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broke
     before = len(broker.client._subs)
 
     async def come() -> None:
-        async with broker.replicas.follow(f"CA{1:032x}") as follower:
+        async with broker.replicas.follow(call_sid(1)) as follower:
             await follower.synced()
             await asyncio.Event().wait()
 
@@ -369,13 +352,13 @@ async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broke
 async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
     """Each leaves at another moment of its beginning; the client survives all of them."""
 
-    async def come(call_sid: str) -> None:
-        async with broker.replicas.follow(call_sid) as follower:
+    async def come(sid: str) -> None:
+        async with broker.replicas.follow(sid) as follower:
             await follower.synced()
 
     async with asyncio.timeout(30):
         for turns in range(60):
-            coming = [asyncio.create_task(come(f"CA{n:032x}")) for n in range(20)]
+            coming = [asyncio.create_task(come(call_sid(n))) for n in range(20)]
             for _ in range(turns):
                 await asyncio.sleep(0)
             for task in coming:

@@ -23,6 +23,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.credentials import TOKEN_SECRET
+from support.sids import account_sid, call_sid, stream_sid
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -30,10 +32,9 @@ from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.settings import BrokerSettings
 
-SECRET = "subscriber-token-secret-of-the-tests"
 AUDIENCE = "partyline-of-the-tests"
 SAID = "the words that nobody may read"
-THERE, NOT_THERE, MINE = "CA" + "1" * 32, "CA" + "2" * 32, "CA" + "3" * 32
+THERE, NOT_THERE, MINE = call_sid(1), call_sid(2), call_sid(3)
 NUMBER = "+15550001111"
 PRIVATE = rsa.generate_private_key(65537, 2048)
 PUBLIC = PRIVATE.public_key().public_bytes(
@@ -45,7 +46,7 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def crafted(claims: object, *, key: bytes = SECRET.encode(), **header: object) -> str:
+def crafted(claims: object, *, key: bytes = TOKEN_SECRET.encode(), **header: object) -> str:
     """Make a token by hand, signed with HMAC whatever its header says."""
     said = json.dumps({"alg": "HS256", "typ": "JWT", **header}).encode()
     body = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
@@ -69,8 +70,8 @@ async def tell(nats_url: str) -> None:
         await broker.wait_ready()
         call = CallFacts(
             call_sid=THERE,
-            account_sid="AC" + "1" * 32,
-            stream_sid="MZ" + "1" * 32,
+            account_sid=account_sid(1),
+            stream_sid=stream_sid(1),
             started_at=0,
             from_=NUMBER,
         )
@@ -88,7 +89,6 @@ async def tell(nats_url: str) -> None:
 def service(serve_many):
     """A service with a call that was, a secret, a public key, an audience and an origin."""
     service = serve_many(
-        TOKEN_SECRET=SECRET,
         TOKEN_PUBLIC_KEY=PUBLIC.decode(),
         TOKEN_AUDIENCE=AUDIENCE,
         ALLOWED_ORIGINS="https://crm.example.com",
@@ -162,9 +162,11 @@ FORGED = {
     "rs256_of_another_key": lambda: jwt.encode(
         good(), rsa.generate_private_key(65537, 2048), algorithm="RS256"
     ),
-    "hs512_with_the_secret": lambda: jwt.encode(good(), SECRET + SECRET, algorithm="HS512"),
+    "hs512_with_the_secret": lambda: jwt.encode(
+        good(), TOKEN_SECRET + TOKEN_SECRET, algorithm="HS512"
+    ),
     "empty_secret": lambda: crafted(good(), key=b""),
-    "short_secret": lambda: crafted(good(), key=SECRET.encode()[:16]),
+    "short_secret": lambda: crafted(good(), key=TOKEN_SECRET.encode()[:16]),
     "wrong_secret": lambda: crafted(good(), key=b"x" * 40),
     "key_in_the_header": lambda: crafted(
         good(), key=b"x" * 40, jwk={"kty": "oct", "k": b64(b"x" * 40)}
@@ -193,7 +195,7 @@ FORGED = {
     "calls_as_a_string": lambda: signed(calls="*"),
     "calls_nested": lambda: signed(calls=[["*"]]),
     "calls_as_an_object": lambda: signed(calls={"*": True}),
-    "wildcard_inside_a_sid": lambda: signed(calls=["CA" + "1" * 31 + "*"]),
+    "wildcard_inside_a_sid": lambda: signed(calls=[THERE[:-1] + "*"]),
     "subject_wildcard": lambda: signed(calls=[">"]),
     "sid_and_wildcard": lambda: signed(calls=[THERE + ".>"]),
     "numbers_with_a_wildcard": lambda: signed(calls=None, numbers=["*"]),
@@ -359,9 +361,9 @@ SAYINGS = {
     "all": ">",
     "star": "*",
     "sid_with_wildcard": f"{THERE}.>",
-    "sid_and_star": "CA" + "1" * 31 + "*",
+    "sid_and_star": THERE[:-1] + "*",
     "json_subject": '{"subscribe":"transcripts.*.*.final.*"}',
-    "json_sid_in_capitals": json.dumps({"subscribe": "CA" + "A" * 32}),
+    "json_sid_in_capitals": json.dumps({"subscribe": THERE.replace("0", "A")}),
     "json_sid_with_newline": json.dumps({"subscribe": THERE + "\n"}),
     "number_with_wildcard": '{"subscribe":"+1555*"}',
     "deep": "[" * 10_000,
@@ -403,7 +405,7 @@ async def test_text_that_is_not_utf_8(service):
 
 
 async def test_ten_thousand_subscriptions(service):
-    asked = [json.dumps({"subscribe": f"CA{number:032x}"}) for number in range(10_000)]
+    asked = [json.dumps({"subscribe": call_sid(number)}) for number in range(10_000)]
     _, code, reason = await answers(service, signed(), *asked)
     assert (code, reason) == (4429, "more than 100 subscriptions")
 

@@ -8,13 +8,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from support.credentials import AUTH_TOKEN
 from support.reference_mixer import Heard, mix
 
 from rehearsal import audio
 from rehearsal.frames import Stall
 from rehearsal.twilio import HangUp, Options, place_call
 
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 SPEECH = Path(__file__).parents[1] / "speech"
 SECONDS = 9
 

@@ -4,12 +4,12 @@ import asyncio
 import time
 
 import pytest
+from support.brokers import kill_server
 from support.cable import Cable
+from support.credentials import AUTH_TOKEN
 
 from broker.server.embedded import EmbeddedServer
 from rehearsal.twilio import HangUp, Options, place_call
-
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 
 
 def dense(messages) -> bool:
@@ -66,8 +66,7 @@ async def test_a_server_that_is_killed_under_calls_costs_no_record(
 
         carrying = [asyncio.create_task(one(number)) for number in range(calls)]
         await asyncio.sleep(seconds / 3)
-        first._guard.kill()  # the server dies with its guard, as by kill -9
-        await first.died.wait()
+        await kill_server(first)
         await asyncio.sleep(outage)
         async with EmbeddedServer(store, port=port):
             for call_sid, stayed in await asyncio.gather(*carrying):

@@ -9,6 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.page import needs_chromium, opened, said, turns
 
+from bench.processes import resident_mb
 from broker.records import Record
 
 pytestmark = needs_chromium
@@ -386,7 +387,7 @@ async def test_words_are_found_across_parts_and_in_what_comes(serve, token, tell
 
 
 @pytest.mark.proof
-async def test_a_long_call_stays_light(rounds, serve, token, tell, resident_mb):
+async def test_a_long_call_stays_light(rounds, serve, token, tell):
     """Hours of a call: what it costs the browser to show, to add a line, and to scroll."""
     records = len(rounds(sample=500, full=10_000))
     service = serve()

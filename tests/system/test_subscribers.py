@@ -6,18 +6,19 @@ import json
 import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
 
 import httpx
 import pytest
+from support.timing import PATIENCE, patience
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
+from bench.processes import free_port
+
 LONG = "the quick brown fox jumps over the lazy dog and runs on " * 20
-UNTIL = 60.0
 
 
 def seqs(texts: list[str]) -> list[int]:
@@ -52,12 +53,6 @@ async def metric(port: int, name: str) -> float:
     return float(value)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 # Resumed
 
 
@@ -71,7 +66,7 @@ async def read_brokenly_by_websocket(service, call, token, source, kills):
     while True:
         since = seqs(records)[-1] if records else 0
         url = f"{service.ws}/client?token={token}&call={call.sid}&since={since}"
-        lives = source.uniform(0, 0.06) if broken < kills else UNTIL
+        lives = source.uniform(0, 0.06) if broken < kills else PATIENCE
         try:
             async with asyncio.timeout(lives), connect(url, compression=None, proxy=None) as one:
                 try:
@@ -93,7 +88,7 @@ async def read_brokenly_by_events(service, call, token, source, kills):
     url = f"{service.url}/calls/{call.sid}/events?token={token}"
     async with httpx.AsyncClient(trust_env=False) as client:
         while True:
-            lives = source.uniform(0, 0.06) if broken < kills else UNTIL
+            lives = source.uniform(0, 0.06) if broken < kills else PATIENCE
             try:
                 async with asyncio.timeout(lives):
                     async for _, number, data in read_events(client, url, last_id):
@@ -195,7 +190,7 @@ async def test_a_number_with_many_calls_costs_no_subscriptions(serve, mint, tell
     token = mint(numbers=["+15550001111"])
     calls = [await tell(service, to="+15550001111") for _ in range(101)]
     url = f"{service.ws}/client?token={token}&number=%2B15550001111"
-    async with asyncio.timeout(UNTIL), connect(url, compression=None, proxy=None) as socket_:
+    async with patience(), connect(url, compression=None, proxy=None) as socket_:
         begun = set()
         while len(begun) < len(calls):
             message = json.loads(await socket_.recv())
@@ -303,7 +298,7 @@ async def test_the_next_call_of_a_number_begins_by_itself(serve, mint, tell):
     service = serve()
     token = mint(numbers=["+15550001111"])
     url = f"{service.ws}/client?token={token}&number=%2B15550001111"
-    async with asyncio.timeout(UNTIL), connect(url, compression=None, proxy=None) as socket_:
+    async with patience(), connect(url, compression=None, proxy=None) as socket_:
         for words in ("first call", "second call"):
             call = await tell(service, to="+15550001111")
             call.say(words)
@@ -337,7 +332,7 @@ async def test_a_renewed_token_with_fewer_rights_ends_what_it_no_longer_allows(s
     kept, lost = await tell(service), await tell(service)
     first = mint(calls=[kept.sid, lost.sid], subject="page")
     async with (
-        asyncio.timeout(UNTIL),
+        patience(),
         connect(f"{service.ws}/client?token={first}", compression=None, proxy=None) as socket_,
     ):
         await socket_.recv()  # the list
@@ -399,9 +394,9 @@ async def test_the_tutorials_own_way_of_reading_works(serve, token, tell):
         f"{service.ws}/client?token={token}",
         stdout=subprocess.PIPE,
     )
-    await asyncio.wait_for(process.stdout.readline(), UNTIL)
+    await asyncio.wait_for(process.stdout.readline(), PATIENCE)
     await call.end()
-    rest, _ = await asyncio.wait_for(process.communicate(), UNTIL)
+    rest, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert [json.loads(line)["type"] for line in rest.splitlines()] == ["Results", "CallEnded"]
 
 
@@ -420,10 +415,10 @@ async def test_curl_follows_events_and_growing_captions(serve, token, tell):
         for url in addresses
     ]
     for curl in following:
-        await asyncio.wait_for(curl.stdout.readline(), UNTIL)  # it is there
+        await asyncio.wait_for(curl.stdout.readline(), PATIENCE)  # it is there
     call.say("Good morning.", 1.0)
     captions = following[1].stdout
-    while (await asyncio.wait_for(captions.readline(), UNTIL)) != b"<v Caller>Good morning.\n":
+    while (await asyncio.wait_for(captions.readline(), PATIENCE)) != b"<v Caller>Good morning.\n":
         pass  # while the call goes on
     await call.end()
     (events, _), (rest, _) = await asyncio.gather(*(curl.communicate() for curl in following))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+from support.sids import call_sid
 from websockets.asyncio.server import serve
 
 from handler.audio.mixer import Chunk
@@ -74,7 +75,7 @@ def settings(url: str, **changes: object) -> Settings:
     return replace(Settings(deepgram_api_key="key", deepgram_url=url), **changes)
 
 
-SID = "CA" + "1" * 32
+SID = call_sid(1)
 
 
 async def test_a_call_is_transcribed_to_its_last_word_on_its_own_clock(deepgram):

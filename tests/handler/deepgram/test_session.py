@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import pytest
+from support.sids import call_sid
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
@@ -30,7 +31,7 @@ from handler.deepgram.retry import Backoff, Breaker
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 
-SID = "CA" + "1" * 32
+SID = call_sid(1)
 CHUNK = 800
 WORD_GAP = 160  # samples of silence that end a word
 FASTER = 10

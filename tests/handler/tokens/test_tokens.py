@@ -7,22 +7,23 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from support.credentials import TOKEN_SECRET
+from support.sids import call_sid
 
 from handler.errors import InvalidToken
 from handler.tokens import tokens
 
-SECRET = "a-secret-of-at-least-thirty-two-bytes"
 NOW = 1_800_000_000
-CALL, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
-KEYS = [tokens.secret_key(SECRET)]
+CALL, OTHER = call_sid(1), call_sid(2)
+KEYS = [tokens.secret_key(TOKEN_SECRET)]
 
 
-def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> str:
+def signed(key: object = TOKEN_SECRET, algorithm: str = "HS256", **claims: object) -> str:
     return jwt.encode({"exp": NOW + 60, "calls": ["*"], **claims}, key, algorithm=algorithm)
 
 
 def test_a_minted_token_opens_what_it_names():
-    token = tokens.mint(SECRET, expires=NOW + 60, calls=[CALL], subject="page")
+    token = tokens.mint(TOKEN_SECRET, expires=NOW + 60, calls=[CALL], subject="page")
     grant = tokens.verify(token, KEYS, NOW)
     assert (grant.subject, grant.expires) == ("page", NOW + 60)
     assert grant.allows(CALL)
@@ -31,7 +32,7 @@ def test_a_minted_token_opens_what_it_names():
 
 
 def test_a_token_for_a_number_opens_calls_from_and_to_it():
-    token = tokens.mint(SECRET, expires=NOW + 60, numbers=["+15551230000"])
+    token = tokens.mint(TOKEN_SECRET, expires=NOW + 60, numbers=["+15551230000"])
     grant = tokens.verify(token, KEYS, NOW)
     assert grant.allows(CALL, ("+15551230000", None))
     assert grant.allows(CALL, (None, "+15551230000"))
@@ -76,7 +77,7 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         "a.b.c",
         "x" * 100_000,
         signed("another-secret-of-thirty-two-bytes!!"),
-        signed(algorithm="HS384", key=SECRET + "x" * 32),
+        signed(algorithm="HS384", key=TOKEN_SECRET + "x" * 32),
         jwt.encode({"exp": NOW + 60, "calls": ["*"]}, None, algorithm="none"),
         signed(exp=NOW),
         signed(exp=NOW - 1),
@@ -91,7 +92,7 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         signed(calls=[[CALL]]),
         signed(calls=[], numbers=["+1555*"]),
         signed(calls=[], numbers=["15551230000"]),
-        jwt.encode({"calls": ["*"]}, SECRET, algorithm="HS256"),
+        jwt.encode({"calls": ["*"]}, TOKEN_SECRET, algorithm="HS256"),
     ],
 )
 def test_a_defective_token_opens_nothing(token):
