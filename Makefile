@@ -33,6 +33,7 @@ lint: $(VENV)/dev  ## Check format, lint rules and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 
 format: $(VENV)/dev  ## Format the code
 	$(BIN)/ruff format .

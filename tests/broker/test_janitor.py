@@ -25,8 +25,7 @@ async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
         writer.update(state="waiting", abandoned="drained", covered={"inbound": 2.0})
     await until(lambda: writer.depth == 0 and others[0].registry.get(call.call_sid) is not None)
     await asyncio.sleep(0.2)  # so that the registry's last word is out
-    running.cancel()
-    kill_broker(owner)
+    await kill_broker(owner, running)
     records = await read_records(others[0], call.call_sid)
     types = [record["type"] for record in records]
     reason = "crashed" if state == "live" else "drained"
@@ -47,7 +46,7 @@ async def test_an_owner_that_was_taken_for_dead_goes_on(connect, facts, make_fin
     running = asyncio.create_task(writer.run())
     writer.put(make_final(1))
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    kill_broker(owner)  # its lease alone: it still writes, as after an outage
+    await kill_broker(owner)  # its lease alone: it still writes, as after an outage
     await until(lambda: other.janitor.ended == 1)
     for number in (2, 3):
         writer.put(make_final(number))
@@ -68,8 +67,7 @@ async def test_a_call_that_another_process_owns_again_is_left_alone(connect, fac
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    running.cancel()
-    kill_broker(owner)
+    await kill_broker(owner, running)
     writer = heir.writer(call, heir.next_epoch())
     going_on = asyncio.create_task(writer.run())
     await writer.claimed.wait()

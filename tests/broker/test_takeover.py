@@ -1,10 +1,12 @@
 """Owners, heirs and janitors of one call in orders that no schedule of theirs makes likely."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 from support.brokers import ENDED, kill_broker, read_records
-from support.timing import until
+from support.timing import patience, until
 
 from broker.broker import Broker
 from broker.errors import Fenced
@@ -91,7 +93,7 @@ async def test_an_end_that_was_half_written_is_finished_once(connect, facts, mak
     assert await half.open_end(nobody)
     # Until far after what anybody has transcribed.
     await half.publish_now(gap(2.0, 10**9, None, "owner-lost"))
-    kill_broker(owner)
+    await kill_broker(owner)
     records = await read_records(other, call.call_sid)
     assert [one["type"] for one in records] == ["CallStarted", "Results", "Gap", "CallEnded"]
     assert records[-1]["duration"] == 10**9
@@ -156,7 +158,7 @@ async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, 
     writer, running = await begin(owner, call)
     ending, gone = await begin(owner, over)
     for one in (call, over):
-        await until(lambda one=one: other.registry.get(one.call_sid) is not None)
+        await until(partial(other.registry.get, one.call_sid))
     await owner.js.delete_stream(f"KV_{owner.subjects.bucket}")
     for broker in (owner, other):
         broker._on_reconnect()  # what a server that comes back without its disk looks like
@@ -167,6 +169,7 @@ async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, 
     await until(lambda: set(other.registry.calls()) == {call.call_sid})
     late = await connect(**SHORT)
     await until(lambda: set(late.registry.calls()) == {call.call_sid})
+    assert late.registry.calls() == other.registry.calls()
     writer.put(ENDED)
     writer.finish()
     await running
@@ -202,7 +205,7 @@ async def test_a_client_that_has_closed_for_good_gets_a_successor(connect, facts
     owner, reader = await connect(**SHORT), await connect(**SHORT)
     call = facts()
     writer, running = await begin(owner, call)
-    async with reader.replicas.follow(call.call_sid) as follower, asyncio.timeout(30):
+    async with reader.replicas.follow(call.call_sid) as follower, patience():
         first = await anext(follower)
         for broker in (owner, reader):
             await broker.client.close()
@@ -236,14 +239,15 @@ async def test_what_a_server_without_its_disk_stores_first_reaches_those_who_com
                 busy.finish()
                 await ending
             writer, running = await begin(owner, call)
-            async with reader.replicas.follow(call.call_sid) as follower, asyncio.timeout(60):
+            async with reader.replicas.follow(call.call_sid) as follower, patience():
                 writer.put(make_final(1))
                 got = [await anext(follower), await anext(follower)]
                 await server.__aexit__()
                 await until(lambda: not reader.client.is_connected)
                 # The reader's way to the new server is longer than the owner's.
-                real, reader.client._select_next_server = (
-                    reader.client._select_next_server,
+                client: Any = reader.client
+                real, client._select_next_server = (
+                    client._select_next_server,
                     asyncio.Event().wait,
                 )
                 async with EmbeddedServer(directory=str(tmp_path / "two"), port=port):
@@ -251,7 +255,7 @@ async def test_what_a_server_without_its_disk_stores_first_reaches_those_who_com
                     writer.put(ENDED)
                     writer.finish()
                     await running
-                    reader.client._select_next_server = real
-                    await reader.client.close()
+                    client._select_next_server = real
+                    await client.close()
                     got += [item async for item in follower]
     assert [item.seq for item in got if item.seq is not None] == [1, 2, 3, 4]

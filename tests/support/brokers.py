@@ -1,5 +1,6 @@
 """What tests do with brokers and their servers."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -8,7 +9,7 @@ from typing import Any
 
 from support.timing import patience
 
-from broker import records
+from broker import records, supervise
 from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 
@@ -38,12 +39,11 @@ async def kill_server(server: EmbeddedServer) -> None:
     await server.died.wait()
 
 
-def kill_broker(broker: Broker) -> None:
+async def kill_broker(broker: Broker, *writing: asyncio.Task[None]) -> None:
     """
     Stop a broker as if its process had been killed: no lease, no good-bye, no janitor.
 
-    Its connection stays, and so do its writers: cancel them, or let one write on.
+    With it go the writers that are named; another one writes on, as after an outage.
     """
-    for task in (*broker.registry._tasks, broker.janitor._task):
-        if task is not None:
-            task.cancel()
+    tasks = [*broker.registry._tasks, broker.janitor._task, *writing]
+    await supervise.end(*(task for task in tasks if task is not None))

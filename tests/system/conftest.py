@@ -127,7 +127,8 @@ def read() -> Read:
         async with connect(url, compression=None, proxy=None) as socket:
             with contextlib.suppress(ConnectionClosedError):
                 async with patience(240):  # longer than any call of the tests
-                    async for text in socket:
+                    async for said in socket:
+                        text = str(said)
                         (reader.records if '"seq":' in text else reader.interims).append(text)
                         if until is not None and until in text:
                             break

@@ -6,6 +6,7 @@ Recorded human speech, in real time, through the whole service.
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.credentials import AUTH_TOKEN
@@ -18,7 +19,7 @@ from rehearsal.twilio import HangUp, Options, place_call
 SPEECH = Path(__file__).parents[1] / "speech"
 SECONDS = 9
 
-SCENARIOS = {
+SCENARIOS: dict[str, dict[str, Any]] = {
     "clean": {"jitter_ms": 0},
     "stray timestamps": {"jitter_ms": 2},
     "outbound 7 s late": {"outbound_delay": 7},

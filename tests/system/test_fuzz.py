@@ -47,7 +47,7 @@ def mutated(source: random.Random, text: str) -> str | bytes:
         case 2:
             return text.replace("timestamp", source.choice(["timestamp", "x", "track"]))
         case 3:
-            leap = source.choice([-1, 10**6, 10**12, 1.5, None, [], "9" * 400])
+            leap: object = source.choice([-1, 10**6, 10**12, 1.5, None, [], "9" * 400])
             body = json.loads(text)
             body.setdefault("media", {})["timestamp"] = leap
             return json.dumps(body)

@@ -1,7 +1,9 @@
 """handler/tokens/tokens.py: what a token opens, and which ones open nothing."""
 
+import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
 
 import jwt
 import pytest
@@ -18,7 +20,7 @@ CALL, OTHER = call_sid(1), call_sid(2)
 KEYS = [tokens.secret_key(TOKEN_SECRET)]
 
 
-def signed(key: object = TOKEN_SECRET, algorithm: str = "HS256", **claims: object) -> str:
+def signed(key: Any = TOKEN_SECRET, algorithm: str = "HS256", **claims: object) -> str:
     return jwt.encode({"exp": NOW + 60, "calls": ["*"], **claims}, key, algorithm=algorithm)
 
 
@@ -43,6 +45,27 @@ def test_a_token_for_a_number_opens_calls_from_and_to_it():
 def test_each_of_several_secrets_is_tried():
     keys = [tokens.secret_key("another-secret-of-thirty-two-bytes!!"), *KEYS]
     assert tokens.verify(signed(), keys, NOW).allows(CALL)
+
+
+def test_a_signature_is_compared_in_a_time_that_says_nothing_of_where_it_is_wrong(monkeypatch):
+    """Whole, by the comparison that the standard library makes for this."""
+    compared = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append({one, other})
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    head, _, signature = tokens.mint(TOKEN_SECRET, expires=NOW + 60, calls=[CALL]).rpartition(".")
+    for wrong in (f"{'B' if signature[0] == 'A' else 'A'}{signature[1:]}", f"{signature[:-4]}AAAA"):
+        with pytest.raises(InvalidToken):
+            tokens.verify(f"{head}.{wrong}", KEYS, NOW)
+        assert compared.pop() == {decoded(signature), decoded(wrong)}
+    assert compared == []
+
+
+def decoded(signature: str) -> bytes:
+    return urlsafe_b64decode(signature + "=")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +101,7 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         "x" * 100_000,
         signed("another-secret-of-thirty-two-bytes!!"),
         signed(algorithm="HS384", key=TOKEN_SECRET + "x" * 32),
-        jwt.encode({"exp": NOW + 60, "calls": ["*"]}, None, algorithm="none"),
+        signed(algorithm="none", key=None),
         signed(exp=NOW),
         signed(exp=NOW - 1),
         signed(exp=str(NOW + 60)),
