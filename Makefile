@@ -8,6 +8,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 PROJECT := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # For `make demo ONCE=1`: one call, the word error rates, and the end.
 DEMO_FLAGS := $(if $(ONCE),--once)
+# TypeScript's compiler reads the page's JSDoc; what it writes stays in the environment.
+DENO := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
@@ -40,6 +42,9 @@ lint: $(VENV)/dev  ## Check format, lint rules, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
+	$(DENO) check --quiet --config jsconfig.json handler/page/static/*.js
+	$(DENO) check --quiet --config jsconfig.json tests/handler/page/*.js
 
 format: $(VENV)/dev  ## Format the code
 	$(BIN)/ruff format .

@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -280,7 +281,7 @@ async def run_readers(port: int, count: int, kind: str, secret: str) -> None:
         request = (f"GET {path}?token={token}{query} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n").encode()
         message = masked(b'{"list":true}') if kind in ("list", "rights") else b""
         _, reader = await loop.create_connection(
-            lambda request=request, message=message: Reader(request, message), "127.0.0.1", port
+            partial(Reader, request, message), "127.0.0.1", port
         )
         await reader.opened
         readers.append(reader)

@@ -16,11 +16,11 @@ from nats.aio.msg import Msg
 
 from bench.processes import cpu_seconds, resident_mb
 from broker.broker import Broker
-from broker.records import CallFacts, Record
+from broker.records import CallFacts, Record, call_ended
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
+ENDED = call_ended(1.0, "completed")
 TEXT = "the quick brown fox jumps over the lazy dog " * 12  # about what a final weighs
 
 

@@ -7,14 +7,13 @@ A service on a nats-server of its own, a few calls written to it, and Chromium.
 import asyncio
 import os
 import secrets
-import shutil
 import sys
 import time
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from bench.processes import server
+from bench.processes import CHROMIUM, server
 from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.server.embedded import EmbeddedServer
@@ -155,7 +154,6 @@ async def pictures(browser: Browser, address: str, calls: list[CallWriter]) -> N
 
 
 if __name__ == "__main__":
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
+    if CHROMIUM is None:
         sys.exit("needs Chromium; on Debian and Ubuntu: apt install chromium")
-    asyncio.run(take(found))
+    asyncio.run(take(CHROMIUM))

@@ -16,7 +16,7 @@ import time
 import venv
 from pathlib import Path
 
-from bench.__main__ import cpu_seconds, free_port, resident_mb, wait_ready
+from bench.processes import cpu_seconds, free_port, resident_mb, wait_ready
 from broker.server.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent

@@ -1,7 +1,7 @@
 """What all tests share."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -56,7 +56,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
+def rounds(request: pytest.FixtureRequest) -> Rounds:
     """Seeds of a proof: a sample with every test, the full count with ``--prove``."""
 
     def seeds(*, sample: int, full: int) -> range:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.credentials import NEEDED
 
 from broker.server.embedded import find_binary
 from handler.config import Settings
@@ -246,13 +247,8 @@ def test_a_mistake_planted_in_the_cloud_run_file_is_found(change, found):
 
 
 def test_what_the_files_set_is_what_the_service_reads_and_fits_together():
-    secrets = {
-        "TWILIO_AUTH_TOKEN": "t",
-        "DEEPGRAM_API_KEY": "k",
-        "TOKEN_SECRET": "a-secret-of-at-least-thirty-two-bytes",
-    }
     app = fly()
-    settings = Settings.from_environ({**secrets, **app["env"]})
+    settings = Settings.from_environ({**NEEDED, **app["env"]})
     http = app["http_service"]
     assert settings.port == http["internal_port"]
     assert settings.metrics_port == app["metrics"][0]["port"]
@@ -260,7 +256,7 @@ def test_what_the_files_set_is_what_the_service_reads_and_fits_together():
     assert settings.drain_seconds + 10 <= int(app["kill_timeout"].rstrip("s")) <= 300
     container = cloud_run()["spec"]["template"]["spec"]["containers"][0]
     given = {
-        entry["name"]: entry.get("value", secrets.get(entry["name"])) for entry in container["env"]
+        entry["name"]: entry.get("value", NEEDED.get(entry["name"])) for entry in container["env"]
     }
     settings = Settings.from_environ({**given, "PUBLIC_URL": "https://calls.example.com"})
     assert settings.port == container["ports"][0]["containerPort"]

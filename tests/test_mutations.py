@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from support.timing import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 PATCHES = sorted((ROOT / "tests" / "mutations").glob("*.patch"))
@@ -33,7 +34,7 @@ def run(directory: Path) -> subprocess.CompletedProcess[str]:
     """Run the tests of a copy, up to the first that fails."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *TESTS]
     return subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=directory, capture_output=True, text=True, timeout=10 * PATIENCE, check=False
     )
 
 

@@ -1,12 +1,13 @@
 """An environment with the production requirements alone, as the image has it."""
 
 import asyncio
-import os
 import subprocess
 import venv
 from pathlib import Path
 
 import pytest
+from support.credentials import NEEDED
+from support.processes import ENVIRON
 
 from broker.server.embedded import EmbeddedServer
 
@@ -60,13 +61,11 @@ def test_it_has_no_aiohttp_no_recogniser_and_no_test_tool(production):
 async def test_the_service_starts_and_drains_in_it(production):
     async with EmbeddedServer() as nats:
         settings = {
-            "PATH": os.environ["PATH"],
+            **ENVIRON,
+            **NEEDED,
             "HOST": "127.0.0.1",
             "PORT": "0",
             "NATS_URL": nats.url,
-            "TWILIO_AUTH_TOKEN": "t",
-            "DEEPGRAM_API_KEY": "k",
-            "TOKEN_SECRET": "a-secret-of-at-least-thirty-two-bytes",
         }
         service = await asyncio.create_subprocess_exec(
             production / "bin" / "python",

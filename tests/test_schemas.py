@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Literal
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
@@ -26,7 +27,7 @@ RESULTS = {
 }
 
 
-def record(kind: str, track: str, body: dict) -> dict:
+def record(kind: Literal["final", "event"], track: str, body: dict) -> dict:
     encoded = encode_record(
         Record(kind, track, body), call_sid=FACTS.call_sid, seq=1, epoch="i-1", at=1
     )

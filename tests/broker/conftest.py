@@ -1,18 +1,19 @@
 """A real nats-server, and brokers on it."""
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from support.sids import account_sid, call_sid, stream_sid
+from support.timing import patience
 
 from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-
-ACCOUNT = "AC" + "0" * 32
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ async def server() -> AsyncIterator[EmbeddedServer]:
         yield running
 
 
-Connect = Callable[..., "asyncio.Future[Broker]"]
+Connect = Callable[..., Awaitable[Broker]]
 
 
 @pytest.fixture
@@ -30,12 +31,12 @@ async def connect(server: EmbeddedServer) -> AsyncIterator[Connect]:
     numbers = itertools.count(1)
     async with AsyncExitStack() as stack:
 
-        async def open_broker(**changes: object) -> Broker:
+        async def open_broker(**changes: Any) -> Broker:
             settings = BrokerSettings(
-                **{"servers": (server.url,), "instance": f"i{next(numbers)}", **changes}
+                servers=(server.url,), instance=f"i{next(numbers)}", **changes
             )
             broker = await stack.enter_async_context(Broker(settings))
-            async with asyncio.timeout(10):
+            async with patience():
                 await broker.wait_ready()
             return broker
 
@@ -51,20 +52,18 @@ async def broker(connect: Connect) -> Broker:
 def facts() -> Callable[..., CallFacts]:
     numbers = itertools.count(1)
 
-    def make(**changes: object) -> CallFacts:
+    def make(**changes: Any) -> CallFacts:
         number = next(numbers)
-        return CallFacts(
-            **{
-                "call_sid": f"CA{number:032x}",
-                "account_sid": ACCOUNT,
-                "stream_sid": f"MZ{number:032x}",
-                "started_at": 1_795_341_600_000,
-                "from_": "+15550100001",
-                "to": "+15550100002",
-                "direction": "inbound",
-                **changes,
-            }
+        call = CallFacts(
+            call_sid=call_sid(number),
+            account_sid=account_sid(0),
+            stream_sid=stream_sid(number),
+            started_at=1_795_341_600_000,
+            from_="+15550100001",
+            to="+15550100002",
+            direction="inbound",
         )
+        return replace(call, **changes)
 
     return make
 

@@ -3,39 +3,30 @@
 import asyncio
 import itertools
 import json
-import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.brokers import ENDED
+from support.processes import ENVIRON, partyline
+from support.timing import patience
 
 import broker as package
+from bench.processes import free_ports
 from broker.broker import Broker
-from broker.records import Record
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 
 SERVERS = Path(package.__file__).parent / "server"
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
 PASSWORDS = {
     f"{user}_PASSWORD": f"pw-{user.lower()}"
     for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
 }
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
 
 
 class Cluster:
@@ -52,13 +43,10 @@ class Cluster:
 
     async def provision(self, replicas: int) -> str:
         """What an operator does first, and again to change it."""
-        command = [sys.executable, "-m", "handler.cli", "provision", f"--replicas={replicas}"]
-        command.append(f"--url={self.urls('admin')[0]}")
-        async with asyncio.timeout(60):
+        command = ("provision", f"--replicas={replicas}", f"--url={self.urls('admin')[0]}")
+        async with patience():
             while True:  # until the three have found each other
-                done = await asyncio.to_thread(
-                    subprocess.run, command, capture_output=True, text=True, check=False
-                )
+                done = await asyncio.to_thread(partyline, *command)
                 if done.returncode == 0:
                     return done.stdout
                 await asyncio.sleep(0.5)
@@ -86,7 +74,7 @@ class Cluster:
                 f"--name=n{number}",
                 f"--log={home / 'log'}",
             ],
-            env={"PATH": os.environ["PATH"], **PASSWORDS},
+            env=ENVIRON | PASSWORDS,
             stderr=subprocess.DEVNULL,
         )
 
@@ -111,14 +99,14 @@ def cluster(tmp_path) -> Iterator[Cluster]:
 
 async def leader(broker: Broker) -> int:
     info = await broker.js.stream_info(broker.subjects.stream)
-    return int(info.cluster.leader[1:])
+    return int(str(info.cluster.leader).removeprefix("n"))
 
 
 async def test_an_operator_adds_copies_to_what_is_there(cluster):
     await cluster.provision(1)
     assert "3 replica(s)" in await cluster.provision(3)
     settings = BrokerSettings(servers=cluster.urls("handler"), instance="i1", replicas=3)
-    async with Broker(settings) as broker, asyncio.timeout(30):
+    async with Broker(settings) as broker, patience():
         await broker.wait_ready()
         stream = await broker.js.stream_info(broker.subjects.stream)
         bucket = await broker.js.stream_info(f"KV_{broker.subjects.bucket}")
@@ -146,7 +134,7 @@ async def test_the_leader_is_killed_and_no_record_is_lost_or_doubled(
         brokers.append(broker)
     writing, reading = brokers
     try:
-        async with asyncio.timeout(60):
+        async with patience():
             await writing.wait_ready()
             await reading.wait_ready()
         known = [facts() for _ in range(calls)]
@@ -179,7 +167,7 @@ async def test_the_leader_is_killed_and_no_record_is_lost_or_doubled(
         for writer in writers:
             writer.put(ENDED)
             writer.finish()
-        async with asyncio.timeout(60):
+        async with patience():
             await asyncio.gather(*running)
             stayed = await asyncio.gather(*staying)
             late = await asyncio.gather(*(follow(call.call_sid) for call in known))

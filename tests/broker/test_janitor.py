@@ -1,33 +1,14 @@
 """broker/janitor.py: what becomes of the calls of a process that is gone."""
 
 import asyncio
-import json
 
 import pytest
+from support.brokers import ENDED, kill_broker, read_records
+from support.timing import until
 
 from broker.janitor import LOOK_SECONDS
-from broker.records import Record
 
 SHORT = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 2.0}
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
-
-
-async def until(condition, seconds=20.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
-async def kill(broker):
-    """Stop as if the process had been killed: no lease, no good-bye, no janitor."""
-    for task in [*broker.registry._tasks, broker.janitor._task]:
-        task.cancel()
-
-
-async def read_all(broker, call_sid):
-    async with broker.replicas.follow(call_sid) as follower:
-        async with asyncio.timeout(30):
-            return [json.loads(item.payload) async for item in follower if item.seq is not None]
 
 
 @pytest.mark.parametrize("state", ["live", "waiting"])
@@ -44,9 +25,8 @@ async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
         writer.update(state="waiting", abandoned="drained", covered={"inbound": 2.0})
     await until(lambda: writer.depth == 0 and others[0].registry.get(call.call_sid) is not None)
     await asyncio.sleep(0.2)  # so that the registry's last word is out
-    running.cancel()
-    await kill(owner)
-    records = await read_all(others[0], call.call_sid)
+    await kill_broker(owner, running)
+    records = await read_records(others[0], call.call_sid)
     types = [record["type"] for record in records]
     reason = "crashed" if state == "live" else "drained"
     gap = ["Gap"] if state == "live" else []
@@ -55,7 +35,7 @@ async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     await until(lambda: not others[1].registry.orphans())
     await asyncio.sleep(3 * LOOK_SECONDS)
-    assert await read_all(others[1], call.call_sid) == records
+    assert await read_records(others[1], call.call_sid) == records
     assert sum(other.janitor.ended for other in others) == 1
 
 
@@ -66,14 +46,14 @@ async def test_an_owner_that_was_taken_for_dead_goes_on(connect, facts, make_fin
     running = asyncio.create_task(writer.run())
     writer.put(make_final(1))
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    await kill(owner)  # its lease alone: it still writes, as after an outage
+    await kill_broker(owner)  # its lease alone: it still writes, as after an outage
     await until(lambda: other.janitor.ended == 1)
     for number in (2, 3):
         writer.put(make_final(number))
     writer.put(ENDED)
     writer.finish()
     await running
-    records = await read_all(other, call.call_sid)
+    records = await read_records(other, call.call_sid)
     types = [record["type"] for record in records]
     assert types[:2] == ["CallStarted", "Results"]
     assert types[-6:] == ["Gap", "CallEnded", "CallResumed", "Results", "Results", "CallEnded"]
@@ -87,8 +67,7 @@ async def test_a_call_that_another_process_owns_again_is_left_alone(connect, fac
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    running.cancel()
-    await kill(owner)
+    await kill_broker(owner, running)
     writer = heir.writer(call, heir.next_epoch())
     going_on = asyncio.create_task(writer.run())
     await writer.claimed.wait()

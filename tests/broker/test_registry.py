@@ -2,15 +2,8 @@
 
 import asyncio
 
-from broker.records import Record
-
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
-
-
-async def until(condition, seconds=10.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+from support.brokers import ENDED, kill_broker
+from support.timing import PATIENCE, patience, until
 
 
 async def test_a_live_call_is_known_everywhere_by_sid_and_number_until_it_ends(connect, facts):
@@ -40,10 +33,11 @@ async def test_changes_wake_those_who_wait(connect, facts):
     await asyncio.sleep(0)
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
-    async with asyncio.timeout(10):
+    async with patience():
         while other.registry.get(call.call_sid) is None:
             await waiting
             waiting = asyncio.create_task(anext(changes))
+    assert set(other.registry.calls()) == {call.call_sid}
     waiting.cancel()
     running.cancel()
 
@@ -56,20 +50,21 @@ async def test_the_calls_of_a_process_that_is_gone_leave_with_its_lease(connect,
     await until(lambda: other.registry.get(call.call_sid) is not None)
     await asyncio.sleep(3)  # longer than a lease: it is renewed
     assert other.registry.get(call.call_sid) is not None
-    running.cancel()
-    for task in owner.registry._tasks:
-        task.cancel()  # as if the process had been killed: no lease, and no good-bye
-    await until(lambda: other.registry.get(call.call_sid) is None, seconds=5)
+    await kill_broker(owner, running)
+    await until(lambda: other.registry.get(call.call_sid) is None)
 
 
 async def test_a_process_that_leaves_takes_its_calls_from_the_list_at_once(connect, facts):
-    owner, other = await connect(), await connect()
+    """Long before its lease is over."""
+    long = {"lease_ttl": int(10 * PATIENCE)}
+    owner, other = await connect(**long), await connect(**long)
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
     await until(lambda: other.registry.get(call.call_sid) is not None)
     running.cancel()
     await owner.__aexit__()
-    await until(lambda: other.registry.get(call.call_sid) is None, seconds=3)
+    await until(lambda: other.registry.get(call.call_sid) is None)
+    assert other.registry.calls() == {}
 
 
 async def test_one_that_comes_later_reads_what_there_is(connect, facts):
@@ -79,4 +74,5 @@ async def test_one_that_comes_later_reads_what_there_is(connect, facts):
     await until(lambda: owner.registry.get(call.call_sid) is not None)
     late = await connect()
     await until(lambda: late.registry.get(call.call_sid) is not None)
+    assert late.registry.calls() == owner.registry.calls()
     running.cancel()

@@ -1,30 +1,20 @@
 """Owners, heirs and janitors of one call in orders that no schedule of theirs makes likely."""
 
 import asyncio
-import json
+from functools import partial
+from typing import Any
 
 import pytest
+from support.brokers import ENDED, kill_broker, read_records
+from support.timing import patience, until
 
 from broker.broker import Broker
 from broker.errors import Fenced
-from broker.janitor import _gap
-from broker.records import CallFacts, Record
+from broker.records import CallFacts, Record, gap
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
 SHORT = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 2.0}
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
-
-
-async def until(condition, seconds=20.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-async def read_all(broker, call_sid):
-    async with broker.replicas.follow(call_sid) as follower, asyncio.timeout(30):
-        return [json.loads(item.payload) async for item in follower if item.seq is not None]
 
 
 async def begin(broker, call):
@@ -56,7 +46,7 @@ async def test_an_owner_does_not_go_on_behind_the_end_of_another_owner(connect, 
     older.put(make_final(2))
     with pytest.raises(Fenced):
         await running
-    types = [record["type"] for record in await read_all(second, call.call_sid)]
+    types = [record["type"] for record in await read_records(second, call.call_sid)]
     assert types == ["CallStarted", "CallResumed", "Results", "CallEnded"]
 
 
@@ -81,7 +71,7 @@ async def test_a_record_whose_answer_was_lost_before_the_end_is_not_said_twice(
     writer.put(ENDED)
     writer.finish()
     await running
-    records = await read_all(other, call.call_sid)
+    records = await read_records(other, call.call_sid)
     told = [(one["type"], one.get("start")) for one in records if one["type"] != "CallEnded"]
     assert told == [
         ("CallStarted", None),
@@ -101,10 +91,10 @@ async def test_an_end_that_was_half_written_is_finished_once(connect, facts, mak
     running.cancel()
     half = other.writer(call, other.next_epoch())
     assert await half.open_end(nobody)
-    await half.publish_now(_gap(2.0, 10**9))  # until far behind what anybody has heard
-    for task in [*owner.registry._tasks, owner.janitor._task]:
-        task.cancel()
-    records = await read_all(other, call.call_sid)
+    # Until far after what anybody has transcribed.
+    await half.publish_now(gap(2.0, 10**9, None, "owner-lost"))
+    await kill_broker(owner)
+    records = await read_records(other, call.call_sid)
     assert [one["type"] for one in records] == ["CallStarted", "Results", "Gap", "CallEnded"]
     assert records[-1]["duration"] == 10**9
 
@@ -115,7 +105,7 @@ async def test_an_owner_that_comes_back_into_a_half_written_end_goes_on(connect,
     writer, running = await begin(owner, call)
     half = other.writer(call, other.next_epoch())
     assert await half.open_end(nobody)
-    await half.publish_now(_gap(0.0, 3.0))
+    await half.publish_now(gap(0.0, 3.0, None, "owner-lost"))
     writer.put(make_final(5))
     await until(lambda: writer.depth == 0)
     with pytest.raises(Fenced):
@@ -123,7 +113,7 @@ async def test_an_owner_that_comes_back_into_a_half_written_end_goes_on(connect,
     writer.put(ENDED)
     writer.finish()
     await running
-    types = [one["type"] for one in await read_all(other, call.call_sid)]
+    types = [one["type"] for one in await read_records(other, call.call_sid)]
     assert types == ["CallStarted", "Gap", "CallResumed", "Results", "CallEnded"]
 
 
@@ -168,7 +158,7 @@ async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, 
     writer, running = await begin(owner, call)
     ending, gone = await begin(owner, over)
     for one in (call, over):
-        await until(lambda one=one: other.registry.get(one.call_sid) is not None)
+        await until(partial(other.registry.get, one.call_sid))
     await owner.js.delete_stream(f"KV_{owner.subjects.bucket}")
     for broker in (owner, other):
         broker._on_reconnect()  # what a server that comes back without its disk looks like
@@ -176,11 +166,10 @@ async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, 
     ending.put(ENDED)
     ending.finish()
     await gone
-    async with asyncio.timeout(20):
-        while set(other.registry.calls()) != {call.call_sid}:
-            await asyncio.sleep(0.05)
+    await until(lambda: set(other.registry.calls()) == {call.call_sid})
     late = await connect(**SHORT)
     await until(lambda: set(late.registry.calls()) == {call.call_sid})
+    assert late.registry.calls() == other.registry.calls()
     writer.put(ENDED)
     writer.finish()
     await running
@@ -194,7 +183,7 @@ async def test_a_call_that_its_owner_disowns_is_ended(connect, facts, make_final
     await until(lambda: writer.depth == 0)
     running.cancel()
     await writer.abandon()
-    records = await read_all(other, call.call_sid)
+    records = await read_records(other, call.call_sid)
     assert [one["type"] for one in records] == ["CallStarted", "Results", "CallEnded"]
     assert records[-1]["reason"] == "crashed"
 
@@ -206,7 +195,7 @@ async def test_an_event_that_is_too_large_is_cut_short(connect, facts):
     writer.put(Record("event", "call", {**ENDED.body, "requestIds": ["x" * 36] * 3000}))
     writer.finish()
     await running
-    records = await read_all(owner, call.call_sid)
+    records = await read_records(owner, call.call_sid)
     assert records[-1]["type"] == "CallEnded"
     assert len(records[-1]["requestIds"]) == 200
 
@@ -216,7 +205,7 @@ async def test_a_client_that_has_closed_for_good_gets_a_successor(connect, facts
     owner, reader = await connect(**SHORT), await connect(**SHORT)
     call = facts()
     writer, running = await begin(owner, call)
-    async with reader.replicas.follow(call.call_sid) as follower, asyncio.timeout(30):
+    async with reader.replicas.follow(call.call_sid) as follower, patience():
         first = await anext(follower)
         for broker in (owner, reader):
             await broker.client.close()
@@ -250,14 +239,15 @@ async def test_what_a_server_without_its_disk_stores_first_reaches_those_who_com
                 busy.finish()
                 await ending
             writer, running = await begin(owner, call)
-            async with reader.replicas.follow(call.call_sid) as follower, asyncio.timeout(60):
+            async with reader.replicas.follow(call.call_sid) as follower, patience():
                 writer.put(make_final(1))
                 got = [await anext(follower), await anext(follower)]
                 await server.__aexit__()
                 await until(lambda: not reader.client.is_connected)
                 # The reader's way to the new server is longer than the owner's.
-                real, reader.client._select_next_server = (
-                    reader.client._select_next_server,
+                client: Any = reader.client
+                real, client._select_next_server = (
+                    client._select_next_server,
                     asyncio.Event().wait,
                 )
                 async with EmbeddedServer(directory=str(tmp_path / "two"), port=port):
@@ -265,7 +255,7 @@ async def test_what_a_server_without_its_disk_stores_first_reaches_those_who_com
                     writer.put(ENDED)
                     writer.finish()
                     await running
-                    reader.client._select_next_server = real
-                    await reader.client.close()
+                    client._select_next_server = real
+                    await client.close()
                     got += [item async for item in follower]
     assert [item.seq for item in got if item.seq is not None] == [1, 2, 3, 4]

@@ -3,23 +3,16 @@
 import asyncio
 import json
 import random
-from contextlib import suppress
 
 import pytest
+from support.brokers import ENDED, kill_server, read_all
+from support.sids import call_sid
+from support.timing import patience, until
 
 from broker.broker import Broker
 from broker.errors import Fenced
-from broker.records import Record
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-
-ENDED = Record("event", "call", {"type": "CallEnded", "duration": 1.0, "reason": "completed"})
-
-
-async def read_all(broker, call_sid, since=0, **options):
-    async with broker.replicas.follow(call_sid, since=since, **options) as follower:
-        async with asyncio.timeout(30):
-            return [json.loads(item.payload) async for item in follower]
 
 
 def records(messages):
@@ -59,9 +52,7 @@ async def test_followers_share_one_subscription_and_the_last_closes_it(broker, f
     for number in range(20):
         writer.put(make_final(number))
         await asyncio.sleep(0)
-    while broker.replicas and len(broker.replicas) != 1:
-        await asyncio.sleep(0.01)
-    assert len(broker.replicas) == 1
+    await until(lambda: len(broker.replicas) == 1)
     writer.put(ENDED)
     writer.finish()
     results = await asyncio.gather(*readings)
@@ -104,8 +95,7 @@ async def test_a_later_claim_goes_on_and_the_older_writer_is_refused(connect, fa
     running = asyncio.create_task(older.run())
     older.put(make_final(1))
     await older.claimed.wait()
-    while older.depth:
-        await asyncio.sleep(0.01)
+    await until(lambda: older.depth == 0)
     resuming = asyncio.create_task(newer.run())
     await newer.claimed.wait()
     assert newer.resumed
@@ -141,12 +131,10 @@ async def test_interims_are_newest_wins_and_never_kept(broker, facts, make_final
 
     following = asyncio.create_task(follow())
     await writer.claimed.wait()
-    while not seen:
-        await asyncio.sleep(0.01)
+    await until(lambda: seen)
     for text in ("a", "b", "c"):
         writer.interim("inbound", {"type": "Results", "start": 5.0, "is_final": False, "t": text})
-    while len(seen) < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: len(seen) == 2)
     assert (seen[1]["t"], seen[1]["after"], seen[1]["epoch"]) == ("c", 1, "i1-1")
     assert "seq" not in seen[1]
     writer.put(make_final(5))
@@ -155,9 +143,9 @@ async def test_interims_are_newest_wins_and_never_kept(broker, facts, make_final
     writer.finish()
     await asyncio.gather(running, following)
     assert [message for message in seen if message.get("t") == "stale"] == []
-    assert records(await read_all(broker, call.call_sid)) == await read_all(broker, call.call_sid)
-    unwanted = await read_all(broker, call.call_sid, interim=False)
-    assert all("seq" in message for message in unwanted)
+    whole = await read_all(broker, call.call_sid)
+    assert records(whole) == whole
+    assert await read_all(broker, call.call_sid, interim=False) == whole
 
 
 @pytest.mark.proof
@@ -181,13 +169,13 @@ async def test_records_survive_a_server_that_is_killed(rounds, tmp_path, facts, 
                     writer.put(make_final(number))
                     await asyncio.sleep(0.002)
                     if number == killed_after:
-                        await kill(first)
+                        await kill_server(first)
                         restarting = asyncio.create_task(second.__aenter__())
                 writer.put(ENDED)
                 writer.finish()
                 try:
                     await restarting
-                    async with asyncio.timeout(30):
+                    async with patience():
                         await running
                         stayed = await staying
                     late = await read_all(broker, call.call_sid)
@@ -196,15 +184,6 @@ async def test_records_survive_a_server_that_is_killed(rounds, tmp_path, facts, 
                     await second.__aexit__()
         assert [message["seq"] for message in stayed] == list(range(1, 103))
         assert late == stayed
-
-
-async def kill(server):
-    import os  # noqa: PLC0415
-    import signal  # noqa: PLC0415
-
-    with suppress(ProcessLookupError):
-        os.kill(server.pid, signal.SIGKILL)
-    await server.died.wait()
 
 
 async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
@@ -221,7 +200,7 @@ async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
         writer.finish()
         assert not broker.ready
         assert writer.depth == 2
-        async with EmbeddedServer(str(tmp_path), port=port), asyncio.timeout(20):
+        async with EmbeddedServer(str(tmp_path), port=port), patience():
             await running
             got = await read_all(broker, writer.call.call_sid)
     assert [message["seq"] for message in got] == [1, 2, 3]
@@ -253,7 +232,7 @@ async def test_a_server_that_lost_its_disk_loses_what_it_had_and_no_more(
             reading = asyncio.create_task(anext(follower))
             for number in range(3):
                 writer.put(make_final(number))
-            async with asyncio.timeout(10):
+            async with patience():
                 await reading
                 while writer.depth:
                     await asyncio.sleep(0.01)
@@ -263,7 +242,7 @@ async def test_a_server_that_lost_its_disk_loses_what_it_had_and_no_more(
                     writer.put(make_final(number))
                 writer.put(ENDED)
                 writer.finish()
-                async with asyncio.timeout(40):
+                async with patience():
                     await running
                     stayed = [json.loads(item.payload)["seq"] async for item in follower]
                     async with Broker(BrokerSettings(servers=(server.url,), instance="i2")) as new:
@@ -300,7 +279,7 @@ async def test_of_two_writers_the_older_is_refused_from_the_moment_the_newer_has
         newer.finish()
         older.finish()
         results = await asyncio.gather(*running, return_exceptions=True)
-        assert all(result is None or isinstance(result, Fenced) for result in results), results
+        assert {type(result) for result in results} <= {type(None), Fenced}, results
         got = await read_all(newer_broker, call.call_sid)
         assert [record["seq"] for record in got] == list(range(1, len(got) + 1)), f"seed {seed}"
         epochs = [record["epoch"] for record in got]
@@ -323,7 +302,7 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
     reading = [
         asyncio.create_task(read_all(broker, call.call_sid)) for call in calls for _ in range(10)
     ]
-    async with asyncio.timeout(30):
+    async with patience():
         while len(broker.replicas) < 100:
             await asyncio.sleep(0.01)
         for writer in writers:
@@ -338,7 +317,7 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
             writer.finish()
         results = await asyncio.gather(*reading)
         await asyncio.gather(*running)
-    assert all([m["seq"] for m in result] == list(range(1, 8)) for result in results)
+    assert [[m["seq"] for m in result] for result in results] == [list(range(1, 8))] * 1000
     assert len(broker.replicas) == 0
 
 
@@ -347,35 +326,32 @@ async def test_a_follower_that_is_cancelled_while_it_leaves_leaves_nothing(broke
     before = len(broker.client._subs)
 
     async def come() -> None:
-        async with broker.replicas.follow(f"CA{1:032x}") as follower:
+        async with broker.replicas.follow(call_sid(1)) as follower:
             await follower.synced()
             await asyncio.Event().wait()
 
     for turns in range(6):
         coming = asyncio.create_task(come())
-        async with asyncio.timeout(10):
-            while len(broker.client._subs) == before:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(broker.client._subs) > before)
         coming.cancel()
         for _ in range(turns):
             await asyncio.sleep(0)
         coming.cancel()
         await asyncio.wait({coming})
-        async with asyncio.timeout(10):
-            while len(broker.client._subs) > before:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(broker.client._subs) <= before)
+        assert len(broker.replicas) == 0
 
 
 async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
     """Each leaves at another moment of its beginning; the client survives all of them."""
 
-    async def come(call_sid: str) -> None:
-        async with broker.replicas.follow(call_sid) as follower:
+    async def come(sid: str) -> None:
+        async with broker.replicas.follow(sid) as follower:
             await follower.synced()
 
-    async with asyncio.timeout(30):
+    async with patience():
         for turns in range(60):
-            coming = [asyncio.create_task(come(f"CA{n:032x}")) for n in range(20)]
+            coming = [asyncio.create_task(come(call_sid(n))) for n in range(20)]
             for _ in range(turns):
                 await asyncio.sleep(0)
             for task in coming:

@@ -1,18 +1,16 @@
 """handler/config.py: settings from the environment."""
 
 import pytest
+from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NEEDED, TOKEN_SECRET
 
 from handler.config import Settings, deepgram_options
 from handler.errors import SettingsError
-
-SECRET = "a-secret-of-at-least-thirty-two-bytes"
-NEEDED = {"TWILIO_AUTH_TOKEN": "12345", "DEEPGRAM_API_KEY": "key", "TOKEN_SECRET": SECRET}
 
 
 def test_the_needed_settings_suffice():
     settings = Settings.from_environ(NEEDED)
     assert settings.port == 8080
-    assert settings.twilio_auth_tokens == ("12345",)
+    assert settings.twilio_auth_tokens == (AUTH_TOKEN,)
     assert settings.nats_urls == ("nats://127.0.0.1:4222",)
     assert [key.algorithm for key in settings.token_keys] == ["HS256"]
 
@@ -93,7 +91,8 @@ def test_no_secret_shows_in_the_repr():
         "NATS_URL": "nats://user:pass@host:4222",
     }
     shown = repr(Settings.from_environ(environ))
-    assert not any(secret in shown for secret in ("12345", "'key'", SECRET, "seed", "pass"))
+    secrets = (AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET, "seed", "pass")
+    assert not [secret for secret in secrets if secret in shown]
 
 
 def test_each_process_has_a_name_of_its_own():

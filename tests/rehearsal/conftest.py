@@ -5,10 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.steady import STEADY
 
 from rehearsal.recogniser import Moonshine
 
 SPEECH = Path(__file__).parent.parent / "speech"
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return STEADY
 
 
 def noise(seconds: float, seed: int = 1) -> bytes:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,40 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from support.processes import run, running
+from support.timing import PATIENCE
 from websockets.asyncio.server import ServerConnection, serve
 
 from rehearsal import audio, cli
 from rehearsal.scripted import names
 
-ENVIRON = {"PATH": os.environ["PATH"]}
-
 
 def rehearse(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rehearsal.cli", *arguments],
-        env={**ENVIRON, **environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return run("rehearsal.cli", *arguments, **environ)
 
 
 @contextmanager
 def deepgram(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a scripted stand-in for Deepgram, and say where it is."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "rehearsal.cli", "deepgram", *arguments],
-        env=ENVIRON,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as program:
-        try:
-            yield program, program.stdout.readline().strip()
-        finally:
-            program.kill()
+    with running("rehearsal.cli", "deepgram", *arguments) as program:
+        yield program, program.stdout.readline().strip()
 
 
 def test_recognise_prints_what_is_said_and_when(speech, tmp_path, sound):
@@ -100,14 +82,14 @@ def test_deepgram_ends_with_its_supervisor():
     with deepgram("--recogniser", "scripted", "--stop-at-eof") as (program, line):
         assert line.startswith("DEEPGRAM_URL=ws://127.0.0.1:")
         program.stdin.close()
-        assert program.wait(10) == 0
+        assert program.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_deepgram_ends_with_a_signal(number):
     with deepgram("--recogniser", "scripted") as (program, _):
         program.send_signal(number)
-        assert program.wait(10) == 0
+        assert program.wait(PATIENCE) == 0
 
 
 def test_a_bad_script_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.credentials import TOKEN_SECRET
 
 from rehearsal import demo
 from rehearsal.demo import Demo
@@ -11,7 +12,7 @@ from rehearsal.errors import DemoFailed
 
 @pytest.fixture
 def programs(tmp_path) -> Demo:
-    return Demo(tmp_path, {"TOKEN_SECRET": "a-secret-of-at-least-32-characters"})
+    return Demo(tmp_path, {"TOKEN_SECRET": TOKEN_SECRET})
 
 
 async def test_a_program_that_does_not_start_is_explained_with_its_last_words(programs):

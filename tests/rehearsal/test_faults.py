@@ -15,6 +15,7 @@ QUERY = "encoding=mulaw&sample_rate=8000&channels=2&multichannel=true&interim_re
 HEADERS = {"Authorization": "Token any"}
 CLOSE = '{"type":"CloseStream"}'
 SECOND = b"\x10\xff" * 8000
+QUIET = 2.0  # seconds: longer than anything here takes, by the clock of the test
 
 
 async def talk(conduct: Conduct, *messages: str | bytes):
@@ -27,7 +28,7 @@ async def talk(conduct: Conduct, *messages: str | bytes):
             try:
                 for message in messages:
                     await socket.send(message)
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(QUIET):
                     while True:
                         text = await socket.recv()
                         said.append((loop.time() - begun, json.loads(text)["type"]))
@@ -38,7 +39,7 @@ async def talk(conduct: Conduct, *messages: str | bytes):
 
 async def test_a_connection_is_dropped_after_a_time_or_after_some_audio():
     _, seconds, code, _ = await talk(Conduct(drop_after=0.3), SECOND)
-    assert 0.25 < seconds < 1.5
+    assert seconds == pytest.approx(0.3, abs=0.1)
     assert code == 1006
     said, _, code, _ = await talk(Conduct(drop_after_audio=2), *[SECOND] * 5)
     assert code == 1006
@@ -53,24 +54,26 @@ async def test_it_is_dropped_with_a_code_and_a_reason_in_prose():
 
 
 async def test_one_that_is_mute_takes_audio_and_says_nothing_more():
-    assert (await talk(Conduct(mute_after=0), *[SECOND] * 3))[0] == []
-    said = (await talk(Conduct(mute_after=2), *[SECOND] * 5))[0]
+    said, seconds, code, _ = await talk(Conduct(mute_after=0), *[SECOND] * 3)
+    assert said == []
+    assert (seconds >= QUIET, code) == (True, None)  # it is open all the same
+    said, _, _, _ = await talk(Conduct(mute_after=2), *[SECOND] * 5)
     assert 0 < len(said) < 8
 
 
 async def test_answers_are_late_and_the_last_ones_later():
     said = (await talk(Conduct(answer_delay=0.3), SECOND, CLOSE))[0]
     assert said[-1][1] == "Metadata"
-    assert all(0.29 < at < 0.6 for at, _ in said)
+    assert [at for at, _ in said] == pytest.approx([0.3] * len(said), abs=0.1)
     said = (await talk(Conduct(last_delay=0.5), SECOND, CLOSE))[0]
-    assert said[0][0] < 0.4
-    assert said[-1][0] > 0.49
+    assert said[0][0] == pytest.approx(0, abs=0.1)
+    assert said[-1][0] == pytest.approx(0.5, abs=0.1)
 
 
 async def test_one_that_never_closes_answers_all_the_same():
     said, seconds, code, _ = await talk(Conduct(never_close=True), SECOND, CLOSE)
     assert said[-1][1] == "Metadata"
-    assert seconds > 1.9
+    assert seconds >= QUIET
     assert code is None
 
 

@@ -129,7 +129,9 @@ def test_something_is_said_each_second_of_silence_with_interims():
 
 def test_interims_come_only_when_asked_for():
     audio = sound(3.0)
-    assert all(m["is_final"] for m in parsed(listen(AUDIO).audio(audio)))
+    finals = parsed(listen(AUDIO).audio(audio))
+    assert finals
+    assert all(m["is_final"] for m in finals)
     interims = [
         m for m in parsed(listen(f"{AUDIO}&interim_results=true").audio(audio)) if not m["is_final"]
     ]

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -256,12 +257,13 @@ async def test_what_cannot_be_reached_is_reported_in_words():
 async def test_audio_for_a_peer_that_does_not_read_is_discarded_at_last(monkeypatch):
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
-        key = re.search(r"(?i)sec-websocket-key: (\S+)", request)[1]
+        [key] = re.findall(r"(?i)sec-websocket-key: (\S+)", request)
         writer.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n"
         )
-        writer.transport.pause_reading()
+        raw_transport: Any = writer.transport
+        raw_transport.pause_reading()
         await done.wait()
         writer.transport.abort()
 

@@ -1,27 +1,37 @@
 """The page in a real browser."""
 
 import os
-import shutil
 from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import async_playwright, expect
+from support.timing import PATIENCE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from bench.processes import CHROMIUM
+
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"),
     reason="needs Chromium; on Debian and Ubuntu: apt install chromium",
 )
-expect.set_options(timeout=20_000)  # ms; a busy machine takes its time
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+@asynccontextmanager
+async def browsing():
+    """Start a browser."""
+    assert CHROMIUM is not None, "the continuous integration installs it"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        await browser.close()
 
 
 @asynccontextmanager
 async def opened(url: str, **options):
     """Open the page; whatever the browser complains of fails the test."""
-    assert CHROMIUM is not None, "the continuous integration installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+    async with browsing() as browser:
         context = await browser.new_context(**options)
+        context.set_default_timeout(PATIENCE * 1000)
         page = await context.new_page()
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -33,7 +43,6 @@ async def opened(url: str, **options):
             exc.add_note(f"the browser complained of: {complaints}")
             raise
         assert complaints == []
-        await browser.close()
 
 
 def turns(page):

@@ -6,10 +6,6 @@ import json
 import os
 import random
 import re
-import signal
-import subprocess
-import sys
-import threading
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +15,10 @@ from typing import Any, Protocol
 
 import pytest
 from support import schemas
+from support.credentials import TOKEN_SECRET
+from support.processes import Serve, Service, serving
+from support.sids import account_sid, stream_sid
+from support.timing import LOOK, patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -30,133 +30,6 @@ from broker.writer import CallWriter
 from handler.tokens import tokens
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.scripted import Scripted
-
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
-TOKEN_SECRET = "subscriber-token-secret-of-the-tests"
-# Slow machines scale every deadline of the tests at once.
-UNIT = float(os.environ.get("PARTYLINE_TEST_UNIT", "1"))
-PATIENCE = 240  # seconds: longer than any call of the tests
-
-
-@dataclass
-class Process:
-    """A program of ours that writes JSON log lines to standard error."""
-
-    popen: subprocess.Popen[str]
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    output: list[str] = field(default_factory=list)
-    news: threading.Condition = field(default_factory=threading.Condition)
-    reading: threading.Thread | None = None
-
-    def start_reading(self) -> None:
-        self.reading = threading.Thread(target=self.read)
-        self.reading.start()
-
-    def close(self) -> None:
-        """Close the pipes of a process that has ended."""
-        if self.reading is not None:
-            self.reading.join()
-        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
-            if stream is not None:
-                stream.close()
-
-    def read(self) -> None:
-        assert self.popen.stderr is not None
-        for text in self.popen.stderr:
-            with self.news:
-                self.output.append(text)
-                with contextlib.suppress(json.JSONDecodeError):
-                    self.lines.append(json.loads(text))
-                self.news.notify_all()
-        with self.news:
-            self.news.notify_all()
-
-    def wait_for(self, event: str, timeout: float = 20.0) -> dict[str, Any]:
-        """Return the first log line with this event, waiting for it."""
-        deadline = time.monotonic() + timeout * UNIT
-        with self.news:
-            while True:
-                for entry in self.lines:
-                    if entry.get("event") == event:
-                        return entry
-                left = deadline - time.monotonic()
-                if left <= 0 or self.popen.poll() is not None:
-                    raise AssertionError(f"no {event!r} in:\n{''.join(self.output)}")
-                self.news.wait(min(left, 0.5))
-
-    def stop(self, timeout: float = 20.0) -> int:
-        """Send SIGTERM and return the exit code."""
-        self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(timeout * UNIT)
-
-    @property
-    def text(self) -> str:
-        with self.news:
-            return "".join(self.output)
-
-
-@dataclass
-class Service(Process):
-    """A running ``partyline serve``."""
-
-    @property
-    def url(self) -> str:
-        return self.wait_for("ready")["url"]
-
-    @property
-    def ws(self) -> str:
-        return self.url.replace("http", "ws", 1)
-
-    @property
-    def nats_url(self) -> str:
-        return self.wait_for("ready")["nats_url"]
-
-
-Serve = Callable[..., Service]
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[Serve]:
-    """Return what starts services; whatever still runs at the end is stopped."""
-    started: list[Service] = []
-
-    def start(*flags: str, wait: bool = True, **environ: str) -> Service:
-        settings = {
-            "PORT": "0",
-            "HOST": "127.0.0.1",
-            "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-            "TOKEN_SECRET": TOKEN_SECRET,
-            "DEEPGRAM_API_KEY": "a-key-of-the-tests",
-            "DEEPGRAM_URL": "ws://127.0.0.1:1",
-            **environ,
-        }
-        if "NATS_URL" not in settings:
-            flags = ("--embedded-nats", *flags)
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "handler.cli", "serve", *flags],
-            env={"PATH": os.environ["PATH"], **settings},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        service = Service(popen)
-        service.start_reading()
-        started.append(service)
-        if wait:
-            service.wait_for("ready")
-        return service
-
-    yield start
-    for service in started:
-        if service.popen.poll() is None:
-            service.popen.terminate()
-    for service in started:
-        try:
-            service.popen.wait(20 * UNIT)
-        finally:
-            service.popen.kill()
-            service.close()
 
 
 @pytest.fixture
@@ -253,8 +126,9 @@ def read() -> Read:
         url = f"{service.ws}/client?token={token}&call={call_sid}"
         async with connect(url, compression=None, proxy=None) as socket:
             with contextlib.suppress(ConnectionClosedError):
-                async with asyncio.timeout(PATIENCE * UNIT):
-                    async for text in socket:
+                async with patience(240):  # longer than any call of the tests
+                    async for said in socket:
+                        text = str(said)
                         (reader.records if '"seq":' in text else reader.interims).append(text)
                         if until is not None and until in text:
                             break
@@ -264,17 +138,6 @@ def read() -> Read:
         return reader
 
     return follow
-
-
-@pytest.fixture
-def resident_mb() -> Callable[[int], float]:
-    """Return what tells how much of a process is in RAM."""
-
-    def look(pid: int) -> float:
-        kilobytes = subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)], text=True)
-        return int(kilobytes) / 1000
-
-    return look
 
 
 def bursts(seed: int, seconds: float) -> bytes:
@@ -347,15 +210,14 @@ class ToldCall:
         for number in range(times):
             self.say(text, number)
             while self.writer.depth > 100:
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(LOOK / 10)
 
     def put(self, **body: Any) -> None:
         self.writer.put(Record("event", "call", body))
 
     async def stored(self) -> None:
         """Wait until all of it is stored."""
-        while self.writer.depth or not self.writer.acked:
-            await asyncio.sleep(0.005)
+        await until(lambda: not self.writer.depth and self.writer.acked)
 
     async def end(self) -> None:
         self.put(type="CallEnded", duration=1.0, reason="completed", requestIds=[])
@@ -388,8 +250,8 @@ async def tell() -> AsyncIterator[Tell]:
             await broker.wait_ready()
             call = CallFacts(
                 call_sid=f"CA{os.urandom(16).hex()}",
-                account_sid=f"AC{1:032x}",
-                stream_sid=f"MZ{1:032x}",
+                account_sid=account_sid(1),
+                stream_sid=stream_sid(1),
                 started_at=time.time_ns() // 1_000_000,
                 from_=from_,
                 to=to,

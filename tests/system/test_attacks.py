@@ -12,28 +12,31 @@ import hashlib
 import hmac
 import http.client
 import json
-import os
+import select
 import socket
-import statistics
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.credentials import TOKEN_SECRET
+from support.sids import account_sid, call_sid, stream_sid
+from support.timing import LOOK, PATIENCE, patience
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.settings import BrokerSettings
+from handler.server.uvicorn_protocols import HEAD_SECONDS
 
-SECRET = "subscriber-token-secret-of-the-tests"
 AUDIENCE = "partyline-of-the-tests"
 SAID = "the words that nobody may read"
-THERE, NOT_THERE, MINE = "CA" + "1" * 32, "CA" + "2" * 32, "CA" + "3" * 32
+THERE, NOT_THERE, MINE = call_sid(1), call_sid(2), call_sid(3)
 NUMBER = "+15550001111"
 PRIVATE = rsa.generate_private_key(65537, 2048)
 PUBLIC = PRIVATE.public_key().public_bytes(
@@ -45,7 +48,7 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def crafted(claims: object, *, key: bytes = SECRET.encode(), **header: object) -> str:
+def crafted(claims: object, *, key: bytes = TOKEN_SECRET.encode(), **header: object) -> str:
     """Make a token by hand, signed with HMAC whatever its header says."""
     said = json.dumps({"alg": "HS256", "typ": "JWT", **header}).encode()
     body = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
@@ -69,8 +72,8 @@ async def tell(nats_url: str) -> None:
         await broker.wait_ready()
         call = CallFacts(
             call_sid=THERE,
-            account_sid="AC" + "1" * 32,
-            stream_sid="MZ" + "1" * 32,
+            account_sid=account_sid(1),
+            stream_sid=stream_sid(1),
             started_at=0,
             from_=NUMBER,
         )
@@ -88,7 +91,6 @@ async def tell(nats_url: str) -> None:
 def service(serve_many):
     """A service with a call that was, a secret, a public key, an audience and an origin."""
     service = serve_many(
-        TOKEN_SECRET=SECRET,
         TOKEN_PUBLIC_KEY=PUBLIC.decode(),
         TOKEN_AUDIENCE=AUDIENCE,
         ALLOWED_ORIGINS="https://crm.example.com",
@@ -99,9 +101,9 @@ def service(serve_many):
 
 
 def get(service, path: str, **headers: str) -> SimpleNamespace:
-    """Ask for something as plainly as can be; reads until the end, or for a second."""
+    """Ask for something as plainly as can be."""
     host = service.url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=PATIENCE)
     try:
         connection.putrequest("GET", path, skip_accept_encoding=True)
         for name, value in headers.items():
@@ -154,7 +156,7 @@ def test_the_words_are_there_for_who_may_read_them(service):
 
 
 FORGED = {
-    "alg_none": lambda: jwt.encode(good(), None, algorithm="none"),
+    "alg_none": lambda: f"{crafted(good(), alg='none').rpartition('.')[0]}.",
     "alg_none_in_other_letters": lambda: crafted(good(), alg="nOnE").rpartition(".")[0] + ".",
     "hs256_signed_with_the_public_key": lambda: crafted(good(), key=PUBLIC),
     "hs256_signed_with_the_public_key_stripped": lambda: crafted(good(), key=PUBLIC.strip()),
@@ -162,9 +164,11 @@ FORGED = {
     "rs256_of_another_key": lambda: jwt.encode(
         good(), rsa.generate_private_key(65537, 2048), algorithm="RS256"
     ),
-    "hs512_with_the_secret": lambda: jwt.encode(good(), SECRET + SECRET, algorithm="HS512"),
+    "hs512_with_the_secret": lambda: jwt.encode(
+        good(), TOKEN_SECRET + TOKEN_SECRET, algorithm="HS512"
+    ),
     "empty_secret": lambda: crafted(good(), key=b""),
-    "short_secret": lambda: crafted(good(), key=SECRET.encode()[:16]),
+    "short_secret": lambda: crafted(good(), key=TOKEN_SECRET.encode()[:16]),
     "wrong_secret": lambda: crafted(good(), key=b"x" * 40),
     "key_in_the_header": lambda: crafted(
         good(), key=b"x" * 40, jwk={"kty": "oct", "k": b64(b"x" * 40)}
@@ -193,7 +197,7 @@ FORGED = {
     "calls_as_a_string": lambda: signed(calls="*"),
     "calls_nested": lambda: signed(calls=[["*"]]),
     "calls_as_an_object": lambda: signed(calls={"*": True}),
-    "wildcard_inside_a_sid": lambda: signed(calls=["CA" + "1" * 31 + "*"]),
+    "wildcard_inside_a_sid": lambda: signed(calls=[THERE[:-1] + "*"]),
     "subject_wildcard": lambda: signed(calls=[">"]),
     "sid_and_wildcard": lambda: signed(calls=[THERE + ".>"]),
     "numbers_with_a_wildcard": lambda: signed(calls=None, numbers=["*"]),
@@ -250,37 +254,27 @@ async def test_a_token_in_the_wrong_place(service):
     assert get(service, f"/calls/{token}").status == 404
 
 
-def test_a_token_is_not_guessed_by_timing(service):
-    """A signature that is wrong at its end takes as long to refuse as one wrong at its start."""
-    head, _, signature = signed().rpartition(".")
-    early = f"{head}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
-    late = f"{head}.{signature[:-3]}{'AAA' if signature[-3:] != 'AAA' else 'BBB'}"
-    times: dict[str, list[float]] = {early: [], late: []}
-    for number in range(400):
-        for token in (early, late) if number % 2 else (late, early):
-            begun = time.perf_counter()
-            assert get(service, f"/calls?token={token}").status == 401
-            times[token].append(time.perf_counter() - begun)
-    medians = [statistics.median(took) for took in times.values()]
-    assert max(medians) < 1.25 * min(medians)
-
-
 # With a token that is good, for something else
 
 
-async def answers(service, token: str, *messages: str | bytes) -> tuple[list[dict], int, str]:
-    """Say something on a socket; returns what was answered, and how the socket ended."""
-    heard = []
-    async with connect(f"{service.ws}/client?token={token}", proxy=None) as socket_:
+async def answers(
+    service, token: str, *messages: str | bytes, count: int | None = None
+) -> tuple[list[dict], int | None, str | None]:
+    """
+    Say something on a socket; returns what was answered, and how the socket ended.
+
+    It ends by itself, or we end it after ``count`` answers.
+    """
+    heard: list[dict] = []
+    async with connect(f"{service.ws}/client?token={token}", proxy=None) as socket_, patience():
         assert json.loads(await socket_.recv()) == []
-        try:
+        with contextlib.suppress(ConnectionClosed):
             for message in messages:
                 await socket_.send(message)
-            async with asyncio.timeout(2):
-                while True:
-                    heard.append(json.loads(await socket_.recv()))
-        except (TimeoutError, ConnectionClosed):
-            pass
+            while len(heard) != count:
+                heard.append(json.loads(await socket_.recv()))
+            await socket_.close()
+            heard += [json.loads(text) async for text in socket_]  # more than was wanted?
     assert SAID not in json.dumps(heard)
     return heard, socket_.close_code, socket_.close_reason
 
@@ -288,7 +282,7 @@ async def answers(service, token: str, *messages: str | bytes) -> tuple[list[dic
 async def test_a_foreign_call(service):
     token = signed(calls=[MINE])
     for sid in (THERE, NOT_THERE):
-        heard, _, _ = await answers(service, token, json.dumps({"subscribe": sid}))
+        heard, _, _ = await answers(service, token, json.dumps({"subscribe": sid}), count=1)
         assert heard == [
             {
                 "type": "Error",
@@ -307,10 +301,10 @@ async def test_a_foreign_call(service):
 async def test_a_call_of_a_foreign_number_looks_like_none(service):
     """In the answer, and in the time that it takes."""
     token = signed(calls=None, numbers=["+15559999999"])
-    seen = []
+    seen: list[list[Any]] = []
     for sid in (THERE, NOT_THERE):
         begun = time.monotonic()
-        heard, _, _ = await answers(service, token, json.dumps({"subscribe": sid}))
+        heard, _, _ = await answers(service, token, json.dumps({"subscribe": sid}), count=1)
         seen.append([{**message, "callSid": ""} for message in heard])
         events = get(service, f"/calls/{sid}/events?token={token}")
         text = get(service, f"/calls/{sid}/transcript.txt?token={token}")
@@ -359,9 +353,9 @@ SAYINGS = {
     "all": ">",
     "star": "*",
     "sid_with_wildcard": f"{THERE}.>",
-    "sid_and_star": "CA" + "1" * 31 + "*",
+    "sid_and_star": THERE[:-1] + "*",
     "json_subject": '{"subscribe":"transcripts.*.*.final.*"}',
-    "json_sid_in_capitals": json.dumps({"subscribe": "CA" + "A" * 32}),
+    "json_sid_in_capitals": json.dumps({"subscribe": THERE.replace("0", "A")}),
     "json_sid_with_newline": json.dumps({"subscribe": THERE + "\n"}),
     "number_with_wildcard": '{"subscribe":"+1555*"}',
     "deep": "[" * 10_000,
@@ -403,7 +397,7 @@ async def test_text_that_is_not_utf_8(service):
 
 
 async def test_ten_thousand_subscriptions(service):
-    asked = [json.dumps({"subscribe": f"CA{number:032x}"}) for number in range(10_000)]
+    asked = [json.dumps({"subscribe": call_sid(number)}) for number in range(10_000)]
     _, code, reason = await answers(service, signed(), *asked)
     assert (code, reason) == (4429, "more than 100 subscriptions")
 
@@ -440,22 +434,21 @@ async def test_a_slow_handshake(service):
     dripping.cancel()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert 8 < time.monotonic() - begun < 15
+    assert time.monotonic() - begun > 0.9 * HEAD_SECONDS
 
 
 def test_headers_without_end(service):
     host, _, port = service.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as one:
         one.sendall(b"GET /calls HTTP/1.1\r\nHost: x\r\n")
-        answer = b""
-        try:
+        one.settimeout(PATIENCE)
+        with contextlib.suppress(OSError):  # it is closed while we send
             for _ in range(1000):
                 one.sendall(b"X-A: " + b"b" * 1000 + b"\r\n")
-        except OSError:
-            pass
-        with contextlib.suppress(OSError):
-            answer = one.recv(1000)
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+                if select.select([one], [], [], LOOK)[0]:
+                    break
+        answer = one.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 431 ")
     assert get(service, f"/calls?token={signed()}").status == 200
 
 
@@ -511,4 +504,5 @@ def test_what_is_logged_of_all_this(service):
     assert not [part for part in parts if part.startswith("ey")]
     assert SAID not in service.text
     assert "Traceback" not in service.text
-    assert os.environ.get("HOME", "/nowhere") not in get(service, "/nothing").body.decode()
+    nothing = get(service, "/nothing")
+    assert (nothing.status, nothing.body) == (404, b"not found\n")

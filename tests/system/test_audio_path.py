@@ -6,19 +6,20 @@ Recorded human speech, in real time, through the whole service.
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.credentials import AUTH_TOKEN
 from support.reference_mixer import Heard, mix
 
 from rehearsal import audio
 from rehearsal.frames import Stall
 from rehearsal.twilio import HangUp, Options, place_call
 
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 SPEECH = Path(__file__).parents[1] / "speech"
 SECONDS = 9
 
-SCENARIOS = {
+SCENARIOS: dict[str, dict[str, Any]] = {
     "clean": {"jitter_ms": 0},
     "stray timestamps": {"jitter_ms": 2},
     "outbound 7 s late": {"outbound_delay": 7},

@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import os
-import shutil
 
-import pytest
-from playwright.async_api import async_playwright
+from support.credentials import AUTH_TOKEN
+from support.page import browsing, needs_chromium
+from support.timing import PATIENCE
 
 from rehearsal.twilio import Options, place_call
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = needs_chromium
 READ_EVENTS = """url => new Promise(resolve => {
   const records = [];
   const source = new EventSource(url);
@@ -43,19 +42,10 @@ READ_A_CALL = """url => new Promise(resolve => {
 })"""
 
 
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"),
-    reason="needs Chromium; on Debian and Ubuntu: apt install chromium",
-)
-
-
-@needs_chromium
 async def test_a_browser_reads_a_call_to_its_end(serve, deepgram, sound, read, token):
-    assert CHROMIUM is not None, "the continuous integration installs it"
     service = serve(DEEPGRAM_URL=deepgram.url)
-    call = Options(auth_token="twilio-auth-token-of-the-tests", speed=2)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+    call = Options(auth_token=AUTH_TOKEN, speed=2)
+    async with browsing() as browser:
         page = await browser.new_page()
         url = f"{service.ws}/client?token={token}&call={call.call_sid}"
         reading = asyncio.create_task(page.evaluate(READ_A_CALL, url))
@@ -65,19 +55,15 @@ async def test_a_browser_reads_a_call_to_its_end(serve, deepgram, sound, read, t
             place_call(f"{service.ws}/twilio", audio, audio, call),
         )
         seen = await reading
-        await browser.close()
     assert report.ok
     assert seen == {"code": 1000, "records": reader.records}
 
 
-@needs_chromium
 async def test_a_browsers_event_source_reads_a_call_and_stops(serve, token, tell):
     """Behind the last record it comes back once, is told that there is no more, and ends."""
-    assert CHROMIUM is not None, "the continuous integration installs it"
     service = serve()
     call = await tell(service)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+    async with browsing() as browser:
         page = await browser.new_page()
         url = f"{service.url}/calls/{call.sid}/events?token={token}"
         reading = asyncio.create_task(page.evaluate(READ_EVENTS, url))
@@ -85,26 +71,21 @@ async def test_a_browsers_event_source_reads_a_call_and_stops(serve, token, tell
             call.say(f"record {number}", number)
             await asyncio.sleep(0.1)
         await call.end()
-        seen = await asyncio.wait_for(reading, 30)
-        await browser.close()
+        seen = await asyncio.wait_for(reading, PATIENCE)
     assert [json.loads(text)["seq"] for text in seen["records"]] == [1, 2, 3, 4, 5, 6, 7]
     assert seen["opened"] == 1
 
 
-@needs_chromium
 async def test_a_browser_takes_the_captions(serve, token, tell):
-    assert CHROMIUM is not None, "the continuous integration installs it"
     service = serve()
     call = await tell(service)
     call.say("Good <b>morning</b> & welcome.", 1.5)
     call.say("Who --> is there?", 2.0, "outbound")
     await call.stored()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+    async with browsing() as browser:
         page = await browser.new_page()
         url = f"{service.url}/calls/{call.sid}/transcript.vtt?token={token}"
-        cues = await asyncio.wait_for(page.evaluate(READ_CAPTIONS, url), 30)
-        await browser.close()
+        cues = await asyncio.wait_for(page.evaluate(READ_CAPTIONS, url), PATIENCE)
     assert cues == [
         [1.5, 2.5, "Good <b>morning</b> & welcome."],
         [2, 3, "Who --> is there?"],

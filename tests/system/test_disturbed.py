@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from support.sids import call_sid
 
 import rehearsal
 from handler.audio.loss import Loss
@@ -24,7 +25,7 @@ from rehearsal.recogniser import Moonshine
 from rehearsal.segments import Word
 
 CALL = Path(rehearsal.__file__).parent / "speech" / "call-support"
-SID = "CA" + "1" * 32
+SID = call_sid(1)
 CHUNK = 800
 NEAR = 1.0  # seconds: an edit belongs to a cut
 

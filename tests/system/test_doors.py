@@ -2,21 +2,22 @@
 
 import asyncio
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
 
 import jwt
 import pytest
+from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
+from support.sids import call_sid
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bench.processes import free_port
 from rehearsal.twilio import HandshakeRefused, HangUp, Options, Signature, place_call
 from rehearsal.twilio import signature as sign
 
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
-CALL, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
+CALL, OTHER = call_sid(1), call_sid(2)
 
 
 def get(url: str, token: str | None = None) -> tuple[int, str]:
@@ -182,9 +183,7 @@ async def test_on_fly_a_full_process_sends_the_handshake_elsewhere(
 
 
 async def test_metrics_are_told_on_a_port_of_their_own(serve, deepgram, sound, read, token):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     service = serve(METRICS_PORT=str(port), DEEPGRAM_URL=deepgram.url, MAX_CALLS="7")
     call = Options(auth_token=AUTH_TOKEN, speed=4)
     await place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call)
@@ -214,6 +213,6 @@ async def test_no_output_holds_a_token_or_what_was_said(serve, deepgram, sound, 
     assert await asyncio.to_thread(service.stop) == 0
     output = service.text + service.popen.stdout.read()
     assert "media stream begins" in output
-    secrets = [token, AUTH_TOKEN, "subscriber-token-secret-of-the-tests", "a-key-of-the-tests"]
+    secrets = [token, AUTH_TOKEN, TOKEN_SECRET, DEEPGRAM_KEY]
     assert not [secret for secret in secrets if secret in output]
     assert not [word for word in sound.words_of(inbound) if word in output]

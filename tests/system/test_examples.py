@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+from support.credentials import TOKEN_SECRET
+from support.processes import ENVIRON
+from support.timing import PATIENCE
 
 from handler.tokens import tokens
 
 DOCS = Path(__file__).parents[2] / "docs"
-SECRET = "subscriber-token-secret-of-the-tests"
 
 
 def example(page: str, language: str, holds: str) -> str:
@@ -34,23 +35,23 @@ async def test_the_python_subscriber_reads_a_live_call(serve, token, tell):
         example("protocol.md", "python", "COME_BACK"),
         service.ws,
         call.sid,
-        env={"PATH": os.environ["PATH"], "PARTYLINE_TOKEN": token},
+        env={**ENVIRON, "PARTYLINE_TOKEN": token},
         stdout=subprocess.PIPE,
     )
     call.say("Good morning.")
-    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"inbound Good morning.\n"
+    assert await asyncio.wait_for(process.stdout.readline(), PATIENCE) == b"inbound Good morning.\n"
     await call.end()
-    assert await asyncio.wait_for(process.communicate(), 20) == (b"", None)
+    assert await asyncio.wait_for(process.communicate(), PATIENCE) == (b"", None)
     assert process.returncode == 0
 
 
 def run(*command: str) -> str:
-    environ = {"PATH": os.environ["PATH"], "TOKEN_SECRET": SECRET}
+    environ = {**ENVIRON, "TOKEN_SECRET": TOKEN_SECRET}
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
 
 
 def check(token: str) -> None:
-    grant = tokens.verify(token.strip(), [tokens.secret_key(SECRET)], time.time())
+    grant = tokens.verify(token.strip(), [tokens.secret_key(TOKEN_SECRET)], time.time())
     assert (grant.subject, grant.numbers) == ("agent-7", {"+15551230000"})
     assert 890 < grant.expires - time.time() <= 900
 
@@ -67,7 +68,7 @@ def test_tokens_are_minted_in_node():
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
 def test_tokens_are_minted_in_go(tmp_path):
     (tmp_path / "main.go").write_text(example("tokens.md", "go", "hmac.New"))
-    environ = {"PATH": os.environ["PATH"], "TOKEN_SECRET": SECRET, "HOME": str(tmp_path)}
+    environ = {**ENVIRON, "TOKEN_SECRET": TOKEN_SECRET, "HOME": str(tmp_path)}
     check(subprocess.check_output(["go", "run", str(tmp_path / "main.go")], env=environ, text=True))
 
 

@@ -6,21 +6,22 @@ import json
 import random
 
 import pytest
+from support.credentials import AUTH_TOKEN
+from support.sids import account_sid, call_sid, stream_sid
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from bench.processes import resident_mb
 from rehearsal.twilio import Options, place_call, signature
 
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 PER_SOCKET = 250
 
 
 def messages(source: random.Random, number: int) -> list[str]:
     """A media stream as it should be."""
-    sids = {"accountSid": f"AC{number:032x}", "callSid": f"CA{number:032x}"}
-    stream_sid = f"MZ{number:032x}"
+    sids = {"accountSid": account_sid(number), "callSid": call_sid(number)}
     media_format = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
-    details = {**sids, "streamSid": stream_sid, "tracks": [], "mediaFormat": media_format}
+    details = {**sids, "streamSid": stream_sid(number), "tracks": [], "mediaFormat": media_format}
     started = [{"event": "connected"}, {"event": "start", "start": details}]
     media = [
         {
@@ -46,7 +47,7 @@ def mutated(source: random.Random, text: str) -> str | bytes:
         case 2:
             return text.replace("timestamp", source.choice(["timestamp", "x", "track"]))
         case 3:
-            leap = source.choice([-1, 10**6, 10**12, 1.5, None, [], "9" * 400])
+            leap: object = source.choice([-1, 10**6, 10**12, 1.5, None, [], "9" * 400])
             body = json.loads(text)
             body.setdefault("media", {})["timestamp"] = leap
             return json.dumps(body)
@@ -77,9 +78,7 @@ async def attack(url: str, seed: int) -> int:
 
 
 @pytest.mark.proof
-async def test_no_message_ends_more_than_itself(
-    rounds, serve, deepgram, sound, read, token, resident_mb
-):
+async def test_no_message_ends_more_than_itself(rounds, serve, deepgram, sound, read, token):
     """Messages by the thousand, a third of them mutated: a good call beside and behind them."""
     service = serve(DEEPGRAM_URL=deepgram.url, RESUME_SECONDS="0", CLOSE_SECONDS="2")
     wanted = len(rounds(sample=3_000, full=100_000))

@@ -9,6 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.page import needs_chromium, opened, said, turns
 
+from bench.processes import resident_mb
 from broker.records import Record
 
 pytestmark = needs_chromium
@@ -153,9 +154,7 @@ async def test_what_may_change_stays_in_its_place_while_the_other_side_speaks(se
         await expect(turns(page)).to_have_count(2)
         shown = [" ".join(text.split()) for text in await page.locator(".said").all_text_contents()]
         assert shown == ["Hello.", "I was about to", "And I wanted to say"]
-        await expect(page.locator(".interim")).to_have_count(
-            0, timeout=15_000
-        )  # nobody confirms it
+        await expect(page.locator(".interim")).to_have_count(0)  # nobody confirms it
 
 
 async def test_the_end_stays_in_sight_whatever_the_screen_does(serve, token, tell):
@@ -386,7 +385,7 @@ async def test_words_are_found_across_parts_and_in_what_comes(serve, token, tell
 
 
 @pytest.mark.proof
-async def test_a_long_call_stays_light(rounds, serve, token, tell, resident_mb):
+async def test_a_long_call_stays_light(rounds, serve, token, tell):
     """Hours of a call: what it costs the browser to show, to add a line, and to scroll."""
     records = len(rounds(sample=500, full=10_000))
     service = serve()
@@ -405,7 +404,7 @@ async def test_a_long_call_stays_light(rounds, serve, token, tell, resident_mb):
             return {metric["name"]: metric["value"] for metric in metrics}
 
         await page.goto(f"{service.url}/?#token={token}&call={call.sid}")
-        await expect(turns(page)).to_have_count(records, timeout=60_000)
+        await expect(turns(page)).to_have_count(records)
         shown = await costs()
         for number in range(20):
             call.say(f"one more {number}", 1.5 * records + 10 * (number + 1), "inbound")

@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import expect
 from support.cable import Cable
 from support.page import needs_chromium, opened, said, turns
+from support.timing import PATIENCE, patience
 
 pytestmark = needs_chromium
 
@@ -32,7 +33,7 @@ async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, toke
             await asyncio.sleep(10)
             cable.mend()
             call.say("after", 90.0, "inbound")
-            await expect(turns(page)).to_have_count(7, timeout=20_000)
+            await expect(turns(page)).to_have_count(7)
             meanwhile = [f"meanwhile {number}" for number in range(5)]
             assert await said(page) == ["before", *meanwhile, "after"]
             await expect(page.locator("#connection")).to_have_text("Connected")
@@ -86,7 +87,7 @@ async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats)
         call.say("meanwhile", 10.0)
         await call.stored()
         serve(NATS_URL=nats.url, PORT=port)
-        await expect(page.locator("#connection")).to_have_text("Connected", timeout=20_000)
+        await expect(page.locator("#connection")).to_have_text("Connected")
         call.say("after", 20.0)
         await expect(turns(page)).to_have_count(3)
         assert await said(page) == ["before", "meanwhile", "after"]
@@ -99,7 +100,7 @@ async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
     short = mint(calls=["*"], ttl=3)
     async with opened(f"{service.url}/#token={short}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
-        await expect(page.locator("#problem")).to_contain_text("expired", timeout=10_000)
+        await expect(page.locator("#problem")).to_contain_text("expired")
         await page.fill("#token", mint(calls=["*"]))
         await page.keyboard.press("Enter")
         call.say("after", 10.0)
@@ -112,7 +113,7 @@ async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
 async def test_a_token_that_opens_nothing_is_said(serve):
     service = serve()
     async with opened(f"{service.url}/#token=nonsense") as page:
-        await expect(page.locator("#problem")).to_contain_text("opens nothing", timeout=10_000)
+        await expect(page.locator("#problem")).to_contain_text("opens nothing")
 
 
 @asynccontextmanager
@@ -131,7 +132,7 @@ async def demonstrated():
         raise AssertionError("the demo ended")
     finally:
         demo.terminate()
-        await asyncio.wait_for(demo.wait(), 30)
+        await asyncio.wait_for(demo.wait(), PATIENCE)
 
 
 @pytest.mark.proof
@@ -141,11 +142,11 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
         async with demonstrated() as (port, token, sid), Cable(port) as cable:
             url = f"http://127.0.0.1:{cable.port}"
             async with opened(f"{url}/#token={token}") as page:
-                await page.locator("#calls button").click(timeout=60_000)
-                await expect(page.locator(".interim").first).to_be_attached(timeout=60_000)
+                await page.locator("#calls button").click()
+                await expect(page.locator(".interim").first).to_be_attached()
                 for side in ("inbound", "outbound"):
                     final = page.locator(f".turn.{side} .said > span:not(.interim)").first
-                    await expect(final).to_be_attached(timeout=60_000)
+                    await expect(final).to_be_attached()
                 await expect(page.locator(".delay")).to_contain_text("behind")
                 if number == 0:
                     cable.cut()
@@ -154,10 +155,12 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
                     cable.mend()
                     await expect(page.locator("#connection")).to_have_text("Connected")
                 else:
-                    await expect(page.locator(".state")).to_have_text("ended", timeout=180_000)
+                    await expect(page.locator(".state")).to_have_text(
+                        "ended", timeout=3 * PATIENCE * 1000
+                    )
                 stored = await words_stored(url, sid, token)
                 assert stored.total() >= 10
-                async with asyncio.timeout(20):  # no word is missing
+                async with patience():  # no word is missing
                     while stored - await words_read(page):
                         await asyncio.sleep(0.1)
                 read = await words_read(page)

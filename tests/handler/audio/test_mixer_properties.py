@@ -206,14 +206,17 @@ def test_a_path_that_stands_still_loses_nothing(rounds):
 @pytest.mark.proof
 def test_what_is_missing_is_told_to_the_sample(rounds):
     """Frames later than the wait: each sample lies in its place, or in a span that is told."""
+    losses = 0
 
     def holds(plan: Plan) -> None:
+        nonlocal losses
         source = random.Random(plan.seed)
         arrivals = arrivals_of(plan, source)
         audio, dropped = run(plan, arrivals, source, wait=0.05)
+        losses += len(dropped)
         late = [(lost.track.value, lost.start, lost.end) for lost in dropped]
         assert audio == mix((arrival.frame for arrival in arrivals), late)
-        assert all(lost.reason == "late-audio" for lost in dropped)
+        assert {lost.reason for lost in dropped} <= {"late-audio"}
         sent = [arrival.frame for arrival in arrivals]
         # A frame that continues its track may lie up to the tolerance from where its timestamp
         # says: as many samples as were lost in frames shorter than that.
@@ -231,6 +234,7 @@ def test_what_is_missing_is_told_to_the_sample(rounds):
         delay=st.floats(0.03, 0.2),
     )
     prove(rounds, late, holds)
+    assert losses > 0
 
 
 @pytest.mark.proof
@@ -264,8 +268,10 @@ def test_no_sample_is_unaccounted_for_whatever_the_timestamps(rounds):
         assert heard + told == len(timestamps) * 160
         assert mixer.counts.slipped_samples == 0
         late, refused = mixer.counts.late_samples, mixer.counts.refused_frames
-        assert bool(dropped) >= bool(late or refused)
-        assert not dropped or late or refused or mixer.counts.restarts
+        if late + refused:
+            assert dropped
+        if dropped:
+            assert late + refused + mixer.counts.restarts
 
     prove(rounds, walks(), holds)
 

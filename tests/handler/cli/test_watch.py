@@ -1,10 +1,11 @@
 """handler/cli/watch.py: what a subscriber's messages amount to on a terminal."""
 
 import pytest
+from support.sids import call_sid
 
 from handler.cli.watch import Transcript, clock
 
-CALL = "CA" + "1" * 32
+CALL = call_sid(1)
 
 
 def result(text: str, *, final: bool, track: str = "inbound", start: float = 1.0) -> dict:

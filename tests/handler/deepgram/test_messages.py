@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from handler.deepgram import messages
 from handler.deepgram.messages import Ignored, Metadata, Result, Signal, UnreadableResult
 from handler.deepgram.replay import SentAudio
 
-RESULTS = {
+RESULTS: dict[str, Any] = {
     "type": "Results",
     "channel_index": [1, 2],
     "duration": 1.04,
@@ -109,8 +110,14 @@ def test_what_is_no_json_is_unreadable(text):
         messages.parse(text, clock(0))
 
 
+def final() -> Result:
+    result = parse(RESULTS)
+    assert isinstance(result, Result)
+    return result
+
+
 def test_what_was_published_is_cut_at_the_word():
-    result = messages.trim(parse(RESULTS), 3.6)
+    result = messages.trim(final(), 3.6)
     assert result.transcript == "please."
     assert (result.start, result.body["start"]) == (3.6, 3.6)
     assert result.body["duration"] == pytest.approx(0.64)
@@ -121,7 +128,7 @@ def test_what_was_published_is_cut_at_the_word():
 
 
 def test_what_was_not_published_is_left_alone():
-    result = parse(RESULTS)
+    result = final()
     assert messages.trim(result, 3.2) is result
     assert messages.trim(result, 5.0) is None
     untouched = messages.trim(result, 3.3)

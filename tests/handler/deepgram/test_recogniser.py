@@ -5,8 +5,11 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from support.sids import call_sid
+from support.timing import patience, until
 from websockets.asyncio.server import serve
 
 from handler.audio.loss import Loss
@@ -46,8 +49,8 @@ class Listener:
         finals = [out for out in self.of(Result) if out.is_final and out.track is track]
         return " ".join(final.transcript for final in finals).split()
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 15) -> None:
-        async with asyncio.timeout(seconds):
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with patience():
             while not condition():
                 self.news.clear()
                 await self.news.wait()
@@ -72,11 +75,11 @@ def chunks(inbound: bytes, outbound: bytes, start: int = 0) -> list[Chunk]:
     ]
 
 
-def settings(url: str, **changes: object) -> Settings:
+def settings(url: str, **changes: Any) -> Settings:
     return replace(Settings(deepgram_api_key="key", deepgram_url=url), **changes)
 
 
-SID = "CA" + "1" * 32
+SID = call_sid(1)
 
 
 async def test_a_call_is_transcribed_to_its_last_word_on_its_own_clock(deepgram):
@@ -172,7 +175,7 @@ async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():
     for chunk in chunks(audio, audio):
         recogniser.send(chunk)
     recogniser.finish()
-    async with asyncio.timeout(10):
+    async with patience():
         await recogniser.run()
     assert [type(output) for output in heard.outputs] == [Down, Loss]
     assert heard.outputs[-1] == Loss(0, 16_000, None, "recogniser-unreachable")
@@ -210,7 +213,7 @@ async def test_one_that_takes_audio_and_never_answers_ends_by_the_deadline(reads
         for chunk in chunks(audio, audio):
             recogniser.send(chunk)
         recogniser.finish()
-        async with asyncio.timeout(10):
+        async with patience():
             await running
     assert heard.outputs == [Loss(0, 16_000, None, "recogniser-unreachable")]
 
@@ -223,9 +226,7 @@ async def test_keepalives_hold_a_silent_connection(deepgram):
     audio = sound(2)
     for chunk in chunks(audio, audio):
         recogniser.send(chunk)
-    async with asyncio.timeout(10):
-        while not deepgram.connections or deepgram.connections[0].keepalives < 8:
-            await asyncio.sleep(0.02)
+    await until(lambda: deepgram.connections and deepgram.connections[0].keepalives >= 8)
     # The last words did not wait for more audio: they were asked for, once.
     assert heard.words(Track.INBOUND) == words(audio)
     assert deepgram.connections[0].texts == ['{"type":"Finalize"}']

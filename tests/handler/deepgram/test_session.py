@@ -14,9 +14,11 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import pytest
+from support.sids import call_sid
+from support.timing import patience, until
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
@@ -32,7 +34,7 @@ from handler.deepgram.timing import Timing
 from rehearsal.deepgram import Conduct, DeepgramStandIn
 from rehearsal.errors import Refusal
 
-SID = "CA" + "1" * 32
+SID = call_sid(1)
 CHUNK = 800
 WORD_GAP = 160  # samples of silence that end a word
 FASTER = 10
@@ -121,7 +123,7 @@ async def speak(
     breaker: Breaker | None = None,
     during: Callable[[float, Call], None] = lambda _, __: None,
     flushes: random.Random | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> Call:
     """
     Let a session transcribe a call, in its own time; returns when it is through with it.
@@ -311,7 +313,7 @@ async def test_a_connection_that_says_nothing_is_given_up_within_5_s(mute_after)
     def conduct(number: int) -> Conduct:
         return Conduct(mute_after=mute_after) if number == 0 else Conduct()
 
-    told = []
+    told: list[float] = []
 
     def during(spoken: float, call: Call) -> None:
         if not told and any(isinstance(output, Down) for output in call.outputs):
@@ -352,9 +354,8 @@ async def test_the_last_results_are_waited_for():
 
 
 async def test_one_that_never_closes_ends_by_the_deadline():
-    async with DeepgramStandIn(conduct=Conduct(never_close=True)) as deepgram:
-        async with asyncio.timeout(10):
-            call = await speak(deepgram.url, 5, close_seconds=1)
+    async with DeepgramStandIn(conduct=Conduct(never_close=True)) as deepgram, patience():
+        call = await speak(deepgram.url, 5, close_seconds=1)
     assert call.lost == []
     call.check()
 
@@ -526,14 +527,12 @@ async def test_what_was_kept_is_sent_no_faster_than_deepgram_takes_it(held_back)
         running = asyncio.create_task(recogniser.run())
         for at in range(CHUNK, seconds * SAMPLE_RATE, CHUNK):
             recogniser.send(Chunk(at, b"\xff" * CHUNK * 2))
-        async with asyncio.timeout(10):
-            while not host.heard or host.heard[-1][1] < seconds * SAMPLE_RATE * 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: host.heard and host.heard[-1][1] >= seconds * SAMPLE_RATE * 2)
         recogniser.finish()
         running.cancel()
-    begun = host.heard[0][0]
-    for at, total in host.heard:
-        assert total / 2 / SAMPLE_RATE <= speed * (at - begun) + 2 * CHUNK / SAMPLE_RATE + 1.5
+    begun, _ = host.heard[0]
+    for when, total in host.heard:
+        assert total / 2 / SAMPLE_RATE <= speed * (when - begun) + 2 * CHUNK / SAMPLE_RATE + 1.5
 
 
 async def test_the_deadline_counts_from_the_last_byte_and_leaves_time_for_a_backlog():

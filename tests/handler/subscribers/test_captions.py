@@ -3,12 +3,13 @@
 from itertools import pairwise
 
 import pytest
+from support.sids import call_sid
 
 from handler.subscribers import captions
 from handler.subscribers.speakers import Speakers
 
 NAMES = Speakers("Caller", "Callee")
-SID = "CA" + "1" * 32
+SID = call_sid(1)
 
 
 def final(text: str, start: float, duration: float, track: str = "inbound", seq: int = 2) -> dict:

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from support.sids import call_sid
 
 from handler.errors import EndCode, SubscriberError
 from handler.subscribers import commands
 from handler.subscribers.commands import ListCalls, Renew, Subscribe, SubscribeNumber, Unsubscribe
 
-CALL = "CA" + "1" * 32
+CALL = call_sid(1)
 
 
 def test_a_bare_call_sid_as_typed_by_hand_is_a_plain_subscription():
@@ -37,7 +38,7 @@ def test_json_commands(message, command):
         "",
         "hello",
         ">",
-        "CA" + "1" * 31,
+        CALL[:-1],
         CALL + ">",
         "{",
         "{}",

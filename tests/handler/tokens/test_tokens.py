@@ -1,28 +1,31 @@
 """handler/tokens/tokens.py: what a token opens, and which ones open nothing."""
 
+import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from support.credentials import TOKEN_SECRET
+from support.sids import call_sid
 
 from handler.errors import InvalidToken
 from handler.tokens import tokens
 
-SECRET = "a-secret-of-at-least-thirty-two-bytes"
 NOW = 1_800_000_000
-CALL, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
-KEYS = [tokens.secret_key(SECRET)]
+CALL, OTHER = call_sid(1), call_sid(2)
+KEYS = [tokens.secret_key(TOKEN_SECRET)]
 
 
-def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> str:
+def signed(key: Any = TOKEN_SECRET, algorithm: str = "HS256", **claims: object) -> str:
     return jwt.encode({"exp": NOW + 60, "calls": ["*"], **claims}, key, algorithm=algorithm)
 
 
 def test_a_minted_token_opens_what_it_names():
-    token = tokens.mint(SECRET, expires=NOW + 60, calls=[CALL], subject="page")
+    token = tokens.mint(TOKEN_SECRET, expires=NOW + 60, calls=[CALL], subject="page")
     grant = tokens.verify(token, KEYS, NOW)
     assert (grant.subject, grant.expires) == ("page", NOW + 60)
     assert grant.allows(CALL)
@@ -31,7 +34,7 @@ def test_a_minted_token_opens_what_it_names():
 
 
 def test_a_token_for_a_number_opens_calls_from_and_to_it():
-    token = tokens.mint(SECRET, expires=NOW + 60, numbers=["+15551230000"])
+    token = tokens.mint(TOKEN_SECRET, expires=NOW + 60, numbers=["+15551230000"])
     grant = tokens.verify(token, KEYS, NOW)
     assert grant.allows(CALL, ("+15551230000", None))
     assert grant.allows(CALL, (None, "+15551230000"))
@@ -42,6 +45,27 @@ def test_a_token_for_a_number_opens_calls_from_and_to_it():
 def test_each_of_several_secrets_is_tried():
     keys = [tokens.secret_key("another-secret-of-thirty-two-bytes!!"), *KEYS]
     assert tokens.verify(signed(), keys, NOW).allows(CALL)
+
+
+def test_a_signature_is_compared_in_a_time_that_says_nothing_of_where_it_is_wrong(monkeypatch):
+    """Whole, by the comparison that the standard library makes for this."""
+    compared = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append({one, other})
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    head, _, signature = tokens.mint(TOKEN_SECRET, expires=NOW + 60, calls=[CALL]).rpartition(".")
+    for wrong in (f"{'B' if signature[0] == 'A' else 'A'}{signature[1:]}", f"{signature[:-4]}AAAA"):
+        with pytest.raises(InvalidToken):
+            tokens.verify(f"{head}.{wrong}", KEYS, NOW)
+        assert compared.pop() == {decoded(signature), decoded(wrong)}
+    assert compared == []
+
+
+def decoded(signature: str) -> bytes:
+    return urlsafe_b64decode(signature + "=")
 
 
 @pytest.mark.parametrize(
@@ -76,8 +100,8 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         "a.b.c",
         "x" * 100_000,
         signed("another-secret-of-thirty-two-bytes!!"),
-        signed(algorithm="HS384", key=SECRET + "x" * 32),
-        jwt.encode({"exp": NOW + 60, "calls": ["*"]}, None, algorithm="none"),
+        signed(algorithm="HS384", key=TOKEN_SECRET + "x" * 32),
+        signed(algorithm="none", key=None),
         signed(exp=NOW),
         signed(exp=NOW - 1),
         signed(exp=str(NOW + 60)),
@@ -91,7 +115,7 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         signed(calls=[[CALL]]),
         signed(calls=[], numbers=["+1555*"]),
         signed(calls=[], numbers=["15551230000"]),
-        jwt.encode({"calls": ["*"]}, SECRET, algorithm="HS256"),
+        jwt.encode({"calls": ["*"]}, TOKEN_SECRET, algorithm="HS256"),
     ],
 )
 def test_a_defective_token_opens_nothing(token):
@@ -126,7 +150,7 @@ def test_a_weak_public_key_is_no_key():
 def test_a_token_may_have_to_name_this_service(audience):
     rules = tokens.Rules(audience="us")
     assert tokens.verify(signed(aud=audience), KEYS, NOW, rules).allows(CALL)
-    minted = tokens.mint(SECRET, expires=NOW + 60, calls=["*"], audience="us")
+    minted = tokens.mint(TOKEN_SECRET, expires=NOW + 60, calls=["*"], audience="us")
     assert tokens.verify(minted, KEYS, NOW, rules).allows(CALL)
     for other in ({"aud": "them"}, {"aud": ["them"]}, {}):
         with pytest.raises(InvalidToken, match="TOKEN_AUDIENCE"):
@@ -156,11 +180,11 @@ def test_a_header_that_names_no_key_is_no_header(header):
 
 def test_a_token_that_names_a_key_is_for_no_other():
     named = jwt.encode(
-        {"exp": NOW + 60, "calls": ["*"]}, SECRET, algorithm="HS256", headers={"kid": "new"}
+        {"exp": NOW + 60, "calls": ["*"]}, TOKEN_SECRET, algorithm="HS256", headers={"kid": "new"}
     )
     assert tokens.read_header(named) == tokens.Header("HS256", "new")
     assert tokens.verify(named, KEYS, NOW).allows(CALL)  # a key without a name is for all
-    old, new = (tokens.VerificationKey(SECRET, "HS256", name) for name in ("old", "new"))
+    old, new = (tokens.VerificationKey(TOKEN_SECRET, "HS256", name) for name in ("old", "new"))
     assert tokens.verify(named, [old, new], NOW).allows(CALL)
     with pytest.raises(InvalidToken):
         tokens.verify(named, [old], NOW)

@@ -1,5 +1,7 @@
 """handler/twilio/signature.py, with Twilio's own validator as the oracle."""
 
+import hmac
+
 import pytest
 from twilio.request_validator import RequestValidator
 
@@ -52,3 +54,23 @@ def test_another_token_or_host_is_refused():
     assert signature.matching_url(signature.sign("other", urls[0]), urls, [TOKEN]) is None
     elsewhere = signature.sign(TOKEN, "wss://evil.example.com/media")
     assert signature.matching_url(elsewhere, urls, [TOKEN]) is None
+
+
+def test_a_signature_is_compared_in_a_time_that_says_nothing_of_where_it_is_wrong(monkeypatch):
+    """With every candidate, by the comparison that the standard library makes for this."""
+    compared = []
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare_digest)
+    urls = signature.candidates("https://example.com", "/media")
+    right = signature.sign(TOKEN, urls[0])
+    assert signature.matching_url(right, urls, [TOKEN, "other"]) == urls[0]
+    wanted = [
+        (signature.sign(key, url).encode(), right.encode())
+        for key in (TOKEN, "other")
+        for url in urls
+    ]
+    assert compared == wanted

@@ -1,0 +1,11 @@
+"""Secrets of services that live for a test."""
+
+AUTH_TOKEN = "twilio-auth-token-of-the-tests"
+TOKEN_SECRET = "subscriber-token-secret-of-the-tests"
+DEEPGRAM_KEY = "a-key-of-the-tests"
+# What a service does not start without.
+NEEDED = {
+    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+    "TOKEN_SECRET": TOKEN_SECRET,
+    "DEEPGRAM_API_KEY": DEEPGRAM_KEY,
+}

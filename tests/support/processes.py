@@ -1,0 +1,204 @@
+"""Programs of ours as processes: started, read, ended, killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from support.credentials import NEEDED
+from support.timing import PATIENCE
+
+ENVIRON = {"PATH": os.environ["PATH"]}
+
+
+def run(module: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=ENVIRON | environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def partyline(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return run("handler.cli", *arguments, **environ)
+
+
+@contextmanager
+def running(
+    module: str, *arguments: str, stderr: int = subprocess.PIPE, own_session: bool = False
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program; what is left of it at the end is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env=ENVIRON,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=own_session,
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+@dataclass
+class Service:
+    """A running ``partyline serve``; its log is read as it comes."""
+
+    popen: subprocess.Popen[str]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    news: threading.Condition = field(default_factory=threading.Condition)
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+
+    def _read(self) -> None:
+        assert self.popen.stderr is not None
+        for text in self.popen.stderr:
+            with self.news:
+                self.output.append(text)
+                with contextlib.suppress(json.JSONDecodeError):
+                    self.lines.append(json.loads(text))
+                self.news.notify_all()
+        with self.news:
+            self.ended = True
+            self.news.notify_all()
+
+    def close(self) -> None:
+        """Close the pipes of a process that has ended."""
+        self._reading.join()
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                stream.close()
+
+    def _logged(self, event: str) -> dict[str, Any] | None:
+        return next((line for line in self.lines if line.get("event") == event), None)
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """Return the first log line with this event, waiting for it."""
+        with self.news:
+            self.news.wait_for(lambda: self._logged(event) or self.ended, PATIENCE)
+            line = self._logged(event)
+        assert line is not None, f"no {event!r} in:\n{self.text}"
+        return line
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
+        self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(PATIENCE)
+
+    @property
+    def text(self) -> str:
+        with self.news:
+            return "".join(self.output)
+
+    @property
+    def url(self) -> str:
+        return str(self.wait_for("ready")["url"])
+
+    @property
+    def ws(self) -> str:
+        return self.url.replace("http", "ws", 1)
+
+    @property
+    def nats_url(self) -> str:
+        return str(self.wait_for("ready")["nats_url"])
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
+Serve = Callable[..., Service]
+
+
+@contextmanager
+def serving() -> Iterator[Serve]:
+    """Return what starts services; whatever still runs at the end is stopped."""
+    started: list[Service] = []
+
+    def start(*flags: str, wait: bool = True, **environ: str) -> Service:
+        settings = {
+            **ENVIRON,
+            **NEEDED,
+            "PORT": "0",
+            "HOST": "127.0.0.1",
+            "DEEPGRAM_URL": "ws://127.0.0.1:1",
+            **environ,
+        }
+        if "NATS_URL" not in settings:
+            flags = ("--embedded-nats", *flags)
+        service = Service(
+            subprocess.Popen(
+                [sys.executable, "-m", "handler.cli", "serve", *flags],
+                env=settings,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        started.append(service)
+        if wait:
+            service.wait_for("ready")
+        return service
+
+    try:
+        yield start
+    finally:
+        for service in started:
+            if service.popen.poll() is None:
+                service.popen.terminate()
+        for service in started:
+            try:
+                service.popen.wait(PATIENCE)
+            finally:
+                service.popen.kill()
+                service.close()
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, and theirs, as Linux knows them."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_gone(pids: list[int]) -> None:
+    end = time.monotonic() + PATIENCE
+    while left := [pid for pid in pids if _alive(pid)]:
+        assert time.monotonic() < end, f"still there: {left}"
+        time.sleep(0.05)
