@@ -63,7 +63,7 @@ class CallLog:
         records: In order; ``records[i]`` has ``seq`` = ``first`` + i.
         first: ``seq`` of the oldest record; 0 while there is none.
         sequence: Where the newest record lies in the stream.
-        ahead: Records behind a hole, by ``seq``, until it is filled.
+        ahead: Records after a hole, by ``seq``, until it is filled.
     """
 
     records: list[Delivery] = field(default_factory=list)
@@ -87,14 +87,14 @@ class CallLog:
         return bool(self.records) and self.records[-1].type == "CallEnded"
 
     def after(self, seq: int) -> list[Delivery]:
-        """Return the records behind ``seq``."""
+        """Return the records after ``seq``."""
         return self.records[max(0, seq + 1 - self.first) :]
 
     def add(self, seq: int, sequence: int, payload: bytes, *, stored: bool = False) -> bool:
         """
         Add a record; returns whether the log is whole up to it.
 
-        One that is known is ignored, one behind a hole is kept until the hole is filled. Of those
+        One that is known is ignored, one after a hole is kept until the hole is filled. Of those
         read from the stream (``stored``) the first may have any number: older ones have expired.
         """
         if self.records and seq <= self.last:
@@ -127,20 +127,20 @@ class CallLog:
         )
         return True
 
-    def fresh_interims(self, seen: int, told: int, now: float) -> list[Interim]:
+    def fresh_interims(self, seen: int, cursor: int, now: float) -> list[Interim]:
         """
-        Return what a follower may be told, oldest first.
+        Return what a follower may be given, oldest first.
 
         Args:
             seen: The number of the last interim that it got.
-            told: The ``seq`` of the last record that it got.
+            cursor: The ``seq`` of the last record that it got.
             now: Unix time in seconds.
         """
         fresh = [
             interim
             for interim in self.interims.values()
             if interim.number > seen
-            and interim.head.after <= told
+            and interim.head.after <= cursor
             and interim.head.epoch == self.epoch
             and interim.head.at / 1000 > now - INTERIM_SECONDS
             and not (interim.head.type == "Results" and self._is_covered(interim.head))

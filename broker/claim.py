@@ -1,19 +1,24 @@
-"""What is stored of a call, as its next owner has to know it."""
+"""
+What a new owner must know of a call, and what it must claim. Pure.
 
-from dataclasses import dataclass, field
+A call that has records goes on: its numbers, its clock and its facts stay as they are. An owner
+that is refused looks at what was stored instead of its record, and goes on only where others took
+it for dead.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 
 import msgspec
-from nats.aio.client import Client
 
-from broker.errors import HistoryUnavailable
-from broker.stream import Stored, read_history
+from broker.records import CallFacts, Record, Stored
 
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
 ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
 OWNER_LOST = "owner-lost"
 
 
-class _Told(msgspec.Struct):
+class _Known(msgspec.Struct):
     """What a stored record tells a new owner."""
 
     type: str
@@ -30,20 +35,20 @@ class _Told(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Past:
+class Claim:
     """
-    The records of a call so far.
+    The records of a call so far, as its next owner has to know them.
 
     Attributes:
         seq: Of the newest record.
         sequence: Its place in the stream.
         type: Its type.
         reason: Its reason, if it has one.
-        claim: The epoch of the newest claim.
+        epoch: Of the newest claim.
         started_at: Unix ms: the zero of the call clock; None if ``CallStarted`` is not kept.
         numbers: ``from``, ``to`` and ``direction``, as ``CallStarted`` has them.
         ends: Where each track's finals end, in seconds.
-        told_lost: Where the last gap of a lost owner ends, in seconds.
+        gap_end: Where the last gap of a lost owner ends, in seconds.
         ids: The records' ``Nats-Msg-Id``.
     """
 
@@ -51,12 +56,20 @@ class Past:
     sequence: int
     type: str = ""
     reason: str | None = None
-    claim: str = ""
+    epoch: str = ""
     started_at: int | None = None
     numbers: tuple[str | None, str | None, str | None] | None = None
     ends: dict[str, float] = field(default_factory=dict)
-    told_lost: float = 0.0
+    gap_end: float = 0.0
     ids: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, records: Iterable[Stored], newest: Stored) -> "Claim":
+        """Read the records of a call, of which ``newest`` is the last."""
+        claim = cls(seq=int(newest.headers.get("Call-Seq", "0")), sequence=newest.sequence)
+        for stored in records:
+            claim._add(stored)
+        return claim
 
     @property
     def ended(self) -> bool:
@@ -64,44 +77,80 @@ class Past:
         return self.type == "CallEnded"
 
     @property
-    def given_up(self) -> bool:
-        """Whether others took the owner for dead, and wrote the end or its first half."""
-        if self.ended:
-            return self.reason in ABANDONED
-        return self.type == "Gap" and self.reason == OWNER_LOST
+    def owner(self) -> str:
+        """The process that has claimed the call last."""
+        return self.epoch.rpartition("-")[0]
 
-    def add(self, stored: Stored) -> None:
-        """Take the next record."""
+    def facts(self, call: CallFacts) -> CallFacts:
+        """Return the facts of the call that goes on: they do not change with its media stream."""
+        if self.numbers is None:
+            return call
+        from_, to, direction = self.numbers
+        return replace(call, from_=from_, to=to, direction=direction)
+
+    def given_up(self, own_epochs: Collection[str]) -> bool:
+        """
+        Whether others took the owner of these claims for dead, and nobody owns the call since.
+
+        They wrote its end, or the first half of it.
+        """
+        if self.ended:
+            abandoned = self.reason in ABANDONED
+        else:
+            abandoned = self.type == "Gap" and self.reason == OWNER_LOST
+        return abandoned and self.epoch in own_epochs
+
+    def _add(self, stored: Stored) -> None:
         try:
-            told = msgspec.json.decode(stored.data, type=_Told)
+            known = msgspec.json.decode(stored.data, type=_Known)
         except msgspec.MsgspecError:
             return  # not ours
         self.ids.add(stored.headers.get("Nats-Msg-Id", ""))
-        self.type, self.reason = told.type, told.reason
-        if told.type in ("CallStarted", "CallResumed"):
-            self.claim = told.epoch
-        if told.type == "CallStarted":
-            self.started_at = told.startedAt
-            self.numbers = (told.from_, told.to, told.direction)
-        elif told.type == "Results" and told.track is not None:
-            end = told.start + told.duration
-            self.ends[told.track] = max(end, self.ends.get(told.track, 0.0))
-        elif told.type == "Gap" and told.reason == OWNER_LOST:
-            self.told_lost = max(told.end, self.told_lost)
+        self.type, self.reason = known.type, known.reason
+        if known.type in ("CallStarted", "CallResumed"):
+            self.epoch = known.epoch
+        if known.type == "CallStarted":
+            self.started_at = known.startedAt
+            self.numbers = (known.from_, known.to, known.direction)
+        elif known.type == "Results" and known.track is not None:
+            end = known.start + known.duration
+            self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))
+        elif known.type == "Gap" and known.reason == OWNER_LOST:
+            self.gap_end = max(known.end, self.gap_end)
 
 
-async def read_past(client: Client, stream: str, subject: str, newest: Stored) -> Past:
+def first_record(call: CallFacts, claim: Claim | None) -> Record:
+    """Return what claims a call: its start if it has no record, else that it goes on."""
+    return call.started() if claim is None else call.resumed()
+
+
+def still_to_say(
+    claim: Claim, call: CallFacts, refused: Record, *, stored: bool
+) -> list[Record] | None:
     """
-    Read a call's records up to the one that the leader has told of.
+    Say what an owner that was given up publishes in place of what was refused.
 
-    Raises:
-        HistoryUnavailable: they cannot be read now, or the replica that answers lacks the newest.
+    Args:
+        claim: What is stored by now; it says that the owner was given up.
+        call: The facts of the call.
+        refused: The record.
+        stored: Whether it was stored before that all the same, and only the answer was lost.
+
+    Returns:
+        The records, first that the call goes on; None if there is nothing left to say.
     """
-    past = Past(seq=int(newest.headers.get("Call-Seq", "0")), sequence=newest.sequence)
-    records = await read_history(client, stream, subject)
-    if not records or records[-1].sequence < newest.sequence:
-        raise HistoryUnavailable("the replica lags behind its leader")
-    for stored in records:
-        if stored.sequence <= newest.sequence:
-            past.add(stored)
-    return past
+    if refused.type == "CallEnded" and claim.ended:
+        return None
+    if stored or refused.type == "CallResumed":
+        return [call.resumed()]
+    return [call.resumed(), refused]
+
+
+def is_own(record: Stored | None, own_epochs: Collection[str]) -> bool:
+    """Whether nobody else has written a call whose newest record this is."""
+    if record is None:
+        return True  # lost with the stream
+    try:
+        return msgspec.json.decode(record.data, type=_Known).epoch in own_epochs
+    except msgspec.MsgspecError:
+        return False

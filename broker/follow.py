@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 import nats.errors
@@ -14,13 +13,13 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from broker import supervise
-from broker.call_log import CallLog, Delivery
+from broker.call_log import CallLog
+from broker.connection import Connection
 from broker.errors import HistoryUnavailable
+from broker.follower import Follower
 from broker.stream import last_stored, read_history
+from broker.subjects import Subjects
 from broker.uptime import Uptime
-
-if TYPE_CHECKING:
-    from broker.broker import Broker
 
 # After each synchronisation, and then again and again, the leader is asked for its last record:
 # the last one of a burst has no successor that would show it missing.
@@ -43,8 +42,9 @@ _log = structlog.get_logger()
 class Replicas:
     """The calls that somebody on this process follows."""
 
-    def __init__(self, broker: "Broker") -> None:
-        self._broker = broker
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._subjects = subjects
         self._replicas: dict[str, Replica] = {}
         self._followers: dict[str, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -56,7 +56,7 @@ class Replicas:
     @asynccontextmanager
     async def follow(
         self, call_sid: str, *, since: int | None = 0, interim: bool = True
-    ) -> AsyncIterator["Follower"]:
+    ) -> AsyncIterator[Follower]:
         """
         Follow one call.
 
@@ -67,7 +67,9 @@ class Replicas:
         """
         replica = self._replicas.get(call_sid)
         if replica is None:
-            replica = self._replicas[call_sid] = Replica(self._broker, call_sid)
+            replica = self._replicas[call_sid] = Replica(
+                self._connection, self._subjects.stream, self._subjects.call(call_sid)
+            )
             replica.open()
         self._followers[call_sid] = self._followers.get(call_sid, 0) + 1
         try:
@@ -82,15 +84,15 @@ class Replicas:
                 closing.add_done_callback(self._closing.discard)
                 await asyncio.shield(closing)
 
-    def on_disconnect(self) -> None:
+    def on_lost(self) -> None:
         """NATS went away: what comes next is no longer what follows."""
         for replica in self._replicas.values():
-            replica.on_disconnect()
+            replica.on_lost()
 
-    def on_reconnect(self) -> None:
+    def on_back(self) -> None:
         """NATS is back: read what was missed."""
         for replica in self._replicas.values():
-            replica.on_reconnect()
+            replica.on_back()
 
     async def close(self) -> None:
         """Close all subscriptions; followers get nothing more."""
@@ -109,14 +111,15 @@ class Replica:
     says what a reader may rely on.
     """
 
-    def __init__(self, broker: "Broker", call_sid: str) -> None:
+    def __init__(self, connection: Connection, stream: str, subject: str) -> None:
         self.log = CallLog()
-        self.synced = asyncio.Event()  # the past was read once
+        self._synced = asyncio.Event()  # the past was read once
         self.readable = Uptime()  # NATS is there, and what it keeps of the call can be read
         # Followers that have all there is; a dict keeps their order, and one that leaves is found.
         self._waiting: dict[asyncio.Future[None], None] = {}
-        self._broker = broker
-        self._subject = broker.subjects.call(call_sid)
+        self._connection = connection
+        self._stream = stream
+        self._subject = subject  # of all messages of the call
         self._live = False  # what comes next follows what we have
         self._check_due = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -128,30 +131,30 @@ class Replica:
 
     def open(self) -> None:
         """Start to follow; returns before anything was read."""
-        if self._broker.connected:
+        if self._connection.connected:
             self.readable.start(time.monotonic())
-        self._task = supervise.start(self._keep_whole(), f"follow {self._subject}")
+        self._task = supervise.keep(self._keep_whole, f"follow {self._subject}")
 
     async def close(self) -> None:
         """End the subscription."""
         if self._task is not None:
             await supervise.end(self._task)
-        if self._subscription is not None and self._subscribed_with is self._broker.client:
+        if self._subscription is not None and self._subscribed_with is self._connection.client:
             with suppress(nats.errors.Error, OSError):
                 await self._subscription.unsubscribe()
 
-    def on_disconnect(self) -> None:
+    def on_lost(self) -> None:
         """Take nothing for the next record until the past was read again."""
         self._live = False
         self.readable.stop(time.monotonic())
 
-    def on_reconnect(self) -> None:
+    def on_back(self) -> None:
         """Read the past again."""
         self._live = False
         self._check_due.set()
 
     async def _keep_whole(self) -> None:
-        await self._broker.wait_ready()
+        await self._connection.wait_ready()
         await self._synchronise()
         wait = SETTLE_SECONDS
         while True:
@@ -173,19 +176,19 @@ class Replica:
         Raises:
             HistoryUnavailable: there is no client that could.
         """
-        client = self._broker.client
+        client = self._connection.client
         if self._subscribed_with is client:
             return
         try:
-            self._subscription = await client.subscribe(self._subject, cb=self._take)
+            self._subscription = await client.subscribe(self._subject, cb=self._receive)
         except (nats.errors.Error, OSError) as exc:
             raise HistoryUnavailable(str(exc)) from exc
         self._subscribed_with = client
         # The server must know the subscription before the past is read. While it is away a flush
         # returns at once; the reconnection then reads the past again.
-        await self._broker.flush()
+        await self._connection.flush()
 
-    async def _take(self, message: Msg) -> None:
+    async def _receive(self, message: Msg) -> None:
         """Take a live message. An exception here would end the client's reading."""
         headers = message.headers or {}
         try:
@@ -210,7 +213,7 @@ class Replica:
     async def _synchronise(self) -> None:
         """Read what the stream has beyond the log, until no hole is left."""
         self._live = False
-        delay, tries = FIRST_RETRY, 0
+        backoff, tries = supervise.Backoff(FIRST_RETRY, LONGEST_RETRY), 0
         while True:
             tries += 1
             reread = self._renumbered or tries > TRIES_BEFORE_REREADING
@@ -218,7 +221,7 @@ class Replica:
             try:
                 await self._subscribe()
                 stored = await read_history(
-                    self._broker.client, self._broker.subjects.stream, self._subject, first=first
+                    self._connection.client, self._stream, self._subject, first=first
                 )
             except HistoryUnavailable:
                 stored = None
@@ -238,10 +241,9 @@ class Replica:
                 if not self.log.ahead:
                     self._live = True
                     self._renumbered = False
-                    self.synced.set()
+                    self._synced.set()
                     return
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_RETRY)
+            await backoff.pause()
 
     def _join_what_came_meanwhile(self) -> None:
         """Join the live messages that were put aside, as far as they follow."""
@@ -258,15 +260,17 @@ class Replica:
         try:
             for pause in (0.0, ON_THE_WIRE_SECONDS):
                 await asyncio.sleep(pause)
-                newest = await last_stored(
-                    self._broker.client, self._broker.subjects.stream, self._subject
-                )
+                newest = await last_stored(self._connection.client, self._stream, self._subject)
                 if newest is None or int(newest.headers.get("Call-Seq", "0")) <= self.log.last:
                     return False
                 self._renumbered = newest.sequence <= self.log.sequence
         except (HistoryUnavailable, ValueError):
             return False  # asked again in a while
         return True
+
+    async def synced(self) -> None:
+        """Wait until the past was read once."""
+        await self._synced.wait()
 
     async def news(self) -> None:
         """Wait until there is something new."""
@@ -287,132 +291,3 @@ class Replica:
                 waiting.set_result(None)
         if len(woken) > WAKE_BATCH:
             asyncio.get_running_loop().call_soon(self._wake_some, woken[WAKE_BATCH:])
-
-
-class Follower:
-    """
-    One reader of a call: an async iterator of :class:`Delivery`.
-
-    Records come once each, in order; interims in between, the newest of their kind. It ends after
-    ``CallEnded``. A slow reader costs nothing: it is a cursor into a log that all share.
-    """
-
-    def __init__(self, replica: Replica, *, since: int | None, interim: bool) -> None:
-        self._replica = replica
-        self._since = since
-        self._interim = interim
-        self._told: int | None = None  # seq of the last record given out, once begun
-        self._seen = 0  # number of the last interim given out
-        self._waiting: list[Delivery] = []
-        self._caught_up = 0  # seq of the newest record when it began
-        self.skipped_interims = 0  # that a newer message made worthless before they were given out
-
-    @property
-    def told(self) -> int:
-        """``seq`` of the last record that was given out, or that it began behind."""
-        return self._told or 0
-
-    @property
-    def so_far(self) -> list[bytes]:
-        """The payloads of all records that are kept, as of now."""
-        return [delivery.payload for delivery in self._replica.log.records]
-
-    @property
-    def over(self) -> bool:
-        """Whether the call has ended, and all of it was given out."""
-        return self._replica.log.ended and self.told >= self.last
-
-    @property
-    def backlog(self) -> tuple[int, int]:
-        """
-        How many records wait, and their bytes; of those that came since the follower began.
-
-        The past, which anybody may ask for and read at leisure, does not count.
-        """
-        waiting = self._replica.log.after(max(self.told, self._caught_up))
-        return len(waiting), sum(len(delivery.payload) for delivery in waiting)
-
-    @property
-    def first(self) -> int:
-        """``seq`` of the oldest record that is kept; 0 if there is none."""
-        return self._replica.log.first
-
-    @property
-    def last(self) -> int:
-        """``seq`` of the newest record; 0 if there is none."""
-        return self._replica.log.last
-
-    @property
-    def started(self) -> dict[str, Any] | None:
-        """The call's ``CallStarted``, if it is kept."""
-        return self._replica.log.started
-
-    @property
-    def expired_first(self) -> int | None:
-        """The oldest record, if what was asked for begins before it; else None."""
-        if self._since is None or self.first <= self._since + 1:
-            return None
-        return self.first
-
-    @property
-    def readable(self) -> bool:
-        """Whether NATS is there, and what it keeps of the call can be read."""
-        return self._replica.readable.running
-
-    @property
-    def readable_seconds(self) -> float:
-        """For how long that was so, since some moment in the past."""
-        return self._replica.readable.seconds(time.monotonic())
-
-    async def synced(self) -> None:
-        """Wait until the past was read."""
-        await self._replica.synced.wait()
-        if self._told is None:
-            self._told = self._start()
-            self._caught_up = self.last
-
-    async def known(self) -> None:
-        """Wait until the call has a record."""
-        while not self._replica.log.records:
-            await self._replica.news()
-
-    async def more(self) -> None:
-        """Wait until the call has something that it had not."""
-        await self._replica.news()
-
-    def __aiter__(self) -> "Follower":
-        return self
-
-    async def __anext__(self) -> Delivery:
-        if self._told is None:
-            await self.synced()
-        told = self._start() if self._told is None else self._told
-        while True:
-            if (delivery := self._next(told)) is not None:
-                return delivery
-            if self._replica.log.ended and told >= self.last:
-                raise StopAsyncIteration
-            await self._replica.news()
-
-    def _start(self) -> int:
-        """Return the ``seq`` behind which the follower begins, as the log is now."""
-        if self._since is not None:
-            return max(self._since, self.first - 1)
-        # Without the past, an ended call still says that it has ended.
-        return self.last - 1 if self._replica.log.ended else self.last
-
-    def _next(self, told: int) -> Delivery | None:
-        log = self._replica.log
-        if log.records and told < log.last:
-            self.skipped_interims += len(self._waiting)
-            self._waiting.clear()  # older than the record that comes now
-            self._told = max(told + 1, log.first)
-            return log.records[self._told - log.first]
-        if self._interim and not self._waiting:
-            seen = self._seen
-            for interim in log.fresh_interims(seen, told, time.time()):
-                self._seen = max(self._seen, interim.number)
-                self._waiting.append(interim.delivery)
-            if seen:
-                self.skipped_interims += self._seen - seen - len(self._waiting)
-        return self._waiting.pop(0) if self._waiting else None

@@ -7,19 +7,19 @@ of its media stream. Then whoever is first writes its end; the others are refuse
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import structlog
 
 from broker import records, supervise
+from broker.append import Appender
 from broker.claim import OWNER_LOST
+from broker.connection import Connection
 from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
-from broker.records import CallFacts
-from broker.writer import CallWriter
-
-if TYPE_CHECKING:
-    from broker.broker import Broker
+from broker.registry import Registry
+from broker.settings import BrokerSettings
+from broker.subjects import Subjects
 
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
@@ -33,17 +33,32 @@ class Janitor:
 
     The time of grace runs only while NATS is there and the view of the registry is fresh: an
     outage that stops leases from being renewed ends no call.
+
+    Attributes:
+        ended: Calls that this process ended for others.
     """
 
-    def __init__(self, broker: "Broker") -> None:
-        self.ended = 0  # calls that this process ended for others
-        self._broker = broker
+    def __init__(
+        self,
+        connection: Connection,
+        subjects: Subjects,
+        registry: Registry,
+        settings: BrokerSettings,
+        *,
+        next_epoch: Callable[[], str],
+    ) -> None:
+        self.ended = 0
+        self._connection = connection
+        self._subjects = subjects
+        self._registry = registry
+        self._settings = settings
         self._orphans: dict[str, tuple[str, float]] = {}  # callSid: epoch, seconds without owner
+        self._next_epoch = next_epoch
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    def start(self) -> None:
         """Begin to watch."""
-        self._task = supervise.start(self._watch(), "janitor")
+        self._task = supervise.keep(self._watch, "janitor")
 
     async def close(self) -> None:
         """Stop watching."""
@@ -55,20 +70,19 @@ class Janitor:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             now = time.monotonic()
-            if self._broker.connected and self._broker.registry.fresh:
+            if self._connection.connected and self._registry.fresh:
                 for entry in self._due(now - before):
                     await self._end(entry)
             before = now
 
     def _due(self, elapsed: float) -> list[CallEntry]:
         """Count the time of each call without an owner; returns those whose grace is over."""
-        own = self._broker.settings.instance  # our own calls are known to us
-        orphans = [entry for entry in self._broker.registry.orphans() if entry.owner != own]
+        own = self._settings.instance  # our own calls are known to us
+        orphans = [entry for entry in self._registry.orphans() if entry.owner != own]
         self._orphans = {
             entry.call_sid: (entry.epoch, self._waited(entry) + elapsed) for entry in orphans
         }
-        grace = self._broker.settings.grace
-        return [entry for entry in orphans if self._waited(entry) >= grace]
+        return [entry for entry in orphans if self._waited(entry) >= self._settings.grace]
 
     def _waited(self, entry: CallEntry) -> float:
         epoch, waited = self._orphans.get(entry.call_sid, ("", 0.0))
@@ -77,22 +91,12 @@ class Janitor:
     async def _end(self, entry: CallEntry) -> None:
         """Write the end of a call, unless somebody else has, or owns it again."""
         log = _log.bind(call_sid=entry.call_sid, owner=entry.owner)
-        facts = CallFacts(
-            call_sid=entry.call_sid,
-            account_sid=entry.account_sid,
-            stream_sid="",
-            started_at=entry.started_at,
-        )
-        writer = CallWriter(self._broker, facts, self._broker.next_epoch())
         try:
-            async with asyncio.timeout(self._broker.settings.lease_ttl):
-                # Whoever disowns a call may be alive, and does not carry it.
-                alive = self._alive if entry.owner else _nobody
-                if await writer.open_end(alive):
-                    await self._write_end(writer, entry)
+            async with asyncio.timeout(self._settings.lease_ttl):
+                if await self._write_end(entry):
                     self.ended += 1
                     log.warning("call ended for its owner", reason=entry.abandoned)
-                await self._broker.registry.delete_entry(entry.call_sid)
+                await self._registry.delete_entry(entry.call_sid)
         except Fenced:
             log.info("call ended by another process, or owned again")
         except (HistoryUnavailable, TimeoutError):
@@ -100,22 +104,47 @@ class Janitor:
         except Exception:  # the other calls are ended all the same
             log.exception("defect: a call could not be ended")
 
-    async def _write_end(self, writer: CallWriter, entry: CallEntry) -> None:
-        """Publish what was lost with the owner, and the end."""
-        ends = [*writer.published_ends.values(), *entry.covered.values()]
-        heard = max([*ends, writer.told_lost, 0.0])  # an end that was half written goes on
+    async def _write_end(self, entry: CallEntry) -> bool:
+        """
+        Publish what was lost with the owner, and the end; returns whether it was still to be said.
+
+        Raises:
+            Fenced: a process that lives has claimed the call.
+            HistoryUnavailable: it cannot be learned what is stored.
+        """
+        epoch = self._next_epoch()
+        appender = Appender(
+            self._connection,
+            self._subjects,
+            call_sid=entry.call_sid,
+            account_sid=entry.account_sid,
+        )
+        newest = await appender.newest_now()
+        if newest is None:
+            return False
+        claim = await appender.learn(newest)
+        if claim.ended:
+            return False
+        # Whoever disowns a call may be alive, and does not carry it.
+        if entry.owner and self._registry.has_lease(claim.owner):
+            raise Fenced(entry.call_sid, epoch)
+        known_end = max([*claim.ends.values(), *entry.covered.values(), claim.gap_end, 0.0])
         if entry.abandoned == "crashed":
-            # Until when the owner heard nobody knows: at the latest until its lease was last seen.
-            seen = self._broker.registry.lease_seen(entry.owner)
-            end = max(heard, ((seen or 0) - entry.started_at) / 1000)
-            if end > heard:
-                await writer.publish_now(records.gap(heard, end, None, OWNER_LOST))
-                heard = end
-        await writer.publish_now(records.call_ended(heard, entry.abandoned))
+            end = max(known_end, self._last_alive(entry))
+            if end > known_end:
+                await appender.append(records.gap(known_end, end, None, OWNER_LOST), epoch)
+                known_end = end
+        await appender.append(records.call_ended(known_end, entry.abandoned), epoch)
+        return True
 
-    def _alive(self, instance: str) -> bool:
-        return self._broker.registry.has_lease(instance)
+    def _last_alive(self, entry: CallEntry) -> float:
+        """
+        Return until when the owner can have received audio, in seconds on the call clock.
 
-
-def _nobody(_: str) -> bool:
-    return False
+        It gave its last sign of life when its lease was last seen, and has not given the next.
+        """
+        seen = self._registry.lease_seen(entry.owner)
+        if seen is None:
+            return 0.0
+        latest = min(seen + self._settings.lease_refresh * 1000, time.time() * 1000)
+        return (latest - entry.started_at) / 1000

@@ -34,11 +34,7 @@ class Outbox:
         if len(self._records) > self.capacity:
             self._make_room()
 
-    def put_first(self, record: Record) -> None:
-        """Add a record before all others: the first of a claim."""
-        self._records.appendleft(record)
-
-    def take(self) -> Record:
+    def pop(self) -> Record:
         """Remove the oldest record: it is the caller's now, and can no longer be dropped."""
         return self._records.popleft()
 

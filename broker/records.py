@@ -35,6 +35,24 @@ class Record:
         return str(self.body["type"])
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """
+    A message as a stream keeps it.
+
+    Attributes:
+        sequence: Its place in the stream, over all subjects.
+        subject: What it was stored under.
+        data: The payload.
+        headers: What the publisher sent along.
+    """
+
+    sequence: int
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+
+
 def encode_record(record: Record, *, call_sid: str, seq: int, epoch: str, at: int) -> bytes:
     """Encode a record; ``at`` is the Unix time in ms at which it is published."""
     head: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """What the broker needs to be told."""
 
 from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,3 +36,11 @@ class BrokerSettings:
     lease_ttl: int = 20
     lease_refresh: float = 5.0
     grace: float = 60.0
+
+
+def user_of(url: str) -> tuple[str, str] | None:
+    """Return user and password of a server's URL, as they were before they were encoded."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return None
+    return unquote(parts.username), unquote(parts.password or "")

@@ -3,33 +3,17 @@
 import asyncio
 import base64
 import json
-from dataclasses import dataclass
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from broker.errors import HistoryUnavailable
+from broker.records import Stored
 
 BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """
-    A message as a stream keeps it.
-
-    Attributes:
-        sequence: Its place in the stream, over all subjects.
-        subject: What it was stored under.
-        data: The payload.
-        headers: What the publisher sent along.
-    """
-
-    sequence: int
-    subject: str
-    data: bytes
-    headers: dict[str, str]
+# Something newer was stored for the subject than the publisher knew of.
+WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 
 async def read_history(
@@ -127,3 +111,16 @@ def _headers(text: str) -> dict[str, str]:
     """Read a header block: a version line, then ``Name: value`` lines."""
     pairs = (line.split(":", 1) for line in text.split("\r\n")[1:] if ":" in line)
     return {name.strip(): value.strip() for name, value in pairs}
+
+
+async def read_up_to(client: Client, stream: str, subject: str, newest: Stored) -> list[Stored]:
+    """
+    Return the messages on ``subject`` up to the one that the leader has told of.
+
+    Raises:
+        HistoryUnavailable: they cannot be read now, or the replica that answers lacks the newest.
+    """
+    found = await read_history(client, stream, subject)
+    if not found or found[-1].sequence < newest.sequence:
+        raise HistoryUnavailable("the replica lags behind its leader")
+    return [stored for stored in found if stored.sequence <= newest.sequence]

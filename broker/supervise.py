@@ -1,12 +1,15 @@
-"""Tasks that run for as long as their owner: none of them may end in silence."""
+"""Tasks that run for as long as their owner, none ending in silence; pauses between attempts."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 
 CANCEL_SECONDS = 0.5
+# Between a defect and the next attempt at the same work.
+DEFECT_SECONDS = 0.5
+LONGEST_DEFECT_SECONDS = 30.0
 
 _log = structlog.get_logger()
 
@@ -16,6 +19,23 @@ def start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(_report)
     return task
+
+
+def keep(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Task[None]:
+    """Start a task that begins anew after a defect: without it the process would be deaf."""
+
+    async def again() -> None:
+        backoff = Backoff(DEFECT_SECONDS, LONGEST_DEFECT_SECONDS)
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001  whatever it is, the work is to go on
+                _log.exception("defect: a task of the broker begins anew", task=name)
+            else:
+                return
+            await backoff.pause()
+
+    return start(again(), name)
 
 
 async def end(*ending: asyncio.Task[None]) -> None:
@@ -34,3 +54,25 @@ async def end(*ending: asyncio.Task[None]) -> None:
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("defect: a task of the broker ended", task=task.get_name(), exc_info=error)
+
+
+class Backoff:
+    """Pauses between attempts, in seconds: the first, then twice the one before, to the longest."""
+
+    def __init__(self, first: float, longest: float) -> None:
+        self._first = first
+        self._longest = longest
+        self._next = first
+
+    def next(self) -> float:
+        """Return how long to wait now; the pause after it is longer."""
+        delay, self._next = self._next, min(2 * self._next, self._longest)
+        return delay
+
+    def reset(self) -> None:
+        """Begin anew: an attempt has succeeded."""
+        self._next = self._first
+
+    async def pause(self) -> None:
+        """Wait until another attempt is due."""
+        await asyncio.sleep(self.next())

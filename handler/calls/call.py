@@ -219,11 +219,11 @@ class Call:
         writer = self.writer
         if not writer.claimed.is_set() or writer.started_at is None:
             return None
-        ends = (*writer.published_ends.values(), writer.told_lost)
+        ends = (*writer.published_ends.values(), writer.gap_end)
         return Claim(
             started_at=writer.started_at,
             known_end=samples(max(ends)),
-            goes_on=writer.resumed and not writer.had_ended,
+            goes_on=writer.claim is not None and not writer.claim.ended,
         )
 
     def _forward(self, tick: Tick) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from broker.broker import Broker
 from broker.call_log import Delivery
-from broker.follow import Follower
+from broker.follower import Follower
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
 from handler.tokens.tokens import Grant
@@ -48,7 +48,7 @@ class CallReader:
     @property
     def cursor(self) -> int:
         """``seq`` of the last record that was given out."""
-        return self._follower.told
+        return self._follower.cursor
 
     @property
     def so_far(self) -> list[bytes]:

@@ -1,6 +1,7 @@
 """broker/janitor.py: what becomes of the calls of a process that is gone."""
 
 import asyncio
+import time
 
 import pytest
 from support.brokers import ENDED, kill_broker, read_records
@@ -77,3 +78,20 @@ async def test_a_call_that_another_process_owns_again_is_left_alone(connect, fac
     writer.put(ENDED)
     writer.finish()
     await going_on
+
+
+async def test_what_an_owner_may_have_received_after_its_last_sign_of_life_is_told(connect, facts):
+    """It may have lived until the next one was due, long after the last: nobody knows."""
+    rare = {**SHORT, "lease_refresh": 1.5}
+    owner, other = await connect(**rare), await connect(**rare)
+    # The call begins after the owner's lease was renewed, and before that is due again.
+    await until(lambda: other.registry.has_lease(owner.settings.instance))
+    call = facts(started_at=time.time_ns() // 1_000_000)
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    await kill_broker(owner, running)
+    records = await read_records(other, call.call_sid)
+    assert [record["type"] for record in records] == ["CallStarted", "Gap", "CallEnded"]
+    assert records[1]["start"] == 0
+    assert 0 < records[1]["end"] <= 1.5
+    assert records[2]["duration"] == records[1]["end"]

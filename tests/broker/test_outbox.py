@@ -18,14 +18,14 @@ def test_records_come_out_as_they_went_in(make_final):
     for record in records:
         outbox.put(record)
     assert len(outbox) == 3
-    assert [outbox.take() for _ in records] == records
+    assert [outbox.pop() for _ in records] == records
 
 
 def test_the_oldest_finals_make_room_and_a_gap_stands_in_their_place(make_final):
     outbox = Outbox(capacity=4)
     for record in (event("CallStarted"), *(make_final(number) for number in range(4))):
         outbox.put(record)
-    started, gap, *rest = [outbox.take() for _ in range(len(outbox))]
+    started, gap, *rest = [outbox.pop() for _ in range(len(outbox))]
     assert started.type == "CallStarted"
     assert gap.body == {
         "type": "Gap",
@@ -42,7 +42,7 @@ def test_losses_of_both_tracks_are_a_gap_of_both(make_final):
     outbox = Outbox(capacity=3)
     for number in range(4):
         outbox.put(make_final(number, ("inbound", "outbound")[number % 2]))
-    assert outbox.take().body["track"] is None
+    assert outbox.pop().body["track"] is None
 
 
 @pytest.mark.proof
@@ -59,7 +59,7 @@ def test_however_much_is_put_nothing_is_lost_without_a_gap(rounds, make_final):
                 put.append(number)
                 outbox.put(make_final(number))
             assert len(outbox) <= outbox.capacity + events + 1
-        taken = [outbox.take() for _ in range(len(outbox))]
+        taken = [outbox.pop() for _ in range(len(outbox))]
         kept = [int(record.body["start"]) for record in taken if record.kind == "final"]
         gaps = [record.body for record in taken if record.type == "Gap"]
         assert sum(record.type == "Recogniser" for record in taken) == events

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support.brokers import ENDED, kill_broker, read_records
+from support.brokers import ENDED, append_to, kill_broker, read_records
 from support.timing import patience, until
 
 from broker.broker import Broker
 from broker.errors import Fenced
-from broker.records import CallFacts, Record, gap
+from broker.records import CallFacts, Record, call_ended, gap
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
@@ -27,10 +27,6 @@ async def begin(broker, call):
 def epoch_of(broker, call):
     entry = broker.registry.get(call.call_sid)
     return entry and entry.epoch
-
-
-def nobody(_: str) -> bool:
-    return False
 
 
 async def test_an_owner_does_not_go_on_behind_the_end_of_another_owner(connect, facts, make_final):
@@ -59,13 +55,12 @@ async def test_a_record_whose_answer_was_lost_before_the_end_is_not_said_twice(
     record = make_final(1)
     # As if it had been sent by this writer, and its acknowledgement lost.
     await other.js.publish(
-        other.subjects.ingested(writer._address("final", "inbound")),
-        writer._encode(record, 2),
-        headers={"Nats-Msg-Id": writer._message_id(2), "Call-Seq": "2"},
+        other.subjects.ingested(writer._appender.address("final", "inbound")),
+        writer._appender._encode(record, 2, writer.epoch),
+        headers={"Nats-Msg-Id": writer._appender.message_id(2, writer.epoch), "Call-Seq": "2"},
     )
-    janitor = other.writer(call, other.next_epoch())
-    assert await janitor.open_end(nobody)
-    await janitor.publish_now(Record("event", "call", {**ENDED.body, "reason": "crashed"}))
+    janitor = await append_to(other, call)
+    await janitor.append(call_ended(1.0, "crashed"), other.next_epoch())
     writer.put(record)
     writer.put(make_final(2))
     writer.put(ENDED)
@@ -89,10 +84,9 @@ async def test_an_end_that_was_half_written_is_finished_once(connect, facts, mak
     writer.put(make_final(1))
     await until(lambda: writer.depth == 0 and other.registry.get(call.call_sid) is not None)
     running.cancel()
-    half = other.writer(call, other.next_epoch())
-    assert await half.open_end(nobody)
+    half = await append_to(other, call)
     # Until far after what anybody has transcribed.
-    await half.publish_now(gap(2.0, 10**9, None, "owner-lost"))
+    await half.append(gap(2.0, 10**9, None, "owner-lost"), other.next_epoch())
     await kill_broker(owner)
     records = await read_records(other, call.call_sid)
     assert [one["type"] for one in records] == ["CallStarted", "Results", "Gap", "CallEnded"]
@@ -103,13 +97,12 @@ async def test_an_owner_that_comes_back_into_a_half_written_end_goes_on(connect,
     owner, other = await connect(), await connect()
     call = facts()
     writer, running = await begin(owner, call)
-    half = other.writer(call, other.next_epoch())
-    assert await half.open_end(nobody)
-    await half.publish_now(gap(0.0, 3.0, None, "owner-lost"))
+    half, epoch = await append_to(other, call), other.next_epoch()
+    await half.append(gap(0.0, 3.0, None, "owner-lost"), epoch)
     writer.put(make_final(5))
     await until(lambda: writer.depth == 0)
     with pytest.raises(Fenced):
-        await half.publish_now(Record("event", "call", {**ENDED.body, "reason": "crashed"}))
+        await half.append(call_ended(3.0, "crashed"), epoch)
     writer.put(ENDED)
     writer.finish()
     await running
@@ -160,8 +153,8 @@ async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, 
     for one in (call, over):
         await until(partial(other.registry.get, one.call_sid))
     await owner.js.delete_stream(f"KV_{owner.subjects.bucket}")
-    for broker in (owner, other):
-        broker._on_reconnect()  # what a server that comes back without its disk looks like
+    for broker in (owner, other):  # what a server that comes back without its disk looks like
+        broker.connection._on_reconnect()
     await until(lambda: other.registry.get(call.call_sid) is not None and other.registry._created)
     ending.put(ENDED)
     ending.finish()

@@ -10,7 +10,9 @@ from typing import Any
 from support.timing import patience
 
 from broker import records, supervise
+from broker.append import Appender
 from broker.broker import Broker
+from broker.records import CallFacts
 from broker.server.embedded import EmbeddedServer
 
 ENDED = records.call_ended(1.0, "completed")
@@ -30,6 +32,20 @@ async def read_all(
 async def read_records(broker: Broker, call_sid: str) -> list[dict[str, Any]]:
     """Follow a call to its end, for what is kept of it."""
     return [message for message in await read_all(broker, call_sid) if "seq" in message]
+
+
+async def append_to(broker: Broker, call: CallFacts) -> Appender:
+    """Return what appends to a call that has records, as another owner or a janitor would."""
+    appender = Appender(
+        broker.connection,
+        broker.subjects,
+        call_sid=call.call_sid,
+        account_sid=call.account_sid,
+    )
+    newest = await appender.newest()
+    assert newest is not None
+    await appender.learn(newest)
+    return appender
 
 
 async def kill_server(server: EmbeddedServer) -> None:

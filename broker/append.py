@@ -1,0 +1,190 @@
+"""The records of one call, appended to the stream one after the other: tried until stored."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import nats.errors
+import nats.js.errors
+import structlog
+
+from broker import supervise
+from broker.claim import Claim
+from broker.connection import Connection
+from broker.errors import Fenced, HistoryUnavailable
+from broker.outbox import stand_in
+from broker.records import Record, Stored, encode_record
+from broker.stream import WRONG_LAST_SEQUENCE, last_stored, read_up_to
+from broker.subjects import Address, Subjects
+
+ACK_SECONDS = 1.0
+FIRST_RETRY = 0.05
+LONGEST_RETRY = 0.5
+TOO_LARGE = 10054
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+class Appender:
+    """
+    Appends to one call, each record expected to follow the last one that is known.
+
+    So a writer that was replaced is refused: somebody else's record stands where its own should.
+
+    Attributes:
+        acked: ``seq`` of the last record that is known to be stored.
+        last_type: Its type.
+        published_ends: Seconds: where each track's stored finals end.
+        gap_end: Seconds: where what was lost with an owner ends.
+    """
+
+    def __init__(
+        self, connection: Connection, subjects: Subjects, *, call_sid: str, account_sid: str
+    ) -> None:
+        self.acked = 0
+        self.last_type = ""
+        self.published_ends: dict[str, float] = {}
+        self.gap_end = 0.0
+        self._connection = connection
+        self._subjects = subjects
+        self._call_sid = call_sid
+        self._account_sid = account_sid
+        self._call_subject = subjects.call(call_sid, account_sid)
+        self._last_sequence = 0  # of the call's newest record in the stream
+
+    def message_id(self, seq: int, epoch: str) -> str:
+        """Name a record, so that the stream knows a repetition."""
+        return f"{self._call_sid}:{epoch}:{seq}"
+
+    def address(self, kind: str, track: str) -> Address:
+        """Return where messages of a kind and track belong."""
+        return Address(self._account_sid, self._call_sid, kind, track)
+
+    async def newest(self) -> Stored | None:
+        """Return the newest record of the call, by its leader's word; waits until it answers."""
+        client, stream = self._connection.client, self._subjects.stream
+        return await _answered(lambda: last_stored(client, stream, self._call_subject))
+
+    async def newest_now(self) -> Stored | None:
+        """
+        Return the newest record of the call.
+
+        Raises:
+            HistoryUnavailable: nobody answers now.
+        """
+        return await last_stored(self._connection.client, self._subjects.stream, self._call_subject)
+
+    async def learn(self, newest: Stored) -> Claim:
+        """Read what is stored of the call up to its newest record, and go on from there."""
+        client, stream = self._connection.client, self._subjects.stream
+        records = await _answered(lambda: read_up_to(client, stream, self._call_subject, newest))
+        claim = Claim.of(records, newest)
+        self.acked, self._last_sequence, self.last_type = claim.seq, claim.sequence, claim.type
+        self.published_ends, self.gap_end = claim.ends, claim.gap_end
+        return claim
+
+    async def append(self, record: Record, epoch: str) -> None:
+        """
+        Store one record under the next number, tried until it is stored.
+
+        One that no server takes is replaced by a gap, or cut short.
+
+        Raises:
+            Fenced: somebody else has written the call since.
+        """
+        seq = self.acked + 1
+        backoff = supervise.Backoff(FIRST_RETRY, LONGEST_RETRY)
+        payload = self._encode(record, seq, epoch)
+        while True:
+            try:
+                stored_at = await self._try(record, seq, epoch, payload)
+            except _TooLarge:
+                _log.error(
+                    "record too large",
+                    call_sid=self._call_sid,
+                    type=record.type,
+                    bytes=len(payload),
+                )
+                record = stand_in(record)
+                payload = self._encode(record, seq, epoch)
+                continue
+            if stored_at is not None:
+                self._note_stored(record, seq, stored_at)
+                return
+            await backoff.pause()
+
+    async def _try(self, record: Record, seq: int, epoch: str, payload: bytes) -> int | None:
+        """Publish once; returns the place in the stream, or None if it is to be tried again."""
+        if not self._connection.connected:
+            return None  # else each try would leave a copy in the client's buffer
+        message_id = self.message_id(seq, epoch)
+        subject = self._subjects.ingested(self.address(record.kind, record.track))
+        headers = {
+            "Nats-Msg-Id": message_id,
+            "Call-Seq": str(seq),
+            "Nats-Expected-Last-Subject-Sequence-Subject": self._call_subject,
+            "Nats-Expected-Last-Subject-Sequence": str(self._last_sequence),
+        }
+        try:
+            ack = await self._connection.js.publish(
+                subject, payload, timeout=ACK_SECONDS, headers=headers
+            )
+        except nats.js.errors.APIError as exc:
+            if exc.err_code == TOO_LARGE:
+                raise _TooLarge from exc
+            if exc.err_code in WRONG_LAST_SEQUENCE:
+                return await self._stored_by_us(message_id, epoch)
+            return None  # electing a leader, a full disk, a first copy still being replicated
+        except nats.errors.MaxPayloadError as exc:  # the server takes less than the stream
+            raise _TooLarge from exc
+        except (nats.errors.Error, TimeoutError, OSError):
+            return None
+        return ack.seq
+
+    async def _stored_by_us(self, message_id: str, epoch: str) -> int | None:
+        """
+        Find our own record after a refusal: only its acknowledgement may have been lost.
+
+        None means that it is to be sent again.
+
+        A single server checks the expected sequence before the id, and refuses the repetition.
+
+        Raises:
+            Fenced: the newest record of the call is another owner's.
+        """
+        newest = await self.newest()
+        if newest is not None and newest.headers.get("Nats-Msg-Id") == message_id:
+            return newest.sequence
+        last = newest.sequence if newest is not None else 0
+        if last < self._last_sequence:
+            # The server came back without what it had acknowledged. No claim is newer than ours.
+            _log.error("nats has lost records of the call", call_sid=self._call_sid, seq=self.acked)
+            self._last_sequence = last
+            return None
+        raise Fenced(self._call_sid, epoch)
+
+    def _note_stored(self, record: Record, seq: int, stored_at: int) -> None:
+        self.acked, self._last_sequence, self.last_type = seq, stored_at, record.type
+        if record.kind == "final":
+            end = record.body["start"] + record.body["duration"]
+            known = self.published_ends.get(record.track, 0.0)
+            self.published_ends[record.track] = max(end, known)
+
+    def _encode(self, record: Record, seq: int, epoch: str) -> bytes:
+        at = time.time_ns() // 1_000_000
+        return encode_record(record, call_sid=self._call_sid, seq=seq, epoch=epoch, at=at)
+
+
+class _TooLarge(Exception):
+    """No server would take the record."""
+
+
+async def _answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask what is stored until somebody answers."""
+    backoff = supervise.Backoff(FIRST_RETRY, LONGEST_RETRY)
+    while True:
+        try:
+            return await ask()
+        except HistoryUnavailable:
+            await backoff.pause()

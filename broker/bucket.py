@@ -1,0 +1,83 @@
+"""Single keys of the registry's bucket: written, deleted and asked for, by their revision."""
+
+from dataclasses import dataclass
+
+import msgspec
+import nats.errors
+
+from broker.connection import Connection
+from broker.entries import CallEntry, is_gone
+from broker.errors import HistoryUnavailable
+from broker.stream import last_stored
+from broker.subjects import Subjects
+
+WRITE_SECONDS = 2.0
+TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """
+    What the leader says of a key.
+
+    Attributes:
+        revision: Of its newest message; 0 if there is none.
+        epoch: The claim that has written the entry; None if it is gone, or not ours.
+    """
+
+    revision: int
+    epoch: str | None
+
+
+class Bucket:
+    """
+    Writes and reads single keys. The client's own KV knows no time to live.
+
+    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError.
+    """
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._stream = f"KV_{subjects.bucket}"
+
+    async def write(
+        self, subject: str, data: bytes, *, ttl: int = 0, expected: int | None = None
+    ) -> int:
+        """Write a key, if its revision is as expected; returns its new one."""
+        headers = {}
+        if expected is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+        return await self._publish(subject, data, headers, ttl=ttl)
+
+    async def delete(self, subject: str, *, revision: int | None = None) -> None:
+        """Delete a key, if its revision is as given."""
+        headers = {"KV-Operation": "DEL", "Nats-TTL": str(TOMBSTONE_SECONDS)}
+        if revision is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
+        await self._publish(subject, b"", headers)
+
+    async def stored(self, subject: str) -> StoredKey | None:
+        """Ask the leader for a call's key; None if that cannot be known now."""
+        try:
+            newest = await last_stored(self._connection.client, self._stream, subject)
+        except HistoryUnavailable:
+            return None
+        if newest is None:
+            return StoredKey(0, None)
+        if is_gone(newest.headers):
+            return StoredKey(newest.sequence, None)
+        try:
+            epoch = msgspec.json.decode(newest.data, type=CallEntry).epoch
+        except msgspec.MsgspecError:  # not ours: it may be written over
+            return StoredKey(newest.sequence, None)
+        return StoredKey(newest.sequence, epoch)
+
+    async def _publish(
+        self, subject: str, data: bytes, headers: dict[str, str], *, ttl: int = 0
+    ) -> int:
+        if not self._connection.connected:  # else the client would keep it for later
+            raise nats.errors.ConnectionReconnectingError
+        ack = await self._connection.js.publish(
+            subject, data, timeout=WRITE_SECONDS, headers=headers, msg_ttl=ttl or None
+        )
+        return ack.seq

@@ -1,0 +1,254 @@
+"""One client of NATS, kept: it says when it is there, lost, and back."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Protocol, Self
+
+import nats.errors
+import structlog
+from nats.aio.client import Client, RawCredentials
+from nats.js import JetStreamContext
+
+from broker import supervise
+from broker.errors import BrokerError, Misconfigured
+from broker.settings import BrokerSettings, user_of
+
+# Longer than it takes to find out that a server is gone.
+FLUSH_SECONDS = 60
+# A dead peer is noticed after three of these; the client's own default takes six minutes.
+PING_SECONDS = 5
+RECONNECT_SECONDS: Any = 0.25  # the client takes fractions, but its types say int
+REQUEST_SECONDS = 2
+# Of our own: so a server can keep its users from listening to each other's replies.
+INBOX_PREFIX = b"_INBOX_partyline"
+# How often the server is asked again after an operator may have mended it.
+MISCONFIGURED_SECONDS = 5.0
+# A cluster that elects a leader, which takes 9 s at most, does not answer meanwhile.
+ELECTION_CHECKS = 3
+MAX_REPORTED = 100
+# Between a client that has closed for good, or could not be opened, and the next one.
+SUCCESSOR_SECONDS = 1.0
+LONGEST_SUCCESSOR_SECONDS = 30.0
+
+# Makes the server as we need it, or raises Misconfigured.
+Check = Callable[[Client, JetStreamContext], Awaitable[None]]
+
+_log = structlog.get_logger()
+
+
+class Listener(Protocol):
+    """Who is told what becomes of a connection; nothing here may block."""
+
+    def on_ready(self) -> None:
+        """NATS is there, and in order, for the first time."""
+
+    def on_lost(self) -> None:
+        """NATS went away: what is known grows old."""
+
+    def on_back(self) -> None:
+        """NATS is there again, maybe with another client, or as another server."""
+
+
+class Connection:
+    """
+    This process's connection to NATS.
+
+    An async context manager that opens at once, also when NATS is away: a task keeps connecting,
+    for ever, and losing NATS later ends nothing.
+
+    Attributes:
+        problem: What keeps the server from being as we need it, in words; None if nothing does.
+        connected_since: ``time.monotonic()`` at which NATS was there, or back; None while it is
+            away.
+    """
+
+    def __init__(self, settings: BrokerSettings, listener: Listener, check: Check) -> None:
+        self.problem: str | None = None
+        self.connected_since: float | None = None
+        self._settings = settings
+        self._listener = listener
+        self._check = check
+        self._client = Client()
+        self._js: JetStreamContext = self._client.jetstream(timeout=REQUEST_SECONDS)
+        self._reached = asyncio.Event()
+        self._closing = False
+        self._check_due = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self._reported: set[str] = set()  # problems since NATS was there last
+
+    async def __aenter__(self) -> Self:
+        self._keeping = supervise.start(self._keep(), "nats connection")
+        return self
+
+    async def stop(self) -> None:
+        """Connect no more, so that nothing begins while others end; what is connected stays so."""
+        self._closing = True
+        if self._keeping is not None:
+            await supervise.end(self._keeping)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+        # It raises when it cannot deliver what it still holds; that is lost either way. A client
+        # that has never begun to connect asserts that it has.
+        with suppress(nats.errors.Error, OSError, AssertionError):
+            await self._client.close()
+
+    @property
+    def client(self) -> Client:
+        """The client of NATS; connected only after :meth:`wait_ready`."""
+        return self._client
+
+    @property
+    def js(self) -> JetStreamContext:
+        """JetStream over the client."""
+        return self._js
+
+    @property
+    def ready(self) -> bool:
+        """Whether NATS was reached and found in order once; stays true when it goes away."""
+        return self._reached.is_set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS is there now."""
+        return self.ready and self._client.is_connected
+
+    async def wait_ready(self) -> None:
+        """Wait until NATS was reached and found in order."""
+        await self._reached.wait()
+
+    async def flush(self, timeout: float = 2.0) -> None:
+        """Return once what the server had sent us by now has come in; at the latest in time."""
+        if not self.connected:
+            return
+        # The client's own wait is never cut short: the PONG of one that was cancelled would end its
+        # reading, and with it the connection.
+        flushing = supervise.start(self._flush(), "flush")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(flushing)
+
+    async def _flush(self) -> None:
+        with suppress(nats.errors.Error, TimeoutError, OSError):
+            await self._client.flush(timeout=FLUSH_SECONDS)
+
+    async def _keep(self) -> None:
+        """Keep a client: one that has closed for good, or has a defect, gets a successor."""
+        backoff = supervise.Backoff(SUCCESSOR_SECONDS, LONGEST_SUCCESSOR_SECONDS)
+        while True:
+            try:
+                await self._use_client()
+                backoff.reset()
+                _log.warning("nats client closed: another one takes its place")
+            except Exception as exc:  # noqa: BLE001  without this task the process would be deaf for good
+                self.problem = f"cannot use this connection: {exc}"
+                _log.exception("defect: the connection to nats failed")
+            await backoff.pause()
+            with suppress(nats.errors.Error, OSError, AssertionError):
+                await self._client.close()
+            self._client = Client()
+            self._js = self._client.jetstream(timeout=REQUEST_SECONDS)
+
+    async def _use_client(self) -> None:
+        """Open the client and see to it that the server is in order, until it closes for good."""
+        await self._open_client()
+        await self._wait_in_order()
+        if not self._client.is_closed:
+            self._begin()
+        while not self._client.is_closed:
+            # A server that comes back may be another one, or have lost its disk.
+            await self._check_due.wait()
+            self._check_due.clear()
+            await self._wait_in_order(patience=ELECTION_CHECKS)
+
+    def _begin(self) -> None:
+        """Take up the work with a client that has just connected."""
+        if self._reached.is_set():
+            self._on_reconnect()
+            return
+        self._reached.set()
+        self.connected_since = time.monotonic()
+        _log.info("nats reached", server=str(self._client.connected_server_version))
+        self._listener.on_ready()
+
+    async def _open_client(self) -> None:
+        options: dict[str, Any] = {}
+        if self._settings.credentials is not None:
+            options["user_credentials"] = RawCredentials(self._settings.credentials)
+        # A cluster names its other servers without the password that its URL came with.
+        if (user := user_of(self._settings.servers[0])) is not None:
+            options["user"], options["password"] = user
+        await self._client.connect(
+            list(self._settings.servers),
+            name=self._settings.instance,
+            inbox_prefix=INBOX_PREFIX,
+            max_reconnect_attempts=-1,  # the default of 60 ends in a client closed for good
+            reconnect_time_wait=RECONNECT_SECONDS,
+            connect_timeout=2,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
+            error_cb=_guarded(self._on_error),
+            disconnected_cb=_guarded(self._on_disconnect),
+            reconnected_cb=_guarded(self._on_reconnect),
+            closed_cb=_guarded(self._check_due.set),
+            **options,
+        )
+
+    async def _wait_in_order(self, *, patience: int = 0) -> None:
+        """Wait until the server is as we need it; say that it is not after so many checks."""
+        while not self._client.is_closed and (problem := await self._find_problem()) is not None:
+            if patience <= 0 and problem != self.problem:
+                _log.error("nats is not as we need it", problem=problem)
+                self.problem = problem
+            patience -= 1
+            await asyncio.sleep(MISCONFIGURED_SECONDS)
+        if not self._client.is_closed:
+            self.problem = None
+
+    async def _find_problem(self) -> str | None:
+        """Return what keeps the server from being as we need it, after mending what we may."""
+        try:
+            await self._check(self._client, self._js)
+        except Misconfigured as exc:
+            return str(exc)
+        return None
+
+    def _on_error(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if text in self._reported:
+            return  # while NATS is away each attempt says the same, of each server
+        if len(self._reported) < MAX_REPORTED:
+            self._reported.add(text)
+        _log.warning("nats", problem=text)
+
+    def _on_disconnect(self) -> None:
+        self.connected_since = None
+        if not self._closing:
+            _log.warning("nats lost")
+        self._listener.on_lost()
+
+    def _on_reconnect(self) -> None:
+        self._reported.clear()
+        self.connected_since = time.monotonic()
+        _log.info("nats is back")
+        self._listener.on_back()
+        self._check_due.set()
+
+
+def _guarded(callback: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """
+    Keep every exception of a callback from the client.
+
+    One in ``error_cb`` leaves it deaf, one in ``disconnected_cb`` means that it never reconnects
+    (https://github.com/nats-io/nats.py/issues/204).
+    """
+
+    async def call(*arguments: Any) -> None:  # noqa: ANN401  what nats-py passes
+        try:
+            callback(*arguments)
+        except (BrokerError, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+            _log.exception("defect in a callback of the nats client")
+
+    return call

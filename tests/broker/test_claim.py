@@ -1,0 +1,120 @@
+"""broker/claim.py: what a new owner must know and claim, as tables of cases."""
+
+import json
+
+import pytest
+from support.sids import account_sid, call_sid
+
+from broker.claim import Claim, first_record, is_own, still_to_say
+from broker.records import CallFacts, Record, Stored, call_ended, gap
+
+CALL = CallFacts(
+    call_sid=call_sid(1), account_sid=account_sid(1), stream_sid="MZ2", started_at=9000, from_="+1"
+)
+
+
+def stored(sequence: int, kind: str, **facts: object) -> Stored:
+    data = json.dumps({"type": kind, "epoch": "i1-1", **facts}).encode()
+    headers = {"Nats-Msg-Id": f"id-{sequence}", "Call-Seq": str(sequence - 10)}
+    return Stored(sequence, "a subject", data, headers)
+
+
+def final(sequence: int, track: str, start: float, duration: float) -> Stored:
+    return stored(sequence, "Results", track=track, start=start, duration=duration)
+
+
+STARTED = stored(11, "CallStarted", startedAt=1000, **{"from": "+2", "to": "+3", "direction": "in"})
+FOREIGN = Stored(12, "a subject", b"not ours", {"Call-Seq": "2"})
+
+
+def claim(*records: Stored) -> Claim:
+    return Claim.of(records, records[-1])
+
+
+def test_a_claim_knows_the_clock_the_numbers_and_how_far_each_side_is_known():
+    known = claim(
+        STARTED,
+        FOREIGN,
+        final(13, "inbound", 0.0, 2.0),
+        final(14, "outbound", 0.5, 1.0),
+        final(15, "inbound", 1.0, 0.5),
+        stored(16, "Gap", start=2.0, end=4.5, reason="owner-lost"),
+        stored(17, "Gap", start=5.0, end=6.0, reason="media-lost"),
+    )
+    assert (known.seq, known.sequence, known.type, known.reason) == (7, 17, "Gap", "media-lost")
+    assert (known.epoch, known.owner, known.started_at) == ("i1-1", "i1", 1000)
+    assert known.numbers == ("+2", "+3", "in")
+    assert (known.ends, known.gap_end) == ({"inbound": 2.0, "outbound": 1.5}, 4.5)
+    assert known.ids == {f"id-{sequence}" for sequence in (11, 13, 14, 15, 16, 17)}
+
+
+def test_what_a_call_is_does_not_change_with_the_media_stream_that_carries_it_on():
+    going_on = claim(STARTED).facts(CALL)
+    assert (going_on.from_, going_on.to, going_on.direction) == ("+2", "+3", "in")
+    assert (going_on.stream_sid, going_on.started_at) == ("MZ2", 9000)
+    without = claim(stored(14, "CallResumed", epoch="i2-1"))  # the beginning is no longer kept
+    assert without.facts(CALL) == CALL
+    assert (without.owner, without.started_at) == ("i2", None)
+
+
+@pytest.mark.parametrize(
+    ("newest", "ended", "given_up"),
+    [
+        (stored(12, "CallEnded", reason="crashed"), True, True),
+        (stored(12, "CallEnded", reason="drained"), True, True),
+        (stored(12, "CallEnded", reason="stream-lost"), True, True),
+        (stored(12, "CallEnded", reason="completed"), True, False),
+        (stored(12, "Gap", reason="owner-lost"), False, True),  # the first half of an end
+        (stored(12, "Gap", reason="media-lost"), False, False),
+        (final(12, "inbound", 0.0, 1.0), False, False),
+        # Somebody else owns it: whatever the end says, it is not ours to go on.
+        (stored(12, "CallResumed", epoch="i2-1"), False, False),
+    ],
+)
+def test_an_owner_goes_on_only_where_others_took_it_for_dead(newest, ended, given_up):
+    known = claim(STARTED, newest)
+    assert (known.ended, known.given_up({"i1-1"})) == (ended, given_up)
+    assert not known.given_up({"i2-1"})
+
+
+def test_a_call_begins_once_and_then_goes_on():
+    assert first_record(CALL, None) == CALL.started()
+    assert first_record(CALL, claim(STARTED)) == CALL.resumed()
+
+
+WORD = Record("final", "inbound", {"type": "Results"})
+ABANDONED = claim(STARTED, stored(12, "CallEnded", reason="crashed"))
+HALF = claim(STARTED, stored(12, "Gap", reason="owner-lost"))
+
+
+@pytest.mark.parametrize(
+    ("known", "refused", "was_stored", "left"),
+    [
+        (ABANDONED, WORD, False, [CALL.resumed(), WORD]),
+        (ABANDONED, WORD, True, [CALL.resumed()]),  # only the answer was lost
+        (ABANDONED, CALL.resumed(), False, [CALL.resumed()]),
+        (ABANDONED, call_ended(1.0, "completed"), False, None),  # said already
+        (HALF, call_ended(1.0, "completed"), False, [CALL.resumed(), call_ended(1.0, "completed")]),
+        (
+            HALF,
+            gap(1, 2, None, "media-lost"),
+            False,
+            [CALL.resumed(), gap(1, 2, None, "media-lost")],
+        ),
+    ],
+)
+def test_what_an_owner_says_that_was_given_up(known, refused, was_stored, left):
+    assert still_to_say(known, CALL, refused, stored=was_stored) == left
+
+
+@pytest.mark.parametrize(
+    ("newest", "own"),
+    [
+        (None, True),  # lost with the stream
+        (STARTED, True),
+        (stored(12, "CallResumed", epoch="i2-1"), False),
+        (FOREIGN, False),
+    ],
+)
+def test_a_call_is_ours_if_nobody_else_has_written_it(newest, own):
+    assert is_own(newest, {"i1-1"}) is own

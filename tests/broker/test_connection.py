@@ -1,0 +1,23 @@
+"""broker/connection.py: a connection that cannot be made is said in words, and ends nothing."""
+
+import pytest
+from support.timing import until
+
+from broker.broker import Broker
+from broker.settings import BrokerSettings
+
+
+@pytest.mark.parametrize("address", ["nats://127.0.0.1:42x2", "nats://[::1"])
+async def test_whatever_opening_a_client_raises_is_said_and_the_process_can_leave(address):
+    async with Broker(BrokerSettings(servers=(address,), instance="i1")) as broker:
+        await until(lambda: broker.problem is not None)
+        assert not broker.ready
+
+
+async def test_it_says_since_when_nats_is_there(connect):
+    broker = await connect()
+    assert broker.connection.connected_since is not None
+    broker.connection._on_disconnect()
+    assert broker.connection.connected_since is None
+    broker.connection._on_reconnect()
+    assert broker.connection.connected_since is not None

@@ -1,0 +1,25 @@
+"""broker/listing.py: one call's entry in the registry, kept as its owner says."""
+
+import asyncio
+from typing import Any
+
+import structlog
+from support.timing import until
+
+
+async def test_a_defect_in_listing_a_call_leaves_it_unlisted_for_no_longer_than_it_lasts(
+    connect, facts
+):
+    owner, other = await connect(), await connect()
+    call = facts()
+    writer = owner.writer(call, owner.next_epoch())
+    unwritable: Any = object()
+    writer.update(covered={"inbound": unwritable})
+    with structlog.testing.capture_logs() as logs:
+        running = asyncio.create_task(writer.run())
+        await until(lambda: any("could not be listed" in line["event"] for line in logs))
+    assert other.registry.get(call.call_sid) is None
+    writer.update(covered={"inbound": 1.0})
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    assert other.registry.get(call.call_sid).covered == {"inbound": 1.0}
+    running.cancel()

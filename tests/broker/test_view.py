@@ -1,0 +1,101 @@
+"""broker/view.py: what the bucket says, whatever the order in which it is heard."""
+
+import msgspec
+import pytest
+from support.sids import account_sid, call_sid
+
+from broker.entries import CallEntry
+from broker.errors import BadName
+from broker.view import View
+
+CALL = call_sid(1)
+KEY = f"call.{CALL}"
+GONE = {"KV-Operation": "DEL"}
+
+
+def entry(owner: str = "i1", **changes: object) -> CallEntry:
+    known = CallEntry(
+        call_sid=CALL, account_sid=account_sid(1), started_at=1, epoch=f"{owner}-1", owner=owner
+    )
+    return msgspec.structs.replace(known, **changes)
+
+
+def encoded(one: CallEntry) -> bytes:
+    return msgspec.json.encode(one)
+
+
+def holding(*leases: str) -> View:
+    """A view with one call of i1, and leases."""
+    view = View()
+    view.apply(KEY, 1, {}, encoded(entry()), now=0)
+    for revision, instance in enumerate(leases, 2):
+        view.apply(f"pod.{instance}", revision, {}, b"{}", now=1000 * revision)
+    return view
+
+
+def test_a_call_is_live_while_its_owner_gives_signs_of_life():
+    view = holding()
+    assert (view.calls(), view.get(CALL), view.entry(CALL)) == ({}, None, entry())
+    assert view.orphans() == [entry()]
+    assert view.apply("pod.i1", 2, {}, b"{}", now=5)
+    assert (view.calls(), view.get(CALL), view.orphans()) == ({CALL: entry()}, entry(), [])
+    assert (view.has_lease("i1"), view.lease_seen("i1")) == (True, 5)
+    assert view.apply("pod.i1", 3, {"Nats-Marker-Reason": "MaxAge"}, b"", now=9)
+    assert (view.calls(), view.has_lease("i1"), view.lease_seen("i1")) == ({}, False, 5)
+
+
+def test_a_renewal_is_no_change_and_its_time_is_kept():
+    view = holding("i1")
+    assert not view.apply("pod.i1", 9, {}, b"{}", now=7)
+    assert view.lease_seen("i1") == 7
+
+
+def test_times_of_processes_that_own_nothing_are_forgotten():
+    view = holding("i1", "i2")
+    view.apply("pod.i2", 9, GONE, b"", now=0)
+    assert view.lease_seen("i2") is None
+
+
+@pytest.mark.parametrize("revision", [0, 1])
+def test_what_is_older_changes_nothing(revision):
+    view = holding("i1")
+    assert not view.apply(KEY, revision, GONE, b"", now=0)
+    assert view.get(CALL) == entry()
+
+
+def test_the_same_again_is_no_change_and_another_state_is():
+    view = holding("i1")
+    assert not view.apply(KEY, 5, {}, encoded(entry()), now=0)
+    assert view.apply(KEY, 6, {}, encoded(entry(state="waiting")), now=0)
+    assert view.apply(KEY, 7, GONE, b"", now=0)
+    assert not view.apply(KEY, 8, GONE, b"", now=0)
+    assert (view.revision(KEY), view.revision("pod.i9"), view.newest) == (8, 0, 8)
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"{}", msgspec.ValidationError),
+        (encoded(entry(call_sid=call_sid(2))), BadName),
+        (encoded(entry(account_sid="*")), BadName),
+    ],
+)
+def test_what_is_no_entry_of_ours_leaves_the_one_before_it(data, error):
+    view = holding("i1")
+    with pytest.raises(error):
+        view.apply(KEY, 5, {}, data, now=0)
+    assert view.get(CALL) == entry()
+
+
+def test_what_a_snapshot_lacks_is_gone_unless_it_is_newer():
+    view = holding("i1")
+    assert not view.keep_only({KEY: 1}, now=0)  # the lease is newer than the snapshot
+    assert view.keep_only({"pod.i1": 2}, now=0)
+    assert (view.entry(CALL), view.has_lease("i1")) == (None, True)
+
+
+def test_once_distrusted_whatever_comes_next_is_newer():
+    view = holding("i1")
+    view.distrust()
+    assert view.newest == 0
+    assert view.apply(KEY, 1, {}, encoded(entry(state="waiting")), now=0)
