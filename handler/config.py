@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from broker.errors import BadSetting
 from broker.identifiers import ACCOUNT_SID
+from broker.settings import NatsSettings
+from handler.environ import Reader, split_list
 from handler.errors import SettingsError
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -37,7 +40,8 @@ class Settings:
     """
     All settings of the service; times in seconds unless the name says otherwise.
 
-    Attributes carry the defaults; the README's table says what each is for.
+    Attributes carry the defaults; the README's table says what each is for. One flat list, however
+    long: each is a variable of the same name, read in one place, and a part takes those it needs.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  a container is reached from outside
@@ -98,8 +102,9 @@ class Settings:
         Raises:
             SettingsError: one is missing or malformed; it says which, and what to set.
         """
-        read = _Reader(environ)
+        read = Reader(environ)
         default = cls()
+        nats = _nats(environ)
         return cls(
             host=read.text("HOST", default.host),
             port=read.whole("PORT", default.port, 0, 65535),
@@ -116,12 +121,12 @@ class Settings:
             ),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
-            nats_urls=_nats_urls(read.text("NATS_URL", ",".join(default.nats_urls))),
-            nats_credentials=_credentials(read.optional("NATS_CREDS")),
+            nats_urls=nats.servers,
+            nats_credentials=nats.credentials,
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
-            nats_replicas=read.whole("NATS_REPLICAS", default.nats_replicas, 1, 5),
-            subject_prefix=_prefix(read.text("SUBJECT_PREFIX", default.subject_prefix)),
+            nats_replicas=nats.replicas,
+            subject_prefix=nats.prefix,
             retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
             max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
@@ -143,40 +148,6 @@ class Settings:
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
         )
-
-
-class _Reader:
-    """Reads single variables; an empty one counts as not set, as deployment tools leave them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def optional(self, name: str) -> str | None:
-        return self._environ.get(name, "").strip() or None
-
-    def text(self, name: str, default: str) -> str:
-        return self.optional(name) or default
-
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
-        text = self.optional(name)
-        if text is None:
-            return default
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise SettingsError(name, f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    def duration(self, name: str, default: float, low: float, high: float) -> float:
-        """Seconds, or a number with one of the units s, m, h, d."""
-        text = self.optional(name)
-        if text is None:
-            return default
-        match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd]?)", text)
-        if match is None:
-            raise SettingsError(name, f"{text!r} is not a time such as 90, 30m or 72h")
-        value = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
-        if not low <= value <= high:
-            raise SettingsError(name, f"{text!r} is not between {low:g} and {high:g} seconds")
-        return value
 
 
 def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:
@@ -210,14 +181,21 @@ def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:
     return tuple(merged) + DEEPGRAM_FIXED
 
 
-def _required(read: _Reader, name: str, advice: str) -> str:
+def _nats(environ: Mapping[str, str]) -> NatsSettings:
+    try:
+        return NatsSettings.from_environ(environ)
+    except BadSetting as exc:
+        raise SettingsError(exc.name, exc.problem) from exc
+
+
+def _required(read: Reader, name: str, advice: str) -> str:
     value = read.optional(name)
     if value is None:
         raise SettingsError(name, f"missing: {advice}")
     return value
 
 
-def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
+def _auth_tokens(read: Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
         if insecure:
@@ -227,20 +205,38 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
             "missing: set the auth token of your Twilio account, so that only Twilio can send "
             "audio (or start with --insecure on a machine that nobody else reaches)",
         )
-    found = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    found = split_list(text)
+    if not found:
+        raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")
     if len(found) > 2:
         raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
     return found
 
 
-def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
-    keys: list[VerificationKey] = []
-    secrets_given = re.split(r"[,\s]+", read.text("TOKEN_SECRET", ""))
-    for secret in filter(None, secrets_given):
+def token_secrets(read: Reader) -> tuple[str, ...]:
+    """
+    Return what tokens are signed with; the first of several mints, the others are still taken.
+
+    Raises:
+        SettingsError: one of them is too short, or TOKEN_SECRET is set and holds none.
+    """
+    name = "TOKEN_SECRET"
+    text = read.optional(name)
+    if text is None:
+        return ()
+    found = split_list(text)
+    if not found:
+        raise SettingsError(name, "holds no secret")
+    for secret in found:
         try:
-            keys.append(tokens.secret_key(secret))
+            tokens.secret_key(secret)
         except ValueError as exc:
-            raise SettingsError("TOKEN_SECRET", str(exc)) from exc
+            raise SettingsError(name, str(exc)) from exc
+    return found
+
+
+def _token_keys(read: Reader, insecure: bool) -> tuple[VerificationKey, ...]:
+    keys = [tokens.secret_key(secret) for secret in token_secrets(read)]
     pem = read.text("TOKEN_PUBLIC_KEY", "").replace("\\n", "\n")
     for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
         try:
@@ -271,7 +267,7 @@ def _jwks_url(text: str | None) -> str | None:
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    origins = split_list(text)
     for origin in origins:
         if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+", origin):
             raise SettingsError(
@@ -300,30 +296,9 @@ def _deepgram_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _nats_urls(text: str) -> tuple[str, ...]:
-    urls = tuple(part for part in re.split(r"[,\s]+", text) if part)
-    for url in urls:
-        # ws:// would work where aiohttp happens to be installed, and fail in the image.
-        if urlsplit(url).scheme not in ("nats", "tls"):
-            raise SettingsError("NATS_URL", "must begin with nats:// or tls://")
-    return urls
-
-
-def _credentials(text: str | None) -> str | None:
-    if text is not None and "-----BEGIN NATS USER JWT-----" not in text:
-        raise SettingsError("NATS_CREDS", "is not the text of a .creds file")
-    return text
-
-
 def _account_sid(text: str | None) -> str | None:
     if text is not None and not ACCOUNT_SID.fullmatch(text):
         raise SettingsError("TWILIO_ACCOUNT_SID", f"{text!r} is not AC and 32 hex digits")
-    return text
-
-
-def _prefix(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
-        raise SettingsError("SUBJECT_PREFIX", f"{text!r} is not one token of A-Z a-z 0-9 _ -")
     return text
 
 

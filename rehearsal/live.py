@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-PARTIES = {"inbound": "caller", "outbound": "callee"}
-STYLES = {"inbound": "cyan", "outbound": "magenta"}
+PARTIES = {"inbound": "caller", "outbound": "callee"}  # of a call to us, by track
+STYLES = {"caller": "cyan", "callee": "magenta"}
 
 
 class Transcript:
@@ -29,19 +29,26 @@ class Transcript:
         self.interims: dict[str, str] = {}
         self.said: dict[str, list[str]] = {track: [] for track in PARTIES}
         self.ended = False
+        self._parties = PARTIES
+        self._last_seq = 0
 
-    def take(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Take a message; yields (style, line) of what stands from now on."""
+    def receive(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield (style, line) of what stands from now on; nothing for a record that came before."""
+        if (seq := message.get("seq")) is not None:
+            if seq <= self._last_seq:
+                return
+            self._last_seq = seq
         match message["type"]:
             case "Results":
                 yield from self._speech(message)
             case "CallStarted":
+                self._parties = parties_of(message.get("direction"))
                 parties = [message[key] for key in ("from", "to") if message.get(key)]
                 yield "dim", f"── call begins {' → '.join(parties)}".rstrip()
             case "CallResumed":
                 yield "dim", "── call resumes"
             case "Gap":
-                side = PARTIES.get(message["track"] or "", "both sides")
+                side = self._parties.get(message["track"] or "", "both sides")
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
                 yield "yellow", f"── gap {span}, {side}: {message['reason']}"
             case "Recogniser":
@@ -54,14 +61,26 @@ class Transcript:
     def _speech(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
         track = message["track"]
         text = message["channel"]["alternatives"][0]["transcript"]
-        line = f"{clock(message['start'])}  {PARTIES[track]:7} {text}"
+        party = self._parties[track]
+        line = f"{clock(message['start'])}  {party:7} {text}"
         if message["is_final"]:
             self.interims.pop(track, None)
             if text:
                 self.said[track].append(text)
-                yield STYLES[track], line
+                yield STYLES[party], line
         elif text:
             self.interims[track] = line
+
+
+def parties_of(direction: str | None) -> dict[str, str]:
+    """
+    Name the sides, by track: ``inbound`` is what Twilio hears from the leg that the stream is on.
+
+    Of a call that was made to us that is the caller, of one that we made the callee.
+    """
+    if (direction or "").startswith("outbound"):
+        return {"inbound": "callee", "outbound": "caller"}
+    return PARTIES
 
 
 def clock(seconds: float) -> str:
@@ -90,7 +109,7 @@ class Display:
 
     def show(self, transcript: Transcript, message: dict[str, Any]) -> None:
         """Take a message and print what it changes."""
-        for style, line in transcript.take(message):
+        for style, line in transcript.receive(message):
             # Elsewhere than on a terminal one line each, however long: other programs read it.
             self._console.print(Text(line, style=style), soft_wrap=self._live is None)
         if self._live is not None:

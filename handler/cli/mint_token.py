@@ -2,37 +2,38 @@
 
 import argparse
 import os
-import re
 import sys
 import time
 
 from broker.identifiers import CALL_SID, E164
+from handler.config import token_secrets
+from handler.environ import Reader, parse_duration
+from handler.errors import SettingsError
 from handler.tokens import tokens
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DEFAULT_TTL = "1h"
 
 
 def main(argv: list[str], prog: str = "partyline token") -> int:
     """Print a token signed with TOKEN_SECRET; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
-    # The first of several signs: during a rotation the new secret comes first.
-    secret = re.split(r"[,\s]+", os.environ.get("TOKEN_SECRET", "").strip())[0]
-    if not secret:
+    read = Reader(os.environ)
+    try:
+        secrets = token_secrets(read)
+    except SettingsError as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 2
+    if not secrets:
         print(f"{prog}: TOKEN_SECRET: missing: set the service's own", file=sys.stderr)
         return 2
-    try:
-        token = tokens.mint(
-            secret,
-            expires=time.time() + arguments.ttl,
-            calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
-            numbers=arguments.number,
-            subject=arguments.subject,
-            audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
-        )
-    except ValueError as exc:
-        print(f"{prog}: TOKEN_SECRET: {exc}; use the service's own", file=sys.stderr)
-        return 2
+    token = tokens.mint(
+        secrets[0],
+        expires=time.time() + arguments.ttl,
+        calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
+        numbers=arguments.number,
+        subject=arguments.subject,
+        audience=read.optional("TOKEN_AUDIENCE"),
+    )
     print(token)
     return 0
 
@@ -84,8 +85,11 @@ def _number(text: str) -> str:
     return text
 
 
-def _ttl(text: str) -> int:
-    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 30m, 12h or 7d")
-    return int(match[1]) * UNITS[match[2] or "s"]
+def _ttl(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than a second")
+    return seconds

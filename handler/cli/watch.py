@@ -5,15 +5,15 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
+from handler.cli.lines import CallLines, Line
 
 try:
     from rich.console import Console
@@ -25,72 +25,11 @@ else:
     RICH = True
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-PARTIES = {"inbound": "caller", "outbound": "callee"}
-STYLES = {"inbound": "cyan", "outbound": "magenta"}
 RECONNECT_SECONDS = 1.0
 # Codes after which the same subscription may go on: the path broke, or we are to come back.
-COME_BACK = frozenset({1001, 1006, 1011, 1012, 4408})
-
-
-class Transcript:
-    """
-    What a subscriber's messages amount to: lines that stand, and what is being said.
-
-    Pure; one call or several.
-    """
-
-    def __init__(self) -> None:
-        self.interim: dict[tuple[str, str], str] = {}  # (callSid, track): text
-        self.last_seq: dict[str, int] = {}
-        self.ended: set[str] = set()
-        self.error: str | None = None
-
-    def take(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Take a message; yield (style, line) for what stands from now on."""
-        call_sid = str(message.get("callSid", ""))
-        if (seq := message.get("seq")) is not None and message.get("type") != "CaughtUp":
-            self.last_seq[call_sid] = seq
-        match message.get("type"):
-            case "Results":
-                yield from self._speech(call_sid, message)
-            case "CallStarted" | "CallResumed" as kind:
-                parties = [str(message[key]) for key in ("from", "to") if message.get(key)]
-                numbers = f" {' → '.join(parties)}" if parties else ""
-                yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
-            case "Gap":
-                side = PARTIES.get(message.get("track") or "", "both sides")
-                span = f"{clock(message['start'])} to {clock(message['end'])}"
-                yield "yellow", f"── gap {span}, {side}: {message['reason']}"
-            case "Recogniser":
-                reason = f": {message['reason']}" if message.get("reason") else ""
-                yield "yellow", f"── recogniser {message['state']}{reason}"
-            case "CallEnded":
-                self.ended.add(call_sid)
-                self.interim.clear()
-                yield "dim", f"── call ended after {clock(message['duration'])}"
-            case "Error":
-                self.error = str(message.get("message"))
-
-    def _speech(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        track = str(message["track"])
-        text = message["channel"]["alternatives"][0]["transcript"]
-        if message["is_final"]:
-            self.interim.pop((call_sid, track), None)
-            if text:
-                yield STYLES[track], line(message["start"], track, text)
-        elif text:
-            self.interim[call_sid, track] = line(message["start"], track, text)
-
-
-def clock(seconds: float) -> str:
-    """Seconds on the call clock as minutes and seconds."""
-    tenths = round(seconds * 10)  # first, or 59.96 s would read 00:60.0
-    return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
-
-
-def line(start: float, track: str, text: str) -> str:
-    """One line of a transcript."""
-    return f"{clock(start)}  {PARTIES[track]:7} {text}"
+COME_BACK = frozenset({1000, 1001, 1006, 1011, 1012, 4408})
+# Calls of a number that a new connection asks for by name; it may hold 100 subscriptions.
+MAX_RESUMED = 50
 
 
 def main(argv: list[str], prog: str = "partyline watch") -> int:
@@ -104,9 +43,9 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
 
 
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
-    transcript = Transcript()
+    lines = CallLines(several=_is_number(arguments.target))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    problem = ""
+    reported = ""
     while True:
         try:
             async with connect(
@@ -115,44 +54,76 @@ async def _watch(arguments: argparse.Namespace, token: str) -> int:
                 compression=None,
                 proxy=None,
             ) as connection:
-                problem = ""
-                await _read(connection, transcript, arguments)
+                reported = ""
+                await _read(connection, lines, arguments)
                 return 0
-        except InvalidStatus as exc:
-            if exc.response.status_code not in (502, 503):
-                print(_refusal(exc.response.status_code, token), file=sys.stderr)
-                return 1
-            reason = "the service is full or restarting"
-        except ConnectionClosed as exc:
-            code = exc.rcvd.code if exc.rcvd is not None else 1006
-            if code not in COME_BACK:
-                detail = exc.rcvd.reason if exc.rcvd is not None else ""
-                print(f"closed with {code}: {detail}", file=sys.stderr)
-                return 1
-            reason = "the connection was lost"
-        except (OSError, InvalidHandshake) as exc:
-            reason = f"cannot reach {arguments.url}: {exc}"
         except LookupError as exc:
             print(exc.args[0], file=sys.stderr)
             return 1
-        if reason != problem:
-            problem = reason
-            print(f"{reason}; trying again", file=sys.stderr)
+        except (ConnectionClosed, InvalidHandshake, OSError) as exc:
+            end = judge(exc, url=arguments.url, has_token=bool(token))
+        if not end.come_back:
+            print(end.reason, file=sys.stderr)
+            return 1
+        if end.reason != reported:
+            reported = end.reason
+            print(f"{reported}; trying again", file=sys.stderr)
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
+class End(NamedTuple):
+    """Why a connection ended, and whether another one may do better."""
+
+    come_back: bool
+    reason: str
+
+
+def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_token: bool) -> End:
+    """Say what the end of a connection means."""
+    match exc:
+        case InvalidStatus():
+            status = exc.response.status_code
+            if status in (502, 503):
+                return End(True, "the service is full or restarting")
+            return End(False, _refusal(status, has_token=has_token))
+        case ConnectionClosed():
+            code = exc.rcvd.code if exc.rcvd is not None else 1006
+            if code in COME_BACK:
+                return End(True, "the connection was lost")
+            return End(False, f"closed with {code}: {exc.rcvd.reason if exc.rcvd else ''}")
+        case _:
+            return End(True, f"cannot reach {url}: {exc}")
+
+
+def subscriptions(target: str, lines: CallLines) -> list[dict[str, Any]]:
+    """
+    Return what a connection is to say first: each call goes on where it was.
+
+    A number begins with the whole of each call that lives, and knows nothing of one that has ended
+    meanwhile: so its calls are asked for by themselves.
+    """
+    known = lines.to_resume
+    if not _is_number(target):
+        return [{"subscribe": target, "since": known.get(target, 0)}]
+    newest = list(known.items())[-MAX_RESUMED:]
+    resumed = [{"subscribe": call_sid, "since": seq} for call_sid, seq in newest]
+    return [*resumed, {"subscribe": target}]
+
+
 async def _read(
-    connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
+    connection: ClientConnection, lines: CallLines, arguments: argparse.Namespace
 ) -> None:
-    """Print what comes; returns when the one call that was asked for has ended."""
-    one_call = not arguments.target.startswith("+")
-    if one_call:
-        since = transcript.last_seq.get(arguments.target, 0)
-        await connection.send(json.dumps({"subscribe": arguments.target, "since": since}))
-    else:
-        await connection.send(json.dumps({"subscribe": arguments.target}))
-        # A subscription to a number begins with the whole of each call that lives.
-        transcript.last_seq.clear()
+    """
+    Print what comes; returns when the one call that was asked for has ended.
+
+    Raises:
+        LookupError: that call cannot be read; says why.
+        ConnectionClosed: however it was closed.
+    """
+    one_call = not _is_number(arguments.target)
+    lines.drop_interims()
+    for command in subscriptions(arguments.target, lines):
+        await connection.send(json.dumps(command))
     console = Console(highlight=False) if RICH else None
     shows_interim = console is not None and console.is_terminal and not arguments.json
     live = (
@@ -161,26 +132,32 @@ async def _read(
         else nullcontext()
     )
     with live as display:
-        async for text in connection:
+        while not lines.has_ended(arguments.target):
+            text = await connection.recv()  # iterating would take 1001 for a good end
             message = json.loads(text)
             if not isinstance(message, dict):
                 continue  # the list of live calls that a socket begins with
-            if arguments.json:
+            if one_call and message.get("type") == "Error":
+                raise LookupError(f"{arguments.target}: {message.get('message')}")
+            if arguments.json and not lines.has(message):
                 print(text if isinstance(text, str) else text.decode(), flush=True)
-            for style, row in transcript.take(message):
-                if arguments.json:
-                    continue
-                if console is not None:
-                    # Elsewhere than on a terminal one line each: other programs read it.
-                    console.print(Text(row, style=style), soft_wrap=not console.is_terminal)
-                else:
-                    print(row, flush=True)
-            if transcript.error is not None:
-                raise LookupError(f"{arguments.target}: {transcript.error}")
+            for line in lines.receive(message):
+                if not arguments.json:
+                    _print(line, console)
             if display is not None:
-                display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
-            if one_call and arguments.target in transcript.ended:
-                return
+                display.update(Text("\n".join(lines.interims), style="dim italic"))
+
+
+def _print(line: Line, console: "Console | None") -> None:
+    if console is None:
+        print(line.text, flush=True)
+    else:
+        # Elsewhere than on a terminal one line each: other programs read it.
+        console.print(Text(line.text, style=line.style), soft_wrap=not console.is_terminal)
+
+
+def _is_number(target: str) -> bool:
+    return target.startswith("+")
 
 
 def _client_url(url: str) -> str:
@@ -192,8 +169,8 @@ def _client_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
-def _refusal(status: int, token: str) -> str:
-    if status == 401 and not token:
+def _refusal(status: int, *, has_token: bool) -> str:
+    if status == 401 and not has_token:
         return "a token is needed: set PARTYLINE_TOKEN to what `partyline token` printed"
     if status == 401:
         return (
@@ -206,7 +183,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
-        "gaps and the end. Ends with the call; with a number it goes on to the next call.",
+        "gaps and the end. Ends with the call; with a number it goes on to the next call, and each "
+        "line begins with the last digits of its call's SID.",
         epilog="The token comes from the environment: PARTYLINE_TOKEN=$(partyline token) "
         "partyline watch CA…",
     )
