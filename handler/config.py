@@ -3,11 +3,14 @@
 import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from broker.identifiers import ACCOUNT_SID
+from broker.settings import read_credentials, read_prefix, read_servers
+from handler import durations
 from handler.errors import SettingsError
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -30,6 +33,8 @@ DEEPGRAM_FIXED = (
 DEEPGRAM_FORBIDDEN = frozenset(name for name, _ in DEEPGRAM_FIXED) | {"callback", "callback_method"}
 
 MIN_UTTERANCE_END_MS = 1000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,12 +121,12 @@ class Settings:
             ),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
-            nats_urls=_nats_urls(read.text("NATS_URL", ",".join(default.nats_urls))),
-            nats_credentials=_credentials(read.optional("NATS_CREDS")),
+            nats_urls=read.read("NATS_URL", read_servers, default.nats_urls),
+            nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
             nats_replicas=read.whole("NATS_REPLICAS", default.nats_replicas, 1, 5),
-            subject_prefix=_prefix(read.text("SUBJECT_PREFIX", default.subject_prefix)),
+            subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
             retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
             max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
@@ -157,6 +162,16 @@ class _Reader:
     def text(self, name: str, default: str) -> str:
         return self.optional(name) or default
 
+    def read(self, name: str, form: Callable[[str], T], default: T) -> T:
+        """Read a value whose form somebody else knows; it raises ValueError, in words."""
+        text = self.optional(name)
+        if text is None:
+            return default
+        try:
+            return form(text)
+        except ValueError as exc:
+            raise SettingsError(name, str(exc)) from exc
+
     def whole(self, name: str, default: int, low: int, high: int) -> int:
         text = self.optional(name)
         if text is None:
@@ -170,10 +185,7 @@ class _Reader:
         text = self.optional(name)
         if text is None:
             return default
-        match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd]?)", text)
-        if match is None:
-            raise SettingsError(name, f"{text!r} is not a time such as 90, 30m or 72h")
-        value = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+        value = self.read(name, durations.read, default)
         if not low <= value <= high:
             raise SettingsError(name, f"{text!r} is not between {low:g} and {high:g} seconds")
         return value
@@ -235,12 +247,9 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
 
 def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
     keys: list[VerificationKey] = []
-    secrets_given = re.split(r"[,\s]+", read.text("TOKEN_SECRET", ""))
-    for secret in filter(None, secrets_given):
-        try:
-            keys.append(tokens.secret_key(secret))
-        except ValueError as exc:
-            raise SettingsError("TOKEN_SECRET", str(exc)) from exc
+    nothing: tuple[str, ...] = ()
+    secrets_given = read.read("TOKEN_SECRET", tokens.read_secrets, nothing)
+    keys += [tokens.secret_key(secret) for secret in secrets_given]
     pem = read.text("TOKEN_PUBLIC_KEY", "").replace("\\n", "\n")
     for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
         try:
@@ -300,30 +309,9 @@ def _deepgram_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _nats_urls(text: str) -> tuple[str, ...]:
-    urls = tuple(part for part in re.split(r"[,\s]+", text) if part)
-    for url in urls:
-        # ws:// would work where aiohttp happens to be installed, and fail in the image.
-        if urlsplit(url).scheme not in ("nats", "tls"):
-            raise SettingsError("NATS_URL", "must begin with nats:// or tls://")
-    return urls
-
-
-def _credentials(text: str | None) -> str | None:
-    if text is not None and "-----BEGIN NATS USER JWT-----" not in text:
-        raise SettingsError("NATS_CREDS", "is not the text of a .creds file")
-    return text
-
-
 def _account_sid(text: str | None) -> str | None:
     if text is not None and not ACCOUNT_SID.fullmatch(text):
         raise SettingsError("TWILIO_ACCOUNT_SID", f"{text!r} is not AC and 32 hex digits")
-    return text
-
-
-def _prefix(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
-        raise SettingsError("SUBJECT_PREFIX", f"{text!r} is not one token of A-Z a-z 0-9 _ -")
     return text
 
 

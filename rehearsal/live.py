@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.text import Text
 
 PARTIES = {"inbound": "caller", "outbound": "callee"}
+# Of a call that we made, the track inbound is what the callee says.
+OUR_PARTIES = {"inbound": "callee", "outbound": "caller"}
 STYLES = {"inbound": "cyan", "outbound": "magenta"}
 
 
@@ -29,19 +31,22 @@ class Transcript:
         self.interims: dict[str, str] = {}
         self.said: dict[str, list[str]] = {track: [] for track in PARTIES}
         self.ended = False
+        self._parties = PARTIES
 
-    def take(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def receive(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Take a message; yields (style, line) of what stands from now on."""
         match message["type"]:
             case "Results":
                 yield from self._speech(message)
             case "CallStarted":
+                ours = str(message.get("direction") or "").startswith("outbound")
+                self._parties = OUR_PARTIES if ours else PARTIES
                 parties = [message[key] for key in ("from", "to") if message.get(key)]
                 yield "dim", f"── call begins {' → '.join(parties)}".rstrip()
             case "CallResumed":
                 yield "dim", "── call resumes"
             case "Gap":
-                side = PARTIES.get(message["track"] or "", "both sides")
+                side = self._parties.get(message["track"] or "", "both sides")
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
                 yield "yellow", f"── gap {span}, {side}: {message['reason']}"
             case "Recogniser":
@@ -54,7 +59,7 @@ class Transcript:
     def _speech(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
         track = message["track"]
         text = message["channel"]["alternatives"][0]["transcript"]
-        line = f"{clock(message['start'])}  {PARTIES[track]:7} {text}"
+        line = f"{clock(message['start'])}  {self._parties[track]:7} {text}"
         if message["is_final"]:
             self.interims.pop(track, None)
             if text:
@@ -90,7 +95,7 @@ class Display:
 
     def show(self, transcript: Transcript, message: dict[str, Any]) -> None:
         """Take a message and print what it changes."""
-        for style, line in transcript.take(message):
+        for style, line in transcript.receive(message):
             # Elsewhere than on a terminal one line each, however long: other programs read it.
             self._console.print(Text(line, style=style), soft_wrap=self._live is None)
         if self._live is not None:

@@ -1,4 +1,8 @@
-"""Ends a program when its supervisor is gone: standard input is the line between them."""
+"""
+Ends the program when its supervisor is gone: standard input is the line between them.
+
+The service has the same: it imports nothing of the rehearsal, nor the rehearsal anything of it.
+"""
 
 import asyncio
 import os
@@ -12,17 +16,16 @@ def watch_standard_input(gone: asyncio.Event) -> None:
     Set ``gone`` when standard input ends: a supervisor that dies, by whatever means, closes it.
 
     A thread does the reading, because standard input may be anything: the loop can wait for a pipe,
-    but not for a file or for /dev/null.
+    but not for a file or for /dev/null. One that is closed, or cannot be read, has ended.
     """
     loop = asyncio.get_running_loop()
-    number = sys.stdin.fileno()
 
     def read() -> None:
-        with suppress(OSError):
-            while os.read(number, 4096):
+        with suppress(OSError, ValueError, AttributeError):
+            while os.read(sys.stdin.fileno(), 4096):
                 pass
         with suppress(RuntimeError):  # the loop has ended by itself
             loop.call_soon_threadsafe(gone.set)
 
     # A daemon: it must not keep the program from ending for another reason.
-    threading.Thread(target=read, name="lifeline", daemon=True).start()
+    threading.Thread(target=read, name="standard input", daemon=True).start()

@@ -12,7 +12,6 @@ class Command:
 
     module: str
     summary: str
-    function: str = "main"
 
 
 COMMANDS = {
@@ -21,10 +20,8 @@ COMMANDS = {
     "token": Command("handler.cli.mint_token", "make a token for a subscriber"),
     "watch": Command("handler.cli.watch", "read a call live in the terminal"),
     "tap": Command("broker.cli.tap", "print what is published to NATS"),
-    "provision": Command(
-        "broker.cli.provision", "create the stream and the bucket on NATS", "main_provision"
-    ),
-    "purge": Command("broker.cli.provision", "delete the records of a call", "main_purge"),
+    "provision": Command("broker.cli.provision", "create the stream and the bucket on NATS"),
+    "purge": Command("broker.cli.purge", "delete the records of a call"),
     "rehearse": Command("rehearsal.cli", "stand-ins for Twilio and Deepgram, and recorded calls"),
 }
 
@@ -51,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    code: int = getattr(module, command.function)(arguments[1:])
+    code: int = module.main(arguments[1:])
     return code
 
 

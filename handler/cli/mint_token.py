@@ -2,28 +2,26 @@
 
 import argparse
 import os
-import re
 import sys
 import time
 
 from broker.identifiers import CALL_SID, E164
+from handler import durations
 from handler.tokens import tokens
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DEFAULT_TTL = "1h"
 
 
 def main(argv: list[str], prog: str = "partyline token") -> int:
     """Print a token signed with TOKEN_SECRET; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
-    # The first of several signs: during a rotation the new secret comes first.
-    secret = re.split(r"[,\s]+", os.environ.get("TOKEN_SECRET", "").strip())[0]
-    if not secret:
+    text = os.environ.get("TOKEN_SECRET", "").strip()
+    if not text:
         print(f"{prog}: TOKEN_SECRET: missing: set the service's own", file=sys.stderr)
         return 2
     try:
         token = tokens.mint(
-            secret,
+            tokens.read_secrets(text)[0],  # during a rotation the new one comes first
             expires=time.time() + arguments.ttl,
             calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
             numbers=arguments.number,
@@ -85,7 +83,10 @@ def _number(text: str) -> str:
 
 
 def _ttl(text: str) -> int:
-    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 30m, 12h or 7d")
-    return int(match[1]) * UNITS[match[2] or "s"]
+    try:
+        seconds = int(durations.read(text))
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a token is good for a second at least")
+    return seconds

@@ -1,18 +1,31 @@
-"""The line to a supervisor: standard input, which closes when it dies, however it dies."""
+"""
+Ends the program when its supervisor is gone: standard input is the line between them.
+
+The rehearsal has the same: it imports nothing of the service, nor the service anything of it.
+"""
 
 import asyncio
 import os
 import sys
+import threading
+from contextlib import suppress
 
 
 def watch_standard_input(gone: asyncio.Event) -> None:
-    """Set ``gone`` when standard input ends."""
+    """
+    Set ``gone`` when standard input ends: a supervisor that dies, by whatever means, closes it.
+
+    A thread does the reading, because standard input may be anything: the loop can wait for a pipe,
+    but not for a file or for /dev/null. One that is closed, or cannot be read, has ended.
+    """
     loop = asyncio.get_running_loop()
-    number = sys.stdin.fileno()
 
     def read() -> None:
-        if not os.read(number, 4096):
-            loop.remove_reader(number)
-            gone.set()
+        with suppress(OSError, ValueError, AttributeError):
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        with suppress(RuntimeError):  # the loop has ended by itself
+            loop.call_soon_threadsafe(gone.set)
 
-    loop.add_reader(number, read)
+    # A daemon: it must not keep the program from ending for another reason.
+    threading.Thread(target=read, name="standard input", daemon=True).start()

@@ -5,15 +5,14 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
+from handler.cli.transcript import Transcript
 
 try:
     from rich.console import Console
@@ -25,72 +24,9 @@ else:
     RICH = True
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-PARTIES = {"inbound": "caller", "outbound": "callee"}
-STYLES = {"inbound": "cyan", "outbound": "magenta"}
 RECONNECT_SECONDS = 1.0
 # Codes after which the same subscription may go on: the path broke, or we are to come back.
 COME_BACK = frozenset({1001, 1006, 1011, 1012, 4408})
-
-
-class Transcript:
-    """
-    What a subscriber's messages amount to: lines that stand, and what is being said.
-
-    Pure; one call or several.
-    """
-
-    def __init__(self) -> None:
-        self.interim: dict[tuple[str, str], str] = {}  # (callSid, track): text
-        self.last_seq: dict[str, int] = {}
-        self.ended: set[str] = set()
-        self.error: str | None = None
-
-    def take(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Take a message; yield (style, line) for what stands from now on."""
-        call_sid = str(message.get("callSid", ""))
-        if (seq := message.get("seq")) is not None and message.get("type") != "CaughtUp":
-            self.last_seq[call_sid] = seq
-        match message.get("type"):
-            case "Results":
-                yield from self._speech(call_sid, message)
-            case "CallStarted" | "CallResumed" as kind:
-                parties = [str(message[key]) for key in ("from", "to") if message.get(key)]
-                numbers = f" {' → '.join(parties)}" if parties else ""
-                yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
-            case "Gap":
-                side = PARTIES.get(message.get("track") or "", "both sides")
-                span = f"{clock(message['start'])} to {clock(message['end'])}"
-                yield "yellow", f"── gap {span}, {side}: {message['reason']}"
-            case "Recogniser":
-                reason = f": {message['reason']}" if message.get("reason") else ""
-                yield "yellow", f"── recogniser {message['state']}{reason}"
-            case "CallEnded":
-                self.ended.add(call_sid)
-                self.interim.clear()
-                yield "dim", f"── call ended after {clock(message['duration'])}"
-            case "Error":
-                self.error = str(message.get("message"))
-
-    def _speech(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        track = str(message["track"])
-        text = message["channel"]["alternatives"][0]["transcript"]
-        if message["is_final"]:
-            self.interim.pop((call_sid, track), None)
-            if text:
-                yield STYLES[track], line(message["start"], track, text)
-        elif text:
-            self.interim[call_sid, track] = line(message["start"], track, text)
-
-
-def clock(seconds: float) -> str:
-    """Seconds on the call clock as minutes and seconds."""
-    tenths = round(seconds * 10)  # first, or 59.96 s would read 00:60.0
-    return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
-
-
-def line(start: float, track: str, text: str) -> str:
-    """One line of a transcript."""
-    return f"{clock(start)}  {PARTIES[track]:7} {text}"
 
 
 def main(argv: list[str], prog: str = "partyline watch") -> int:
@@ -104,7 +40,7 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
 
 
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
-    transcript = Transcript()
+    transcript = Transcript(several=_is_number(arguments.target))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     problem = ""
     while True:
@@ -145,14 +81,10 @@ async def _read(
     connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
 ) -> None:
     """Print what comes; returns when the one call that was asked for has ended."""
-    one_call = not arguments.target.startswith("+")
-    if one_call:
-        since = transcript.last_seq.get(arguments.target, 0)
-        await connection.send(json.dumps({"subscribe": arguments.target, "since": since}))
-    else:
-        await connection.send(json.dumps({"subscribe": arguments.target}))
-        # A subscription to a number begins with the whole of each call that lives.
-        transcript.last_seq.clear()
+    one_call = not _is_number(arguments.target)
+    # A number begins with the whole of each call that lives: what is known of it is passed over.
+    since = {"since": transcript.last_seq.get(arguments.target, 0)} if one_call else {}
+    await connection.send(json.dumps({"subscribe": arguments.target, **since}))
     console = Console(highlight=False) if RICH else None
     shows_interim = console is not None and console.is_terminal and not arguments.json
     live = (
@@ -165,9 +97,9 @@ async def _read(
             message = json.loads(text)
             if not isinstance(message, dict):
                 continue  # the list of live calls that a socket begins with
-            if arguments.json:
+            if arguments.json and not transcript.is_known(message):
                 print(text if isinstance(text, str) else text.decode(), flush=True)
-            for style, row in transcript.take(message):
+            for style, row in transcript.receive(message):
                 if arguments.json:
                     continue
                 if console is not None:
@@ -181,6 +113,10 @@ async def _read(
                 display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
             if one_call and arguments.target in transcript.ended:
                 return
+
+
+def _is_number(target: str) -> bool:
+    return target.startswith("+")
 
 
 def _client_url(url: str) -> str:

@@ -39,22 +39,22 @@ LINES = [
 
 def test_what_stands_becomes_a_line():
     transcript = Transcript()
-    assert [line for message in CALL for _, line in transcript.take(message)] == LINES
+    assert [line for message in CALL for _, line in transcript.receive(message)] == LINES
     assert transcript.said == {"inbound": ["Hello."], "outbound": []}
     assert transcript.ended
 
 
 def test_what_is_being_said_is_replaced_until_it_stands_or_is_retracted():
     transcript = Transcript()
-    list(transcript.take(results("inbound", "hel", final=False)))
-    list(transcript.take(results("inbound", "hello the", final=False)))
-    list(transcript.take(results("outbound", "yes", final=False)))
+    list(transcript.receive(results("inbound", "hel", final=False)))
+    list(transcript.receive(results("inbound", "hello the", final=False)))
+    list(transcript.receive(results("outbound", "yes", final=False)))
     assert transcript.interims == {
         "inbound": "00:01.0  caller  hello the",
         "outbound": "00:01.0  callee  yes",
     }
-    list(transcript.take(results("inbound", "Hello there.")))
-    list(transcript.take(results("outbound", "")))
+    list(transcript.receive(results("inbound", "Hello there.")))
+    list(transcript.receive(results("outbound", "")))
     assert transcript.interims == {}
 
 

@@ -1,0 +1,66 @@
+"""``partyline purge``: delete what is stored of a call, for good."""
+
+import argparse
+
+import msgspec
+from nats.aio.client import Client
+
+from broker.cli.connect import add_options, argument, connected, run
+from broker.entries import is_gone
+from broker.errors import BrokerError, HistoryUnavailable
+from broker.identifiers import check_call_sid
+from broker.stream import last_stored
+from broker.subjects import Subjects
+
+INBOX_PREFIX = b"_INBOX_admin"  # its own, as server/users.conf has it
+
+
+class _Newest(msgspec.Struct):
+    type: str = ""
+
+
+def main(argv: list[str], prog: str = "partyline purge") -> int:
+    """Delete all records of a call; returns the exit code."""
+    return run(_purge(_parser(prog).parse_args(argv)), prog)
+
+
+async def _purge(arguments: argparse.Namespace) -> int:
+    subjects, call_sid = Subjects(arguments.prefix), arguments.call
+    subject = subjects.call(call_sid)
+    async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
+        if await _is_live(client, subjects, call_sid):
+            raise BrokerError(f"{call_sid} is live: end it first")
+        newest = await last_stored(client, subjects.stream, subject)
+        if newest is None:
+            raise BrokerError(f"{call_sid}: nothing is stored")
+        ended = msgspec.json.decode(newest.data, type=_Newest).type == "CallEnded"
+        if not ended and not arguments.force:
+            raise BrokerError(f"{call_sid} has no end; if its owner is gone for good: --force")
+        js = client.jetstream(timeout=5)
+        before = (await js.stream_info(subjects.stream)).state.messages
+        await js.purge_stream(subjects.stream, subject=subject)
+        after = (await js.stream_info(subjects.stream)).state.messages
+    print(f"{call_sid}: {before - after} records deleted")
+    return 0
+
+
+async def _is_live(client: Client, subjects: Subjects, call_sid: str) -> bool:
+    try:
+        newest = await last_stored(client, f"KV_{subjects.bucket}", subjects.call_key(call_sid))
+    except HistoryUnavailable:
+        return False  # no bucket: nobody is live
+    return newest is not None and not is_gone(newest.headers)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Delete every record of a call that has ended, for good. A live call is "
+        "refused: its owner would go on writing it.",
+    )
+    add_options(parser)
+    parser.add_argument("call", type=argument(check_call_sid), metavar="CALLSID")
+    parser.add_argument(
+        "--force", action="store_true", help="also a call without an end, if it is not listed"
+    )
+    return parser

@@ -1,0 +1,31 @@
+"""broker/cli/purge.py: what a call has said is deleted once it is over."""
+
+import asyncio
+
+from support.brokers import ENDED
+from support.processes import partyline
+from support.timing import LOOK, patience
+
+from broker.stream import last_stored
+
+
+async def test_a_call_whose_entry_has_expired_is_not_taken_for_live(server, connect, facts):
+    """The server leaves a marker where the tombstone of an entry was, which is no entry either."""
+    broker = await connect()
+    call = facts()
+    writer = broker.writer(call, broker.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.put(ENDED)
+    writer.finish()
+    await running
+    key, bucket = broker.subjects.call_key(call.call_sid), f"KV_{broker.subjects.bucket}"
+    await broker.js.publish(key, b"", headers={"KV-Operation": "DEL"}, msg_ttl=1)
+
+    async with patience():
+        newest = await last_stored(broker.client, bucket, key)
+        while newest is None or "Nats-Marker-Reason" not in newest.headers:
+            await asyncio.sleep(LOOK)
+            newest = await last_stored(broker.client, bucket, key)
+    purged = await asyncio.to_thread(partyline, "purge", call.call_sid, "--url", server.url)
+    assert (purged.returncode, purged.stderr) == (0, "")
+    assert purged.stdout == f"{call.call_sid}: 2 records deleted\n"
