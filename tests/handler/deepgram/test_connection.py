@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from support.sids import call_sid
+from support.timing import UNIT, patience
 from websockets.asyncio.server import ServerConnection, serve
 
 from handler.audio.mixer import Chunk
@@ -11,10 +13,12 @@ from handler.deepgram.connection import Demand, Stage
 from handler.deepgram.recogniser import Output, Recogniser
 from handler.deepgram.timing import Timing
 
-SID = "CA" + "1" * 32
-UNIT = 1.0
+SID = call_sid(1)
+
+
 # One buffer holds one chunk: what is sent meanwhile falls out, and the sender tells of it.
-SETTINGS = {"deepgram_api_key": "key", "replay_seconds": 0.1}
+def settings(url: str) -> Settings:
+    return Settings(deepgram_api_key="key", replay_seconds=0.1, deepgram_url=url)
 
 
 class DefectError(Exception):
@@ -47,14 +51,12 @@ async def test_a_defect_in_sending_ends_the_connection_at_once_and_leaves_as_its
     def emit(output: Output) -> None:
         raise DefectError(output)
 
-    recogniser = Recogniser(
-        Settings(**SETTINGS, deepgram_url=url), emit, SID, timing=Timing(stall=1000 * UNIT)
-    )
+    recogniser = Recogniser(settings(url), emit, SID, timing=Timing(stall=1000 * UNIT))
     recogniser.send(Chunk(0, bytes(1600)))
     running = asyncio.create_task(recogniser.run())
     await taken.wait()
     overflow(recogniser, 1)
-    async with asyncio.timeout(10 * UNIT):
+    async with patience():
         with pytest.raises(ExceptionGroup) as raised:
             await running
     assert raised.group_contains(DefectError)
@@ -63,7 +65,7 @@ async def test_a_defect_in_sending_ends_the_connection_at_once_and_leaves_as_its
 async def test_a_cancellation_is_never_swallowed(silent):
     url, taken = silent
     recogniser = Recogniser(
-        Settings(**SETTINGS, deepgram_url=url),
+        settings(url),
         lambda _: None,
         SID,
         timing=Timing(stall=1000 * UNIT),
@@ -72,7 +74,7 @@ async def test_a_cancellation_is_never_swallowed(silent):
     running = asyncio.create_task(recogniser.run())
     await taken.wait()
     running.cancel()
-    async with asyncio.timeout(10 * UNIT):
+    async with patience():
         with pytest.raises(asyncio.CancelledError):
             await running
 
