@@ -6,7 +6,8 @@ that is refused looks at what was stored instead of its record, and goes on only
 it for dead.
 """
 
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -117,6 +118,39 @@ class Claim:
             self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))
         elif known.type == "Gap" and known.reason == OWNER_LOST:
             self.gap_end = max(known.end, self.gap_end)
+
+
+class Epochs:
+    """
+    The names of one writer's claims, and the one under which it writes.
+
+    Attributes:
+        current: The claim under which it writes.
+        own: All of them; others keep this set, and see it grow.
+    """
+
+    def __init__(self, first: str, name: Callable[[], str]) -> None:
+        self.current = first
+        self.own = {first}
+        self._name = name  # names a claim, uniquely
+        self._announced: deque[str] = deque()
+
+    def announce(self) -> None:
+        """Name a claim whose first record is on its way."""
+        self._announced.append(self._new())
+
+    def begin_announced(self) -> None:
+        """Write under the claim that was announced first: its first record is next."""
+        self.current = self._announced.popleft()
+
+    def begin(self) -> None:
+        """Write under another claim at once."""
+        self.current = self._new()
+
+    def _new(self) -> str:
+        epoch = self._name()
+        self.own.add(epoch)
+        return epoch
 
 
 def first_record(call: CallFacts, claim: Claim | None) -> Record:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, Self
 
@@ -174,12 +174,6 @@ class Connection:
         self._listener.on_ready()
 
     async def _open_client(self) -> None:
-        options: dict[str, Any] = {}
-        if self._settings.credentials is not None:
-            options["user_credentials"] = RawCredentials(self._settings.credentials)
-        # A cluster names its other servers without the password that its URL came with.
-        if (user := user_of(self._settings.servers[0])) is not None:
-            options["user"], options["password"] = user
         await self._client.connect(
             list(self._settings.servers),
             name=self._settings.instance,
@@ -193,7 +187,7 @@ class Connection:
             disconnected_cb=_guarded(self._on_disconnect),
             reconnected_cb=_guarded(self._on_reconnect),
             closed_cb=_guarded(self._check_due.set),
-            **options,
+            **identity(self._settings.servers, self._settings.credentials),
         )
 
     async def _wait_in_order(self, *, patience: int = 0) -> None:
@@ -235,6 +229,17 @@ class Connection:
         _log.info("nats is back")
         self._listener.on_back()
         self._check_due.set()
+
+
+def identity(servers: Sequence[str], credentials: str | None) -> dict[str, Any]:
+    """Return how a client says who it is: the options of its ``connect``."""
+    options: dict[str, Any] = {}
+    if credentials is not None:
+        options["user_credentials"] = RawCredentials(credentials)
+    # A cluster names its other servers without the password that its URL came with.
+    if (user := user_of(servers[0])) is not None:
+        options["user"], options["password"] = user
+    return options
 
 
 def _guarded(callback: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:

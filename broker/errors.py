@@ -3,7 +3,6 @@ Every error of the broker.
 
     BrokerError
     ├── BadName             a SID or a prefix that must not become part of a subject
-    ├── BadSetting          a setting is malformed: nothing is to start with it
     ├── Fenced              another owner has claimed the call: stop writing it
     ├── HistoryUnavailable  the stream could not be read now; worth another try
     ├── Misconfigured       the server is not as we need it; an operator must act
@@ -23,15 +22,6 @@ class BadName(BrokerError, ValueError):
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
         super().__init__(f"{name[:80]!r} is not {kind}")
-
-
-class BadSetting(BrokerError, ValueError):
-    """A setting is malformed. ``problem`` never holds a password: the value itself is not shown."""
-
-    def __init__(self, name: str, problem: str) -> None:
-        self.name = name
-        self.problem = problem
-        super().__init__(f"{name}: {problem}")
 
 
 class Fenced(BrokerError):

@@ -13,10 +13,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from broker import supervise
-from broker.bucket import WRITE_SECONDS, Bucket
+from broker.bucket import Bucket
 from broker.connection import Connection
 from broker.entries import CallEntry
 from broker.errors import BadName, HistoryUnavailable
+from broker.lease import Lease
 from broker.settings import BrokerSettings
 from broker.stream import WRONG_LAST_SEQUENCE, read_history
 from broker.subjects import Subjects
@@ -47,16 +48,21 @@ class Registry:
         self.fresh = False
         self._connection = connection
         self._subjects = subjects
-        self._settings = settings
         self._view = View()
         self._bucket = Bucket(connection, subjects)
+        self._lease = Lease(
+            self._bucket,
+            subjects,
+            settings,
+            lambda key, revision, data: self._apply(key, revision, {}, data),
+        )
         # Calls written here: whom to tell when their entry goes missing.
         self._watched: dict[str, Callable[[], None]] = {}
         self._created: object = None  # when the bucket was
         self._changed = asyncio.Event()
         self._snapshot_due = asyncio.Event()
         self._subscribed_with: Client | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     # What is known: see View
 
@@ -93,19 +99,14 @@ class Registry:
 
     def start(self) -> None:
         """Begin: NATS is there for the first time."""
-        self._tasks = [
-            supervise.keep(self._renew_lease, "lease"),
-            supervise.keep(self._keep_view, "registry"),
-        ]
+        self._lease.start()
+        self._task = supervise.keep(self._keep_view, "registry")
 
     async def close(self) -> None:
         """Give the lease back, so that this process's calls leave the list at once."""
-        if not self._tasks:
-            return
-        await supervise.end(*self._tasks)
-        with suppress(nats.errors.Error, TimeoutError, OSError):
-            async with asyncio.timeout(WRITE_SECONDS):
-                await self._bucket.delete(self._lease_key)
+        if self._task is not None:
+            await supervise.end(self._task)
+        await self._lease.close()
 
     def on_lost(self) -> None:
         """NATS went away: the view grows old."""
@@ -185,20 +186,6 @@ class Registry:
             await self._bucket.delete(subject, revision=revision)
 
     # What keeps it going
-
-    @property
-    def _lease_key(self) -> str:
-        return self._subjects.lease_key(self._settings.instance)
-
-    async def _renew_lease(self) -> None:
-        data = msgspec.json.encode({"instance": self._settings.instance})
-        while True:
-            with suppress(nats.errors.Error, TimeoutError, OSError):
-                revision = await self._bucket.write(
-                    self._lease_key, data, ttl=self._settings.lease_ttl
-                )
-                self._apply(self._subjects.key_of(self._lease_key), revision, {}, data)
-            await asyncio.sleep(self._settings.lease_refresh)
 
     async def _keep_view(self) -> None:
         backoff = supervise.Backoff(2 * FIRST_RETRY, LONGEST_RETRY)

@@ -30,7 +30,7 @@ def keep(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Ta
             try:
                 await work()
             except Exception:  # noqa: BLE001  whatever it is, the work is to go on
-                _log.exception("defect: a task of the broker begins anew", task=name)
+                _log.exception("defect: a task begins anew", task=name)
             else:
                 return
             await backoff.pause()
@@ -53,7 +53,7 @@ async def end(*ending: asyncio.Task[None]) -> None:
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("defect: a task of the broker ended", task=task.get_name(), exc_info=error)
+        _log.error("defect: a task ended", task=task.get_name(), exc_info=error)
 
 
 class Backoff:

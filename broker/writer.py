@@ -3,14 +3,13 @@
 import asyncio
 import dataclasses
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import nats.errors
 
 from broker.append import Appender
-from broker.claim import Claim, first_record, is_own, still_to_say
+from broker.claim import Claim, Epochs, first_record, is_own, still_to_say
 from broker.connection import Connection
 from broker.entries import CallEntry
 from broker.errors import Fenced
@@ -31,7 +30,6 @@ class CallWriter:
 
     Attributes:
         call: Its facts; those of the records that it had, once it is claimed.
-        epoch: The claim under which it is written now.
         claimed: Set once the call is claimed.
         claim: What the call had when it was claimed; None if it is new, or not claimed yet.
     """
@@ -49,19 +47,16 @@ class CallWriter:
         capacity: int = CAPACITY,
     ) -> None:
         self.call = call
-        self.epoch = epoch
         self.claimed = asyncio.Event()
         self.claim: Claim | None = None
         self._connection = connection
         self._subjects = subjects
-        self._next_epoch = next_epoch
         self._appender = Appender(
             connection, subjects, call_sid=call.call_sid, account_sid=call.account_sid
         )
         self._outbox = Outbox(capacity=capacity)
         self._in_flight: Record | None = None
-        self._epochs: deque[str] = deque()  # of the claims whose first record is in the outbox
-        self._own_epochs = {epoch}  # of all claims of this writer
+        self._epochs = Epochs(epoch, next_epoch)
         self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
         self._finished = False
@@ -78,10 +73,15 @@ class CallWriter:
         self._listing = Listing(
             registry,
             entry,
-            epochs=self._own_epochs,
+            epochs=self._epochs.own,
             stored_ends=lambda: self._appender.published_ends if self.depth else None,
             is_ours=self._is_ours,
         )
+
+    @property
+    def epoch(self) -> str:
+        """The claim under which it is written now."""
+        return self._epochs.current
 
     @property
     def started_at(self) -> int | None:
@@ -124,7 +124,7 @@ class CallWriter:
     def resume(self, stream_sid: str) -> None:
         """Claim the call again, for another media stream; what follows has a new epoch."""
         self.call = dataclasses.replace(self.call, stream_sid=stream_sid)
-        self._epochs.append(self._new_epoch())
+        self._epochs.announce()
         self.put(self.call.resumed())
 
     def interim(self, track: str, body: dict[str, Any]) -> None:
@@ -198,7 +198,8 @@ class CallWriter:
             if self._outbox:
                 self._in_flight = self._outbox.pop()
                 if self._in_flight.type == "CallResumed":
-                    self._begin_epoch(self._epochs.popleft())
+                    self._epochs.begin_announced()
+                    self._listing.update(epoch=self.epoch)
                 await self._publish(self._in_flight)
                 self._in_flight = None
                 if not self.depth:
@@ -250,7 +251,8 @@ class CallWriter:
                 if rest is None:
                     return
                 # A janitor took us for dead while NATS was away: the call goes on all the same.
-                self._begin_epoch(self._new_epoch())
+                self._epochs.begin()
+                self._listing.update(epoch=self.epoch)
                 waiting = rest
             else:
                 waiting.pop(0)
@@ -262,16 +264,7 @@ class CallWriter:
             return None
         claim = await self._appender.learn(newest)
         self.call = claim.facts(self.call)
-        return claim if claim.given_up(self._own_epochs) else None
+        return claim if claim.given_up(self._epochs.own) else None
 
     async def _is_ours(self) -> bool:
-        return is_own(await self._appender.newest(), self._own_epochs)
-
-    def _new_epoch(self) -> str:
-        epoch = self._next_epoch()
-        self._own_epochs.add(epoch)
-        return epoch
-
-    def _begin_epoch(self, epoch: str) -> None:
-        self.epoch = epoch
-        self._listing.update(epoch=epoch)
+        return is_own(await self._appender.newest(), self._epochs.own)

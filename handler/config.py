@@ -3,14 +3,14 @@
 import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from broker.errors import BadSetting
 from broker.identifiers import ACCOUNT_SID
-from broker.settings import NatsSettings
-from handler.environ import Reader, split_list
+from broker.settings import read_credentials, read_prefix, read_replicas, read_servers
+from handler import durations
 from handler.errors import SettingsError
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -34,6 +34,8 @@ DEEPGRAM_FORBIDDEN = frozenset(name for name, _ in DEEPGRAM_FIXED) | {"callback"
 
 MIN_UTTERANCE_END_MS = 1000
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -41,7 +43,7 @@ class Settings:
     All settings of the service; times in seconds unless the name says otherwise.
 
     Attributes carry the defaults; the README's table says what each is for. One flat list, however
-    long: each is a variable of the same name, read in one place, and a part takes those it needs.
+    long: each is a variable of nearly the same name, and a part takes those it needs.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  a container is reached from outside
@@ -102,9 +104,8 @@ class Settings:
         Raises:
             SettingsError: one is missing or malformed; it says which, and what to set.
         """
-        read = Reader(environ)
+        read = _Reader(environ)
         default = cls()
-        nats = _nats(environ)
         return cls(
             host=read.text("HOST", default.host),
             port=read.whole("PORT", default.port, 0, 65535),
@@ -121,12 +122,12 @@ class Settings:
             ),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
-            nats_urls=nats.servers,
-            nats_credentials=nats.credentials,
+            nats_urls=read.read("NATS_URL", read_servers, default.nats_urls),
+            nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
-            nats_replicas=nats.replicas,
-            subject_prefix=nats.prefix,
+            nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
+            subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
             retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
             max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
@@ -148,6 +149,47 @@ class Settings:
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
         )
+
+
+class _Reader:
+    """Reads single variables; an empty one counts as not set, as deployment tools leave them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def optional(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def text(self, name: str, default: str) -> str:
+        return self.optional(name) or default
+
+    def read(self, name: str, form: Callable[[str], T], default: T) -> T:
+        """Read a value whose form somebody else knows; it raises ValueError, in words."""
+        text = self.optional(name)
+        if text is None:
+            return default
+        try:
+            return form(text)
+        except ValueError as exc:
+            raise SettingsError(name, str(exc)) from exc
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        text = self.optional(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise SettingsError(name, f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    def duration(self, name: str, default: float, low: float, high: float) -> float:
+        """Seconds, or a number with one of the units s, m, h, d."""
+        text = self.optional(name)
+        if text is None:
+            return default
+        value = self.read(name, durations.read, default)
+        if not low <= value <= high:
+            raise SettingsError(name, f"{text!r} is not between {low:g} and {high:g} seconds")
+        return value
 
 
 def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:
@@ -181,21 +223,14 @@ def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:
     return tuple(merged) + DEEPGRAM_FIXED
 
 
-def _nats(environ: Mapping[str, str]) -> NatsSettings:
-    try:
-        return NatsSettings.from_environ(environ)
-    except BadSetting as exc:
-        raise SettingsError(exc.name, exc.problem) from exc
-
-
-def _required(read: Reader, name: str, advice: str) -> str:
+def _required(read: _Reader, name: str, advice: str) -> str:
     value = read.optional(name)
     if value is None:
         raise SettingsError(name, f"missing: {advice}")
     return value
 
 
-def _auth_tokens(read: Reader, insecure: bool) -> tuple[str, ...]:
+def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
         if insecure:
@@ -205,38 +240,19 @@ def _auth_tokens(read: Reader, insecure: bool) -> tuple[str, ...]:
             "missing: set the auth token of your Twilio account, so that only Twilio can send "
             "audio (or start with --insecure on a machine that nobody else reaches)",
         )
-    found = split_list(text)
+    found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
-        raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")
+        raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
     if len(found) > 2:
         raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
     return found
 
 
-def token_secrets(read: Reader) -> tuple[str, ...]:
-    """
-    Return what tokens are signed with; the first of several mints, the others are still taken.
-
-    Raises:
-        SettingsError: one of them is too short, or TOKEN_SECRET is set and holds none.
-    """
-    name = "TOKEN_SECRET"
-    text = read.optional(name)
-    if text is None:
-        return ()
-    found = split_list(text)
-    if not found:
-        raise SettingsError(name, "holds no secret")
-    for secret in found:
-        try:
-            tokens.secret_key(secret)
-        except ValueError as exc:
-            raise SettingsError(name, str(exc)) from exc
-    return found
-
-
-def _token_keys(read: Reader, insecure: bool) -> tuple[VerificationKey, ...]:
-    keys = [tokens.secret_key(secret) for secret in token_secrets(read)]
+def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
+    keys: list[VerificationKey] = []
+    nothing: tuple[str, ...] = ()
+    secrets_given = read.read("TOKEN_SECRET", tokens.read_secrets, nothing)
+    keys += [tokens.secret_key(secret) for secret in secrets_given]
     pem = read.text("TOKEN_PUBLIC_KEY", "").replace("\\n", "\n")
     for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
         try:
@@ -267,7 +283,7 @@ def _jwks_url(text: str | None) -> str | None:
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = split_list(text)
+    origins = tuple(part for part in re.split(r"[,\s]+", text) if part)
     for origin in origins:
         if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+", origin):
             raise SettingsError(

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-PARTIES = {"inbound": "caller", "outbound": "callee"}  # of a call to us, by track
-STYLES = {"caller": "cyan", "callee": "magenta"}
+PARTIES = {"inbound": "caller", "outbound": "callee"}
+# Of a call that we made, the track inbound is what the callee says.
+OUR_PARTIES = {"inbound": "callee", "outbound": "caller"}
+STYLES = {"inbound": "cyan", "outbound": "magenta"}
 
 
 class Transcript:
@@ -30,19 +32,15 @@ class Transcript:
         self.said: dict[str, list[str]] = {track: [] for track in PARTIES}
         self.ended = False
         self._parties = PARTIES
-        self._last_seq = 0
 
     def receive(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield (style, line) of what stands from now on; nothing for a record that came before."""
-        if (seq := message.get("seq")) is not None:
-            if seq <= self._last_seq:
-                return
-            self._last_seq = seq
+        """Take a message; yields (style, line) of what stands from now on."""
         match message["type"]:
             case "Results":
                 yield from self._speech(message)
             case "CallStarted":
-                self._parties = parties_of(message.get("direction"))
+                ours = str(message.get("direction") or "").startswith("outbound")
+                self._parties = OUR_PARTIES if ours else PARTIES
                 parties = [message[key] for key in ("from", "to") if message.get(key)]
                 yield "dim", f"── call begins {' → '.join(parties)}".rstrip()
             case "CallResumed":
@@ -61,26 +59,14 @@ class Transcript:
     def _speech(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
         track = message["track"]
         text = message["channel"]["alternatives"][0]["transcript"]
-        party = self._parties[track]
-        line = f"{clock(message['start'])}  {party:7} {text}"
+        line = f"{clock(message['start'])}  {self._parties[track]:7} {text}"
         if message["is_final"]:
             self.interims.pop(track, None)
             if text:
                 self.said[track].append(text)
-                yield STYLES[party], line
+                yield STYLES[track], line
         elif text:
             self.interims[track] = line
-
-
-def parties_of(direction: str | None) -> dict[str, str]:
-    """
-    Name the sides, by track: ``inbound`` is what Twilio hears from the leg that the stream is on.
-
-    Of a call that was made to us that is the caller, of one that we made the callee.
-    """
-    if (direction or "").startswith("outbound"):
-        return {"inbound": "callee", "outbound": "caller"}
-    return PARTIES
 
 
 def clock(seconds: float) -> str:

@@ -56,7 +56,7 @@ PLANTED = {
         {"broker-alone"},
     ),
     "broker imports a web framework": (
-        "broker/settings.py",
+        "broker/provision.py",
         "import starlette",
         {"broker-alone"},
     ),
@@ -102,7 +102,7 @@ PLANTED = {
     ),
     "a part of the broker imports its neighbour": (
         "broker/follow.py",
-        "import broker.registry",
+        "import broker.janitor",
         {"broker-rooms"},
     ),
     "two modules import each other": (

@@ -1,166 +1,159 @@
-"""How every command reaches NATS: the same arguments, settings, client and errors."""
+"""The one way in which the commands reach NATS: its settings, its client, its errors in words."""
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import nats
 import nats.errors
-from nats.aio.client import Client, RawCredentials
+from nats.aio.client import Client
 
-from broker.errors import BadSetting, BrokerError
+from broker.connection import identity
+from broker.errors import BrokerError
 from broker.settings import (
-    DEFAULT_PREFIX,
-    DEFAULT_URL,
-    NatsSettings,
-    login,
-    parse_credentials,
-    parse_prefix,
-    parse_servers,
-    without_logins,
+    read_credentials,
+    read_prefix,
+    read_replicas,
+    read_servers,
+    without_password,
 )
 
+DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_SECONDS = 5.0
-# Of the admin user: its own, as server/users.conf has it.
-ADMIN_INBOX = b"_INBOX_admin"
-
 T = TypeVar("T")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says where NATS is; the environment has the defaults, and is read afterwards."""
+class Variable(NamedTuple):
+    """What counts where an argument is not given."""
+
+    name: str
+    read: Callable[[str], object]
+    default: object = None
+
+    def value(self, environ: Mapping[str, str]) -> object:
+        text = environ.get(self.name, "").strip()
+        return self.read(text) if text else self.default
+
+
+VARIABLES = {
+    "servers": Variable("NATS_URL", read_servers, (DEFAULT_URL,)),
+    "credentials": Variable("NATS_CREDS", read_credentials),
+    "prefix": Variable("SUBJECT_PREFIX", read_prefix, "transcripts"),
+    "replicas": Variable("NATS_REPLICAS", read_replicas, 1),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--url``, ``--creds`` and ``--prefix``, for :func:`parse`."""
     parser.add_argument(
         "--url",
-        type=argument(parse_servers),
-        help=f"the server, or several, separated by commas (default: NATS_URL, or {DEFAULT_URL})",
+        dest="servers",
+        type=argument(read_servers),
+        help=f"the server, or several (default: NATS_URL, or {DEFAULT_URL})",
     )
     parser.add_argument(
         "--creds",
-        type=argument(_read_credentials),
+        dest="credentials",
+        type=argument(_read_file),
         metavar="FILE",
-        help="credentials, for a server that asks (default: NATS_CREDS, the text of such a file)",
+        help="a .creds file, for a server that asks (default: the text in NATS_CREDS)",
     )
     parser.add_argument(
         "--prefix",
-        type=argument(parse_prefix),
-        help=f"of all subjects (default: SUBJECT_PREFIX, or {DEFAULT_PREFIX})",
+        type=argument(read_prefix),
+        help="what all names on NATS begin with (default: SUBJECT_PREFIX, or transcripts)",
     )
 
 
-def read_settings(arguments: argparse.Namespace, environ: Mapping[str, str]) -> NatsSettings:
+def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
     """
-    Return what the arguments say, and the environment where they say nothing.
+    Parse the arguments; what they leave out is read from the environment, as the service reads it.
 
-    Raises:
-        BadSetting: a variable that counts is malformed.
+    A malformed variable ends the program, with its name.
     """
-    given = {
-        "NATS_URL": ("servers", arguments.url),
-        "NATS_CREDS": ("credentials", arguments.creds),
-        "SUBJECT_PREFIX": ("prefix", arguments.prefix),
-    }
-    said = {name: pair for name, pair in given.items() if pair[1] is not None}
-    counts = {name: value for name, value in environ.items() if name not in said}
-    changes: dict[str, Any] = dict(said.values())
-    return replace(NatsSettings.from_environ(counts), **changes)
+    arguments = parser.parse_args(argv)
+    for attribute, variable in VARIABLES.items():
+        if getattr(arguments, attribute, variable) is None:
+            try:
+                value = variable.value(os.environ)
+            except ValueError as exc:
+                parser.exit(2, f"{parser.prog}: {variable.name}: {exc}\n")
+            setattr(arguments, attribute, value)
+    return arguments
 
 
-def run(prog: str, command: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run a command; what goes wrong is said in words. Returns the exit code."""
+def argument(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Make of a reader that raises ValueError one whose words argparse shows."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from exc
+
+    return convert
+
+
+def run(command: Coroutine[Any, Any, int], prog: str) -> int:
+    """Run a command to its exit code; what goes wrong with NATS is said in one line."""
     try:
-        return asyncio.run(command())
-    except BadSetting as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
-        return 2
+        return asyncio.run(command)
     except (BrokerError, nats.errors.Error, OSError, TimeoutError) as exc:
-        print(f"{prog}: {in_words(exc)}", file=sys.stderr)
+        print(f"{prog}: {str(exc) or type(exc).__name__}", file=sys.stderr)
         return 1
 
 
 @asynccontextmanager
 async def connected(
-    settings: NatsSettings,
+    arguments: argparse.Namespace,
     *,
     name: str,
-    inbox_prefix: bytes | None = None,
-    keep: bool = False,
     on_error: Callable[[Exception], Awaitable[None]] | None = None,
+    **options: Any,  # noqa: ANN401  of the client
 ) -> AsyncIterator[Client]:
     """
-    Connect to NATS.
-
-    Args:
-        settings: Where it is, and who we are.
-        name: What the server calls us.
-        inbox_prefix: Where replies go, for a user that may listen there alone.
-        keep: Connect again when the server goes away; else what runs then fails.
-        on_error: Gets what the server complains of, once connected.
+    Connect as the options say.
 
     Raises:
-        BrokerError: it cannot be reached; says where, without a password, and why.
+        BrokerError: it cannot be reached; says where, and why.
     """
     problems: list[str] = []
-    is_connected = False
 
     async def note(error: Exception) -> None:
-        if not is_connected:
-            problems.append(in_words(error))
-        elif on_error is not None:
+        problems.append(str(error) or type(error).__name__)
+        if on_error is not None:
             await on_error(error)
 
-    options: dict[str, Any] = dict(login(settings.servers))
-    if settings.credentials is not None:
-        options["user_credentials"] = RawCredentials(settings.credentials)
-    if inbox_prefix is not None:
-        options["inbox_prefix"] = inbox_prefix
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             client = await nats.connect(
-                list(settings.servers),
+                list(arguments.servers),
                 name=name,
                 error_cb=note,
-                max_reconnect_attempts=-1 if keep else 0,
-                **options,
+                **identity(arguments.servers, arguments.credentials),
+                **{"max_reconnect_attempts": 0, **options},
             )
-    # A server's certificate that does not fit, and credentials that are garbage, are ValueErrors.
-    except (TimeoutError, OSError, ValueError, nats.errors.Error) as exc:
-        reason = problems[-1] if problems else in_words(exc)
-        where = without_logins(settings.servers)
-        raise BrokerError(f"cannot reach NATS at {where}: {reason}") from exc
-    is_connected = True
+    except (TimeoutError, OSError, nats.errors.Error) as exc:
+        reason = problems[-1] if problems else str(exc) or type(exc).__name__
+        shown = ", ".join(map(without_password, arguments.servers))
+        raise BrokerError(f"cannot reach NATS at {shown}: {reason}") from exc
     try:
         yield client
     finally:
         await client.close()
 
 
-def in_words(exc: Exception) -> str:
-    return str(exc) or type(exc).__name__
-
-
-def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return what reads an argument so, and says in words what is wrong with it."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as exc:
-            raise argparse.ArgumentTypeError(str(exc)) from exc
-
-    return read
-
-
-def _read_credentials(path: str) -> str:
+def _read_file(path: str) -> str:
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeError) as exc:
-        raise argparse.ArgumentTypeError(f"cannot read {path}: {exc}") from exc
+        raise ValueError(f"cannot read {path}: {exc}") from exc
     try:
-        return parse_credentials(text)
+        return read_credentials(text)
     except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{path} {exc}") from exc
+        raise ValueError(f"{path} {exc}") from exc

@@ -6,9 +6,7 @@ import sys
 import time
 
 from broker.identifiers import CALL_SID, E164
-from handler.config import token_secrets
-from handler.environ import Reader, parse_duration
-from handler.errors import SettingsError
+from handler import durations
 from handler.tokens import tokens
 
 DEFAULT_TTL = "1h"
@@ -17,23 +15,22 @@ DEFAULT_TTL = "1h"
 def main(argv: list[str], prog: str = "partyline token") -> int:
     """Print a token signed with TOKEN_SECRET; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
-    read = Reader(os.environ)
-    try:
-        secrets = token_secrets(read)
-    except SettingsError as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
-        return 2
-    if not secrets:
+    text = os.environ.get("TOKEN_SECRET", "").strip()
+    if not text:
         print(f"{prog}: TOKEN_SECRET: missing: set the service's own", file=sys.stderr)
         return 2
-    token = tokens.mint(
-        secrets[0],
-        expires=time.time() + arguments.ttl,
-        calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
-        numbers=arguments.number,
-        subject=arguments.subject,
-        audience=read.optional("TOKEN_AUDIENCE"),
-    )
+    try:
+        token = tokens.mint(
+            tokens.read_secrets(text)[0],  # during a rotation the new one comes first
+            expires=time.time() + arguments.ttl,
+            calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
+            numbers=arguments.number,
+            subject=arguments.subject,
+            audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
+        )
+    except ValueError as exc:
+        print(f"{prog}: TOKEN_SECRET: {exc}; use the service's own", file=sys.stderr)
+        return 2
     print(token)
     return 0
 
@@ -85,11 +82,11 @@ def _number(text: str) -> str:
     return text
 
 
-def _ttl(text: str) -> float:
+def _ttl(text: str) -> int:
     try:
-        seconds = parse_duration(text)
+        seconds = int(durations.read(text))
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
     if seconds < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than a second")
+        raise argparse.ArgumentTypeError(f"{text!r}: a token is good for a second at least")
     return seconds

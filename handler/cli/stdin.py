@@ -1,7 +1,7 @@
 """
-The line to a supervisor: standard input, which closes when it dies, however it dies.
+Ends the program when its supervisor is gone: standard input is the line between them.
 
-The service and the stand-ins share no code, so this file is there twice; a test keeps them alike.
+The rehearsal has the same: it imports nothing of the service, nor the service anything of it.
 """
 
 import asyncio
@@ -13,21 +13,16 @@ from contextlib import suppress
 
 def watch_standard_input(gone: asyncio.Event) -> None:
     """
-    Set ``gone`` when standard input ends; one that is closed, or /dev/null, is at its end at once.
+    Set ``gone`` when standard input ends: a supervisor that dies, by whatever means, closes it.
 
     A thread does the reading, because standard input may be anything: the loop can wait for a pipe,
-    but not for a file or for /dev/null.
+    but not for a file or for /dev/null. One that is closed, or cannot be read, has ended.
     """
-    # Python has none where descriptor 0 was closed at the start; by now it may be another file.
-    if sys.stdin is None:
-        gone.set()
-        return
     loop = asyncio.get_running_loop()
-    number = sys.stdin.fileno()
 
     def read() -> None:
-        with suppress(OSError):  # a terminal that has hung up is at its end, too
-            while os.read(number, 4096):
+        with suppress(OSError, ValueError, AttributeError):
+            while os.read(sys.stdin.fileno(), 4096):
                 pass
         with suppress(RuntimeError):  # the loop has ended by itself
             loop.call_soon_threadsafe(gone.set)

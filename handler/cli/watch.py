@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
-from handler.cli.lines import CallLines, Line
+from handler.cli.transcript import Transcript
 
 try:
     from rich.console import Console
@@ -43,9 +43,9 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
 
 
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
-    lines = CallLines(several=_is_number(arguments.target))
+    transcript = Transcript(several=_is_number(arguments.target))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    reported = ""
+    problem = ""
     while True:
         try:
             async with connect(
@@ -54,8 +54,8 @@ async def _watch(arguments: argparse.Namespace, token: str) -> int:
                 compression=None,
                 proxy=None,
             ) as connection:
-                reported = ""
-                await _read(connection, lines, arguments)
+                problem = ""
+                await _read(connection, transcript, arguments)
                 return 0
         except LookupError as exc:
             print(exc.args[0], file=sys.stderr)
@@ -65,9 +65,9 @@ async def _watch(arguments: argparse.Namespace, token: str) -> int:
         if not end.come_back:
             print(end.reason, file=sys.stderr)
             return 1
-        if end.reason != reported:
-            reported = end.reason
-            print(f"{reported}; trying again", file=sys.stderr)
+        if end.reason != problem:
+            problem = end.reason
+            print(f"{problem}; trying again", file=sys.stderr)
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
@@ -95,23 +95,23 @@ def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_t
             return End(True, f"cannot reach {url}: {exc}")
 
 
-def subscriptions(target: str, lines: CallLines) -> list[dict[str, Any]]:
+def subscriptions(target: str, transcript: Transcript) -> list[dict[str, Any]]:
     """
     Return what a connection is to say first: each call goes on where it was.
 
     A number begins with the whole of each call that lives, and knows nothing of one that has ended
-    meanwhile: so its calls are asked for by themselves.
+    meanwhile: so the calls that were begun are asked for by themselves.
     """
-    known = lines.to_resume
+    begun = transcript.to_resume
     if not _is_number(target):
-        return [{"subscribe": target, "since": known.get(target, 0)}]
-    newest = list(known.items())[-MAX_RESUMED:]
+        return [{"subscribe": target, "since": begun.get(target, 0)}]
+    newest = list(begun.items())[-MAX_RESUMED:]
     resumed = [{"subscribe": call_sid, "since": seq} for call_sid, seq in newest]
     return [*resumed, {"subscribe": target}]
 
 
 async def _read(
-    connection: ClientConnection, lines: CallLines, arguments: argparse.Namespace
+    connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
 ) -> None:
     """
     Print what comes; returns when the one call that was asked for has ended.
@@ -120,9 +120,8 @@ async def _read(
         LookupError: that call cannot be read; says why.
         ConnectionClosed: however it was closed.
     """
-    one_call = not _is_number(arguments.target)
-    lines.drop_interims()
-    for command in subscriptions(arguments.target, lines):
+    transcript.interim.clear()  # their finals may come to nobody
+    for command in subscriptions(arguments.target, transcript):
         await connection.send(json.dumps(command))
     console = Console(highlight=False) if RICH else None
     shows_interim = console is not None and console.is_terminal and not arguments.json
@@ -132,28 +131,25 @@ async def _read(
         else nullcontext()
     )
     with live as display:
-        while not lines.has_ended(arguments.target):
+        while arguments.target not in transcript.ended:
             text = await connection.recv()  # iterating would take 1001 for a good end
             message = json.loads(text)
             if not isinstance(message, dict):
                 continue  # the list of live calls that a socket begins with
-            if one_call and message.get("type") == "Error":
-                raise LookupError(f"{arguments.target}: {message.get('message')}")
-            if arguments.json and not lines.has(message):
+            if arguments.json and not transcript.is_known(message):
                 print(text if isinstance(text, str) else text.decode(), flush=True)
-            for line in lines.receive(message):
-                if not arguments.json:
-                    _print(line, console)
+            for style, row in transcript.receive(message):
+                if arguments.json:
+                    continue
+                if console is not None:
+                    # Elsewhere than on a terminal one line each: other programs read it.
+                    console.print(Text(row, style=style), soft_wrap=not console.is_terminal)
+                else:
+                    print(row, flush=True)
+            if transcript.error is not None:
+                raise LookupError(f"{arguments.target}: {transcript.error}")
             if display is not None:
-                display.update(Text("\n".join(lines.interims), style="dim italic"))
-
-
-def _print(line: Line, console: "Console | None") -> None:
-    if console is None:
-        print(line.text, flush=True)
-    else:
-        # Elsewhere than on a terminal one line each: other programs read it.
-        console.print(Text(line.text, style=line.style), soft_wrap=not console.is_terminal)
+                display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
 
 
 def _is_number(target: str) -> bool:
@@ -183,8 +179,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
-        "gaps and the end. Ends with the call; with a number it goes on to the next call, and each "
-        "line begins with the last digits of its call's SID.",
+        "gaps and the end. Ends with the call; with a number it goes on to the next call.",
         epilog="The token comes from the environment: PARTYLINE_TOKEN=$(partyline token) "
         "partyline watch CA…",
     )

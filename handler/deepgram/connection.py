@@ -97,10 +97,10 @@ class Dialer:
             DeepgramError: it could not be opened.
         """
         loop = asyncio.get_running_loop()
-        told = False
+        reported = False
         while wait := self._breaker.admit(loop.time()):
-            if not told:
-                told = True
+            if not reported:
+                reported = True
                 held_back(self._breaker.reason)
             await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311  not a secret
         trial = Trial(self._breaker)
@@ -158,7 +158,7 @@ class Connection:
         self._demand = demand
         self._receiver = receiver
         self._timing = timing
-        self._replaying = replaying  # it is behind the call, and sends what was kept
+        self._replaying = replaying  # it lags the call, and sends what was kept
         self._sent = SentAudio()
         self._stall = StallWatch(timing.stall)
         self._log = log

@@ -45,7 +45,7 @@ class Result:
         start: Beginning of the segment, in seconds.
         end: End of the segment, in seconds.
         is_final: The span will not be revised.
-        speech_final: An endpoint was found behind it.
+        speech_final: An endpoint was found after it.
         transcript: The text of the best alternative; may be empty.
         body: Deepgram's message with its times moved; ``type`` comes first.
     """

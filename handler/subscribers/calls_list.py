@@ -62,9 +62,9 @@ class CallsList:
 
     async def __aenter__(self) -> Self:
         self._tasks = [
-            supervise.start(self._watch(), "list of calls"),
-            supervise.start(self._tell(), "readers of the list"),
-            supervise.start(self._turns.run(), "turns of readers"),
+            supervise.keep(self._watch, "list of calls"),
+            supervise.keep(self._tell, "readers of the list"),
+            supervise.keep(self._turns.run, "turns of readers"),
         ]
         return self
 

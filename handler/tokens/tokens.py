@@ -108,6 +108,21 @@ def secret_key(secret: str) -> VerificationKey:
     return VerificationKey(secret, "HS256")
 
 
+def read_secrets(text: str) -> tuple[str, ...]:
+    """
+    Read shared secrets, separated by commas or blanks; the first one signs.
+
+    Raises:
+        ValueError: there is none, or one is too short.
+    """
+    secrets = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    if not secrets:
+        raise ValueError("holds no secret")
+    for secret in secrets:
+        secret_key(secret)
+    return secrets
+
+
 def public_key(pem: str) -> VerificationKey:
     """Make a key from a PEM public key: Ed25519, P-256 or RSA; another raises ValueError."""
     key = serialization.load_pem_public_key(pem.encode())

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.sids import account_sid, call_sid
 
-from broker.claim import Claim, first_record, is_own, still_to_say
+from broker.claim import Claim, Epochs, first_record, is_own, still_to_say
 from broker.records import CallFacts, Record, Stored, call_ended, gap
 
 CALL = CallFacts(
@@ -118,3 +118,15 @@ def test_what_an_owner_says_that_was_given_up(known, refused, was_stored, left):
 )
 def test_a_call_is_ours_if_nobody_else_has_written_it(newest, own):
     assert is_own(newest, {"i1-1"}) is own
+
+
+def test_a_writer_knows_all_its_claims_and_writes_under_the_announced_ones_in_order():
+    epochs = Epochs("i1-1", iter(["i1-2", "i1-3", "i1-4"]).__next__)
+    own = epochs.own
+    epochs.announce()
+    epochs.announce()
+    assert (epochs.current, own) == ("i1-1", {"i1-1", "i1-2", "i1-3"})
+    epochs.begin_announced()
+    assert epochs.current == "i1-2"
+    epochs.begin()
+    assert (epochs.current, own) == ("i1-4", {"i1-1", "i1-2", "i1-3", "i1-4"})

@@ -51,17 +51,13 @@ def test_insecure_does_without_credentials_of_ours():
         ("DEEPGRAM_OPTIONS", "model"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
         ("TWILIO_AUTH_TOKEN", "a,b,c"),
-        ("NATS_URL", "ws://127.0.0.1:4222"),
+        ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
-        ("NATS_URL", "nats://"),
-        ("NATS_URL", ","),
         ("NATS_REPLICAS", "6"),
+        ("NATS_URL", "ws://127.0.0.1:4222"),
         ("SUBJECT_PREFIX", "a.b"),
         ("SUBJECT_PREFIX", ">"),
         ("TOKEN_SECRET", "short"),
-        ("TOKEN_SECRET", ",x"),
-        ("TOKEN_SECRET", ", ,"),
-        ("TWILIO_AUTH_TOKEN", ","),
         ("TOKEN_PUBLIC_KEY", "nonsense"),
         ("MAX_CALLS", "0"),
         ("RETENTION", "forever"),
@@ -89,20 +85,6 @@ def test_options_are_merged_over_ours():
 def test_times_take_units():
     assert Settings.from_environ({**NEEDED, "RETENTION": "30d"}).retention == 30 * 86_400
     assert Settings.from_environ({**NEEDED, "DRAIN_SECONDS": "1.5m"}).drain_seconds == 90
-
-
-def test_lists_are_separated_by_commas_or_blanks_and_what_is_empty_does_not_count():
-    environ = {
-        **NEEDED,
-        "NATS_URL": "nats://a, nats://b",
-        "TOKEN_SECRET": f", {TOKEN_SECRET}\n{TOKEN_SECRET[::-1]},",
-        "TWILIO_AUTH_TOKEN": " new, old ",
-    }
-    settings = Settings.from_environ(environ)
-    assert settings.nats_urls == ("nats://a", "nats://b")
-    assert settings.twilio_auth_tokens == ("new", "old")
-    keys = [TOKEN_SECRET, TOKEN_SECRET[::-1]]
-    assert [key.key for key in settings.token_keys] == keys
 
 
 def test_no_secret_shows_in_the_repr():

@@ -59,33 +59,6 @@ def test_what_is_being_said_is_replaced_until_it_stands_or_is_retracted():
 
 
 @pytest.mark.parametrize(
-    ("direction", "of_inbound", "of_outbound"),
-    [
-        (None, ("cyan", "caller"), ("magenta", "callee")),
-        ("inbound", ("cyan", "caller"), ("magenta", "callee")),
-        ("outbound-api", ("magenta", "callee"), ("cyan", "caller")),
-        ("outbound-dial", ("magenta", "callee"), ("cyan", "caller")),
-    ],
-)
-def test_who_speaks_follows_from_the_direction_of_the_call(direction, of_inbound, of_outbound):
-    transcript = Transcript()
-    list(transcript.receive({"type": "CallStarted", "direction": direction}))
-    for track, (style, who) in (("inbound", of_inbound), ("outbound", of_outbound)):
-        gap = {"type": "Gap", "start": 0, "end": 1, "track": track, "reason": "late-audio"}
-        assert list(transcript.receive(results(track, "Hi."))) == [(style, f"00:01.0  {who}  Hi.")]
-        ((_, line),) = transcript.receive(gap)
-        assert line == f"── gap 00:00.0 to 00:01.0, {who}: late-audio"
-
-
-def test_a_record_that_comes_again_makes_no_second_line():
-    transcript = Transcript()
-    final = {**results("inbound", "Hi."), "seq": 2}
-    assert len(list(transcript.receive(final))) == 1
-    assert list(transcript.receive(final)) == []
-    assert transcript.said["inbound"] == ["Hi."]
-
-
-@pytest.mark.parametrize(
     ("seconds", "expected"), [(0, "00:00.0"), (59.96, "01:00.0"), (3599.9, "59:59.9")]
 )
 def test_the_clock_carries(seconds, expected):

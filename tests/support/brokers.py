@@ -61,5 +61,5 @@ async def kill_broker(broker: Broker, *writing: asyncio.Task[None]) -> None:
 
     With it go the writers that are named; another one writes on, as after an outage.
     """
-    tasks = [*broker.registry._tasks, broker.janitor._task, *writing]
+    tasks = [broker.registry._lease._task, broker.registry._task, broker.janitor._task, *writing]
     await supervise.end(*(task for task in tasks if task is not None))

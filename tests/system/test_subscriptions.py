@@ -43,7 +43,7 @@ async def hear(socket, *kinds: str) -> dict:
 async def until_quiet(socket, token: str) -> list[dict]:
     """Return what comes before the answer to a question that is asked now."""
     await say(socket, token=token)
-    messages = []
+    messages: list[dict] = []
     while True:
         message = json.loads(await socket.recv())
         if isinstance(message, dict):

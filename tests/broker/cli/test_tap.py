@@ -4,7 +4,7 @@ import asyncio
 
 import nats
 import pytest
-from support.processes import partyline, running
+from support.processes import running
 from support.sids import account_sid, call_sid
 from support.timing import patience
 
@@ -39,9 +39,3 @@ async def test_it_prints_what_it_is_asked_for_under_the_prefix_that_counts(
             await publish(server.url)
             output, errors = await asyncio.to_thread(tap.communicate)
     assert (output.splitlines(), errors, tap.returncode) == (printed, "", 0)
-
-
-def test_a_call_and_a_subject_exclude_each_other():
-    ended = partyline("tap", "transcripts.>", "--call", call_sid(1))
-    assert ended.returncode == 2
-    assert "not allowed with" in ended.stderr

@@ -18,7 +18,7 @@ def entry(state: str, **covered: float) -> CallEntry:
         started_at=NOON,
         epoch="other-1",
         owner="other",
-        state=state,
+        state=state,  # type: ignore[arg-type]
         covered=covered,
     )
 

@@ -46,7 +46,9 @@ def test_the_service_takes_what_is_minted_with_the_same_variable(mint, secret):
 def test_what_the_service_refuses_mints_nothing_for_the_same_reason(mint, secret):
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({**NEEDED, "TOKEN_SECRET": secret})
-    assert mint(secret) == (2, "", f"partyline token: {caught.value}\n")
+    code, token, errors = mint(secret)
+    assert (code, token) == (2, "")
+    assert errors.startswith(f"partyline token: {caught.value}")
 
 
 @pytest.mark.parametrize("secret", [None, "", " "])
@@ -71,4 +73,4 @@ def test_a_time_that_is_none_is_refused_in_words(mint, capsys, text):
     with pytest.raises(SystemExit) as caught:
         mint(TOKEN_SECRET, f"--ttl={text}")
     assert caught.value.code == 2
-    assert f"argument --ttl: {text!r} is " in capsys.readouterr().err
+    assert f"argument --ttl: {text!r}" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""handler/cli/serve.py: how the service refuses to start, and how it ends."""
+"""handler/cli/serve.py: the process around the application."""
 
 import socket
 import subprocess
@@ -37,28 +37,6 @@ def test_a_metrics_port_that_is_taken_is_found_out_before_other_parts_begin(take
     assert "nats" not in ended.stderr  # no server was started, and none has to be closed
 
 
-@pytest.mark.parametrize("url", ["nats://h:42x2", "nats://", ",", "h:4222"])
-def test_a_malformed_url_of_nats_is_refused_at_the_start(url):
-    ended = partyline("serve", **{**SETTINGS, "NATS_URL": url})
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("partyline serve: NATS_URL: ")
-    assert ended.stderr.count("\n") == 1
-
-
-def test_with_an_input_that_is_at_its_end_the_service_stops_at_once_and_in_order():
-    ended = subprocess.run(
-        [sys.executable, "-m", "handler.cli", "serve", "--stop-at-eof"],
-        env=ENVIRON | SETTINGS,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert '"event": "stopped"' in ended.stderr.splitlines()[-1]
-
-
 def test_metrics_are_served_while_nats_is_away(serve):
     port = free_port()
     service = serve(wait=False, METRICS_PORT=str(port), NATS_URL="nats://127.0.0.1:1")
@@ -66,3 +44,31 @@ def test_metrics_are_served_while_nats_is_away(serve):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         assert b"\npartyline_nats_connected 0.0\n" in answer.read()
     assert service.stop() == 0
+
+
+@pytest.mark.parametrize("token", [",", " , "])
+def test_a_list_of_no_tokens_does_not_open_the_service_to_everybody(token):
+    ended = partyline("serve", **{**SETTINGS, "TWILIO_AUTH_TOKEN": token})
+    assert ended.returncode == 2
+    assert ended.stderr == "partyline serve: TWILIO_AUTH_TOKEN: holds no token\n"
+
+
+@pytest.mark.parametrize("kind", ["nothing", "a file", "closed"])
+def test_standard_input_of_any_kind_ends_the_service_when_it_ends(kind, tmp_path):
+    """A supervisor may hand on what the loop cannot wait for."""
+    (tmp_path / "file").write_text("a line\n")
+    path = tmp_path / "file" if kind == "a file" else "/dev/null"
+    command = [sys.executable, "-m", "handler.cli", "serve", "--embedded-nats", "--stop-at-eof"]
+    if kind == "closed":
+        command = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
+    with open(path) as stdin:  # noqa: PTH123  either of them
+        ended = subprocess.run(
+            command,
+            env={**ENVIRON, **NEEDED, "HOST": "127.0.0.1", "PORT": "0"},
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, Inv
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from handler.cli.lines import CallLines
+from handler.cli.transcript import Transcript
 from handler.cli.watch import judge, subscriptions
 
 CALL, OTHER = call_sid(1), call_sid(2)
@@ -121,11 +121,11 @@ async def test_a_number_prints_nothing_twice_after_a_broken_connection(flags):
         expected = [f"{CALL} 1", f"{CALL} 2", f"{OTHER} 1", f"{CALL} 3", f"{OTHER} 2"]
     else:
         expected = [
-            f"{CALL[-6:]}  ── call begins {CALL}",
-            f"{CALL[-6:]}  00:01.0  caller  Hello.",
-            f"{OTHER[-6:]}  ── call begins {OTHER}",
-            f"{CALL[-6:]}  00:01.0  caller  Again.",
-            f"{OTHER[-6:]}  ── call ended after 00:03.0",
+            f"…{CALL[-6:]}  ── call begins",
+            f"…{CALL[-6:]}  00:01.0  caller  Hello.",
+            f"…{OTHER[-6:]}  ── call begins",
+            f"…{CALL[-6:]}  00:01.0  caller  Again.",
+            f"…{OTHER[-6:]}  ── call ended after 00:03.0",
         ]
     assert (lines, code) == (expected, 1)
 
@@ -137,7 +137,7 @@ async def test_a_call_that_cannot_be_read_ends_it_and_one_of_a_number_does_not()
     lines, errors, code = await printed(Script((4401, [error(CALL_ASKED)])), CALL_ASKED)
     assert (lines, errors, code) == ([], f"{CALL_ASKED}: no such call\n", 1)
     lines, _, _ = await printed(Script((4401, [error(CALL), said("Hi.", 1, OTHER)])), NUMBER)
-    assert lines == [f"{CALL[-6:]}  ── no such call", f"{OTHER[-6:]}  00:01.0  caller  Hi."]
+    assert lines == [f"…{CALL[-6:]}  ── no such call", f"…{OTHER[-6:]}  00:01.0  caller  Hi."]
 
 
 def refused(status: int) -> InvalidStatus:
@@ -165,10 +165,10 @@ def test_the_end_of_a_connection_says_whether_to_come_back(exc, has_token, come_
 
 
 def test_of_very_many_calls_those_that_began_last_are_resumed():
-    lines = CallLines(several=True)
+    transcript = Transcript(several=True)
     for number in range(1, 61):
-        lines.receive(said("Hello.", 7, call_sid(number)))
-    commands = subscriptions(NUMBER, lines)
+        list(transcript.receive(said("Hello.", 7, call_sid(number))))
+    commands = subscriptions(NUMBER, transcript)
     assert commands[0] == {"subscribe": call_sid(11), "since": 7}
     assert commands[-1] == {"subscribe": NUMBER}
     assert len(commands) == 51

@@ -3,18 +3,23 @@
 import asyncio
 
 import pytest
+from support.sids import call_sid
+from support.timing import PATIENCE, UNIT, patience
 from websockets.asyncio.server import ServerConnection, serve
 
 from handler.audio.mixer import Chunk
 from handler.config import Settings
 from handler.deepgram.connection import Demand, Stage
 from handler.deepgram.recogniser import Output, Recogniser
+from handler.deepgram.retry import Breaker
 from handler.deepgram.timing import Timing
 
-SID = "CA" + "1" * 32
-UNIT = 1.0
+SID = call_sid(1)
+
+
 # One buffer holds one chunk: what is sent meanwhile falls out, and the sender tells of it.
-SETTINGS = {"deepgram_api_key": "key", "replay_seconds": 0.1}
+def settings(url: str) -> Settings:
+    return Settings(deepgram_api_key="key", replay_seconds=0.1, deepgram_url=url)
 
 
 class DefectError(Exception):
@@ -47,34 +52,73 @@ async def test_a_defect_in_sending_ends_the_connection_at_once_and_leaves_as_its
     def emit(output: Output) -> None:
         raise DefectError(output)
 
-    recogniser = Recogniser(
-        Settings(**SETTINGS, deepgram_url=url), emit, SID, timing=Timing(stall=1000 * UNIT)
-    )
+    recogniser = Recogniser(settings(url), emit, SID, timing=Timing(stall=1000 * UNIT))
     recogniser.send(Chunk(0, bytes(1600)))
     running = asyncio.create_task(recogniser.run())
     await taken.wait()
     overflow(recogniser, 1)
-    async with asyncio.timeout(10 * UNIT):
+    async with patience():
         with pytest.raises(ExceptionGroup) as raised:
             await running
     assert raised.group_contains(DefectError)
 
 
-async def test_a_cancellation_is_never_swallowed(silent):
-    url, taken = silent
+class DefectiveBreaker(Breaker):
+    """One that fails when it is told that nothing is known of a connection."""
+
+    def gave_up(self) -> None:
+        raise DefectError
+
+
+async def test_a_defect_in_watching_ends_the_connection_at_once_and_leaves_as_itself(silent):
+    url, _ = silent
+    # One chunk is no flow of audio: the watcher finds no stall, and lets the others try.
     recogniser = Recogniser(
-        Settings(**SETTINGS, deepgram_url=url),
+        settings(url),
         lambda _: None,
         SID,
-        timing=Timing(stall=1000 * UNIT),
+        breaker=DefectiveBreaker(),
+        timing=Timing(stall=0.2 * UNIT),
     )
     recogniser.send(Chunk(0, bytes(1600)))
-    running = asyncio.create_task(recogniser.run())
-    await taken.wait()
-    running.cancel()
-    async with asyncio.timeout(10 * UNIT):
-        with pytest.raises(asyncio.CancelledError):
-            await running
+    async with patience():
+        with pytest.raises(ExceptionGroup) as raised:
+            await recogniser.run()
+    assert raised.group_contains(DefectError)
+
+
+@pytest.fixture
+async def closing():
+    """A peer that closes at the first audio."""
+    taken = asyncio.Event()
+
+    async def close(socket: ServerConnection) -> None:
+        await socket.recv()
+        taken.set()
+        await socket.close(1011)
+
+    async with serve(close, "127.0.0.1", 0) as server:
+        host, port = next(iter(server.sockets)).getsockname()[:2]
+        yield f"ws://{host}:{port}", taken
+
+
+async def test_a_cancellation_is_never_swallowed_whenever_it_comes_in_a_close(closing):
+    url, taken = closing
+    for turns in range(40):  # of the loop, between the first audio and the cancellation
+        taken.clear()
+        recogniser = Recogniser(
+            settings(url), lambda _: None, SID, timing=Timing(stall=1000 * UNIT)
+        )
+        recogniser.send(Chunk(0, bytes(1600)))
+        running = asyncio.create_task(recogniser.run())
+        await taken.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        # Not by a timeout: it would cancel once more, and hide that the first was swallowed.
+        ended, _ = await asyncio.wait({running}, timeout=PATIENCE)
+        assert ended, f"swallowed after {turns} turns"
+        assert running.cancelled()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from deno import find_deno_bin
+from support.timing import PATIENCE
 
 HERE = Path(__file__).parent
 # They have no document, no clock, no network.
@@ -19,7 +20,7 @@ def deno(*arguments: str, cache: Path) -> str:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,8 +6,10 @@ import contextlib
 import httpx
 import pytest
 import uvicorn
+from support.timing import patience
 from uvicorn.protocols.utils import ClientDisconnected
 
+from handler.cli.serve import Server
 from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol, WebSocketProtocol
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -20,10 +22,9 @@ async def serving(app):
     config = uvicorn.Config(
         app, port=0, http=HttpProtocol, ws=WebSocketProtocol, lifespan="off", log_config=None
     )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # the signals are the test runner's
+    server = Server(config)
     running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
+    async with patience():
         while not server.started:
             await asyncio.sleep(0.01)
         try:
@@ -57,7 +58,7 @@ async def test_a_peer_that_does_not_read_is_waited_for_until_it_does():
         await send(START)
         seen.append(connection.write(b"x" * 30_000_000))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
+            async with patience(0.1):
                 await connection.drained()
                 seen.append("drained although nobody reads")
         reading.set()
@@ -94,4 +95,5 @@ async def test_what_is_written_to_a_peer_that_is_gone_says_so():
         await writer.drain()
         await asyncio.sleep(0)
         writer.transport.abort()
-        assert await asyncio.wait_for(gone, 10)
+        async with patience():
+            assert await gone

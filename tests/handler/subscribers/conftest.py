@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from handler.subscribers.calls_list import CallsList
 
 @pytest.fixture
 def make_subscribers() -> Callable[..., Subscribers]:
-    def make(**changes: object) -> Subscribers:
+    def make(**changes: Any) -> Subscribers:
         settings = Settings(**changes)
         broker = Broker(BrokerSettings(servers=("nats://127.0.0.1:1",), instance="tests"))
         lists = CallsList(broker.registry)

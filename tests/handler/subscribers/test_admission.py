@@ -5,6 +5,7 @@ import dataclasses
 import time
 
 import pytest
+from support.timing import UNIT, patience
 
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
 from handler.subscribers.admission import Admission
@@ -21,7 +22,7 @@ def lasting(seconds: float):
 
 
 async def ended(admission: Admission) -> EndCode:
-    async with asyncio.timeout(10):
+    async with patience():
         with pytest.raises(SubscriberError) as caught:
             await admission.watch()
     return caught.value.code
@@ -51,11 +52,11 @@ async def test_an_admission_ends_with_the_process(subscribers):
 
 
 async def test_a_fresh_token_prolongs_an_admission_or_shortens_it(subscribers):
-    admission = Admission(subscribers, lasting(0.2))
+    admission = Admission(subscribers, lasting(0.2 * UNIT))
     watching = asyncio.create_task(ended(admission))
     await asyncio.sleep(0)
     admission.renew(lasting(600))
-    done, _ = await asyncio.wait({watching}, timeout=0.5)
+    done, _ = await asyncio.wait({watching}, timeout=0.5 * UNIT)
     assert not done
     admission.renew(lasting(0.05))
     assert await watching == EndCode.TOKEN

@@ -43,7 +43,7 @@ class Bucket:
             started_at=number,
             epoch="i-1",
             owner="i",
-            state=state,
+            state=state,  # type: ignore[arg-type]
         )
         self.changed()
 

@@ -137,7 +137,8 @@ def test_what_is_not_shown_is_known_all_the_same():
 
 def test_after_any_changes_the_list_is_that_of_a_fresh_one():
     source = random.Random(1)
-    listing, live = Listing(), {}
+    listing = Listing()
+    live: dict[str, CallEntry] = {}
     for _ in range(300):
         call_sid = f"CA{source.randrange(12):032x}"
         if source.random() < 0.4:

@@ -2,8 +2,10 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from support.timing import patience
 
 from handler.errors import EndCode, HandlerError, SubscriberError
 from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
@@ -15,7 +17,8 @@ class Connection(HttpProtocol):
     """One whose peer has left, though nobody has noticed."""
 
     def __init__(self) -> None:
-        self.transport = SimpleNamespace(is_closing=lambda: True)
+        gone: Any = SimpleNamespace(is_closing=lambda: True)
+        self.transport = gone
 
     def limit_buffer(self) -> None:
         pass
@@ -53,7 +56,7 @@ async def answered(response, connection=None):
 
     extensions = {} if connection is None else {CONNECTION: connection}
     scope = {"type": "http", "method": "GET", "extensions": extensions}
-    async with asyncio.timeout(10):
+    async with patience():
         await response(scope, receive, send)
     status = next((m["status"] for m in sent if "status" in m), None)
     return status, b"".join(message.get("body", b"") for message in sent)
@@ -94,4 +97,4 @@ async def test_a_peer_that_has_left_is_no_defect_whatever_ends_the_response(make
     for pieces in ([b"a"], []):
         response = Pieces(make_subscribers(), pieces, end)
         response._started = True
-        await answered(response, Connection())
+        assert await answered(response, Connection()) == (None, b"")

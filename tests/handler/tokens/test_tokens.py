@@ -195,7 +195,7 @@ ED = ed25519.Ed25519PrivateKey.generate()
 
 def jwk(private=ED, **changes: object) -> dict:
     algorithms = jwt.algorithms
-    kinds = {
+    kinds: dict[Any, Any] = {
         ed25519.Ed25519PrivateKey: algorithms.OKPAlgorithm,
         ec.EllipticCurvePrivateKey: algorithms.ECAlgorithm,
         rsa.RSAPrivateKey: algorithms.RSAAlgorithm,

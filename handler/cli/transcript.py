@@ -1,0 +1,112 @@
+"""What a subscriber's messages amount to on a terminal: the lines that stand. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from handler.subscribers.speakers import Speakers, speakers
+
+STYLES = {"inbound": "cyan", "outbound": "magenta"}
+
+
+class Transcript:
+    """
+    Makes lines of messages: of one call, or of several, each line then marked with its call.
+
+    What was received before, as after a connection that broke, is passed over.
+
+    Attributes:
+        interim: By call and track, the line of what is being said.
+        last_seq: By call, the newest record.
+        ended: The calls that are over, or that cannot be read.
+        error: Why the one call cannot be read, in the service's words.
+    """
+
+    def __init__(self, *, several: bool = False) -> None:
+        self.interim: dict[tuple[str, str], str] = {}
+        self.last_seq: dict[str, int] = {}
+        self.ended: set[str] = set()
+        self.error: str | None = None
+        self._several = several
+        self._speakers: dict[str, Speakers] = {}
+
+    @property
+    def to_resume(self) -> dict[str, int]:
+        """The calls that go on, and the newest record of each: where to resume."""
+        return {sid: seq for sid, seq in self.last_seq.items() if sid not in self.ended}
+
+    def is_known(self, message: dict[str, Any]) -> bool:
+        """Whether it is a record that was received before."""
+        seq = _seq(message)
+        return seq is not None and seq <= self.last_seq.get(str(message.get("callSid", "")), 0)
+
+    def receive(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Take a message; yield (style, line) for what stands from now on."""
+        if self.is_known(message):
+            return
+        call_sid = str(message.get("callSid", ""))
+        if (seq := _seq(message)) is not None:
+            self.last_seq[call_sid] = seq
+        for style, row in self._rows(call_sid, message):
+            yield style, self._marked(call_sid, row)
+
+    def _rows(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        match message.get("type"):
+            case "Results":
+                yield from self._speech(call_sid, message)
+            case "CallStarted" | "CallResumed" as kind:
+                if kind == "CallStarted":
+                    self._speakers[call_sid] = speakers(message.get("direction"))
+                self.ended.discard(call_sid)
+                parties = [str(message[key]) for key in ("from", "to") if message.get(key)]
+                numbers = f" {' → '.join(parties)}" if parties else ""
+                yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
+            case "Gap":
+                side = self._party(call_sid, message.get("track")) or "both sides"
+                span = f"{clock(message['start'])} to {clock(message['end'])}"
+                yield "yellow", f"── gap {span}, {side}: {message['reason']}"
+            case "Recogniser":
+                reason = f": {message['reason']}" if message.get("reason") else ""
+                yield "yellow", f"── recogniser {message['state']}{reason}"
+            case "Expired":
+                yield "yellow", "── the beginning is no longer kept"
+            case "CallEnded":
+                self._end(call_sid)
+                yield "dim", f"── call ended after {clock(message['duration'])}"
+            case "Error" if self._several:
+                self._end(call_sid)
+                yield "yellow", f"── {message.get('message')}"
+            case "Error":
+                self.error = str(message.get("message"))
+
+    def _end(self, call_sid: str) -> None:
+        self.ended.add(call_sid)
+        self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
+
+    def _speech(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        track = str(message["track"])
+        text = message["channel"]["alternatives"][0]["transcript"]
+        row = f"{clock(message['start'])}  {self._party(call_sid, track):7} {text}"
+        if message["is_final"]:
+            self.interim.pop((call_sid, track), None)
+            if text:
+                yield STYLES[track], row
+        elif text:
+            self.interim[call_sid, track] = self._marked(call_sid, row)
+
+    def _party(self, call_sid: str, track: str | None) -> str:
+        return self._speakers.get(call_sid, speakers(None)).of(track).lower()
+
+    def _marked(self, call_sid: str, row: str) -> str:
+        return f"…{call_sid[-6:]}  {row}" if self._several and call_sid else row
+
+
+def clock(seconds: float) -> str:
+    """Seconds on the call clock as minutes and seconds."""
+    tenths = round(seconds * 10)  # first, or 59.96 s would read 00:60.0
+    return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
+
+
+def _seq(message: dict[str, Any]) -> int | None:
+    """Return the number of a record; ``CaughtUp`` names one, and is none."""
+    seq = message.get("seq")
+    return seq if isinstance(seq, int) and message.get("type") != "CaughtUp" else None

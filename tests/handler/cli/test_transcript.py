@@ -1,0 +1,149 @@
+"""handler/cli/transcript.py: what a subscriber's messages amount to on a terminal."""
+
+import pytest
+from support.sids import call_sid
+
+from handler.cli.transcript import Transcript, clock
+
+CALL = call_sid(1)
+
+
+def result(
+    text: str,
+    *,
+    final: bool,
+    track: str = "inbound",
+    start: float = 1.0,
+    call: str = CALL,
+    seq: int = 2,
+) -> dict:
+    channel = {"alternatives": [{"transcript": text}]}
+    head = {"type": "Results", "callSid": call, "track": track, "start": start}
+    return {**head, "is_final": final, "channel": channel, **({"seq": seq} if final else {})}
+
+
+def test_an_interim_is_shown_until_its_final_stands():
+    transcript = Transcript()
+    assert list(transcript.receive(result("hel", final=False))) == []
+    assert list(transcript.interim.values()) == ["00:01.0  caller  hel"]
+    assert list(transcript.receive(result("Hello.", final=True))) == [
+        ("cyan", "00:01.0  caller  Hello.")
+    ]
+    assert transcript.interim == {}
+    assert transcript.last_seq == {CALL: 2}
+
+
+def test_an_empty_final_takes_the_interim_back():
+    transcript = Transcript()
+    list(transcript.receive(result("hm", final=False)))
+    assert list(transcript.receive(result("", final=True))) == []
+    assert transcript.interim == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ({"type": "CallStarted", "from": "+1", "to": None}, "── call begins +1"),
+        ({"type": "CallResumed"}, "── call resumes"),
+        (
+            {"type": "Gap", "start": 61.0, "end": 62.5, "track": None, "reason": "media-lost"},
+            "── gap 01:01.0 to 01:02.5, both sides: media-lost",
+        ),
+        ({"type": "Recogniser", "state": "down", "reason": "why"}, "── recogniser down: why"),
+        ({"type": "Recogniser", "state": "up", "reason": None}, "── recogniser up"),
+        ({"type": "Expired", "first": 3}, "── the beginning is no longer kept"),
+        ({"type": "CallEnded", "duration": 3.0}, "── call ended after 00:03.0"),
+    ],
+)
+def test_events_are_said_in_words(message, line):
+    assert [row for _, row in Transcript().receive({"callSid": CALL, **message})] == [line]
+
+
+def test_seconds_are_rounded_before_they_are_split():
+    assert clock(59.96) == "01:00.0"
+
+
+def started(direction: str | None, call: str = CALL) -> dict:
+    return {"type": "CallStarted", "callSid": call, "seq": 1, "direction": direction}
+
+
+@pytest.mark.parametrize(
+    ("direction", "parties"),
+    [
+        ("inbound", ["caller", "callee"]),
+        ("outbound-api", ["callee", "caller"]),
+        ("outbound-dial", ["callee", "caller"]),
+        (None, ["caller", "callee"]),
+    ],
+)
+def test_the_sides_have_the_names_that_the_direction_gives_them(direction, parties):
+    transcript = Transcript()
+    list(transcript.receive(started(direction)))
+    said = [
+        row.split()[1]
+        for number, track in enumerate(("inbound", "outbound"), 2)
+        for _, row in transcript.receive(result("Hi.", final=True, track=track, seq=number))
+    ]
+    assert said == parties
+
+
+def test_the_end_of_a_call_leaves_what_others_say():
+    transcript = Transcript(several=True)
+    other = call_sid(2)
+    for call in (CALL, other):
+        list(transcript.receive(result("hel", final=False, call=call)))
+    list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 3, "duration": 1.0}))
+    assert [call for call, _ in transcript.interim] == [other]
+    assert transcript.ended == {CALL}
+
+
+def test_lines_of_several_calls_are_told_apart_and_those_of_one_are_not_marked():
+    message = result("Hello.", final=True)
+    assert [row for _, row in Transcript(several=True).receive(message)] == [
+        f"…{CALL[-6:]}  00:01.0  caller  Hello."
+    ]
+    assert [row for _, row in Transcript().receive(message)] == ["00:01.0  caller  Hello."]
+
+
+def test_what_comes_again_after_a_broken_connection_is_passed_over():
+    transcript = Transcript()
+    again = [started("inbound"), result("Hello.", final=True)]
+    assert [len(list(transcript.receive(message))) for message in again] == [1, 1]
+    assert [transcript.is_known(message) for message in again] == [True, True]
+    assert [len(list(transcript.receive(message))) for message in again] == [0, 0]
+    caught_up = {"type": "CaughtUp", "callSid": CALL, "seq": 2}
+    assert not transcript.is_known(caught_up)
+    assert len(list(transcript.receive(result("More.", final=True, seq=3)))) == 1
+
+
+def test_a_refusal_is_kept_for_whoever_asked():
+    transcript = Transcript()
+    assert list(transcript.receive({"type": "Error", "message": "no such call"})) == []
+    assert transcript.error == "no such call"
+
+
+def test_a_call_that_goes_on_after_its_end_is_not_over():
+    transcript = Transcript()
+    list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 3, "duration": 1.0}))
+    list(transcript.receive({"type": "CallResumed", "callSid": CALL, "seq": 4}))
+    assert transcript.ended == set()
+
+
+def test_a_call_that_goes_on_is_resumed_after_its_newest_record():
+    transcript = Transcript(several=True)
+    for call in (CALL, call_sid(2), call_sid(3)):
+        list(transcript.receive(result("Hello.", final=True, call=call, seq=7)))
+    list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 8, "duration": 3.0}))
+    assert transcript.to_resume == {call_sid(2): 7, call_sid(3): 7}
+
+
+def test_a_call_of_a_number_that_cannot_be_read_is_said_so_and_given_up_alone():
+    transcript = Transcript(several=True)
+    other = call_sid(2)
+    for call in (CALL, other):
+        list(transcript.receive(result("Hello.", final=True, call=call)))
+        list(transcript.receive(result("and", final=False, call=call)))
+    error = {"type": "Error", "callSid": CALL, "code": 4404, "message": "no such call"}
+    assert list(transcript.receive(error)) == [("yellow", f"…{CALL[-6:]}  ── no such call")]
+    assert (transcript.error, transcript.to_resume) == (None, {other: 2})
+    assert list(transcript.interim) == [(other, "inbound")]
