@@ -127,3 +127,14 @@ def test_a_call_that_goes_on_after_its_end_is_not_over():
     list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 3, "duration": 1.0}))
     list(transcript.receive({"type": "CallResumed", "callSid": CALL, "seq": 4}))
     assert transcript.ended == set()
+
+
+def test_what_says_nothing_shows_nothing():
+    transcript = Transcript()
+    silent = [
+        {"type": "UtteranceEnd", "callSid": CALL, "track": "inbound"},
+        {"type": "Subscribed", "callSid": CALL, "first": 1, "last": 2},
+        result("", final=False),
+    ]
+    assert [list(transcript.receive(message)) for message in silent] == [[], [], []]
+    assert transcript.interim == {}
