@@ -234,8 +234,7 @@ async def test_a_server_that_lost_its_disk_loses_what_it_had_and_no_more(
                 writer.put(make_final(number))
             async with patience():
                 await reading
-                while writer.depth:
-                    await asyncio.sleep(0.01)
+                await until(lambda: writer.depth == 0)
             await server.__aexit__()
             async with EmbeddedServer(directory=str(tmp_path / "two"), port=port):
                 for number in range(3, 6):
@@ -303,8 +302,7 @@ async def test_a_thousand_followers_of_a_hundred_calls_are_a_hundred_subscriptio
         asyncio.create_task(read_all(broker, call.call_sid)) for call in calls for _ in range(10)
     ]
     async with patience():
-        while len(broker.replicas) < 100:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(broker.replicas) == 100)
         for writer in writers:
             await writer.claimed.wait()
         replicas = {id(one._subscription) for one in broker.replicas._replicas.values()}
