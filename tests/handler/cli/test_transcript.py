@@ -131,7 +131,7 @@ def test_a_call_that_goes_on_after_its_end_is_not_over():
 
 def test_what_says_nothing_shows_nothing():
     transcript = Transcript()
-    silent = [
+    silent: list[dict] = [
         {"type": "UtteranceEnd", "callSid": CALL, "track": "inbound"},
         {"type": "Subscribed", "callSid": CALL, "first": 1, "last": 2},
         result("", final=False),
