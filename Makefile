@@ -32,7 +32,7 @@ prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minu
 	$(BIN)/python -m pytest --prove
 
 coverage: $(VENV)/dev  ## Measure each pure module by its own tests: every line and branch of it
-	$(BIN)/python -m pytest -q tests/test_module_coverage.py
+	$(BIN)/python -m pytest -q --prove tests/test_module_coverage.py
 
 mutants: $(VENV)/dev  ## Plant each known defect in the mixer: a test must fail for every one
 	$(BIN)/python -m pytest -q -s --prove tests/test_mutations.py

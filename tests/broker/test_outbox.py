@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from broker.outbox import Outbox
+from broker.outbox import Outbox, stand_in
 from broker.records import Record
 
 
@@ -73,3 +73,49 @@ def test_however_much_is_put_nothing_is_lost_without_a_gap(rounds, make_final):
         }
         assert covered | set(kept) == set(put)
         assert not covered & set(kept)
+
+
+def test_events_alone_are_never_dropped():
+    outbox = Outbox(capacity=2)
+    for number in range(4):
+        outbox.put(event(f"event {number}"))
+    assert [outbox.pop().type for _ in range(4)] == [f"event {number}" for number in range(4)]
+    assert outbox.dropped == 0
+
+
+def test_a_gap_that_made_room_before_is_part_of_the_next_one(make_final):
+    outbox = Outbox(capacity=2)
+    for number in range(6):
+        outbox.put(make_final(number))
+    records = [outbox.pop() for _ in range(len(outbox))]
+    gaps = [(one.body["start"], one.body["end"]) for one in records if one.type == "Gap"]
+    assert gaps == [(0.0, 4.0)]
+    assert outbox.dropped == 4
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (
+            Record("final", "inbound", {"type": "Results", "start": 1.0, "duration": 2.0}),
+            {
+                "type": "Gap",
+                "start": 1.0,
+                "end": 3.0,
+                "track": "inbound",
+                "reason": "broker-unreachable",
+            },
+        ),
+        (
+            Record("event", "call", {"type": "CallEnded", "duration": 3.0, "ids": ["x"] * 300}),
+            {"type": "CallEnded", "duration": 3.0, "ids": ["x"] * 200},
+        ),
+        (
+            Record("event", "call", {"type": "Recogniser", "reason": "x" * 300}),
+            {"type": "Recogniser", "reason": "x" * 200},
+        ),
+    ],
+)
+def test_what_is_too_large_is_a_gap_or_an_event_cut_short(record, kept):
+    stood_in = stand_in(record)
+    assert (stood_in.kind, stood_in.body) == ("event", kept)

@@ -53,3 +53,17 @@ def test_a_foreign_subject_is_not_parsed():
     for subject in ("a", f"other.{ACCOUNT}.{CALL}.final.inbound", f"transcripts.{ACCOUNT}.{CALL}"):
         with pytest.raises(BadName):
             Subjects().parse(subject)
+
+
+def test_what_the_stream_and_the_bucket_keep_and_tell():
+    subjects = Subjects("eu")
+    assert (subjects.live, subjects.ingest) == ("eu.>", "ingest.eu.>")
+    assert (subjects.registry, subjects.bucket_keys) == ("registry.eu.>", "$KV.EU_CALLS.>")
+    assert subjects.lease_key("i_1") == "$KV.EU_CALLS.pod.i_1"
+    assert subjects.key_of("registry.eu.pod.i_1") == "pod.i_1"
+
+
+@pytest.mark.parametrize("instance", ["", "a.b", "*", "x" * 65])
+def test_the_name_of_a_process_is_one_token(instance):
+    with pytest.raises(BadName):
+        Subjects().lease_key(instance)

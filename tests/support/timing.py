@@ -21,8 +21,8 @@ def patience(units: float = 60) -> asyncio.Timeout:
     return asyncio.timeout(units * UNIT)
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], look: float = LOOK) -> None:
     """Wait until something has become true that no event tells of."""
     async with patience():
-        while not condition():
-            await asyncio.sleep(LOOK)
+        while not condition():  # noqa: ASYNC110  the one place that looks again and again
+            await asyncio.sleep(look)

@@ -209,8 +209,7 @@ class ToldCall:
         """Say something again and again, as fast as it is stored."""
         for number in range(times):
             self.say(text, number)
-            while self.writer.depth > 100:
-                await asyncio.sleep(LOOK / 10)
+            await until(lambda: self.writer.depth <= 100, LOOK / 10)
 
     def put(self, **body: Any) -> None:
         self.writer.put(Record("event", "call", body))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.credentials import AUTH_TOKEN
 from support.reference_mixer import Heard, mix
+from support.timing import until
 
 from rehearsal import audio
 from rehearsal.frames import Stall
@@ -53,10 +54,10 @@ async def test_every_byte_is_in_its_place_or_told_as_lost(serve, deepgram, read,
         return report, await reading
 
     calls = {}
-    for number, (name, changes) in enumerate(SCENARIOS.items(), 1):
+    for name, changes in SCENARIOS.items():
         calls[name] = asyncio.create_task(carry(name, **changes))
-        while len(deepgram.connections) < number:  # so that each is known by its number
-            await asyncio.sleep(0.01)
+        # So that each is known by its number.
+        await until(lambda: len(deepgram.connections) == len(calls))
     received = dict(zip(SCENARIOS, (link.received for link in deepgram.connections), strict=True))
     for name, task in calls.items():
         report, reader = await task

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.page import needs_chromium, opened, said, turns
+from support.timing import LOOK, until
 
 from bench.processes import resident_mb
 from broker.records import Record
@@ -393,8 +394,7 @@ async def test_a_long_call_stays_light(rounds, serve, token, tell):
     for number in range(records):
         track = "inbound" if number % 2 else "outbound"
         call.say(f"This is line {number} of a call of some hours.", 1.5 * number, track)
-        while call.writer.depth > 100:
-            await asyncio.sleep(0.001)
+        await until(lambda: call.writer.depth <= 100, LOOK / 10)
     async with opened(service.url) as page:
         devtools = await page.context.new_cdp_session(page)
         await devtools.send("Performance.enable")

@@ -161,7 +161,7 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
                 stored = await words_stored(url, sid, token)
                 assert stored.total() >= 10
                 async with patience():  # no word is missing
-                    while stored - await words_read(page):
+                    while stored - await words_read(page):  # noqa: ASYNC110  asked of a browser
                         await asyncio.sleep(0.1)
                 read = await words_read(page)
                 assert not read - await words_stored(url, sid, token)  # and none is doubled

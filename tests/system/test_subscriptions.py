@@ -10,6 +10,7 @@ import httpx
 import nats as nats_client
 import pytest
 from support.cable import Cable
+from support.sids import account_sid, stream_sid
 from websockets.asyncio.client import connect
 
 from broker.broker import Broker
@@ -87,8 +88,8 @@ async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
         await broker.wait_ready()
         facts = CallFacts(
             call_sid=call_sid,
-            account_sid=f"AC{1:032x}",
-            stream_sid=f"MZ{1:032x}",
+            account_sid=account_sid(1),
+            stream_sid=stream_sid(1),
             started_at=time.time_ns() // 1_000_000,
         )
         writing = asyncio.create_task(broker.writer(facts, broker.next_epoch()).run())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from support.sids import account_sid, call_sid
 
 from broker.entries import CallEntry
 from handler.audio.loss import Loss
@@ -13,8 +14,8 @@ NOON = 1_800_000_000_000  # Unix ms: the zero of the call clock
 
 def entry(state: str, **covered: float) -> CallEntry:
     return CallEntry(
-        call_sid="CA" + "0" * 32,
-        account_sid="AC" + "0" * 32,
+        call_sid=call_sid(0),
+        account_sid=account_sid(0),
         started_at=NOON,
         epoch="other-1",
         owner="other",

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.sids import stream_sid
 
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
@@ -25,7 +26,7 @@ IN, OUT = TRACKS
 def stream(number: int = 0, now: float = 0.0) -> MediaStream:
     async def close(code: int, reason: str) -> None: ...
 
-    return MediaStream(f"MZ{number:032}", 1_800_000_000_000, close, now=now, mix_wait=0.2)
+    return MediaStream(stream_sid(number), 1_800_000_000_000, close, now=now, mix_wait=0.2)
 
 
 def frame(track: Track, timestamp: int = 0, byte: bytes = b"a") -> Frame:
@@ -126,7 +127,7 @@ def test_the_summary_is_what_was_counted():
     media.finish(End.STOPPED)
     asyncio.run(media.pump(1, lambda tick: None))
     assert media.summary() == {
-        "stream_sid": f"MZ{7:032}",
+        "stream_sid": stream_sid(7),
         "end": "completed",
         "frames": 4,
         "filled_ms": 40,

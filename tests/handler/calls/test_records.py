@@ -1,6 +1,7 @@
 """handler/calls/records.py: what becomes a record."""
 
 import pytest
+from support.sids import account_sid, call_sid, stream_sid
 
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
@@ -8,7 +9,7 @@ from handler.calls.records import Utterances, call_facts
 from handler.deepgram.messages import Result
 from handler.twilio.messages import MediaFormat, StartDetails
 
-CALL, ACCOUNT, STREAM = "CA" + "1" * 32, "AC" + "2" * 32, "MZ" + "3" * 32
+CALL, ACCOUNT, STREAM = call_sid(1), account_sid(2), stream_sid(3)
 IN, OUT = Track.INBOUND, Track.OUTBOUND
 
 

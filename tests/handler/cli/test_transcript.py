@@ -147,3 +147,14 @@ def test_a_call_of_a_number_that_cannot_be_read_is_said_so_and_given_up_alone():
     assert list(transcript.receive(error)) == [("yellow", f"…{CALL[-6:]}  ── no such call")]
     assert (transcript.error, transcript.to_resume) == (None, {other: 2})
     assert list(transcript.interim) == [(other, "inbound")]
+
+
+def test_what_says_nothing_shows_nothing():
+    transcript = Transcript()
+    silent: list[dict] = [
+        {"type": "UtteranceEnd", "callSid": CALL, "track": "inbound"},
+        {"type": "Subscribed", "callSid": CALL, "first": 1, "last": 2},
+        result("", final=False),
+    ]
+    assert [list(transcript.receive(message)) for message in silent] == [[], [], []]
+    assert transcript.interim == {}

@@ -6,7 +6,7 @@ import contextlib
 import httpx
 import pytest
 import uvicorn
-from support.timing import patience
+from support.timing import patience, until
 from uvicorn.protocols.utils import ClientDisconnected
 
 from handler.cli.serve import Server
@@ -25,8 +25,7 @@ async def serving(app):
     server = Server(config)
     running = asyncio.create_task(server.serve())
     async with patience():
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started)
         try:
             yield server.servers[0].sockets[0].getsockname()[1]
         finally:

@@ -8,6 +8,7 @@ import time
 import weakref
 
 import pytest
+from support.sids import account_sid, call_sid
 
 from broker.entries import CallEntry
 from handler.subscribers import calls_list as module
@@ -35,10 +36,10 @@ class Bucket:
             await changed.wait()
 
     def put(self, number: int, to: str = A, state: str = "live") -> None:
-        call_sid = f"CA{number:032x}"
-        self.live[call_sid] = CallEntry(
-            call_sid=call_sid,
-            account_sid=f"AC{1:032x}",
+        sid = call_sid(number)
+        self.live[sid] = CallEntry(
+            call_sid=sid,
+            account_sid=account_sid(1),
             to=to,
             started_at=number,
             epoch="i-1",
@@ -82,7 +83,7 @@ async def test_a_reader_gets_the_list_now_and_at_each_change_that_it_sees(bucket
         waiting = asyncio.create_task(reader.newest())
         done, _ = await asyncio.wait({waiting}, timeout=2 * module.TELL_SECONDS)
         assert not done
-        del bucket.live[f"CA{1:032x}"]
+        del bucket.live[call_sid(1)]
         bucket.changed()
         assert told(await waiting) == [3]
 
@@ -185,7 +186,7 @@ async def test_who_has_left_leaves_nothing(bucket, calls):
 
 
 async def test_a_follower_of_a_number_looks_at_its_changed_calls_alone(bucket, calls):
-    one, two, three = (f"CA{number:032x}" for number in (1, 2, 3))
+    one, two, three = (call_sid(number) for number in (1, 2, 3))
     bucket.put(1, A)
     bucket.put(2, B)
     async with calls.follow_number(A) as follower:

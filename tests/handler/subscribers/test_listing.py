@@ -4,12 +4,13 @@ import json
 import random
 
 import pytest
+from support.sids import account_sid, call_sid
 
 from broker.entries import CallEntry
 from handler.subscribers.listing import Listing, Rights
 from handler.tokens.tokens import EVERYTHING, Grant
 
-ONE, TWO, THREE = (f"CA{number:032x}" for number in (1, 2, 3))
+ONE, TWO, THREE = (call_sid(number) for number in (1, 2, 3))
 A, B, C = "+15550001111", "+15550002222", "+15550003333"
 ALL = Rights.of(EVERYTHING)
 
@@ -18,7 +19,7 @@ def entry(call_sid: str, from_=None, to=None, started_at: int = 5, **changes) ->
     return CallEntry(
         **{
             "call_sid": call_sid,
-            "account_sid": f"AC{1:032x}",
+            "account_sid": account_sid(1),
             "from_": from_,
             "to": to,
             "direction": "inbound",
@@ -78,7 +79,7 @@ CALLS = by_sid(entry(ONE, A, B, 3), entry(TWO, B, C, 2), entry(THREE, None, None
         (ALL, [THREE, TWO, ONE]),
         (rights(calls=["*"], numbers=[A]), [THREE, TWO, ONE]),
         (rights(calls=[THREE, ONE]), [THREE, ONE]),
-        (rights(calls=[f"CA{9:032x}"]), []),
+        (rights(calls=[call_sid(9)]), []),
         (rights(numbers=[A]), [ONE]),
         (rights(numbers=[B]), [TWO, ONE]),
         (rights(calls=[THREE], numbers=[A, C]), [THREE, TWO, ONE]),
@@ -140,13 +141,13 @@ def test_after_any_changes_the_list_is_that_of_a_fresh_one():
     listing = Listing()
     live: dict[str, CallEntry] = {}
     for _ in range(300):
-        call_sid = f"CA{source.randrange(12):032x}"
+        sid = call_sid(source.randrange(12))
         if source.random() < 0.4:
-            live.pop(call_sid, None)
+            live.pop(sid, None)
         else:
             from_, to = (source.choice([A, B, C, None, "x"]) for _ in range(2))
             state = source.choice(["live", "waiting"])
-            live[call_sid] = entry(call_sid, from_, to, source.randrange(4), state=state)
+            live[sid] = entry(sid, from_, to, source.randrange(4), state=state)
         listing.update(live)
         fresh = Listing()
         fresh.update(live)

@@ -1,11 +1,12 @@
 """handler/subscribers/subscriptions.py: which calls a socket follows, and why."""
 
 import pytest
+from support.sids import call_sid
 
 from handler.errors import EndCode, SubscriberError
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
 
-ONE, TWO = (f"CA{number:032x}" for number in (1, 2))
+ONE, TWO = (call_sid(number) for number in (1, 2))
 A, B = "+15550001111", "+15550002222"
 
 
@@ -122,11 +123,11 @@ def full() -> Subscriptions:
     subscriptions.ask_list()
     subscriptions.ask_number(A)
     for number in range(MAX_SUBSCRIPTIONS - 2):
-        subscriptions.ask_call(f"CA{number:032x}")
+        subscriptions.ask_call(call_sid(number))
     return subscriptions
 
 
-@pytest.mark.parametrize("ask", [lambda s: s.ask_call("CA" + "f" * 32), lambda s: s.ask_number(B)])
+@pytest.mark.parametrize("ask", [lambda s: s.ask_call(call_sid(10**6)), lambda s: s.ask_number(B)])
 def test_no_more_may_be_asked_for_than_there_is_room_for(ask):
     with pytest.raises(SubscriberError) as caught:
         ask(full())
@@ -136,16 +137,16 @@ def test_no_more_may_be_asked_for_than_there_is_room_for(ask):
 def test_nor_the_list():
     subscriptions = Subscriptions()
     for number in range(MAX_SUBSCRIPTIONS):
-        subscriptions.ask_call(f"CA{number:032x}")
+        subscriptions.ask_call(call_sid(number))
     with pytest.raises(SubscriberError):
         subscriptions.ask_list()
 
 
 def test_what_is_followed_already_needs_no_room_and_what_a_number_begins_does_not_count():
     subscriptions = full()
-    begun = [f"CA{number:032x}" for number in range(1000, 1200)]
+    begun = [call_sid(number) for number in range(1000, 1200)]
     assert see(subscriptions, A, begun) == begun
-    subscriptions.ask_call(f"CA{0:032x}")
+    subscriptions.ask_call(call_sid(0))
     assert not subscriptions.ask_number(A)
     assert not subscriptions.ask_list()
     with pytest.raises(SubscriberError):

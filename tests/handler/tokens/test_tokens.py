@@ -250,3 +250,32 @@ def test_what_is_no_set_of_keys(document):
 def test_a_set_is_cut_off_where_it_is_too_long():
     keys = [jwk(kid=str(number)) for number in range(tokens.MAX_KEYS + 5)]
     assert len(tokens.key_set({"keys": keys})) == tokens.MAX_KEYS
+
+
+def test_a_key_that_is_for_another_algorithm_than_its_own_is_left_out():
+    large = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    document = {"keys": [jwk(large, alg="RS512"), jwk(kid="good")]}
+    assert [key.key_id for key in tokens.key_set(document)] == ["good"]
+
+
+OTHER_SECRET = TOKEN_SECRET[::-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        (TOKEN_SECRET, (TOKEN_SECRET,)),
+        (f"{TOKEN_SECRET}, {OTHER_SECRET}", (TOKEN_SECRET, OTHER_SECRET)),
+        (f",{TOKEN_SECRET} ", (TOKEN_SECRET,)),
+    ],
+)
+def test_several_secrets_are_separated_by_commas_or_blanks_and_the_first_one_signs(text, secrets):
+    assert tokens.read_secrets(text) == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(" ,", "no secret"), (f"{TOKEN_SECRET},x", "32 bytes")]
+)
+def test_a_list_without_a_secret_or_with_a_short_one_is_refused(text, words):
+    with pytest.raises(ValueError, match=words):
+        tokens.read_secrets(text)

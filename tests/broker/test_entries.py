@@ -1,0 +1,55 @@
+"""broker/entries.py: an entry, and when it is gone."""
+
+import msgspec
+import pytest
+from support.sids import account_sid, call_sid
+
+from broker.entries import CallEntry, is_gone, read_entry
+from broker.errors import BadName
+
+ENTRY = CallEntry(
+    call_sid=call_sid(1),
+    account_sid=account_sid(1),
+    from_="+1",
+    started_at=5,
+    epoch="i1-1",
+    owner="i1",
+    covered={"inbound": 1.5},
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "gone"),
+    [
+        ({}, False),
+        ({"Nats-Msg-Id": "x"}, False),
+        ({"KV-Operation": "PUT"}, False),
+        ({"KV-Operation": "DEL"}, True),
+        ({"KV-Operation": "PURGE"}, True),
+        ({"Nats-Marker-Reason": "MaxAge"}, True),  # the server's own, of what has expired
+        ({"Nats-Marker-Reason": "Purge"}, True),
+    ],
+)
+def test_a_key_is_gone_when_a_client_or_the_server_says_so(headers, gone):
+    assert is_gone(headers) is gone
+
+
+def test_an_entry_is_read_as_it_was_written():
+    data = msgspec.json.encode(ENTRY)
+    assert msgspec.json.decode(data)["callSid"] == ENTRY.call_sid
+    assert read_entry(ENTRY.call_sid, data) == ENTRY
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"call_sid": call_sid(2)}, BadName),  # another call's
+        ({"call_sid": "*"}, BadName),
+        ({"account_sid": ">"}, BadName),
+        ({"state": "gone"}, msgspec.ValidationError),
+    ],
+)
+def test_what_may_not_become_part_of_a_subject_is_no_entry(changes, error):
+    data = msgspec.json.encode(msgspec.structs.replace(ENTRY, **changes))
+    with pytest.raises(error):
+        read_entry(ENTRY.call_sid, data)

@@ -1,0 +1,90 @@
+"""broker/records.py: what is published, and how it is encoded."""
+
+import json
+
+from support.sids import account_sid, call_sid
+
+from broker import records
+from broker.records import CallFacts, Record
+
+CALL = CallFacts(
+    call_sid=call_sid(1),
+    account_sid=account_sid(1),
+    stream_sid="MZ1",
+    started_at=1000,
+    from_="+1",
+    to=None,
+    direction="inbound",
+)
+AT = 1_795_341_600_123
+
+
+def test_a_final_says_whose_it_is_before_what_deepgram_said():
+    final = Record("final", "inbound", {"type": "Results", "start": 1.5, "channel": {"é": 1}})
+    payload = records.encode_record(final, call_sid=CALL.call_sid, seq=7, epoch="i1-1", at=AT)
+    assert payload.decode() == (
+        f'{{"type":"Results","v":1,"callSid":"{CALL.call_sid}","seq":7,"epoch":"i1-1",'
+        f'"track":"inbound","at":{AT},"start":1.5,"channel":{{"é":1}}}}'
+    )
+
+
+def test_an_event_has_a_track_only_if_it_says_so_itself():
+    for record, track in (
+        (records.recogniser("up", None), False),
+        (records.gap(1, 2, None, "media-lost"), True),
+    ):
+        payload = records.encode_record(record, call_sid="CA", seq=1, epoch="e", at=AT)
+        assert ("track" in json.loads(payload)) is track
+
+
+def test_an_interim_says_which_record_came_before_it():
+    body = {"type": "UtteranceEnd", "last_word_end": 2.0}
+    payload = records.encode_interim(
+        body, call_sid="CA", track="outbound", epoch="i1-1", after=6, at=AT
+    )
+    assert json.loads(payload) == {
+        "type": "UtteranceEnd",
+        "v": 1,
+        "callSid": "CA",
+        "epoch": "i1-1",
+        "track": "outbound",
+        "at": AT,
+        "after": 6,
+        "last_word_end": 2.0,
+    }
+
+
+def test_events_of_a_call_have_times_in_milliseconds():
+    assert records.gap(1.00049, 2.0006, "inbound", "late-audio").body == {
+        "type": "Gap",
+        "start": 1.0,
+        "end": 2.001,
+        "track": "inbound",
+        "reason": "late-audio",
+    }
+    assert records.call_ended(63.4004, "completed", iter(["a", "b"])).body == {
+        "type": "CallEnded",
+        "duration": 63.4,
+        "reason": "completed",
+        "requestIds": ["a", "b"],
+    }
+    assert records.recogniser("down", "why").body == {
+        "type": "Recogniser",
+        "state": "down",
+        "reason": "why",
+    }
+
+
+def test_a_call_begins_with_its_facts_and_goes_on_with_a_stream():
+    started, resumed = CALL.started(), CALL.resumed()
+    assert (started.kind, started.track, started.type) == ("event", "call", "CallStarted")
+    assert started.body == {
+        "type": "CallStarted",
+        "startedAt": 1000,
+        "accountSid": CALL.account_sid,
+        "streamSid": "MZ1",
+        "from": "+1",
+        "to": None,
+        "direction": "inbound",
+    }
+    assert resumed.body == {"type": "CallResumed", "streamSid": "MZ1"}
