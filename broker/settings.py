@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from broker.subjects import PREFIX
@@ -105,8 +106,29 @@ def _problem_of(url: str) -> str | None:
         return "names no host"
     if parts.path.strip("/") or parts.query or parts.fragment:
         return "holds more than a host and a port (in a password / ? # must be percent-encoded)"
+    if not _is_host(parts.hostname):
+        return "has a host that is no name or IP address"
     try:
         port = parts.port
     except ValueError:
         port = 0
     return "has a port that is no number from 1 to 65535" if port == 0 else None
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is an IP address or could be a name: one that could not is never resolved."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _is_name(text)
+    return True
+
+
+def _is_name(text: str) -> bool:
+    try:
+        # Labels in other scripts are allowed, one that is empty or longer than 63 bytes is not.
+        encoded = text.encode("idna").decode()
+    except UnicodeError:
+        return False
+    # With underscores, which names in Docker and Kubernetes have.
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,253}", encoded) is not None

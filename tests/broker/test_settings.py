@@ -22,6 +22,8 @@ from broker.settings import (
         ("nats://a nats://b,,nats://c ", ("nats://a", "nats://b", "nats://c")),
         ("nats://[::1]:4222", ("nats://[::1]:4222",)),
         ("nats://user:p%40ss@a", ("nats://user:p%40ss@a",)),
+        ("nats://nats_1.default.svc.cluster.local.", ("nats://nats_1.default.svc.cluster.local.",)),
+        ("nats://bücher.example", ("nats://bücher.example",)),
     ],
 )
 def test_servers_are_separated_by_commas_or_blanks(text, servers):
@@ -40,6 +42,10 @@ def test_servers_are_separated_by_commas_or_blanks(text, servers):
         ("nats://[::1", "is no address"),
         ("nats://", "names no host"),
         ("nats://:4222", "names no host"),
+        ("nats://nats..example.com", "a host that is no name"),
+        (f"nats://{'a' * 64}.example.com", "a host that is no name"),
+        ("nats://u:secret@h*st^", "a host that is no name"),
+        ("nats://$NATS_HOST:4222", "a host that is no name"),
         ("ws://h", "must begin with nats:// or tls://"),
         ("nats.example.com", "must begin with nats:// or tls://"),
         ("nats://good, nats://u:secret@h:42x2", "server 2 of 2 has a port"),
