@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
+from handler import addresses
 from handler.cli.transcript import Transcript
 
 try:
@@ -195,8 +196,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+    try:
+        parts = addresses.read(text)
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
         raise argparse.ArgumentTypeError(f"{text!r} is not like https://calls.example.com")
     return text
 

@@ -18,7 +18,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from handler.cli.transcript import Transcript
-from handler.cli.watch import judge, subscriptions
+from handler.cli.watch import judge, main, subscriptions
 
 CALL, OTHER = call_sid(1), call_sid(2)
 CALL_ASKED = call_sid(3)  # where a single call is asked for
@@ -172,3 +172,11 @@ def test_of_very_many_calls_those_that_began_last_are_resumed():
     assert commands[0] == {"subscribe": call_sid(11), "since": 7}
     assert commands[-1] == {"subscribe": NUMBER}
     assert len(commands) == 51
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "http://", "http://[h", "http://h:42x2", "http://h:0"])
+def test_an_address_that_cannot_be_one_is_refused_in_words(url, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main([NUMBER, "--url", url])
+    assert raised.value.code == 2
+    assert f"{url!r} is not like https://calls.example.com" in capsys.readouterr().err
