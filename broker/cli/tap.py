@@ -17,13 +17,14 @@ def main(argv: list[str], prog: str = "partyline tap") -> int:
     arguments = parse(_parser(prog), argv)
     try:
         return run(_tap(arguments, prog), prog)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return 0
 
 
 async def _tap(arguments: argparse.Namespace, prog: str) -> int:
     done = asyncio.Event()
     printed, allowed = 0, True
+    unread: BrokenPipeError | None = None
 
     async def on_error(error: Exception) -> None:
         nonlocal allowed
@@ -33,14 +34,15 @@ async def _tap(arguments: argparse.Namespace, prog: str) -> int:
             done.set()
 
     async def print_message(message: Msg) -> None:
-        nonlocal printed
-        if arguments.count is not None and printed >= arguments.count:
+        nonlocal printed, unread
+        if done.is_set():
             return
         printed += 1
         text = message.data.decode(errors="replace")
         try:
             print(text if arguments.raw else f"[{message.subject}] {text}", flush=True)
-        except BrokenPipeError:
+        except BrokenPipeError as exc:  # here it would go to the client, which logs it
+            unread = exc
             done.set()
         if printed == arguments.count:
             done.set()
@@ -56,6 +58,8 @@ async def _tap(arguments: argparse.Namespace, prog: str) -> int:
         await client.flush()
         print(f"listening on {subject}", file=sys.stderr, flush=True)
         await done.wait()
+    if unread is not None:
+        raise unread
     return 0 if allowed else 1
 
 

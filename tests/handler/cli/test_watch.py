@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -59,14 +60,16 @@ class Script:
 
 
 @asynccontextmanager
-async def watching(script: Script, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def watching(
+    script: Script, *arguments: str, stdout: int = asyncio.subprocess.PIPE
+) -> AsyncIterator[asyncio.subprocess.Process]:
     async with serve(script.serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         watch = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "handler.cli", "watch", "--url", f"http://127.0.0.1:{port}"),
             *arguments,
             env=ENVIRON,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
@@ -138,6 +141,18 @@ async def test_a_call_that_cannot_be_read_ends_it_and_one_of_a_number_does_not()
     assert (lines, errors, code) == ([], f"{CALL_ASKED}: no such call\n", 1)
     lines, _, _ = await printed(Script((4401, [error(CALL), said("Hi.", 1, OTHER)])), NUMBER)
     assert lines == [f"…{CALL[-6:]}  ── no such call", f"…{OTHER[-6:]}  00:01.0  caller  Hi."]
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(flags):
+    """As with ``| head``: another connection would find no reader either."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = Script((1012, [said("Hello.", 1)]), (4401, []))
+    async with patience(), watching(script, NUMBER, *flags, stdout=writing) as watch:
+        os.close(writing)
+        _, errors = await watch.communicate()
+    assert (errors.decode(), watch.returncode, len(script.commands)) == ("", 0, 1)
 
 
 def refused(status: int) -> InvalidStatus:
