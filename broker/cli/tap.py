@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import signal
 import sys
 
@@ -69,6 +70,12 @@ def _subject(arguments: argparse.Namespace) -> str:
     return arguments.subject or f"{arguments.prefix}.>"
 
 
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+        raise ValueError(f"{text!r} is no number of messages")
+    return int(text)
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -88,5 +95,5 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add_options(parser)
     parser.add_argument("--raw", action="store_true", help="print the payload alone")
-    parser.add_argument("--count", type=int, metavar="N", help="end after N messages")
+    parser.add_argument("--count", type=argument(_count), metavar="N", help="end after N messages")
     return parser

@@ -10,6 +10,8 @@ from support.processes import ENVIRON, running
 from support.sids import account_sid, call_sid
 from support.timing import patience
 
+from broker.cli.tap import main
+
 SUBJECTS = [f"calls.{account_sid(0)}.{call_sid(number)}.final.inbound" for number in (1, 2)]
 
 
@@ -63,3 +65,10 @@ async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(server):
         if tap.returncode is None:
             tap.kill()
             await tap.wait()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two"])
+def test_a_count_that_would_never_be_reached_is_refused(count, capsys):
+    with pytest.raises(SystemExit):
+        main(["--url", "nats://127.0.0.1:1", f"--count={count}"])
+    assert "--count" in capsys.readouterr().err
