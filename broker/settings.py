@@ -7,6 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 from broker.subjects import PREFIX
 
+_CREDENTIALS = re.compile(
+    r"BEGIN NATS USER JWT.*\n[\w-]+\.[\w-]+\.[\w-]+\n"
+    r"(?:.*\n)*?"
+    r".*BEGIN USER NKEY SEED.*\nSU[A-Z2-7]{56}\n",
+    re.ASCII,
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrokerSettings:
@@ -60,9 +67,16 @@ def read_servers(text: str) -> tuple[str, ...]:
 
 
 def read_credentials(text: str) -> str:
-    """Return the text of a ``.creds`` file; another raises ValueError."""
-    if "-----BEGIN NATS USER JWT-----" not in text:
-        raise ValueError("is not the text of a .creds file")
+    """
+    Return the text of a ``.creds`` file, its lines ended as the client reads them.
+
+    Raises:
+        ValueError: it lacks a user's JWT or seed, of which the client would find out only once a
+            server asks, by failing in ways of its own.
+    """
+    text = text.replace("\r\n", "\n")
+    if not _CREDENTIALS.search(text):
+        raise ValueError("is not the text of a .creds file with a user's JWT and seed")
     return text
 
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from support.credentials import NATS_CREDS
 
 from broker.settings import (
     read_credentials,
@@ -62,11 +63,33 @@ def test_an_address_that_cannot_be_one_is_refused_in_words_without_its_password(
     assert "sec" not in str(raised.value)
 
 
-def test_credentials_are_the_text_of_a_file():
-    text = "-----BEGIN NATS USER JWT-----\neyJ\n"
+@pytest.mark.parametrize("text", [NATS_CREDS, f"# ours\n{NATS_CREDS}", NATS_CREDS.strip()])
+def test_credentials_are_the_text_of_a_file(text):
     assert read_credentials(text) == text
-    with pytest.raises(ValueError, match=r"is not the text of a \.creds file"):
-        read_credentials("/etc/nats.creds")
+
+
+def test_credentials_may_come_from_windows():
+    assert read_credentials(NATS_CREDS.replace("\n", "\r\n")) == NATS_CREDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/etc/nats.creds",
+        NATS_CREDS.partition("\n\n")[0],  # no seed
+        NATS_CREDS.partition("\n\n")[2],  # no JWT
+        NATS_CREDS.replace("eyJh.", ""),
+        NATS_CREDS.replace("\nSUAA", "\nSU1A"),
+        NATS_CREDS.replace("\nSUA", "\nSU"),
+        NATS_CREDS.replace("\nSU", "\nSA"),  # an account's
+        NATS_CREDS.partition("A\n------END USER")[0],
+        NATS_CREDS.replace("\n", " "),
+    ],
+)
+def test_credentials_that_no_server_could_take_are_refused_and_not_repeated(text):
+    with pytest.raises(ValueError, match=r"^is not the text of a \.creds file") as raised:
+        read_credentials(text)
+    assert "AAAA" not in str(raised.value)
 
 
 def test_a_prefix_is_one_token_of_a_subject():

@@ -1,7 +1,7 @@
 """handler/config.py: settings from the environment."""
 
 import pytest
-from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NEEDED, TOKEN_SECRET
+from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NATS_CREDS, NEEDED, TOKEN_SECRET
 
 from handler.config import Settings, deepgram_options
 from handler.errors import SettingsError
@@ -96,11 +96,11 @@ def test_times_take_units():
 def test_no_secret_shows_in_the_repr():
     environ = {
         **NEEDED,
-        "NATS_CREDS": "-----BEGIN NATS USER JWT-----seed",
+        "NATS_CREDS": NATS_CREDS,
         "NATS_URL": "nats://user:pass@host:4222",
     }
     shown = repr(Settings.from_environ(environ))
-    secrets = (AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET, "seed", "pass")
+    secrets = (AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET, "SUAAA", "pass")
     assert not [secret for secret in secrets if secret in shown]
 
 
