@@ -129,7 +129,7 @@ async def compare(arguments: argparse.Namespace) -> None:
     """Measure and print."""
     auth_token = secrets.token_hex(16)
     clock = Clock()
-    async with DeepgramStandIn(keep=False, heard=clock.heard) as deepgram:
+    async with DeepgramStandIn(keep=False, on_audio=clock.heard) as deepgram:
         for calls in arguments.calls:
             figures: dict[str, list[tuple[float, float, float]]] = {}
             for _ in range(arguments.rounds):

@@ -1,5 +1,6 @@
 """The least that Starlette can do with a media stream: read each message, and forget it."""
 
+import argparse
 import os
 
 import uvicorn
@@ -15,7 +16,9 @@ async def take(websocket: WebSocket) -> None:
         pass
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve on PORT until the process is ended."""
+    argparse.ArgumentParser(prog="python -m bench.floor", description=__doc__).parse_args()
     uvicorn.run(
         Starlette(routes=[WebSocketRoute("/twilio", take)]),
         host="127.0.0.1",
@@ -24,3 +27,7 @@ if __name__ == "__main__":
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )
+
+
+if __name__ == "__main__":
+    main()

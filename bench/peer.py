@@ -10,6 +10,7 @@ Source: Deepgram's tutorial "Getting Live Speech-to-Text Transcription with Twil
 (`twilio.py`), https://deepgram.com/learn/deepgram-twilio-streaming
 """
 
+import argparse
 import asyncio
 import base64
 import http
@@ -89,13 +90,19 @@ def answer(connection: ServerConnection, request: Request) -> Response | None:
     return connection.respond(http.HTTPStatus.OK, "ready\n")
 
 
-async def main() -> None:
-    """Serve until the process is ended."""
+async def listen() -> None:
+    """Serve on PORT until the process is ended."""
     async with serve(
         take_call, "127.0.0.1", int(os.environ["PORT"]), process_request=answer, compression=None
     ) as listener:
         await listener.serve_forever()
 
 
+def main() -> None:
+    """Read the arguments and serve."""
+    argparse.ArgumentParser(prog="python -m bench.peer", description=__doc__).parse_args()
+    asyncio.run(listen())
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -4,6 +4,7 @@ Take the screenshots of the page: ``make screenshots``. They land in ``docs/scre
 A service on a nats-server of its own, a few calls written to it, and Chromium.
 """
 
+import argparse
 import asyncio
 import os
 import secrets
@@ -153,7 +154,13 @@ async def pictures(browser: Browser, address: str, calls: list[CallWriter]) -> N
     await shoot(phone, "phone")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the arguments and take them."""
+    argparse.ArgumentParser(prog="python -m bench.screenshots", description=__doc__).parse_args()
     if CHROMIUM is None:
         sys.exit("needs Chromium; on Debian and Ubuntu: apt install chromium")
     asyncio.run(take(CHROMIUM))
+
+
+if __name__ == "__main__":
+    main()

@@ -5,12 +5,12 @@ Start-up and memory of the service, in an environment with the production requir
 then. Where aiohttp is installed nats-py imports it, so another environment measures something else.
 """
 
+import argparse
 import asyncio
 import os
 import secrets
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -61,16 +61,23 @@ def start(python: Path, nats_url: str) -> tuple[float, float, float]:
         service.wait(20)
 
 
-async def main() -> None:
+async def measure(rounds: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as directory:
         python = await asyncio.to_thread(make_environment, Path(directory))
         async with EmbeddedServer() as nats:
-            starts = [await asyncio.to_thread(start, python, nats.url) for _ in range(6)]
+            starts = [await asyncio.to_thread(start, python, nats.url) for _ in range(rounds + 1)]
     # The first one compiles and fills the caches.
     wall, cpu, memory = (statistics.median(figures) for figures in zip(*starts[1:], strict=True))
     print(f"ready after {wall:.2f} s, {cpu:.2f} s of CPU, {memory:.0f} MB")
 
 
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="python -m bench.startup", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    asyncio.run(measure(parser.parse_args().rounds))
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    main()

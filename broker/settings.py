@@ -46,13 +46,15 @@ def read_servers(text: str) -> tuple[str, ...]:
     Read the addresses of servers, separated by commas or blanks.
 
     Raises:
-        ValueError: there is none, or one is malformed; says which, without its password.
+        ValueError: there is none, or one is malformed; says which, and does not repeat it: a
+            malformed one may hold a password anywhere.
     """
     urls = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not urls:
         raise ValueError("names no server; it is like nats://nats.example.com:4222")
-    for url in urls:
-        _check_server(url)
+    for number, url in enumerate(urls, 1):
+        if (problem := _problem_of(url)) is not None:
+            raise ValueError(f"server {number} of {len(urls)} {problem}" if urls[1:] else problem)
     return urls
 
 
@@ -70,6 +72,13 @@ def read_prefix(text: str) -> str:
     return text
 
 
+def read_replicas(text: str) -> int:
+    """Return how many copies a cluster keeps; another number than 1 to 5 is a ValueError."""
+    if text not in ("1", "2", "3", "4", "5"):
+        raise ValueError(f"{text!r}: the copies in a cluster are 1 to 5")
+    return int(text)
+
+
 def user_of(url: str) -> tuple[str, str] | None:
     """Return user and password of a server's URL, as they were before they were encoded."""
     parts = urlsplit(url)
@@ -84,17 +93,20 @@ def without_password(url: str) -> str:
     return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
 
-def _check_server(url: str) -> None:
-    shown = without_password(url)
+def _problem_of(url: str) -> str | None:
     try:
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError as exc:  # a port that is none, a bracket that is not closed
-        raise ValueError(f"{shown!r} is no address: {exc}") from exc
+    except ValueError:  # a bracket that is not closed
+        return "is no address"
     # ws:// would work where aiohttp happens to be installed, and fail in the image.
     if parts.scheme not in ("nats", "tls"):
-        raise ValueError(f"{shown!r} must begin with nats:// or tls://")
+        return "must begin with nats:// or tls://"
     if not parts.hostname:
-        raise ValueError(f"{shown!r} names no host")
-    if port == 0:
-        raise ValueError(f"{shown!r} has no port that could be reached")
+        return "names no host"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return "holds more than a host and a port (in a password / ? # must be percent-encoded)"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    return "has a port that is no number from 1 to 65535" if port == 0 else None

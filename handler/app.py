@@ -41,6 +41,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.is_open = False  # once all of its parts are there
         self.leaving = asyncio.Event()
         self.broker: Broker
         self.calls: LiveCalls
@@ -58,6 +59,9 @@ class Service:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self.settings
+        # First: a port that is taken is found out before anything else begins.
+        if settings.metrics_port is not None:
+            stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
         servers = settings.nats_urls
         if settings.embedded_nats:
             self.nats = await stack.enter_async_context(
@@ -71,8 +75,7 @@ class Service:
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
-        if settings.metrics_port is not None:
-            stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+        self.is_open = True
 
     async def close(self) -> None:
         """End the parts, in the reverse order."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from broker.identifiers import ACCOUNT_SID
-from broker.settings import read_credentials, read_prefix, read_servers
+from broker.settings import read_credentials, read_prefix, read_replicas, read_servers
 from handler import durations
 from handler.errors import SettingsError
 from handler.tokens import tokens
@@ -42,7 +42,8 @@ class Settings:
     """
     All settings of the service; times in seconds unless the name says otherwise.
 
-    Attributes carry the defaults; the README's table says what each is for.
+    Attributes carry the defaults; the README's table says what each is for. One flat list, however
+    long: each is a variable of nearly the same name, and a part takes those it needs.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  a container is reached from outside
@@ -125,7 +126,7 @@ class Settings:
             nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
-            nats_replicas=read.whole("NATS_REPLICAS", default.nats_replicas, 1, 5),
+            nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
             subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
             retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
             max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
@@ -240,6 +241,8 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
             "audio (or start with --insecure on a machine that nobody else reaches)",
         )
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    if not found:
+        raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
     if len(found) > 2:
         raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
     return found

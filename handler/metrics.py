@@ -24,6 +24,7 @@ from handler.subscribers.admission import Subscribers
 class Parts(Protocol):
     """The parts of a process that are measured."""
 
+    is_open: bool
     settings: Settings
     broker: Broker
     calls: LiveCalls
@@ -145,7 +146,9 @@ class Metrics(Collector):
         return stop
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of this moment."""
+        """Return the metrics of this moment; there are none before all parts are there."""
+        if not self._parts.is_open:
+            return
         for name, text, read in GAUGES:
             yield GaugeMetricFamily(f"partyline_{name}", text, value=read(self._parts))
         for name, text, read in COUNTERS:

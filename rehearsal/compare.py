@@ -55,9 +55,9 @@ def _spell(digits: str) -> list[str]:
     return [tens, ONES[ones]] if ones else [tens]
 
 
-def error_rate(reference: str, heard: str) -> float:
-    """Return the word error rate of what was heard against the reference text."""
-    expected, found = words(reference), words(heard)
+def error_rate(reference: str, recognised: str) -> float:
+    """Return the word error rate of what was recognised against the reference text."""
+    expected, found = words(reference), words(recognised)
     if not expected:
         return 1.0 if found else 0.0  # there is no share of nothing
     return float(jiwer.wer(" ".join(expected), " ".join(found)))

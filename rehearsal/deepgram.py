@@ -26,7 +26,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from rehearsal.errors import Refusal
-from rehearsal.faults import Conduct
+from rehearsal.faults import Faults
 from rehearsal.listen import Listen, Options, parse_query
 from rehearsal.scripted import Scripted
 from rehearsal.segments import RecogniserFactory
@@ -95,11 +95,11 @@ class DeepgramStandIn:
         host: Where to listen.
         port: Likewise; 0 for a free one.
         key: The API key to ask for; by default any will do, but there must be one.
-        conduct: How each connection is treated, by its number from 0.
+        faults: How each connection is treated, by its number from 0.
         keep: Keep what went over each connection (``connections``), for tests.
         record: A directory to write the audio of each connection to, as raw bytes.
         report: Called with a line for people at each event.
-        heard: Called with each piece of audio as it comes.
+        on_audio: Called with each piece of audio as it comes.
     """
 
     def __init__(
@@ -109,26 +109,25 @@ class DeepgramStandIn:
         host: str = "127.0.0.1",
         port: int = 0,
         key: str | None = None,
-        conduct: Conduct | Callable[[int], Conduct] | None = None,
+        faults: Faults | Callable[[int], Faults] | None = None,
         keep: bool = True,
         record: Path | None = None,
         report: Callable[[str], None] | None = None,
-        heard: Callable[[Connection, bytes], None] | None = None,
+        on_audio: Callable[[Connection, bytes], None] | None = None,
     ) -> None:
         self.url = ""
         self.connections: list[Connection] = []
         self.refusals: list[Refusal] = []
         self.handshakes = 0
-        self._open = 0
         self._make_recogniser = Scripted() if recogniser is None else recogniser
-        self._host, self._port, self._key = host, port, key
-        chosen = Conduct() if conduct is None else conduct
-        self._conduct = chosen if callable(chosen) else lambda _: chosen
+        self._address, self._key = (host, port), key
+        chosen = Faults() if faults is None else faults
+        self._faults = chosen if callable(chosen) else lambda _: chosen
         self._keep, self._record = keep, record
         self._report = (lambda _: None) if report is None else report
-        self._heard = (lambda _, __: None) if heard is None else heard
+        self._on_audio = (lambda _, __: None) if on_audio is None else on_audio
         # Between a handshake and its conversation; what breaks in between leaves by itself.
-        self._admitted = WeakKeyDictionary[ServerConnection, tuple[Connection, Conduct]]()
+        self._admitted = WeakKeyDictionary[ServerConnection, tuple[Connection, Faults]]()
         self._stack = AsyncExitStack()
         self._threads: ThreadPoolExecutor | None = None
 
@@ -141,8 +140,7 @@ class DeepgramStandIn:
             server: Server = await stack.enter_async_context(
                 serve(
                     self._serve,
-                    self._host,
-                    self._port,
+                    *self._address,
                     process_request=self._answer_handshake,
                     process_response=_name_request,
                     select_subprotocol=_select_subprotocol,
@@ -156,7 +154,7 @@ class DeepgramStandIn:
                 )
             )
             port = next(iter(server.sockets)).getsockname()[1]
-            self.url = f"ws://{self._host}:{port}"
+            self.url = f"ws://{self._address[0]}:{port}"
             self._stack = stack.pop_all()
         return self
 
@@ -166,27 +164,27 @@ class DeepgramStandIn:
     def _answer_handshake(self, socket: ServerConnection, request: Request) -> Response | None:
         number = self.handshakes
         self.handshakes += 1
-        conduct = self._conduct(number)
+        faults = self._faults(number)
         request_id = str(socket.id)
         url = urlsplit(request.path)
-        refusal = self._judge(url.path, url.query, request.headers, conduct)
+        refusal = self._judge(url.path, url.query, request.headers, faults)
         if refusal is not None:
             self.refusals.append(refusal)
             del self.refusals[:-MAX_CONNECTIONS]
             self._report(f"connection {number}: refused with {refusal}")
             return _refuse(refusal, request_id)
-        self._admitted[socket] = (Connection(number, url.query, request_id), conduct)
+        self._admitted[socket] = (Connection(number, url.query, request_id), faults)
         return None
 
-    def _judge(self, path: str, query: str, headers: Headers, conduct: Conduct) -> Refusal | None:
+    def _judge(self, path: str, query: str, headers: Headers, faults: Faults) -> Refusal | None:
         """Return how a handshake is refused, if there is cause to."""
         if path != PATH:
             return Refusal(404, f"nothing at {path[:100]!a}; try {PATH}", "NOT_FOUND")
-        if conduct.refuse is not None:
-            return conduct.refuse
+        if faults.refuse is not None:
+            return faults.refuse
         if not authorised(headers, self._key):
             return Refusal(401)
-        if self._open >= MAX_CONNECTIONS:
+        if sum(not known.closed.is_set() for known in self.connections) >= MAX_CONNECTIONS:
             return Refusal(429)
         try:
             parse_query(query)
@@ -195,18 +193,17 @@ class DeepgramStandIn:
         return None
 
     async def _serve(self, socket: ServerConnection) -> None:
-        connection, conduct = self._admitted.pop(socket)
-        self._open += 1
+        connection, faults = self._admitted.pop(socket)
         self.connections.append(connection)
         self._report(f"{connection}: open, ?{connection.query}")
         options = parse_query(connection.query)
         conversation = _Conversation(
             socket,
             connection,
-            conduct,
+            faults,
             threads=self._threads,
             keep=self._keep,
-            heard=self._heard,
+            on_audio=self._on_audio,
         )
         try:
             with self._recording(connection) as record:
@@ -216,7 +213,6 @@ class DeepgramStandIn:
         finally:
             connection.close_code = socket.close_code
             connection.closed.set()
-            self._open -= 1
             if not self._keep:
                 self.connections.remove(connection)
             how = "" if connection.closed_cleanly else f", ended with {socket.close_code}"
@@ -236,20 +232,20 @@ class _Conversation:
         self,
         socket: ServerConnection,
         connection: Connection,
-        conduct: Conduct,
+        faults: Faults,
         *,
         threads: ThreadPoolExecutor | None,
         keep: bool,
-        heard: Callable[[Connection, bytes], None],
+        on_audio: Callable[[Connection, bytes], None],
     ) -> None:
         self._socket = socket
         self._connection = connection
-        self._conduct = conduct
+        self._faults = faults
         self._threads = threads
         self._keep = keep
-        self._heard = heard
+        self._on_audio = on_audio
         self._loop = asyncio.get_running_loop()
-        self._opened = self._heard_at = self._loop.time()
+        self._opened = self._last_frame_at = self._loop.time()
         # Bounded by what the client sends: a connection that is closed says no more.
         self._said = asyncio.Queue[tuple[float, Sequence[str]]]()
 
@@ -259,13 +255,13 @@ class _Conversation:
         """Converse until one of the two closes."""
         created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         request_id = self._connection.request_id
-        conduct = self._conduct
+        faults = self._faults
         # In a thread: the first recogniser loads its model.
         listen = await self._compute(Listen, options, make_recogniser, request_id, created)
-        self._heard_at = self._loop.time()
+        self._last_frame_at = self._loop.time()
         async with AsyncExitStack() as stack:
-            if conduct.drop_after is not None:
-                dropping = asyncio.create_task(self._drop_later(conduct.drop_after))
+            if faults.drop_after is not None:
+                dropping = asyncio.create_task(self._drop_later(faults.drop_after))
                 stack.push_async_callback(_end, dropping)
             speaking = asyncio.create_task(self._speak())
             stack.push_async_callback(_end, speaking)
@@ -283,24 +279,24 @@ class _Conversation:
                 answers = await self._compute(listen.receive, message)
                 self._connection.seconds = listen.seconds
                 self._answer(answers, listen)
-                if conduct.drop_after_audio is not None and (
-                    listen.seconds >= conduct.drop_after_audio
+                if faults.drop_after_audio is not None and (
+                    listen.seconds >= faults.drop_after_audio
                 ):
                     await self._drop()
                     return
                 await self._hold_back(listen.seconds)
             await self._said.join()
-        if conduct.never_close:
+        if faults.never_close:
             await self._socket.wait_closed()
         await self._socket.close(1000)
         self._connection.closed_cleanly = self._socket.close_code == 1000
 
     def _answer(self, answers: Sequence[str], listen: Listen) -> None:
         """Have something said, when it is due."""
-        conduct = self._conduct
-        if conduct.mute_after is not None and listen.seconds >= conduct.mute_after:
+        faults = self._faults
+        if faults.mute_after is not None and listen.seconds >= faults.mute_after:
             return
-        delay = conduct.answer_delay + (conduct.last_delay if listen.closing else 0)
+        delay = faults.answer_delay + (faults.last_delay if listen.closing else 0)
         self._said.put_nowait((self._loop.time() + delay, answers))
 
     async def _speak(self) -> None:
@@ -317,10 +313,10 @@ class _Conversation:
 
     async def _drop(self) -> None:
         """End the connection unasked."""
-        if self._conduct.drop_code is None:
+        if self._faults.drop_code is None:
             self._socket.transport.abort()
         else:
-            await self._socket.close(self._conduct.drop_code, self._conduct.drop_reason)
+            await self._socket.close(self._faults.drop_code, self._faults.drop_reason)
 
     async def _compute(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function of the core: in a thread if its recognisers compute for long."""
@@ -329,21 +325,21 @@ class _Conversation:
         return await self._loop.run_in_executor(self._threads, function, *arguments)
 
     def _deadline(self, listen: Listen) -> float:
-        idle = self._heard_at + self._conduct.idle_seconds
+        idle = self._last_frame_at + self._faults.idle_seconds
         if listen.answered:
             return idle
-        return min(idle, self._opened + self._conduct.unanswered_seconds)
+        return min(idle, self._opened + self._faults.unanswered_seconds)
 
     async def _time_out(self, listen: Listen) -> None:
         """Close as the service does: its summary first, then the reason in prose."""
-        idle = self._loop.time() - self._heard_at >= self._conduct.idle_seconds
+        idle = self._loop.time() - self._last_frame_at >= self._faults.idle_seconds
         await self._send([listen.metadata(complete=False)])
         await self._socket.close(1011, NO_AUDIO if idle else NO_ANSWER)
 
     async def _hold_back(self, seconds: float) -> None:
         """Throttle, which the service does to audio that comes too fast; it never refuses it."""
-        if self._conduct.max_speed is not None:
-            due = self._opened + seconds / self._conduct.max_speed
+        if self._faults.max_speed is not None:
+            due = self._opened + seconds / self._faults.max_speed
             await asyncio.sleep(due - self._loop.time())
 
     async def _send(self, answers: Sequence[str]) -> None:
@@ -353,9 +349,9 @@ class _Conversation:
             await self._socket.send(answer)
 
     def _note(self, message: str | bytes) -> None:
-        self._heard_at = self._loop.time()
+        self._last_frame_at = self._loop.time()
         if isinstance(message, bytes):
-            self._heard(self._connection, message)
+            self._on_audio(self._connection, message)
         if message == KEEPALIVE:
             self._connection.keepalives += 1
         elif not self._keep:

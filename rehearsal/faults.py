@@ -12,9 +12,9 @@ MAX_SCRIPT = 10_000  # connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
+class Faults:
     """
-    How the stand-in treats one connection.
+    What the stand-in does to one connection; by default nothing a client must bear.
 
     Attributes:
         refuse: The answer to its handshake, instead of 101.
@@ -48,11 +48,11 @@ class Conduct:
     never_close: bool = False
 
 
-def read_conducts(text: str) -> Callable[[int], Conduct]:
+def read_faults(text: str) -> Callable[[int], Faults]:
     """
     Read a script of faults: a JSON list, an object for each connection in turn.
 
-    The keys are those of :class:`Conduct`, ``refuse`` being an HTTP status. Behind the list's end
+    The keys are those of :class:`Faults`, ``refuse`` being an HTTP status. Behind the list's end
     all goes well. Example: ``[{"refuse": 503}, {"drop_after": 20, "drop_code": 1011}, {}]``
 
     Raises:
@@ -64,14 +64,14 @@ def read_conducts(text: str) -> Callable[[int], Conduct]:
         raise BadScript(f"not JSON: {exc}") from exc
     if not isinstance(entries, list) or len(entries) > MAX_SCRIPT:
         raise BadScript(f"not a list of at most {MAX_SCRIPT} objects")
-    conducts = [_read_conduct(number, entry) for number, entry in enumerate(entries)]
-    return lambda number: conducts[number] if number < len(conducts) else Conduct()
+    read = [_read_entry(number, entry) for number, entry in enumerate(entries)]
+    return lambda number: read[number] if number < len(read) else Faults()
 
 
-def _read_conduct(number: int, entry: object) -> Conduct:
+def _read_entry(number: int, entry: object) -> Faults:
     if not isinstance(entry, dict):
         raise BadScript(f"entry {number} is not an object")
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(Conduct)}
+    kinds = {field.name: str(field.type) for field in dataclasses.fields(Faults)}
     values: dict[str, Any] = {}
     for key, value in entry.items():
         kind = kinds.get(key)
@@ -80,7 +80,7 @@ def _read_conduct(number: int, entry: object) -> Conduct:
         if not _fits(kind, value):
             raise BadScript(f"entry {number}: {key} cannot be {json.dumps(value)}")
         values[key] = Refusal(value) if key == "refuse" else value
-    return Conduct(**values)
+    return Faults(**values)
 
 
 def _fits(kind: str, value: object) -> bool:

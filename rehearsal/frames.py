@@ -89,7 +89,7 @@ def schedule(inbound: bytes, outbound: bytes, course: Course) -> Iterator[Frame]
 def _of_track(name: str, audio: bytes, begins: int, course: Course) -> Iterator[Frame]:
     chance = random.Random(f"{course.seed} {name}")  # noqa: S311  seeded, to be repeatable
     sizes = cycle(course.frame_ms)
-    position, heard_until = 0, begins
+    position, loud_until = 0, begins
     while position < len(audio):
         elapsed = begins + position // BYTES_PER_MS
         size = next(sizes)
@@ -99,8 +99,8 @@ def _of_track(name: str, audio: bytes, begins: int, course: Course) -> Iterator[
         timestamp = max(1, course.first_timestamp_ms + elapsed + stray)
         if course.suppress_silence:
             if amplitude(payload) > SILENT:
-                heard_until = elapsed + size + HANGOVER_MS
-            if elapsed >= heard_until:
+                loud_until = elapsed + size + HANGOVER_MS
+            if elapsed >= loud_until:
                 continue
         if chance.random() >= course.lost:
             yield Frame((elapsed + size) / 1000, name, timestamp, payload)

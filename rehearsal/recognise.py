@@ -2,11 +2,28 @@
 
 from collections.abc import Callable, Iterable
 
+from rehearsal.errors import MissingExtra
 from rehearsal.segments import RecogniserFactory, Segment
 
 # As the service asks Deepgram for. A comparison with a live call is fair only if they agree.
 ENDPOINTING_MS = 300
 PIECE = 8000  # a second between reports of progress
+
+
+def load_moonshine() -> RecogniserFactory:
+    """
+    Return what makes real recognisers, its model loaded.
+
+    Raises:
+        MissingExtra: a package of the demo extra is not there.
+    """
+    try:
+        from rehearsal.recogniser import Moonshine  # noqa: PLC0415  the demo extra, and heavy
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(f"{exc.name} is not installed") from exc
+    moonshine = Moonshine()
+    moonshine.load()
+    return moonshine
 
 
 def recognise(

@@ -199,7 +199,7 @@ class Phrases:
         self._rest = b""  # less than a frame
         self._origin: int | None = None  # the sample at which the first frame begins
         self._position = 0  # samples
-        self._heard = 0  # frames
+        self._frames = 0  # so far
         self._tiled = 0  # samples: finals reach this far
         self._recent: list[bool] = []
         self._preroll: list[Frame] = []
@@ -225,7 +225,7 @@ class Phrases:
         self._rest = audio[whole:]
         for at in range(0, whole, FRAME):
             frame = _PCM[np.frombuffer(audio, np.uint8, FRAME, at)]
-            self._heard += 1
+            self._frames += 1
             voiced = self._detector.is_speech(frame.tobytes(), SAMPLE_RATE)
             if self._phrase is None:
                 said += self._in_silence(frame, voiced)
@@ -250,16 +250,16 @@ class Phrases:
         self._preroll = [*self._preroll, frame][-PREROLL:]
         if sum(self._recent) >= VOICED_NEEDED:
             return self._begin_phrase()
-        quiet_until = self._sample(self._heard - PREROLL)
+        quiet_until = self._sample(self._frames - PREROLL)
         if quiet_until - self._tiled >= SILENCE_FINAL * FRAME:
             return [self._silence(quiet_until)]
         return []
 
     def _begin_phrase(self) -> list[Segment]:
-        first = self._heard - len(self._preroll)
+        first = self._frames - len(self._preroll)
         while self._sample(first) < self._tiled:
             first += 1  # what finals have covered is not said twice
-        self._phrase, self._begun = self._preroll[first - self._heard :], first
+        self._phrase, self._begun = self._preroll[first - self._frames :], first
         self._preroll, self._recent = [], []
         self._pause = self._since_interim = 0
         begin = self._sample(first)

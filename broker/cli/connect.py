@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import nats
 import nats.errors
@@ -15,23 +15,44 @@ from nats.aio.client import Client
 
 from broker.connection import identity
 from broker.errors import BrokerError
-from broker.settings import read_credentials, read_prefix, read_servers, without_password
+from broker.settings import (
+    read_credentials,
+    read_prefix,
+    read_replicas,
+    read_servers,
+    without_password,
+)
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_SECONDS = 5.0
 T = TypeVar("T")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """
-    Add ``--url``, ``--creds`` and ``--prefix``; without them the environment counts.
+class Variable(NamedTuple):
+    """What counts where an argument is not given."""
 
-    What it holds is read as the service reads it: NATS_URL, NATS_CREDS, SUBJECT_PREFIX.
-    """
+    name: str
+    read: Callable[[str], object]
+    default: object = None
+
+    def value(self, environ: Mapping[str, str]) -> object:
+        text = environ.get(self.name, "").strip()
+        return self.read(text) if text else self.default
+
+
+VARIABLES = {
+    "servers": Variable("NATS_URL", read_servers, (DEFAULT_URL,)),
+    "credentials": Variable("NATS_CREDS", read_credentials),
+    "prefix": Variable("SUBJECT_PREFIX", read_prefix, "transcripts"),
+    "replicas": Variable("NATS_REPLICAS", read_replicas, 1),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--url``, ``--creds`` and ``--prefix``, for :func:`parse`."""
     parser.add_argument(
         "--url",
         dest="servers",
-        default=_from_environ("NATS_URL", DEFAULT_URL),
         type=argument(read_servers),
         help=f"the server, or several (default: NATS_URL, or {DEFAULT_URL})",
     )
@@ -44,10 +65,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--prefix",
-        default=_from_environ("SUBJECT_PREFIX", "transcripts"),
         type=argument(read_prefix),
         help="what all names on NATS begin with (default: SUBJECT_PREFIX, or transcripts)",
     )
+
+
+def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
+    """
+    Parse the arguments; what they leave out is read from the environment, as the service reads it.
+
+    A malformed variable ends the program, with its name.
+    """
+    arguments = parser.parse_args(argv)
+    for attribute, variable in VARIABLES.items():
+        if getattr(arguments, attribute, variable) is None:
+            try:
+                value = variable.value(os.environ)
+            except ValueError as exc:
+                parser.exit(2, f"{parser.prog}: {variable.name}: {exc}\n")
+            setattr(arguments, attribute, value)
+    return arguments
 
 
 def argument(read: Callable[[str], T]) -> Callable[[str], T]:
@@ -98,7 +135,7 @@ async def connected(
                 list(arguments.servers),
                 name=name,
                 error_cb=note,
-                **identity(arguments.servers, _credentials(arguments)),
+                **identity(arguments.servers, arguments.credentials),
                 **{"max_reconnect_attempts": 0, **options},
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
@@ -109,21 +146,6 @@ async def connected(
         yield client
     finally:
         await client.close()
-
-
-def _from_environ(name: str, default: str) -> str:
-    # argparse reads a default that is a text as if it had been given, and says what is wrong.
-    return os.environ.get(name, "").strip() or default
-
-
-def _credentials(arguments: argparse.Namespace) -> str | None:
-    if arguments.credentials is not None:
-        return str(arguments.credentials)
-    text = os.environ.get("NATS_CREDS", "").strip()
-    try:
-        return read_credentials(text) if text else None
-    except ValueError as exc:
-        raise BrokerError(f"NATS_CREDS: {exc}") from exc
 
 
 def _read_file(path: str) -> str:

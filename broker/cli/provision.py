@@ -1,11 +1,10 @@
 """``partyline provision``: make the stream and the bucket, as the service itself may not."""
 
 import argparse
-import os
 
-from broker.cli.connect import add_options, argument, connected, run
+from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.provision import check_version, provision
-from broker.settings import BrokerSettings
+from broker.settings import BrokerSettings, read_replicas
 from broker.subjects import Subjects
 
 INBOX_PREFIX = b"_INBOX_admin"  # its own, as server/users.conf has it
@@ -14,7 +13,7 @@ DAY = 86_400
 
 def main(argv: list[str], prog: str = "partyline provision") -> int:
     """Create the stream and the bucket, or bring them up to date; returns the exit code."""
-    return run(_provision(_parser(prog).parse_args(argv)), prog)
+    return run(_provision(parse(_parser(prog), argv)), prog)
 
 
 async def _provision(arguments: argparse.Namespace) -> int:
@@ -47,8 +46,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add_options(parser)
     parser.add_argument(
         "--replicas",
-        default=os.environ.get("NATS_REPLICAS", "").strip() or "1",
-        type=argument(_replicas),
+        type=argument(read_replicas),
         help="copies in a cluster, 1 to 5 (default: NATS_REPLICAS, or 1)",
     )
     parser.add_argument(
@@ -66,12 +64,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="what the stream may hold; beyond it the oldest go (default: %(default)s)",
     )
     return parser
-
-
-def _replicas(text: str) -> int:
-    if text not in ("1", "2", "3", "4", "5"):
-        raise ValueError(f"{text!r}: the copies in a cluster are 1 to 5")
-    return int(text)
 
 
 def _days(text: str) -> float:

@@ -5,7 +5,7 @@ import argparse
 import msgspec
 from nats.aio.client import Client
 
-from broker.cli.connect import add_options, argument, connected, run
+from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.entries import is_gone
 from broker.errors import BrokerError, HistoryUnavailable
 from broker.identifiers import check_call_sid
@@ -21,7 +21,7 @@ class _Newest(msgspec.Struct):
 
 def main(argv: list[str], prog: str = "partyline purge") -> int:
     """Delete all records of a call; returns the exit code."""
-    return run(_purge(_parser(prog).parse_args(argv)), prog)
+    return run(_purge(parse(_parser(prog), argv)), prog)
 
 
 async def _purge(arguments: argparse.Namespace) -> int:

@@ -7,14 +7,14 @@ import sys
 
 from nats.aio.msg import Msg
 
-from broker.cli.connect import add_options, argument, connected, run
+from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.identifiers import check_call_sid
 from broker.subjects import Subjects
 
 
 def main(argv: list[str], prog: str = "partyline tap") -> int:
     """Print messages until Ctrl-C, or until there were enough; returns the exit code."""
-    arguments = _parser(prog).parse_args(argv)
+    arguments = parse(_parser(prog), argv)
     try:
         return run(_tap(arguments, prog), prog)
     except (KeyboardInterrupt, BrokenPipeError):

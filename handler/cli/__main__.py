@@ -22,7 +22,9 @@ COMMANDS = {
     "tap": Command("broker.cli.tap", "print what is published to NATS"),
     "provision": Command("broker.cli.provision", "create the stream and the bucket on NATS"),
     "purge": Command("broker.cli.purge", "delete the records of a call"),
-    "rehearse": Command("rehearsal.cli", "stand-ins for Twilio and Deepgram, and recorded calls"),
+    "rehearse": Command(
+        "rehearsal.cli.__main__", "stand-ins for Twilio and Deepgram, and recorded calls"
+    ),
 }
 
 

@@ -86,7 +86,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
-        raise OSError(f"cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise OSError(f"PORT: cannot listen on {host} port {port}: {exc.strerror}") from exc
 
 
 async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:

@@ -17,8 +17,8 @@ class Transcript:
     Attributes:
         interim: By call and track, the line of what is being said.
         last_seq: By call, the newest record.
-        ended: The calls that are over.
-        error: What the service has refused, in its words.
+        ended: The calls that are over, or that cannot be read.
+        error: Why the one call cannot be read, in the service's words.
     """
 
     def __init__(self, *, several: bool = False) -> None:
@@ -28,6 +28,11 @@ class Transcript:
         self.error: str | None = None
         self._several = several
         self._speakers: dict[str, Speakers] = {}
+
+    @property
+    def to_resume(self) -> dict[str, int]:
+        """The calls that go on, and the newest record of each: where to resume."""
+        return {sid: seq for sid, seq in self.last_seq.items() if sid not in self.ended}
 
     def is_known(self, message: dict[str, Any]) -> bool:
         """Whether it is a record that was received before."""
@@ -65,11 +70,17 @@ class Transcript:
             case "Expired":
                 yield "yellow", "── the beginning is no longer kept"
             case "CallEnded":
-                self.ended.add(call_sid)
-                self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
+                self._end(call_sid)
                 yield "dim", f"── call ended after {clock(message['duration'])}"
+            case "Error" if self._several:
+                self._end(call_sid)
+                yield "yellow", f"── {message.get('message')}"
             case "Error":
                 self.error = str(message.get("message"))
+
+    def _end(self, call_sid: str) -> None:
+        self.ended.add(call_sid)
+        self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
 
     def _speech(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
         track = str(message["track"])

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -26,7 +27,9 @@ else:
 DEFAULT_URL = "http://127.0.0.1:8080"
 RECONNECT_SECONDS = 1.0
 # Codes after which the same subscription may go on: the path broke, or we are to come back.
-COME_BACK = frozenset({1001, 1006, 1011, 1012, 4408})
+COME_BACK = frozenset({1000, 1001, 1006, 1011, 1012, 4408})
+# Calls of a number that a new connection asks for by name; it may hold 100 subscriptions.
+MAX_RESUMED = 50
 
 
 def main(argv: list[str], prog: str = "partyline watch") -> int:
@@ -54,37 +57,72 @@ async def _watch(arguments: argparse.Namespace, token: str) -> int:
                 problem = ""
                 await _read(connection, transcript, arguments)
                 return 0
-        except InvalidStatus as exc:
-            if exc.response.status_code not in (502, 503):
-                print(_refusal(exc.response.status_code, token), file=sys.stderr)
-                return 1
-            reason = "the service is full or restarting"
-        except ConnectionClosed as exc:
-            code = exc.rcvd.code if exc.rcvd is not None else 1006
-            if code not in COME_BACK:
-                detail = exc.rcvd.reason if exc.rcvd is not None else ""
-                print(f"closed with {code}: {detail}", file=sys.stderr)
-                return 1
-            reason = "the connection was lost"
-        except (OSError, InvalidHandshake) as exc:
-            reason = f"cannot reach {arguments.url}: {exc}"
         except LookupError as exc:
             print(exc.args[0], file=sys.stderr)
             return 1
-        if reason != problem:
-            problem = reason
-            print(f"{reason}; trying again", file=sys.stderr)
+        except (ConnectionClosed, InvalidHandshake, OSError) as exc:
+            end = judge(exc, url=arguments.url, has_token=bool(token))
+        if not end.come_back:
+            print(end.reason, file=sys.stderr)
+            return 1
+        if end.reason != problem:
+            problem = end.reason
+            print(f"{problem}; trying again", file=sys.stderr)
         await asyncio.sleep(RECONNECT_SECONDS)
+
+
+class End(NamedTuple):
+    """Why a connection ended, and whether another one may do better."""
+
+    come_back: bool
+    reason: str
+
+
+def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_token: bool) -> End:
+    """Say what the end of a connection means."""
+    match exc:
+        case InvalidStatus():
+            status = exc.response.status_code
+            if status in (502, 503):
+                return End(True, "the service is full or restarting")
+            return End(False, _refusal(status, has_token=has_token))
+        case ConnectionClosed():
+            code = exc.rcvd.code if exc.rcvd is not None else 1006
+            if code in COME_BACK:
+                return End(True, "the connection was lost")
+            return End(False, f"closed with {code}: {exc.rcvd.reason if exc.rcvd else ''}")
+        case _:
+            return End(True, f"cannot reach {url}: {exc}")
+
+
+def subscriptions(target: str, transcript: Transcript) -> list[dict[str, Any]]:
+    """
+    Return what a connection is to say first: each call goes on where it was.
+
+    A number begins with the whole of each call that lives, and knows nothing of one that has ended
+    meanwhile: so the calls that were begun are asked for by themselves.
+    """
+    begun = transcript.to_resume
+    if not _is_number(target):
+        return [{"subscribe": target, "since": begun.get(target, 0)}]
+    newest = list(begun.items())[-MAX_RESUMED:]
+    resumed = [{"subscribe": call_sid, "since": seq} for call_sid, seq in newest]
+    return [*resumed, {"subscribe": target}]
 
 
 async def _read(
     connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
 ) -> None:
-    """Print what comes; returns when the one call that was asked for has ended."""
-    one_call = not _is_number(arguments.target)
-    # A number begins with the whole of each call that lives: what is known of it is passed over.
-    since = {"since": transcript.last_seq.get(arguments.target, 0)} if one_call else {}
-    await connection.send(json.dumps({"subscribe": arguments.target, **since}))
+    """
+    Print what comes; returns when the one call that was asked for has ended.
+
+    Raises:
+        LookupError: that call cannot be read; says why.
+        ConnectionClosed: however it was closed.
+    """
+    transcript.interim.clear()  # their finals may come to nobody
+    for command in subscriptions(arguments.target, transcript):
+        await connection.send(json.dumps(command))
     console = Console(highlight=False) if RICH else None
     shows_interim = console is not None and console.is_terminal and not arguments.json
     live = (
@@ -93,7 +131,8 @@ async def _read(
         else nullcontext()
     )
     with live as display:
-        async for text in connection:
+        while arguments.target not in transcript.ended:
+            text = await connection.recv()  # iterating would take 1001 for a good end
             message = json.loads(text)
             if not isinstance(message, dict):
                 continue  # the list of live calls that a socket begins with
@@ -111,8 +150,6 @@ async def _read(
                 raise LookupError(f"{arguments.target}: {transcript.error}")
             if display is not None:
                 display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
-            if one_call and arguments.target in transcript.ended:
-                return
 
 
 def _is_number(target: str) -> bool:
@@ -128,8 +165,8 @@ def _client_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
-def _refusal(status: int, token: str) -> str:
-    if status == 401 and not token:
+def _refusal(status: int, *, has_token: bool) -> str:
+    if status == 401 and not has_token:
         return "a token is needed: set PARTYLINE_TOKEN to what `partyline token` printed"
     if status == 401:
         return (

@@ -1,11 +1,9 @@
 """broker/server: what each user may do, and what `partyline provision` and `purge` do."""
 
 import asyncio
-import contextlib
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import nats.errors
 import pytest
 from support.brokers import ENDED
 from support.processes import ENVIRON, partyline
-from support.timing import LOOK, PATIENCE, patience, until
+from support.servers import nats_server
+from support.timing import patience, until
 
 import broker as package
 from broker.broker import Broker
@@ -40,26 +39,8 @@ def port(tmp_path) -> Iterator[int]:
         configuration = configuration.replace(there, here)
     (tmp_path / "single.conf").write_text(configuration)
     shutil.copy(SERVERS / "users.conf", tmp_path)
-    server = subprocess.Popen(
-        [find_binary(), f"--config={tmp_path / 'single.conf'}", f"--ports_file_dir={tmp_path}"],
-        env=ENVIRON | PASSWORDS,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield _port(server, tmp_path)
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
-
-
-def _port(server: subprocess.Popen[bytes], directory: Path) -> int:
-    """Wait for the file in which a server writes down where it listens."""
-    while server.poll() is None:
-        for path in directory.glob("*.ports"):
-            with contextlib.suppress(ValueError):  # half written
-                return int(json.loads(path.read_text())["nats"][0].rpartition(":")[2])
-        time.sleep(LOOK)
-    raise AssertionError("the server ended")
+    with nats_server(tmp_path, f"--config={tmp_path / 'single.conf'}", **PASSWORDS) as number:
+        yield number
 
 
 def url(user: str, port: int) -> str:
@@ -185,9 +166,3 @@ async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, fac
     assert (await listener.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
     await client.close()
     await listener.close()
-
-
-def test_a_server_that_is_away_is_said_so():
-    ended = partyline("provision", "--url", "nats://127.0.0.1:1")
-    assert ended.returncode == 1
-    assert "cannot reach NATS" in ended.stderr

@@ -15,7 +15,8 @@ from support.processes import run, running
 from support.timing import PATIENCE
 from websockets.asyncio.server import ServerConnection, serve
 
-from rehearsal import audio, cli
+from rehearsal import audio, sample
+from rehearsal.cli.__main__ import main
 from rehearsal.scripted import names
 
 
@@ -71,7 +72,7 @@ def test_without_the_demo_extra_it_says_what_to_install(tmp_path):
 
 def test_scripted_mode_needs_no_recogniser():
     code = (
-        "import sys; import rehearsal.cli; "
+        "import sys; import rehearsal.cli.__main__; "
         "print({'numpy', 'onnxruntime', 'webrtcvad'} & set(sys.modules))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -126,7 +127,7 @@ async def test_calls_are_placed_and_reported(tmp_path, capsys, monkeypatch):
         sides = ["--caller", str(path), "--callee", str(path), "--outbound-delay", "0.2"]
         names = ["--from", "+15550100009", "--direction", "outbound-api"]
         code = await asyncio.to_thread(
-            cli.main, ["call", url, *sides, *names, "--calls", "2", "--speed", "20"]
+            main, ["call", url, *sides, *names, "--calls", "2", "--speed", "20"]
         )
     assert code == 0
     assert capsys.readouterr().err.count("100 frames sent, closed with 1000") == 2
@@ -134,7 +135,7 @@ async def test_calls_are_placed_and_reported(tmp_path, capsys, monkeypatch):
     assert all(signed for _, signed in started)
     assert started[0][0]["customParameters"] == {
         "from": "+15550100009",
-        "to": cli.CALLEE,
+        "to": sample.CALLEE,
         "direction": "outbound-api",
     }
 
@@ -156,7 +157,7 @@ async def test_a_call_on_a_bad_path(tmp_path, monkeypatch, capsys):
         url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/twilio"
         faults = ["--suppress-silence", "--frame-ms", "30,10", "--lost", "10", "--stall", "0.1,0.3"]
         code = await asyncio.to_thread(
-            cli.main, ["call", url, "--caller", str(path), "--only", "inbound", *faults]
+            main, ["call", url, "--caller", str(path), "--only", "inbound", *faults]
         )
     assert code == 0
     assert set(sizes) == {30, 10}
@@ -194,11 +195,11 @@ def test_an_unsigned_call_says_so():
 )
 def test_bad_arguments_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
+        main(arguments)
     assert caught.value.code == 2
     assert "error: " in capsys.readouterr().err
 
 
 def test_the_packaged_call_has_two_sides_of_one_length():
-    caller, callee = (audio.read(cli.SPEECH / f"{side}.wav") for side in ("caller", "callee"))
+    caller, callee = (audio.read(sample.SPEECH / f"{side}.wav") for side in ("caller", "callee"))
     assert len(caller) == len(callee) > 100 * 8000

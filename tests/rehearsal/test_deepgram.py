@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from rehearsal import audio
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 from rehearsal.recognise import recognise, transcript
 from rehearsal.scripted import names
@@ -118,9 +118,9 @@ async def test_a_bad_query_and_another_path_are_refused():
 
 
 async def test_the_first_connects_may_be_refused_and_the_next_taken():
-    busy, good = Conduct(refuse=Refusal(429)), Conduct()
-    conduct = lambda number: busy if number < 2 else good  # noqa: E731
-    async with DeepgramStandIn(conduct=conduct) as stand_in:
+    busy, good = Faults(refuse=Refusal(429)), Faults()
+    faults = lambda number: busy if number < 2 else good  # noqa: E731
+    async with DeepgramStandIn(faults=faults) as stand_in:
         for _ in range(2):
             assert (await refusal(stand_in))[:2] == (429, "TOO_MANY_REQUESTS")
         async with session(stand_in):
@@ -132,7 +132,7 @@ async def test_the_first_connects_may_be_refused_and_the_next_taken():
 
 async def test_silence_of_the_client_ends_it_with_a_summary_and_prose():
     async with (
-        DeepgramStandIn(conduct=Conduct(idle_seconds=0.2)) as stand_in,
+        DeepgramStandIn(faults=Faults(idle_seconds=0.2)) as stand_in,
         session(stand_in) as ws,
     ):
         await ws.send(SILENCE * 8000)
@@ -159,8 +159,8 @@ async def keep_alive(ws, count: int) -> None:
 
 
 async def test_keepalive_holds_a_connection_that_has_answered():
-    conduct = Conduct(idle_seconds=0.3, unanswered_seconds=0.3)
-    async with DeepgramStandIn(conduct=conduct) as stand_in, session(stand_in) as ws:
+    faults = Faults(idle_seconds=0.3, unanswered_seconds=0.3)
+    async with DeepgramStandIn(faults=faults) as stand_in, session(stand_in) as ws:
         await ws.send(SILENCE * 8000)
         await ws.recv()
         await keep_alive(ws, 8)
@@ -170,8 +170,8 @@ async def test_keepalive_holds_a_connection_that_has_answered():
 
 
 async def test_keepalive_alone_does_not_hold_a_fresh_connection():
-    conduct = Conduct(idle_seconds=0.3, unanswered_seconds=0.6)
-    async with DeepgramStandIn(conduct=conduct) as stand_in, session(stand_in) as ws:
+    faults = Faults(idle_seconds=0.3, unanswered_seconds=0.6)
+    async with DeepgramStandIn(faults=faults) as stand_in, session(stand_in) as ws:
         keeping = asyncio.create_task(keep_alive(ws, 100))
         assert json.loads(await ws.recv())["channels"] == 0
         with pytest.raises(ConnectionClosedError) as caught:
@@ -184,7 +184,7 @@ async def test_keepalive_alone_does_not_hold_a_fresh_connection():
 async def test_audio_that_comes_too_fast_is_read_later_not_refused():
     loop = asyncio.get_running_loop()
     async with (
-        DeepgramStandIn(conduct=Conduct(max_speed=4)) as stand_in,
+        DeepgramStandIn(faults=Faults(max_speed=4)) as stand_in,
         session(stand_in) as ws,
     ):
         begun = loop.time()

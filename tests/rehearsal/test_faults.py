@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.errors import BadScript
-from rehearsal.faults import Conduct, read_conducts
+from rehearsal.faults import Faults, read_faults
 
 QUERY = "encoding=mulaw&sample_rate=8000&channels=2&multichannel=true&interim_results=true"
 HEADERS = {"Authorization": "Token any"}
@@ -18,10 +18,10 @@ SECOND = b"\x10\xff" * 8000
 QUIET = 2.0  # seconds: longer than anything here takes, by the clock of the test
 
 
-async def talk(conduct: Conduct, *messages: str | bytes):
+async def talk(faults: Faults, *messages: str | bytes):
     """Send messages; returns what was said, when, and how the connection ended."""
     said, loop = [], asyncio.get_running_loop()
-    async with DeepgramStandIn(conduct=conduct) as deepgram:
+    async with DeepgramStandIn(faults=faults) as deepgram:
         url = f"{deepgram.url}/v1/listen?{QUERY}"
         async with connect(url, additional_headers=HEADERS, compression=None) as socket:
             begun = loop.time()
@@ -38,48 +38,48 @@ async def talk(conduct: Conduct, *messages: str | bytes):
 
 
 async def test_a_connection_is_dropped_after_a_time_or_after_some_audio():
-    _, seconds, code, _ = await talk(Conduct(drop_after=0.3), SECOND)
+    _, seconds, code, _ = await talk(Faults(drop_after=0.3), SECOND)
     assert seconds == pytest.approx(0.3, abs=0.1)
     assert code == 1006
-    said, _, code, _ = await talk(Conduct(drop_after_audio=2), *[SECOND] * 5)
+    said, _, code, _ = await talk(Faults(drop_after_audio=2), *[SECOND] * 5)
     assert code == 1006
     assert [kind for _, kind in said].count("Results") <= 8
 
 
 async def test_it_is_dropped_with_a_code_and_a_reason_in_prose():
-    conduct = Conduct(drop_after=0.1, drop_code=1011, drop_reason="See https://dpgr.am/net0000")
-    _, _, code, reason = await talk(conduct, SECOND)
+    faults = Faults(drop_after=0.1, drop_code=1011, drop_reason="See https://dpgr.am/net0000")
+    _, _, code, reason = await talk(faults, SECOND)
     assert (code, reason) == (1011, "See https://dpgr.am/net0000")
-    assert (await talk(Conduct(drop_after=0.1, drop_code=1000), SECOND))[2] == 1000
+    assert (await talk(Faults(drop_after=0.1, drop_code=1000), SECOND))[2] == 1000
 
 
 async def test_one_that_is_mute_takes_audio_and_says_nothing_more():
-    said, seconds, code, _ = await talk(Conduct(mute_after=0), *[SECOND] * 3)
+    said, seconds, code, _ = await talk(Faults(mute_after=0), *[SECOND] * 3)
     assert said == []
     assert (seconds >= QUIET, code) == (True, None)  # it is open all the same
-    said, _, _, _ = await talk(Conduct(mute_after=2), *[SECOND] * 5)
+    said, _, _, _ = await talk(Faults(mute_after=2), *[SECOND] * 5)
     assert 0 < len(said) < 8
 
 
 async def test_answers_are_late_and_the_last_ones_later():
-    said = (await talk(Conduct(answer_delay=0.3), SECOND, CLOSE))[0]
+    said = (await talk(Faults(answer_delay=0.3), SECOND, CLOSE))[0]
     assert said[-1][1] == "Metadata"
     assert [at for at, _ in said] == pytest.approx([0.3] * len(said), abs=0.1)
-    said = (await talk(Conduct(last_delay=0.5), SECOND, CLOSE))[0]
+    said = (await talk(Faults(last_delay=0.5), SECOND, CLOSE))[0]
     assert said[0][0] == pytest.approx(0, abs=0.1)
     assert said[-1][0] == pytest.approx(0.5, abs=0.1)
 
 
 async def test_one_that_never_closes_answers_all_the_same():
-    said, seconds, code, _ = await talk(Conduct(never_close=True), SECOND, CLOSE)
+    said, seconds, code, _ = await talk(Faults(never_close=True), SECOND, CLOSE)
     assert said[-1][1] == "Metadata"
     assert seconds >= QUIET
     assert code is None
 
 
 async def test_a_script_says_what_is_done_to_each_connection():
-    script = read_conducts('[{"refuse": 503}, {"drop_after": 0, "drop_code": 1012}]')
-    async with DeepgramStandIn(conduct=script) as deepgram:
+    script = read_faults('[{"refuse": 503}, {"drop_after": 0, "drop_code": 1012}]')
+    async with DeepgramStandIn(faults=script) as deepgram:
         url = f"{deepgram.url}/v1/listen?{QUERY}"
         with pytest.raises(InvalidStatus) as caught:
             await connect(url, additional_headers=HEADERS)
@@ -112,4 +112,4 @@ async def test_a_script_says_what_is_done_to_each_connection():
 )
 def test_a_bad_script_is_refused(text):
     with pytest.raises(BadScript):
-        read_conducts(text)
+        read_faults(text)

@@ -18,7 +18,7 @@ from handler.deepgram.recogniser import Output, Recogniser
 from handler.deepgram.retry import Backoff
 from handler.deepgram.timing import Timing
 from rehearsal import audio
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 from rehearsal.recognise import recognise
 from rehearsal.recogniser import Moonshine
@@ -41,15 +41,15 @@ class Disturbance:
     begun: float = 0.0
     cut: list[float] = field(default_factory=list)
 
-    def __call__(self, _: int) -> Conduct:
+    def __call__(self, _: int) -> Faults:
         now = (asyncio.get_running_loop().time() - self.begun) * self.faster
         if self.away and self.cuts[-1] <= now < self.cuts[-1] + self.away:
-            return Conduct(refuse=Refusal(503))
+            return Faults(refuse=Refusal(503))
         coming = [cut for cut in self.cuts if cut > now]
         if not coming:
-            return Conduct()
+            return Faults()
         self.cut.append(coming[0])
-        return Conduct(drop_after=(coming[0] - now) / self.faster)
+        return Faults(drop_after=(coming[0] - now) / self.faster)
 
 
 async def transcribe(
@@ -65,7 +65,7 @@ async def transcribe(
         replay_speed=usual.replay_speed * faster,
         backoff=Backoff(first=0.5 / faster, longest=5 / faster, good=5 / faster),
     )
-    async with DeepgramStandIn(moonshine, conduct=disturbance) as deepgram:
+    async with DeepgramStandIn(moonshine, faults=disturbance) as deepgram:
         settings = replace(
             Settings(deepgram_api_key="key"), deepgram_url=deepgram.url, close_seconds=30
         )

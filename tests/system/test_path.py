@@ -11,7 +11,7 @@ import pytest
 from support.credentials import AUTH_TOKEN
 from support.timing import PATIENCE
 
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 from rehearsal.frames import Stall
 from rehearsal.twilio import HangUp, Options, place_call
@@ -248,7 +248,7 @@ async def test_a_second_media_stream_of_a_live_call_is_turned_away(
 
 
 async def test_a_recogniser_that_refuses_is_told_and_the_call_goes_on(serve, sound, read, token):
-    async with DeepgramStandIn(conduct=Conduct(refuse=Refusal(401))) as deepgram:
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(401))) as deepgram:
         service = serve(DEEPGRAM_URL=deepgram.url)
         call = options()
         reading = asyncio.create_task(read(service, call.call_sid, token=token))

@@ -6,14 +6,14 @@ import pytest
 from support.credentials import AUTH_TOKEN
 
 from bench.processes import resident_mb
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 from rehearsal.twilio import Options, place_call
 
 
-def first_only(**conduct):
+def first_only(**faults):
     """Treat the first connection badly, and the others well."""
-    return lambda number: Conduct(**conduct) if number == 0 else Conduct()
+    return lambda number: Faults(**faults) if number == 0 else Faults()
 
 
 async def carry(service, read, token, inbound: bytes, outbound: bytes = b"", **changes):
@@ -27,7 +27,7 @@ async def carry(service, read, token, inbound: bytes, outbound: bytes = b"", **c
 async def test_subscribers_are_told_within_5_s_that_the_recogniser_fell_silent(
     serve, sound, read, token
 ):
-    async with DeepgramStandIn(conduct=first_only(mute_after=3)) as deepgram:
+    async with DeepgramStandIn(faults=first_only(mute_after=3)) as deepgram:
         service = serve(DEEPGRAM_URL=deepgram.url)
         inbound = sound.bursts(1, 9)
         report, reader = await carry(service, read, token, inbound)
@@ -43,7 +43,7 @@ async def test_subscribers_are_told_within_5_s_that_the_recogniser_fell_silent(
 
 
 async def test_the_last_finals_come_before_the_end_however_late(serve, sound, read, token):
-    async with DeepgramStandIn(conduct=Conduct(last_delay=3)) as deepgram:
+    async with DeepgramStandIn(faults=Faults(last_delay=3)) as deepgram:
         service = serve(DEEPGRAM_URL=deepgram.url)
         inbound, outbound = sound.bursts(2, 3), sound.bursts(3, 3)
         _, reader = await carry(service, read, token, inbound, outbound)
@@ -54,7 +54,7 @@ async def test_the_last_finals_come_before_the_end_however_late(serve, sound, re
 
 
 async def test_a_recogniser_that_never_closes_ends_by_the_deadline(serve, sound, read, token):
-    async with DeepgramStandIn(conduct=Conduct(never_close=True)) as deepgram:
+    async with DeepgramStandIn(faults=Faults(never_close=True)) as deepgram:
         service = serve(DEEPGRAM_URL=deepgram.url, CLOSE_SECONDS="1")
         inbound = sound.bursts(4, 3)
         _, reader = await carry(service, read, token, inbound)
@@ -69,7 +69,7 @@ async def test_a_refusal_for_good_is_one_attempt_one_record_one_line(serve, soun
 
 
 async def refused(status: int, serve, sound, read, token) -> None:
-    async with DeepgramStandIn(conduct=Conduct(refuse=Refusal(status))) as deepgram:
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(status))) as deepgram:
         service = serve(DEEPGRAM_URL=deepgram.url)
         report, reader = await carry(service, read, token, sound.bursts(5, 2))
     assert report.ok

@@ -129,6 +129,26 @@ def test_a_call_that_goes_on_after_its_end_is_not_over():
     assert transcript.ended == set()
 
 
+def test_a_call_that_goes_on_is_resumed_after_its_newest_record():
+    transcript = Transcript(several=True)
+    for call in (CALL, call_sid(2), call_sid(3)):
+        list(transcript.receive(result("Hello.", final=True, call=call, seq=7)))
+    list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 8, "duration": 3.0}))
+    assert transcript.to_resume == {call_sid(2): 7, call_sid(3): 7}
+
+
+def test_a_call_of_a_number_that_cannot_be_read_is_said_so_and_given_up_alone():
+    transcript = Transcript(several=True)
+    other = call_sid(2)
+    for call in (CALL, other):
+        list(transcript.receive(result("Hello.", final=True, call=call)))
+        list(transcript.receive(result("and", final=False, call=call)))
+    error = {"type": "Error", "callSid": CALL, "code": 4404, "message": "no such call"}
+    assert list(transcript.receive(error)) == [("yellow", f"…{CALL[-6:]}  ── no such call")]
+    assert (transcript.error, transcript.to_resume) == (None, {other: 2})
+    assert list(transcript.interim) == [(other, "inbound")]
+
+
 def test_what_says_nothing_shows_nothing():
     transcript = Transcript()
     silent: list[dict] = [

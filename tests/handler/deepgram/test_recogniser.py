@@ -19,7 +19,7 @@ from handler.config import Settings
 from handler.deepgram.messages import Result
 from handler.deepgram.recogniser import Down, Output, Recogniser, Up
 from handler.deepgram.timing import Timing
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 
 CHUNK = 800
@@ -153,7 +153,7 @@ async def test_a_connection_that_breaks_is_replaced_and_no_word_is_lost_or_doubl
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 405])
 async def test_a_refusal_for_good_is_told_once_and_not_tried_again(status):
     heard = Listener()
-    async with DeepgramStandIn(conduct=Conduct(refuse=Refusal(status))) as deepgram:
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(status))) as deepgram:
         recogniser = Recogniser(settings(deepgram.url), heard, SID)
         running = asyncio.create_task(recogniser.run())
         audio = sound(3)

@@ -31,7 +31,7 @@ from handler.deepgram.messages import Result
 from handler.deepgram.recogniser import Down, Output, Recogniser, Up
 from handler.deepgram.retry import Backoff, Breaker
 from handler.deepgram.timing import Timing
-from rehearsal.deepgram import Conduct, DeepgramStandIn
+from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 
 SID = call_sid(1)
@@ -161,31 +161,31 @@ class Schedule:
     """What becomes of each connection of a call, by a seed."""
 
     seed: int
-    said: list[Conduct] = field(default_factory=list)
+    said: list[Faults] = field(default_factory=list)
 
-    def __call__(self, number: int) -> Conduct:
+    def __call__(self, number: int) -> Faults:
         source = random.Random(f"{self.seed} {number}")
         if number >= 6:
-            return Conduct()
-        conduct = source.choice(
+            return Faults()
+        faults = source.choice(
             [
-                Conduct(refuse=Refusal(source.choice([429, 500, 503]))),
-                Conduct(drop_after=source.uniform(0, 10) / FASTER),
-                Conduct(drop_after_audio=source.uniform(0, 10)),
-                Conduct(
+                Faults(refuse=Refusal(source.choice([429, 500, 503]))),
+                Faults(drop_after=source.uniform(0, 10) / FASTER),
+                Faults(drop_after_audio=source.uniform(0, 10)),
+                Faults(
                     drop_after=source.uniform(0.5, 10) / FASTER,
                     drop_code=source.choice([1000, 1001, 1011, 1012, 1013]),
                     drop_reason="in prose",
                 ),
-                Conduct(mute_after=source.uniform(0, 6)),
-                Conduct(answer_delay=source.uniform(0, 1.5) / FASTER),
-                Conduct(last_delay=source.uniform(0, 3) / FASTER),
-                Conduct(never_close=True),
-                Conduct(max_speed=1.25 * FASTER, drop_after=source.uniform(4, 10) / FASTER),
+                Faults(mute_after=source.uniform(0, 6)),
+                Faults(answer_delay=source.uniform(0, 1.5) / FASTER),
+                Faults(last_delay=source.uniform(0, 3) / FASTER),
+                Faults(never_close=True),
+                Faults(max_speed=1.25 * FASTER, drop_after=source.uniform(4, 10) / FASTER),
             ]
         )
-        self.said.append(conduct)
-        return conduct
+        self.said.append(faults)
+        return faults
 
 
 @pytest.mark.proof
@@ -196,7 +196,7 @@ async def test_whatever_becomes_of_its_connections_no_word_is_lost_doubled_or_mo
     async def one(seed: int) -> None:
         nonlocal handshakes
         schedule = Schedule(seed)
-        async with DeepgramStandIn(conduct=schedule) as deepgram:
+        async with DeepgramStandIn(faults=schedule) as deepgram:
             flushes = random.Random(seed)
             call = await speak(
                 deepgram.url, 30, seed=seed, flushes=flushes, replay_seconds=120, close_seconds=2
@@ -222,18 +222,18 @@ class Outage:
         self._after, self._seconds = after / FASTER, seconds / FASTER
         self._over = 0.0
 
-    def __call__(self, number: int) -> Conduct:
+    def __call__(self, number: int) -> Faults:
         now = asyncio.get_running_loop().time()
         if number == 0:
             self._over = now + self._after + self._seconds
-            return Conduct(drop_after=self._after)
-        return Conduct(refuse=Refusal(503) if now < self._over else None)
+            return Faults(drop_after=self._after)
+        return Faults(refuse=Refusal(503) if now < self._over else None)
 
 
 @pytest.mark.proof
 async def test_a_connection_that_is_cut_every_7_s_can_be_borne_for_ever(rounds):
     seconds = len(rounds(sample=40, full=600))
-    async with DeepgramStandIn(conduct=Conduct(drop_after=7 / FASTER)) as deepgram:
+    async with DeepgramStandIn(faults=Faults(drop_after=7 / FASTER)) as deepgram:
         call = await speak(deepgram.url, seconds, close_seconds=20)
         assert deepgram.handshakes > seconds / 10
     assert call.lost == []
@@ -241,7 +241,7 @@ async def test_a_connection_that_is_cut_every_7_s_can_be_borne_for_ever(rounds):
 
 
 async def test_25_s_without_a_host_lose_nothing():
-    async with DeepgramStandIn(conduct=Outage(after=10, seconds=25)) as deepgram:
+    async with DeepgramStandIn(faults=Outage(after=10, seconds=25)) as deepgram:
         call = await speak(deepgram.url, 45, close_seconds=20)
     assert call.lost == []
     call.check()
@@ -254,7 +254,7 @@ async def test_without_a_host_what_the_buffer_does_not_hold_is_one_gap(rounds):
     """90 s and a buffer of 60; a sample is a third of it."""
     buffer = len(rounds(sample=20, full=60))
     outage = 1.5 * buffer
-    async with DeepgramStandIn(conduct=Outage(after=5, seconds=outage)) as deepgram:
+    async with DeepgramStandIn(faults=Outage(after=5, seconds=outage)) as deepgram:
         call = await speak(deepgram.url, outage + 20, replay_seconds=buffer, close_seconds=30)
     [lost] = call.lost
     assert (lost.track, lost.reason) == (None, "recogniser-unreachable")
@@ -282,16 +282,16 @@ async def test_a_hundred_calls_do_not_storm_a_host_that_is_down(rounds):
     loop = asyncio.get_running_loop()
     over, refused = 0.0, 0
 
-    def conduct(_: int) -> Conduct:
+    def faults(_: int) -> Faults:
         nonlocal over, refused
         over = over or loop.time() + outage / FASTER
         if loop.time() >= over:
-            return Conduct()
+            return Faults()
         refused += 1
-        return Conduct(refuse=Refusal(503))
+        return Faults(refuse=Refusal(503))
 
     breaker = patient()
-    async with DeepgramStandIn(conduct=conduct) as deepgram:
+    async with DeepgramStandIn(faults=faults) as deepgram:
         spoken = await asyncio.gather(
             *(
                 speak(deepgram.url, outage + 10, seed=seed, breaker=breaker, close_seconds=20)
@@ -310,8 +310,8 @@ async def test_a_hundred_calls_do_not_storm_a_host_that_is_down(rounds):
 
 @pytest.mark.parametrize("mute_after", [0, 3])
 async def test_a_connection_that_says_nothing_is_given_up_within_5_s(mute_after):
-    def conduct(number: int) -> Conduct:
-        return Conduct(mute_after=mute_after) if number == 0 else Conduct()
+    def faults(number: int) -> Faults:
+        return Faults(mute_after=mute_after) if number == 0 else Faults()
 
     told: list[float] = []
 
@@ -319,7 +319,7 @@ async def test_a_connection_that_says_nothing_is_given_up_within_5_s(mute_after)
         if not told and any(isinstance(output, Down) for output in call.outputs):
             told.append(spoken)
 
-    async with DeepgramStandIn(conduct=conduct) as deepgram:
+    async with DeepgramStandIn(faults=faults) as deepgram:
         call = await speak(deepgram.url, 20, during=during)
     assert mute_after + 3 < told[0] < mute_after + 5 + 0.5  # half a second on a busy machine
     assert [o.reason[:20] for o in call.outputs if isinstance(o, Down)] == ["no results for 0.4 s"]
@@ -347,24 +347,24 @@ async def test_a_pause_of_the_call_is_no_silence_of_the_recogniser():
 
 
 async def test_the_last_results_are_waited_for():
-    async with DeepgramStandIn(conduct=Conduct(last_delay=3 / FASTER)) as deepgram:
+    async with DeepgramStandIn(faults=Faults(last_delay=3 / FASTER)) as deepgram:
         call = await speak(deepgram.url, 5)
     assert call.lost == []
     call.check()
 
 
 async def test_one_that_never_closes_ends_by_the_deadline():
-    async with DeepgramStandIn(conduct=Conduct(never_close=True)) as deepgram, patience():
+    async with DeepgramStandIn(faults=Faults(never_close=True)) as deepgram, patience():
         call = await speak(deepgram.url, 5, close_seconds=1)
     assert call.lost == []
     call.check()
 
 
 async def test_a_clean_close_that_leaves_words_unsaid_is_no_end():
-    def conduct(number: int) -> Conduct:
-        return Conduct(mute_after=2) if number == 0 else Conduct()
+    def faults(number: int) -> Faults:
+        return Faults(mute_after=2) if number == 0 else Faults()
 
-    async with DeepgramStandIn(conduct=conduct) as deepgram:
+    async with DeepgramStandIn(faults=faults) as deepgram:
         call = await speak(deepgram.url, 4)
         assert deepgram.handshakes == 2
     assert call.lost == []
@@ -538,12 +538,12 @@ async def test_what_was_kept_is_sent_no_faster_than_deepgram_takes_it(held_back)
 async def test_the_deadline_counts_from_the_last_byte_and_leaves_time_for_a_backlog():
     """20 s of backlog at 1.25 times real time are longer than the wait for the last finals."""
 
-    def conduct(number: int) -> Conduct:
+    def faults(number: int) -> Faults:
         refuse = Refusal(503) if asyncio.get_running_loop().time() < over else None
-        return Conduct(refuse=refuse, max_speed=1.25 * FASTER)
+        return Faults(refuse=refuse, max_speed=1.25 * FASTER)
 
     over = asyncio.get_running_loop().time() + 20 / FASTER
-    async with DeepgramStandIn(conduct=conduct) as deepgram:
+    async with DeepgramStandIn(faults=faults) as deepgram:
         call = await speak(deepgram.url, 20, close_seconds=1)
     assert call.lost == []
     call.check()

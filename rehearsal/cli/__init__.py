@@ -1,0 +1,1 @@
+"""``partyline rehearse``: the stand-ins as programs, and recordings transcribed in place."""

@@ -1,0 +1,41 @@
+"""broker/cli/tap.py: what is published, printed."""
+
+import asyncio
+
+import nats
+import pytest
+from support.processes import running
+from support.sids import account_sid, call_sid
+from support.timing import patience
+
+SUBJECTS = [f"calls.{account_sid(0)}.{call_sid(number)}.final.inbound" for number in (1, 2)]
+
+
+async def publish(url: str) -> None:
+    client = await nats.connect(url)
+    for number, subject in enumerate(SUBJECTS):
+        await client.publish(subject, f"payload {number}".encode())
+    await client.flush()
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["--count", "2"], [f"[{SUBJECTS[0]}] payload 0", f"[{SUBJECTS[1]}] payload 1"]),
+        (["--count", "1", "--raw"], ["payload 0"]),
+        (["--count", "1", "--call", call_sid(2)], [f"[{SUBJECTS[1]}] payload 1"]),
+        (["--count", "1", SUBJECTS[1]], [f"[{SUBJECTS[1]}] payload 1"]),
+    ],
+)
+async def test_it_prints_what_it_is_asked_for_under_the_prefix_that_counts(
+    server, arguments, printed
+):
+    flags = ["--url", server.url, "--prefix", "calls", *arguments]
+    with running("handler.cli", "tap", *flags) as tap:
+        async with patience():
+            listening = await asyncio.to_thread(tap.stderr.readline)
+            assert listening.startswith("listening on calls.")
+            await publish(server.url)
+            output, errors = await asyncio.to_thread(tap.communicate)
+    assert (output.splitlines(), errors, tap.returncode) == (printed, "", 0)

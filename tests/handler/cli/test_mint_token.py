@@ -1,0 +1,76 @@
+"""handler/cli/mint_token.py: tokens made with the service's secret, read as it reads it."""
+
+import time
+
+import jwt
+import pytest
+from support.credentials import NEEDED, TOKEN_SECRET
+
+from handler.cli.mint_token import main
+from handler.config import Settings
+from handler.errors import SettingsError
+from handler.tokens.tokens import Rules, verify
+
+OLD = TOKEN_SECRET[::-1]
+
+
+@pytest.fixture
+def mint(monkeypatch, capsys):
+    """Return what runs the command with a secret: exit code, output, errors."""
+
+    def run(secret: str | None, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.delenv("TOKEN_SECRET", raising=False)
+        monkeypatch.delenv("TOKEN_AUDIENCE", raising=False)
+        if secret is not None:
+            monkeypatch.setenv("TOKEN_SECRET", secret)
+        code = main(list(arguments))
+        printed = capsys.readouterr()
+        return code, printed.out.strip(), printed.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [TOKEN_SECRET, f",{TOKEN_SECRET}", f" {TOKEN_SECRET} , {OLD}", f"{TOKEN_SECRET}\n{OLD}"],
+)
+def test_the_service_takes_what_is_minted_with_the_same_variable(mint, secret):
+    code, token, errors = mint(secret)
+    assert (code, errors) == (0, "")
+    keys = Settings.from_environ({**NEEDED, "TOKEN_SECRET": secret}).token_keys
+    assert verify(token, keys, time.time(), Rules()).allows("CA" + "0" * 32, ())
+    assert jwt.decode(token, TOKEN_SECRET, algorithms=["HS256"])["calls"] == ["*"]
+
+
+@pytest.mark.parametrize("secret", [",x", "short", ", ,", f"{TOKEN_SECRET},short"])
+def test_what_the_service_refuses_mints_nothing_for_the_same_reason(mint, secret):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**NEEDED, "TOKEN_SECRET": secret})
+    code, token, errors = mint(secret)
+    assert (code, token) == (2, "")
+    assert errors.startswith(f"partyline token: {caught.value}")
+
+
+@pytest.mark.parametrize("secret", [None, "", " "])
+def test_without_a_secret_it_says_what_to_set(mint, secret):
+    code, token, errors = mint(secret)
+    assert (code, token) == (2, "")
+    assert errors.startswith("partyline token: TOKEN_SECRET: missing: set")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("7d", 604_800)]
+)
+def test_how_long_it_is_good_for_is_said_as_in_the_settings(mint, text, seconds):
+    before = time.time()
+    _, token, _ = mint(TOKEN_SECRET, "--ttl", text)
+    expires = jwt.decode(token, TOKEN_SECRET, algorithms=["HS256"])["exp"]
+    assert int(before + seconds) <= expires <= time.time() + seconds
+
+
+@pytest.mark.parametrize("text", ["0", "0.5s", "-1", "1w", "soon"])
+def test_a_time_that_is_none_is_refused_in_words(mint, capsys, text):
+    with pytest.raises(SystemExit) as caught:
+        mint(TOKEN_SECRET, f"--ttl={text}")
+    assert caught.value.code == 2
+    assert f"argument --ttl: {text!r}" in capsys.readouterr().err
