@@ -272,8 +272,9 @@ async def test_of_two_writers_the_older_is_refused_from_the_moment_the_newer_has
                 if running.done():
                     return
                 older.put(make_final(number))
-                # Never without a pause: the loop would have no turn for the refusal.
-                await asyncio.sleep(pauses.choice([0, 0, 0.0005, 0.002]))
+                # Faster than anybody speaks, and slow enough for a claim to come in between: it is
+                # refused, and reads anew, whenever a record comes between its look and its word.
+                await asyncio.sleep(pauses.choice([0.002, 0.005, 0.01, 0.02]))
 
         writing = asyncio.create_task(write_until_refused())
         await asyncio.sleep(source.uniform(0, 0.02))
