@@ -237,8 +237,11 @@ def identity(servers: Sequence[str], credentials: str | None) -> dict[str, Any]:
     if credentials is not None:
         options["user_credentials"] = RawCredentials(credentials)
     # A cluster names its other servers without the password that its URL came with.
-    if (user := user_of(servers[0])) is not None:
+    user = user_of(servers[0])
+    if user is not None and user[1]:
         options["user"], options["password"] = user
+    elif user is not None:
+        options["token"] = user[0]  # nats://token@host
     return options
 
 
