@@ -60,13 +60,10 @@ class Connection:
 
     Attributes:
         problem: What keeps the server from being as we need it, in words; None if nothing does.
-        connected_since: ``time.monotonic()`` at which NATS was there, or back; None while it is
-            away.
     """
 
     def __init__(self, settings: BrokerSettings, listener: Listener, check: Check) -> None:
         self.problem: str | None = None
-        self.connected_since: float | None = None
         self._settings = settings
         self._listener = listener
         self._check = check
@@ -138,13 +135,15 @@ class Connection:
         """Keep a client: one that has closed for good, or has a defect, gets a successor."""
         backoff = supervise.Backoff(SUCCESSOR_SECONDS, LONGEST_SUCCESSOR_SECONDS)
         while True:
+            begun = time.monotonic()
             try:
                 await self._use_client()
-                backoff.reset()
                 _log.warning("nats client closed: another one takes its place")
             except Exception as exc:  # noqa: BLE001  without this task the process would be deaf for good
                 self.problem = f"cannot use this connection: {exc}"
                 _log.exception("defect: the connection to nats failed")
+            if time.monotonic() - begun > LONGEST_SUCCESSOR_SECONDS:
+                backoff.reset()
             await backoff.pause()
             with suppress(nats.errors.Error, OSError, AssertionError):
                 await self._client.close()
@@ -169,7 +168,6 @@ class Connection:
             self._on_reconnect()
             return
         self._reached.set()
-        self.connected_since = time.monotonic()
         _log.info("nats reached", server=str(self._client.connected_server_version))
         self._listener.on_ready()
 
@@ -218,14 +216,12 @@ class Connection:
         _log.warning("nats", problem=text)
 
     def _on_disconnect(self) -> None:
-        self.connected_since = None
         if not self._closing:
             _log.warning("nats lost")
         self._listener.on_lost()
 
     def _on_reconnect(self) -> None:
         self._reported.clear()
-        self.connected_since = time.monotonic()
         _log.info("nats is back")
         self._listener.on_back()
         self._check_due.set()

@@ -181,7 +181,8 @@ class Registry:
     async def delete_entry(self, call_sid: str) -> None:
         """Delete the entry of a call that is over, as it is in the view; once, and not for sure."""
         subject = self._subjects.call_key(call_sid)
-        revision = self._view.revision(self._subjects.key_of(subject)) or None
+        # An entry that is distrusted has the revision 0: its deletion is refused.
+        revision = self._view.revision(self._subjects.key_of(subject))
         with suppress(nats.errors.Error, TimeoutError, OSError):
             await self._bucket.delete(subject, revision=revision)
 

@@ -112,7 +112,7 @@ class View:
             self._lease_seen[instance] = now
         else:
             self._leases.discard(instance)
-        # Times are kept of processes that live, or own a call; the others have told all.
+        # Times are kept of processes that live, or own a call; those of others are never asked for.
         wanted = self._leases | {call.owner for call in self._calls.values()}
         self._lease_seen = {name: at for name, at in self._lease_seen.items() if name in wanted}
         return before != alive

@@ -25,12 +25,3 @@ async def test_whatever_opening_a_client_raises_is_said_and_the_process_can_leav
 )
 def test_a_client_says_who_it_is_as_the_address_does(url, credentials, options):
     assert identity([url], credentials) == options
-
-
-async def test_it_says_since_when_nats_is_there(connect):
-    broker = await connect()
-    assert broker.connection.connected_since is not None
-    broker.connection._on_disconnect()
-    assert broker.connection.connected_since is None
-    broker.connection._on_reconnect()
-    assert broker.connection.connected_since is not None
