@@ -169,7 +169,7 @@ class CallsList:
             await self._some_untold.wait()
             begun = time.monotonic()
             for audience in list(self._untold):
-                self._untold.pop(audience, None)  # one by one: a defect at one leaves the others due
+                self._untold.pop(audience, None)  # so a defect at one leaves the others due
                 self._make(audience)
                 for reader in audience.readers:
                     reader.offer()
