@@ -81,7 +81,7 @@ class Appender:
         records = await _answered(lambda: read_up_to(client, stream, self._call_subject, newest))
         claim = Claim.of(records, newest)
         self.acked, self._last_sequence, self.last_type = claim.seq, claim.sequence, claim.type
-        self.published_ends, self.gap_end = claim.ends, claim.gap_end
+        self.published_ends, self.gap_end = dict(claim.ends), claim.gap_end
         return claim
 
     async def append(self, record: Record, epoch: str) -> None:

@@ -32,6 +32,10 @@ MAX_REPORTED = 100
 SUCCESSOR_SECONDS = 1.0
 LONGEST_SUCCESSOR_SECONDS = 30.0
 
+# While NATS is away the client reports each attempt, and none takes longer than its own timeouts of
+# 2 s to connect and 10 s to flush: one that reports nothing for so long has ceased to try.
+LONGEST_SILENCE = 30.0
+
 # Makes the server as we need it, or raises Misconfigured.
 Check = Callable[[Client, JetStreamContext], Awaitable[None]]
 
@@ -60,13 +64,17 @@ class Connection:
 
     Attributes:
         problem: What keeps the server from being as we need it, in words; None if nothing does.
-        connected_since: ``time.monotonic()`` at which NATS was there, or back; None while it is
-            away.
     """
 
-    def __init__(self, settings: BrokerSettings, listener: Listener, check: Check) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        listener: Listener,
+        check: Check,
+        *,
+        longest_silence: float = LONGEST_SILENCE,
+    ) -> None:
         self.problem: str | None = None
-        self.connected_since: float | None = None
         self._settings = settings
         self._listener = listener
         self._check = check
@@ -74,6 +82,8 @@ class Connection:
         self._js: JetStreamContext = self._client.jetstream(timeout=REQUEST_SECONDS)
         self._reached = asyncio.Event()
         self._closing = False
+        self._longest_silence = longest_silence
+        self._last_word = time.monotonic()  # of the client, on what it does
         self._check_due = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._reported: set[str] = set()  # problems since NATS was there last
@@ -138,13 +148,15 @@ class Connection:
         """Keep a client: one that has closed for good, or has a defect, gets a successor."""
         backoff = supervise.Backoff(SUCCESSOR_SECONDS, LONGEST_SUCCESSOR_SECONDS)
         while True:
+            begun = time.monotonic()
             try:
                 await self._use_client()
-                backoff.reset()
                 _log.warning("nats client closed: another one takes its place")
             except Exception as exc:  # noqa: BLE001  without this task the process would be deaf for good
                 self.problem = f"cannot use this connection: {exc}"
                 _log.exception("defect: the connection to nats failed")
+            if time.monotonic() - begun > LONGEST_SUCCESSOR_SECONDS:
+                backoff.reset()
             await backoff.pause()
             with suppress(nats.errors.Error, OSError, AssertionError):
                 await self._client.close()
@@ -155,13 +167,23 @@ class Connection:
         """Open the client and see to it that the server is in order, until it closes for good."""
         await self._open_client()
         await self._wait_in_order()
-        if not self._client.is_closed:
+        if not self._is_over():
             self._begin()
-        while not self._client.is_closed:
+        while not self._is_over():
             # A server that comes back may be another one, or have lost its disk.
-            await self._check_due.wait()
-            self._check_due.clear()
-            await self._wait_in_order(patience=ELECTION_CHECKS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._longest_silence):
+                    await self._check_due.wait()
+            if self._check_due.is_set():
+                self._check_due.clear()
+                await self._wait_in_order(patience=ELECTION_CHECKS)
+
+    def _is_over(self) -> bool:
+        """Whether this client does nothing more: it has closed, or ceased to reconnect."""
+        if self._client.is_closed:
+            return True
+        silence = time.monotonic() - self._last_word
+        return not self._client.is_connected and silence > self._longest_silence
 
     def _begin(self) -> None:
         """Take up the work with a client that has just connected."""
@@ -169,7 +191,6 @@ class Connection:
             self._on_reconnect()
             return
         self._reached.set()
-        self.connected_since = time.monotonic()
         _log.info("nats reached", server=str(self._client.connected_server_version))
         self._listener.on_ready()
 
@@ -192,13 +213,13 @@ class Connection:
 
     async def _wait_in_order(self, *, patience: int = 0) -> None:
         """Wait until the server is as we need it; say that it is not after so many checks."""
-        while not self._client.is_closed and (problem := await self._find_problem()) is not None:
+        while not self._is_over() and (problem := await self._find_problem()) is not None:
             if patience <= 0 and problem != self.problem:
                 _log.error("nats is not as we need it", problem=problem)
                 self.problem = problem
             patience -= 1
             await asyncio.sleep(MISCONFIGURED_SECONDS)
-        if not self._client.is_closed:
+        if not self._is_over():
             self.problem = None
 
     async def _find_problem(self) -> str | None:
@@ -210,6 +231,7 @@ class Connection:
         return None
 
     def _on_error(self, error: Exception) -> None:
+        self._last_word = time.monotonic()
         text = str(error) or type(error).__name__
         if text in self._reported:
             return  # while NATS is away each attempt says the same, of each server
@@ -218,14 +240,13 @@ class Connection:
         _log.warning("nats", problem=text)
 
     def _on_disconnect(self) -> None:
-        self.connected_since = None
+        self._last_word = time.monotonic()
         if not self._closing:
             _log.warning("nats lost")
         self._listener.on_lost()
 
     def _on_reconnect(self) -> None:
         self._reported.clear()
-        self.connected_since = time.monotonic()
         _log.info("nats is back")
         self._listener.on_back()
         self._check_due.set()
@@ -237,8 +258,11 @@ def identity(servers: Sequence[str], credentials: str | None) -> dict[str, Any]:
     if credentials is not None:
         options["user_credentials"] = RawCredentials(credentials)
     # A cluster names its other servers without the password that its URL came with.
-    if (user := user_of(servers[0])) is not None:
+    user = user_of(servers[0])
+    if user is not None and user[1]:
         options["user"], options["password"] = user
+    elif user is not None:
+        options["token"] = user[0]  # nats://token@host
     return options
 
 

@@ -46,6 +46,11 @@ def is_gone(headers: Mapping[str, str]) -> bool:
     return headers.get("KV-Operation") in ("DEL", "PURGE") or "Nats-Marker-Reason" in headers
 
 
+def has_expired(headers: Mapping[str, str]) -> bool:
+    """Whether a message of a bucket says that its key came to the end of its time to live."""
+    return headers.get("Nats-Marker-Reason") == "MaxAge"
+
+
 def read_entry(call_sid: str, data: bytes) -> CallEntry:
     """
     Read the entry of a call; what it says becomes part of subjects.

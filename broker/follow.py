@@ -227,7 +227,8 @@ class Replica:
                 stored = None
                 self.readable.stop(time.monotonic())
             if stored is not None:
-                self.readable.start(time.monotonic())
+                if self._connection.connected:  # else the answer had come before NATS went away
+                    self.readable.start(time.monotonic())
                 # No await until _live is set, so no live message comes in between.
                 for message in stored:
                     seq = message.headers.get("Call-Seq", "")

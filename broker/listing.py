@@ -15,7 +15,7 @@ from broker.registry import Registry
 # How long the end of an owner waits for the registry.
 LISTING_SECONDS = 10.0
 FIRST_RETRY = 0.5
-LONGEST_RETRY = 30.0
+LONGEST_RETRY = 5.0  # shorter than that: an end must not wait for a pause
 
 
 class State(enum.Enum):
@@ -133,12 +133,16 @@ class Listing:
                 return
 
     async def _write(self) -> None:
-        if self._missing:
-            self._missing = False
-            if not await self._is_ours():
+        missing, self._missing = self._missing, False
+        try:
+            if missing and not await self._is_ours():
                 return  # whoever owns it now has deleted the entry, or will
-        first, self._written = not self._written, True
-        await self._registry.put_call(self._as_stored(), self._epochs, first=first)
+            first = not self._written
+            await self._registry.put_call(self._as_stored(), self._epochs, first=first)
+            self._written = True
+        except BaseException:
+            self._missing = self._missing or missing  # the next attempt is to ask again
+            raise
 
     def _as_stored(self) -> CallEntry:
         """Return the entry; it claims nothing to be transcribed that may yet be refused."""

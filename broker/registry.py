@@ -15,11 +15,11 @@ from nats.aio.msg import Msg
 from broker import supervise
 from broker.bucket import Bucket
 from broker.connection import Connection
-from broker.entries import CallEntry
+from broker.entries import CallEntry, has_expired
 from broker.errors import BadName, HistoryUnavailable
 from broker.lease import Lease
 from broker.settings import BrokerSettings
-from broker.stream import WRONG_LAST_SEQUENCE, read_history
+from broker.stream import WRONG_LAST_SEQUENCE, read_history, stored_at
 from broker.subjects import Subjects
 from broker.view import View
 
@@ -58,6 +58,7 @@ class Registry:
         )
         # Calls written here: whom to tell when their entry goes missing.
         self._watched: dict[str, Callable[[], None]] = {}
+        self._lease_ttl = settings.lease_ttl
         self._created: object = None  # when the bucket was
         self._changed = asyncio.Event()
         self._snapshot_due = asyncio.Event()
@@ -181,7 +182,8 @@ class Registry:
     async def delete_entry(self, call_sid: str) -> None:
         """Delete the entry of a call that is over, as it is in the view; once, and not for sure."""
         subject = self._subjects.call_key(call_sid)
-        revision = self._view.revision(self._subjects.key_of(subject)) or None
+        # An entry that is distrusted has the revision 0: its deletion is refused.
+        revision = self._view.revision(self._subjects.key_of(subject))
         with suppress(nats.errors.Error, TimeoutError, OSError):
             await self._bucket.delete(subject, revision=revision)
 
@@ -238,7 +240,7 @@ class Registry:
             key = self._subjects.key_of(message.subject)
             present[key] = message.sequence
             self._apply(key, message.sequence, message.headers, message.data)
-        if self._view.keep_only(present, _now()):
+        if self._view.keep_only(present):
             self._announce_change()
         for call_sid, on_missing in self._watched.items():
             if self._view.entry(call_sid) is None:
@@ -257,7 +259,7 @@ class Registry:
         if revision <= self._view.revision(key):
             return
         try:
-            changed = self._view.apply(key, revision, headers, data, _now())
+            changed = self._view.apply(key, revision, headers, data, self._alive_at(headers))
         except (msgspec.MsgspecError, BadName):
             _log.warning("not an entry of ours", key=key)
             return
@@ -266,6 +268,13 @@ class Registry:
             self._watched[call_sid]()
         if changed:
             self._announce_change()
+
+    def _alive_at(self, headers: dict[str, str]) -> int:
+        """Return the Unix ms of the last sign of life: of a lease that is over its end is known."""
+        at = stored_at(headers)
+        if at is None:
+            return _now()  # our own, just written
+        return at - self._lease_ttl * 1000 if has_expired(headers) else at
 
     def _announce_change(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

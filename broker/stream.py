@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+from collections.abc import Mapping
+from datetime import datetime
 
 import nats.errors
 from nats.aio.client import Client
@@ -99,6 +101,17 @@ async def last_stored(
         base64.b64decode(message.get("data", "")),
         _headers(base64.b64decode(message.get("hdrs", "")).decode()),
     )
+
+
+def stored_at(headers: Mapping[str, str]) -> int | None:
+    """Return the Unix time in ms at which the server stored a message; None if it does not say."""
+    stamp = headers.get("Nats-Time-Stamp")
+    if stamp is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(stamp).timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def _check_connected(client: Client) -> None:

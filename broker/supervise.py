@@ -1,6 +1,7 @@
 """Tasks that run for as long as their owner, none ending in silence; pauses between attempts."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -9,7 +10,7 @@ import structlog
 CANCEL_SECONDS = 0.5
 # Between a defect and the next attempt at the same work.
 DEFECT_SECONDS = 0.5
-LONGEST_DEFECT_SECONDS = 30.0
+LONGEST_DEFECT_SECONDS = 5.0  # a lease is to be renewed long before it ends
 
 _log = structlog.get_logger()
 
@@ -27,12 +28,15 @@ def keep(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Ta
     async def again() -> None:
         backoff = Backoff(DEFECT_SECONDS, LONGEST_DEFECT_SECONDS)
         while True:
+            begun = time.monotonic()
             try:
                 await work()
             except Exception:  # noqa: BLE001  whatever it is, the work is to go on
                 _log.exception("defect: a task begins anew", task=name)
             else:
                 return
+            if time.monotonic() - begun > LONGEST_DEFECT_SECONDS:
+                backoff.reset()  # it had lived well: this is no row of defects
             await backoff.pause()
 
     return start(again(), name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from broker.entries import CallEntry, is_gone, read_entry
+from broker.entries import CallEntry, has_expired, is_gone, read_entry
 
 
 class View:
@@ -16,7 +16,7 @@ class View:
     def __init__(self) -> None:
         self._calls: dict[str, CallEntry] = {}
         self._leases: set[str] = set()
-        self._lease_seen: dict[str, int] = {}  # Unix ms at which a lease was last renewed
+        self._lease_seen: dict[str, int] = {}  # Unix ms of a process's last sign of life
         self._revisions: dict[str, int] = {}
 
     @property
@@ -54,7 +54,7 @@ class View:
         return self._revisions.get(key, 0)
 
     def apply(
-        self, key: str, revision: int, headers: Mapping[str, str], data: bytes, now: int
+        self, key: str, revision: int, headers: Mapping[str, str], data: bytes, alive_at: int
     ) -> bool:
         """
         Take what a key holds since ``revision``; returns whether anybody would see a change.
@@ -64,7 +64,7 @@ class View:
             revision: Its place in the bucket's stream.
             headers: They say whether the key is gone.
             data: What it holds.
-            now: Unix ms.
+            alive_at: Unix ms of the sign of life that a lease is, or was.
 
         Raises:
             msgspec.MsgspecError, BadName: it is no entry of ours, and the one before it stands.
@@ -72,32 +72,35 @@ class View:
         if revision <= self.revision(key):
             return False
         self._revisions[key] = revision
-        return self._set(key, None if is_gone(headers) else data, now)
+        changed = self._set(key, None if is_gone(headers) else data, alive_at)
+        if has_expired(headers) and (instance := _instance(key)) is not None:
+            # Of a process that was never seen alive here, this is all there is to know.
+            self._lease_seen.setdefault(instance, alive_at)
+        return changed
 
-    def keep_only(self, present: Mapping[str, int], now: int) -> bool:
+    def keep_only(self, present: Mapping[str, int]) -> bool:
         """
         Forget what a snapshot of the whole bucket lacks; returns whether anybody sees a change.
 
         Args:
             present: The keys of the snapshot, and their revisions.
-            now: Unix ms.
         """
         newest = max(present.values(), default=0)
         changed = False
         for key, revision in list(self._revisions.items()):
             if revision <= newest and key not in present:
                 del self._revisions[key]
-                changed = self._set(key, None, now) or changed
+                changed = self._set(key, None) or changed
         return changed
 
     def distrust(self) -> None:
         """Take whatever comes next for newer: the bucket is another one, or has lost its tail."""
         self._revisions = dict.fromkeys(self._revisions, 0)
 
-    def _set(self, key: str, data: bytes | None, now: int) -> bool:
-        kind, _, name = key.partition(".")
-        if kind == "pod":
-            return self._set_lease(name, data is not None, now)
+    def _set(self, key: str, data: bytes | None, alive_at: int = 0) -> bool:
+        if (instance := _instance(key)) is not None:
+            return self._set_lease(instance, data is not None, alive_at)
+        name = key.partition(".")[2]
         before = self._calls.get(name)
         if data is None:
             self._calls.pop(name, None)
@@ -105,14 +108,20 @@ class View:
             self._calls[name] = read_entry(name, data)
         return before != self._calls.get(name)
 
-    def _set_lease(self, instance: str, alive: bool, now: int) -> bool:
+    def _set_lease(self, instance: str, alive: bool, alive_at: int) -> bool:
         before = instance in self._leases
         if alive:
             self._leases.add(instance)
-            self._lease_seen[instance] = now
+            self._lease_seen[instance] = alive_at
         else:
             self._leases.discard(instance)
-        # Times are kept of processes that live, or own a call; the others have told all.
+        # Times are kept of processes that live, or own a call; those of others are never asked for.
         wanted = self._leases | {call.owner for call in self._calls.values()}
         self._lease_seen = {name: at for name, at in self._lease_seen.items() if name in wanted}
         return before != alive
+
+
+def _instance(key: str) -> str | None:
+    """Return the process whose lease a key is; None if it is a call's."""
+    kind, _, name = key.partition(".")
+    return name if kind == "pod" else None

@@ -246,7 +246,9 @@ class CallWriter:
                 claim = await self._given_up()
                 if claim is None:
                     raise
-                stored = waiting[-1] is not record or message_id in claim.ids
+                # The id is that of the first that waits: maybe of the word that the call goes on.
+                was_ours = waiting[0] is record and message_id in claim.ids
+                stored = waiting[-1] is not record or was_ours
                 rest = still_to_say(claim, self.call, record, stored=stored)
                 if rest is None:
                     return

@@ -27,7 +27,8 @@ from websockets.typing import Subprotocol
 
 from rehearsal.errors import Refusal
 from rehearsal.faults import Faults
-from rehearsal.listen import Listen, Options, parse_query
+from rehearsal.listen import Listen
+from rehearsal.query import Options, parse_query
 from rehearsal.scripted import Scripted
 from rehearsal.segments import RecogniserFactory
 

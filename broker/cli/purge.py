@@ -7,8 +7,9 @@ from nats.aio.client import Client
 
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.entries import is_gone
-from broker.errors import BrokerError, HistoryUnavailable
+from broker.errors import BrokerError
 from broker.identifiers import check_call_sid
+from broker.records import Stored
 from broker.stream import last_stored
 from broker.subjects import Subjects
 
@@ -44,8 +45,7 @@ async def _purge(arguments: argparse.Namespace) -> int:
         newest = await last_stored(client, subjects.stream, subject)
         if newest is None:
             raise BrokerError(f"{call_sid}: nothing is stored")
-        ended = msgspec.json.decode(newest.data, type=_Newest).type == "CallEnded"
-        if not ended and not arguments.force:
+        if not _is_end(newest) and not arguments.force:
             raise BrokerError(f"{call_sid} has no end; if its owner is gone for good: --force")
         deleted = await _delete(client, subjects.stream, subject)
     print(f"{call_sid}: {deleted} records deleted")
@@ -63,11 +63,15 @@ async def _delete(client: Client, stream: str, subject: str) -> int:
     return answer.purged
 
 
-async def _is_live(client: Client, subjects: Subjects, call_sid: str) -> bool:
+def _is_end(record: Stored) -> bool:
     try:
-        newest = await last_stored(client, f"KV_{subjects.bucket}", subjects.call_key(call_sid))
-    except HistoryUnavailable:
-        return False  # no bucket: nobody is live
+        return msgspec.json.decode(record.data, type=_Newest).type == "CallEnded"
+    except msgspec.MsgspecError:
+        return False  # not ours
+
+
+async def _is_live(client: Client, subjects: Subjects, call_sid: str) -> bool:
+    newest = await last_stored(client, f"KV_{subjects.bucket}", subjects.call_key(call_sid))
     return newest is not None and not is_gone(newest.headers)
 
 

@@ -196,9 +196,11 @@ class Connection:
         finally:
             # At once: a peer that did not close by itself has nothing more to say.
             self._socket.transport.abort()
-            await self._socket.wait_closed()
-            self._closed = loop.time()
-            self._settle_trial()
+            try:
+                await self._socket.wait_closed()
+            finally:
+                self._closed = loop.time()
+                self._settle_trial()
 
     def check_end(self) -> None:
         """

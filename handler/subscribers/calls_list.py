@@ -167,14 +167,15 @@ class CallsList:
         """Tell all that changed in one pass; what changes meanwhile is told in the next one."""
         while True:
             await self._some_untold.wait()
-            self._some_untold.clear()
             begun = time.monotonic()
-            untold, self._untold = self._untold, {}
-            for audience in untold:
+            for audience in list(self._untold):
+                self._untold.pop(audience, None)  # so a defect at one leaves the others due
                 self._make(audience)
                 for reader in audience.readers:
                     reader.offer()
                 await asyncio.sleep(0)
+            if not self._untold:
+                self._some_untold.clear()
             await self._turns.all_had()
             took = time.monotonic() - begun
             await asyncio.sleep(max(TELL_SECONDS, took / TELL_SHARE) - took)

@@ -95,7 +95,7 @@ def all_captions(records: Iterable[Message], names: Speakers) -> list[Caption]:
 
 
 def vtt_cue(caption: Caption) -> str:
-    """Write one WebVTT cue, with the empty line behind it."""
+    """Write one WebVTT cue, with the empty line after it."""
     text = _escape(_wrap(caption.text))
     voice = f"<v {_escape(caption.speaker)}>" if caption.speaker else ""
     return f"{_clock(caption.start)} --> {_clock(caption.end)}\n{voice}{text}\n\n"

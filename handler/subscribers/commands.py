@@ -129,7 +129,7 @@ def subscribe_from_query(sid: str, query: Mapping[str, str], last_id: str = "") 
 
     Args:
         sid: The call, as the request's path names it.
-        query: What stands behind the question mark.
+        query: What stands after the question mark.
         last_id: ``Last-Event-ID``. An EventSource repeats the address that it was made with: what
             it had last is newer, and wins.
 

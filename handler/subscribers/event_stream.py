@@ -72,7 +72,7 @@ class CallEvents(EventStream):
         self._resumed = resumed
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield the records behind ``since``, then live; nothing after ``CallEnded``."""
+        """Yield the records after ``since``, then live; nothing after ``CallEnded``."""
         patience = self.shared.settings.await_call_seconds
         async with read_call(
             self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience

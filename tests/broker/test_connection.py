@@ -1,9 +1,14 @@
 """broker/connection.py: a connection that cannot be made is said in words, and ends nothing."""
 
+import asyncio
+
 import pytest
-from support.timing import until
+from support.cable import Cable
+from support.timing import patience, until
 
 from broker.broker import Broker
+from broker.connection import Connection, identity
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
 
@@ -14,10 +19,68 @@ async def test_whatever_opening_a_client_raises_is_said_and_the_process_can_leav
         assert not broker.ready
 
 
-async def test_it_says_since_when_nats_is_there(connect):
-    broker = await connect()
-    assert broker.connection.connected_since is not None
-    broker.connection._on_disconnect()
-    assert broker.connection.connected_since is None
-    broker.connection._on_reconnect()
-    assert broker.connection.connected_since is not None
+@pytest.mark.parametrize(
+    ("url", "credentials", "options"),
+    [
+        ("nats://h", None, {}),
+        ("nats://u:p%40%2F@h", None, {"user": "u", "password": "p@/"}),
+        ("nats://s%2Ft@h", None, {"token": "s/t"}),
+    ],
+)
+def test_a_client_says_who_it_is_as_the_address_does(url, credentials, options):
+    assert identity([url], credentials) == options
+
+
+class Listening:
+    """Keeps what a connection says."""
+
+    def __init__(self):
+        self.words: list[str] = []
+
+    def on_ready(self):
+        self.words.append("ready")
+
+    def on_lost(self):
+        self.words.append("lost")
+
+    def on_back(self):
+        self.words.append("back")
+
+
+async def in_order(*_):
+    """Find nothing wrong with the server."""
+
+
+@pytest.mark.parametrize("answer", [b"INFO\r\n", b"INFO []\r\n"])
+async def test_a_client_that_ceases_to_reconnect_is_replaced(server, answer):
+    """An answer that it cannot read ends its attempts; it says neither that, nor that it closed."""
+    listening = Listening()
+    async with Cable(int(server.url.rpartition(":")[2])) as cable:
+        settings = BrokerSettings(servers=(f"nats://127.0.0.1:{cable.port}",), instance="i1")
+        async with Connection(settings, listening, in_order, longest_silence=1.0) as connection:
+            async with patience():
+                await connection.wait_ready()
+            first = connection.client
+            cable.lead_to_stranger(answer)
+            await until(lambda: cable.answered > 0)
+            cable.mend()
+            await until(lambda: connection.connected)
+            assert connection.client is not first
+        assert [listening.words[0], listening.words[-2]] == ["ready", "back"]
+
+
+async def test_a_client_that_goes_on_trying_is_kept_however_long_nats_is_away(tmp_path):
+    async with EmbeddedServer(str(tmp_path)) as server:
+        port = int(server.url.rpartition(":")[2])
+        settings = BrokerSettings(servers=(server.url,), instance="i1")
+        connection = Connection(settings, Listening(), in_order, longest_silence=1.0)
+        await connection.__aenter__()
+        async with patience():
+            await connection.wait_ready()
+    first = connection.client
+    await until(lambda: not connection.connected)
+    await asyncio.sleep(3)  # three times the silence of one that has ceased
+    async with EmbeddedServer(str(tmp_path), port=port):
+        await until(lambda: connection.connected)
+        assert connection.client is first
+        await connection.__aexit__()

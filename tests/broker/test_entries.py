@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from support.sids import account_sid, call_sid
 
-from broker.entries import CallEntry, is_gone, read_entry
+from broker.entries import CallEntry, has_expired, is_gone, read_entry
 from broker.errors import BadName
 
 ENTRY = CallEntry(
@@ -53,3 +53,9 @@ def test_what_may_not_become_part_of_a_subject_is_no_entry(changes, error):
     data = msgspec.json.encode(msgspec.structs.replace(ENTRY, **changes))
     with pytest.raises(error):
         read_entry(ENTRY.call_sid, data)
+
+
+def test_only_a_key_that_came_to_its_time_has_expired():
+    assert has_expired({"Nats-Marker-Reason": "MaxAge"})
+    assert not has_expired({"Nats-Marker-Reason": "Purge"})
+    assert not has_expired({"KV-Operation": "DEL"})

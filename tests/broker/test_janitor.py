@@ -95,3 +95,30 @@ async def test_what_an_owner_may_have_received_after_its_last_sign_of_life_is_to
     assert records[1]["start"] == 0
     assert 0 < records[1]["end"] <= 1.5
     assert records[2]["duration"] == records[1]["end"]
+
+
+@pytest.mark.parametrize("started", ["before the lease is over", "after the lease is over"])
+async def test_a_process_that_starts_after_the_owner_died_tells_what_was_lost_and_no_more(
+    connect, facts, make_final, started
+):
+    """It has never seen the owner alive; NATS knows when the last sign of life was given."""
+    terms = {"lease_ttl": 6, "lease_refresh": 0.5, "grace": 1.0}
+    owner = await connect(**terms)
+    call = facts(started_at=time.time_ns() // 1_000_000)
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    await until(lambda: owner.registry.get(call.call_sid) is not None)
+    # The owner lives on: its lease is renewed, and nothing of the call is stored.
+    seen = owner.registry.lease_seen(owner.settings.instance)
+    await until(lambda: owner.registry.lease_seen(owner.settings.instance) > seen + 1000)
+    await kill_broker(owner, running)
+    died = (time.time_ns() / 1_000_000 - call.started_at) / 1000
+    lease_is_over = terms["lease_ttl"] + 1 if started == "after the lease is over" else 2
+    await asyncio.sleep(lease_is_over)
+    other = await connect(**terms)
+    records = await read_records(other, call.call_sid)
+    assert [record["type"] for record in records] == ["CallStarted", "Gap", "CallEnded"]
+    gap = records[1]
+    assert gap["start"] == 0
+    assert died - 0.1 <= gap["end"] <= died + terms["lease_refresh"] + 0.1
+    assert records[2]["duration"] == gap["end"]

@@ -23,3 +23,22 @@ async def test_a_defect_in_listing_a_call_leaves_it_unlisted_for_no_longer_than_
     await until(lambda: other.registry.get(call.call_sid) is not None)
     assert other.registry.get(call.call_sid).covered == {"inbound": 1.0}
     running.cancel()
+
+
+async def test_a_defect_in_the_first_listing_after_a_takeover_leaves_it_not_as_its_former_owners(
+    connect, facts
+):
+    former, owner = await connect(), await connect()
+    call = facts()
+    leaving = asyncio.create_task(former.writer(call, former.next_epoch()).run())
+    await until(lambda: owner.registry.get(call.call_sid) is not None)
+    writer = owner.writer(call, owner.next_epoch())
+    unwritable: Any = object()
+    writer.update(covered={"inbound": unwritable})
+    with structlog.testing.capture_logs() as logs:
+        running = asyncio.create_task(writer.run())
+        await until(lambda: any("could not be listed" in line["event"] for line in logs))
+    writer.update(covered={})
+    await until(lambda: former.registry.get(call.call_sid).owner == owner.settings.instance)
+    for task in (leaving, running):
+        task.cancel()

@@ -13,6 +13,8 @@ class Cable:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
+        self.answered = 0  # connections that got a stranger's answer
+        self._stranger: bytes | None = None
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
@@ -32,11 +34,23 @@ class Cable:
         """Keep all connections, and pass on nothing: what a network does that has gone away."""
         self._flowing.clear()
 
+    def lead_to_stranger(self, answer: bytes) -> None:
+        """Break what is open; whoever comes then reaches something else, which says this."""
+        self.cut()
+        self._stranger = answer
+
     def mend(self) -> None:
         self._whole = True
+        self._stranger = None
         self._flowing.set()
 
     async def _take(self, reader, writer) -> None:
+        if self._stranger is not None:
+            self.answered += 1
+            writer.write(self._stranger)
+            await writer.drain()
+            writer.close()
+            return
         if not self._whole:
             writer.transport.abort()
             return

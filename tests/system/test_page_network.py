@@ -63,7 +63,7 @@ async def test_a_token_that_expired_while_the_network_was_away_is_said_so(serve,
     service = serve()
     call = await tell(service)
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
-        short = mint(calls=["*"], ttl=3)
+        short = mint(calls=["*"], ttl=6)
         url = f"http://127.0.0.1:{cable.port}/#token={short}&call={call.sid}"
         async with opened(url) as page:
             await expect(page.locator("#connection")).to_have_text("Connected")
@@ -97,7 +97,7 @@ async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
     service = serve()
     call = await tell(service)
     call.say("before", 0.0)
-    short = mint(calls=["*"], ttl=3)
+    short = mint(calls=["*"], ttl=6)
     async with opened(f"{service.url}/#token={short}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
         await expect(page.locator("#problem")).to_contain_text("expired")
