@@ -2,9 +2,17 @@
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from broker.subjects import PREFIX
+
+_CREDENTIALS = re.compile(
+    r"BEGIN NATS USER JWT.*\n[\w-]+\.[\w-]+\.[\w-]+\n"
+    r"(?:.*\n)*?"
+    r".*BEGIN USER NKEY SEED.*\nSU[A-Z2-7]{56}\n",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +67,16 @@ def read_servers(text: str) -> tuple[str, ...]:
 
 
 def read_credentials(text: str) -> str:
-    """Return the text of a ``.creds`` file; another raises ValueError."""
-    if "-----BEGIN NATS USER JWT-----" not in text:
-        raise ValueError("is not the text of a .creds file")
+    """
+    Return the text of a ``.creds`` file, its lines ended as the client reads them.
+
+    Raises:
+        ValueError: it lacks a user's JWT or seed, of which the client would find out only once a
+            server asks, by failing in ways of its own.
+    """
+    text = text.replace("\r\n", "\n")
+    if not _CREDENTIALS.search(text):
+        raise ValueError("is not the text of a .creds file with a user's JWT and seed")
     return text
 
 
@@ -105,8 +120,29 @@ def _problem_of(url: str) -> str | None:
         return "names no host"
     if parts.path.strip("/") or parts.query or parts.fragment:
         return "holds more than a host and a port (in a password / ? # must be percent-encoded)"
+    if not _is_host(parts.hostname):
+        return "has a host that is no name or IP address"
     try:
         port = parts.port
     except ValueError:
         port = 0
     return "has a port that is no number from 1 to 65535" if port == 0 else None
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is an IP address or could be a name: one that could not is never resolved."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _is_name(text)
+    return True
+
+
+def _is_name(text: str) -> bool:
+    try:
+        # Labels in other scripts are allowed, one that is empty or longer than 63 bytes is not.
+        encoded = text.encode("idna").decode()
+    except UnicodeError:
+        return False
+    # With underscores, which names in Docker and Kubernetes have.
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,253}", encoded) is not None

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl
 
 from broker.identifiers import ACCOUNT_SID
 from broker.settings import read_credentials, read_prefix, read_replicas, read_servers
-from handler import durations
+from handler import addresses, durations
 from handler.errors import SettingsError
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -271,10 +271,17 @@ def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
     return tuple(keys)
 
 
+def _url(name: str, text: str) -> SplitResult:
+    try:
+        return addresses.read(text)
+    except ValueError as exc:
+        raise SettingsError(name, str(exc)) from exc
+
+
 def _jwks_url(text: str | None) -> str | None:
     if text is None:
         return None
-    url = urlsplit(text)
+    url = _url("TOKEN_JWKS_URL", text)
     # Who can change what comes over the wire makes keys; on this machine there is no wire.
     near = url.hostname in ("127.0.0.1", "::1", "localhost")
     if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and near)):
@@ -295,7 +302,7 @@ def _origins(text: str) -> tuple[str, ...]:
 def _public_url(text: str | None) -> str | None:
     if text is None:
         return None
-    url = urlsplit(text)
+    url = _url("PUBLIC_URL", text)
     if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
         raise SettingsError("PUBLIC_URL", f"{text!r} is not like https://calls.example.com")
     if url.path.rstrip("/").endswith("/twilio"):
@@ -304,7 +311,7 @@ def _public_url(text: str | None) -> str | None:
 
 
 def _deepgram_url(text: str) -> str:
-    url = urlsplit(text)
+    url = _url("DEEPGRAM_URL", text)
     if url.scheme not in ("wss", "ws") or not url.hostname:
         raise SettingsError("DEEPGRAM_URL", f"{text!r} is not like wss://api.eu.deepgram.com")
     if url.query:

@@ -103,6 +103,8 @@ def run(command: Coroutine[Any, Any, int], prog: str) -> int:
     """Run a command to its exit code; what goes wrong with NATS is said in one line."""
     try:
         return asyncio.run(command)
+    except BrokenPipeError:
+        raise  # of standard output: the client keeps those of its connection to itself
     except (BrokerError, nats.errors.Error, OSError, TimeoutError) as exc:
         print(f"{prog}: {str(exc) or type(exc).__name__}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import signal
 import sys
 
@@ -17,13 +18,14 @@ def main(argv: list[str], prog: str = "partyline tap") -> int:
     arguments = parse(_parser(prog), argv)
     try:
         return run(_tap(arguments, prog), prog)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return 0
 
 
 async def _tap(arguments: argparse.Namespace, prog: str) -> int:
     done = asyncio.Event()
     printed, allowed = 0, True
+    unread: BrokenPipeError | None = None
 
     async def on_error(error: Exception) -> None:
         nonlocal allowed
@@ -33,14 +35,15 @@ async def _tap(arguments: argparse.Namespace, prog: str) -> int:
             done.set()
 
     async def print_message(message: Msg) -> None:
-        nonlocal printed
-        if arguments.count is not None and printed >= arguments.count:
+        nonlocal printed, unread
+        if done.is_set():
             return
         printed += 1
         text = message.data.decode(errors="replace")
         try:
             print(text if arguments.raw else f"[{message.subject}] {text}", flush=True)
-        except BrokenPipeError:
+        except BrokenPipeError as exc:  # here it would go to the client, which logs it
+            unread = exc
             done.set()
         if printed == arguments.count:
             done.set()
@@ -56,6 +59,8 @@ async def _tap(arguments: argparse.Namespace, prog: str) -> int:
         await client.flush()
         print(f"listening on {subject}", file=sys.stderr, flush=True)
         await done.wait()
+    if unread is not None:
+        raise unread
     return 0 if allowed else 1
 
 
@@ -63,6 +68,12 @@ def _subject(arguments: argparse.Namespace) -> str:
     if arguments.call is not None:
         return Subjects(arguments.prefix).call(arguments.call)
     return arguments.subject or f"{arguments.prefix}.>"
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+        raise ValueError(f"{text!r} is no number of messages")
+    return int(text)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -84,5 +95,5 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add_options(parser)
     parser.add_argument("--raw", action="store_true", help="print the payload alone")
-    parser.add_argument("--count", type=int, metavar="N", help="end after N messages")
+    parser.add_argument("--count", type=argument(_count), metavar="N", help="end after N messages")
     return parser

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import os
 import sys
 from dataclasses import dataclass
 
@@ -50,7 +51,14 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    code: int = module.main(arguments[1:])
+    try:
+        code: int = module.main(arguments[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads what we print has read enough, as head does. The interpreter would write what
+        # is left of it when it ends, and complain: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code
 
 

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
+from handler import addresses
 from handler.cli.transcript import Transcript
 
 try:
@@ -60,6 +61,8 @@ async def _watch(arguments: argparse.Namespace, token: str) -> int:
         except LookupError as exc:
             print(exc.args[0], file=sys.stderr)
             return 1
+        except BrokenPipeError:
+            raise  # of standard output: another connection would find no reader either
         except (ConnectionClosed, InvalidHandshake, OSError) as exc:
             end = judge(exc, url=arguments.url, has_token=bool(token))
         if not end.come_back:
@@ -123,11 +126,13 @@ async def _read(
     transcript.interim.clear()  # their finals may come to nobody
     for command in subscriptions(arguments.target, transcript):
         await connection.send(json.dumps(command))
-    console = Console(highlight=False) if RICH else None
-    shows_interim = console is not None and console.is_terminal and not arguments.json
+    # Elsewhere than on a terminal one line each: other programs read it.
+    console = Console(highlight=False) if RICH and not arguments.json else None
+    if console is not None and not console.is_terminal:
+        console = None
     live = (
         Live(console=console, refresh_per_second=12, transient=True)
-        if shows_interim
+        if console is not None
         else nullcontext()
     )
     with live as display:
@@ -142,8 +147,7 @@ async def _read(
                 if arguments.json:
                     continue
                 if console is not None:
-                    # Elsewhere than on a terminal one line each: other programs read it.
-                    console.print(Text(row, style=style), soft_wrap=not console.is_terminal)
+                    console.print(Text(row, style=style))
                 else:
                     print(row, flush=True)
             if transcript.error is not None:
@@ -195,8 +199,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+    try:
+        parts = addresses.read(text)
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
         raise argparse.ArgumentTypeError(f"{text!r} is not like https://calls.example.com")
     return text
 

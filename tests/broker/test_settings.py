@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from support.credentials import NATS_CREDS
 
 from broker.settings import (
     read_credentials,
@@ -22,6 +23,8 @@ from broker.settings import (
         ("nats://a nats://b,,nats://c ", ("nats://a", "nats://b", "nats://c")),
         ("nats://[::1]:4222", ("nats://[::1]:4222",)),
         ("nats://user:p%40ss@a", ("nats://user:p%40ss@a",)),
+        ("nats://nats_1.default.svc.cluster.local.", ("nats://nats_1.default.svc.cluster.local.",)),
+        ("nats://bücher.example", ("nats://bücher.example",)),
     ],
 )
 def test_servers_are_separated_by_commas_or_blanks(text, servers):
@@ -40,6 +43,10 @@ def test_servers_are_separated_by_commas_or_blanks(text, servers):
         ("nats://[::1", "is no address"),
         ("nats://", "names no host"),
         ("nats://:4222", "names no host"),
+        ("nats://nats..example.com", "a host that is no name"),
+        (f"nats://{'a' * 64}.example.com", "a host that is no name"),
+        ("nats://u:secret@h*st^", "a host that is no name"),
+        ("nats://$NATS_HOST:4222", "a host that is no name"),
         ("ws://h", "must begin with nats:// or tls://"),
         ("nats.example.com", "must begin with nats:// or tls://"),
         ("nats://good, nats://u:secret@h:42x2", "server 2 of 2 has a port"),
@@ -56,11 +63,33 @@ def test_an_address_that_cannot_be_one_is_refused_in_words_without_its_password(
     assert "sec" not in str(raised.value)
 
 
-def test_credentials_are_the_text_of_a_file():
-    text = "-----BEGIN NATS USER JWT-----\neyJ\n"
+@pytest.mark.parametrize("text", [NATS_CREDS, f"# ours\n{NATS_CREDS}", NATS_CREDS.strip()])
+def test_credentials_are_the_text_of_a_file(text):
     assert read_credentials(text) == text
-    with pytest.raises(ValueError, match=r"is not the text of a \.creds file"):
-        read_credentials("/etc/nats.creds")
+
+
+def test_credentials_may_come_from_windows():
+    assert read_credentials(NATS_CREDS.replace("\n", "\r\n")) == NATS_CREDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/etc/nats.creds",
+        NATS_CREDS.partition("\n\n")[0],  # no seed
+        NATS_CREDS.partition("\n\n")[2],  # no JWT
+        NATS_CREDS.replace("eyJh.", ""),
+        NATS_CREDS.replace("\nSUAA", "\nSU1A"),
+        NATS_CREDS.replace("\nSUA", "\nSU"),
+        NATS_CREDS.replace("\nSU", "\nSA"),  # an account's
+        NATS_CREDS.partition("A\n------END USER")[0],
+        NATS_CREDS.replace("\n", " "),
+    ],
+)
+def test_credentials_that_no_server_could_take_are_refused_and_not_repeated(text):
+    with pytest.raises(ValueError, match=r"^is not the text of a \.creds file") as raised:
+        read_credentials(text)
+    assert "AAAA" not in str(raised.value)
 
 
 def test_a_prefix_is_one_token_of_a_subject():

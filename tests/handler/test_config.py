@@ -1,7 +1,7 @@
 """handler/config.py: settings from the environment."""
 
 import pytest
-from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NEEDED, TOKEN_SECRET
+from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NATS_CREDS, NEEDED, TOKEN_SECRET
 
 from handler.config import Settings, deepgram_options
 from handler.errors import SettingsError
@@ -39,9 +39,15 @@ def test_insecure_does_without_credentials_of_ours():
         ("PUBLIC_URL", "calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com/?a=b"),
         ("PUBLIC_URL", "https://calls.example.com/twilio"),
+        ("PUBLIC_URL", "https://[calls.example.com"),
+        ("PUBLIC_URL", "https://calls.example.com:44x3"),
         ("NATS_CREDS", "garbage"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com?model=nova-3"),
+        ("DEEPGRAM_URL", "wss://[::1"),
+        ("DEEPGRAM_URL", "wss://api.deepgram.com:0"),
+        ("TOKEN_JWKS_URL", "https://[id.example.com/jwks"),
+        ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
         ("DEEPGRAM_OPTIONS", "callback=https://example.com"),
         ("DEEPGRAM_OPTIONS", "utterance_end_ms=999"),
@@ -90,11 +96,11 @@ def test_times_take_units():
 def test_no_secret_shows_in_the_repr():
     environ = {
         **NEEDED,
-        "NATS_CREDS": "-----BEGIN NATS USER JWT-----seed",
+        "NATS_CREDS": NATS_CREDS,
         "NATS_URL": "nats://user:pass@host:4222",
     }
     shown = repr(Settings.from_environ(environ))
-    secrets = (AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET, "seed", "pass")
+    secrets = (AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET, "SUAAA", "pass")
     assert not [secret for secret in secrets if secret in shown]
 
 

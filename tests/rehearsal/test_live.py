@@ -59,6 +59,27 @@ def test_what_is_being_said_is_replaced_until_it_stands_or_is_retracted():
 
 
 @pytest.mark.parametrize(
+    ("direction", "sides"),
+    [
+        (None, ["caller", "callee"]),
+        ("inbound", ["caller", "callee"]),
+        ("outbound-api", ["callee", "caller"]),
+        ("outbound-dial", ["callee", "caller"]),
+    ],
+)
+def test_who_speaks_depends_on_who_made_the_call(direction, sides):
+    transcript = Transcript()
+    list(transcript.receive({"type": "CallStarted", "direction": direction}))
+    for track, side in zip(("inbound", "outbound"), sides, strict=True):
+        gap = {"type": "Gap", "start": 0, "end": 1, "track": track, "reason": "media-lost"}
+        told = [*transcript.receive(results(track, "Hello.")), *transcript.receive(gap)]
+        assert [line for _, line in told] == [
+            f"00:01.0  {side}  Hello.",
+            f"── gap 00:00.0 to 00:01.0, {side}: media-lost",
+        ]
+
+
+@pytest.mark.parametrize(
     ("seconds", "expected"), [(0, "00:00.0"), (59.96, "01:00.0"), (3599.9, "59:59.9")]
 )
 def test_the_clock_carries(seconds, expected):

@@ -9,3 +9,13 @@ NEEDED = {
     "TOKEN_SECRET": TOKEN_SECRET,
     "DEEPGRAM_API_KEY": DEEPGRAM_KEY,
 }
+# The text of a .creds file, of nobody.
+NATS_CREDS = f"""\
+-----BEGIN NATS USER JWT-----
+eyJh.eyJi.c2ln
+------END NATS USER JWT------
+
+-----BEGIN USER NKEY SEED-----
+SU{"A" * 56}
+------END USER NKEY SEED------
+"""

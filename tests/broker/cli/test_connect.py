@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 import pytest
-from support.credentials import NEEDED
+from support.credentials import NATS_CREDS, NEEDED
 from support.processes import partyline
 from support.sids import call_sid
 
@@ -57,7 +57,7 @@ def test_a_server_that_is_away_is_named_without_its_password():
 
 def test_an_argument_wins_over_its_variable_which_is_not_even_read(tmp_path, monkeypatch):
     file = tmp_path / "a.creds"
-    file.write_text("-----BEGIN NATS USER JWT-----")
+    file.write_text(NATS_CREDS)
     for name in ("NATS_URL", "NATS_CREDS", "SUBJECT_PREFIX"):
         monkeypatch.setenv(name, "malformed.>")
     parser = argparse.ArgumentParser()
@@ -65,7 +65,7 @@ def test_an_argument_wins_over_its_variable_which_is_not_even_read(tmp_path, mon
     arguments = parse(parser, ["--url", "nats://a,nats://b", "--creds", str(file), "--prefix", "p"])
     assert vars(arguments) == {
         "servers": ("nats://a", "nats://b"),
-        "credentials": "-----BEGIN NATS USER JWT-----",
+        "credentials": NATS_CREDS,
         "prefix": "p",
     }
 

@@ -1,12 +1,16 @@
 """broker/cli/tap.py: what is published, printed."""
 
 import asyncio
+import os
+import sys
 
 import nats
 import pytest
-from support.processes import running
+from support.processes import ENVIRON, running
 from support.sids import account_sid, call_sid
 from support.timing import patience
+
+from broker.cli.tap import main
 
 SUBJECTS = [f"calls.{account_sid(0)}.{call_sid(number)}.final.inbound" for number in (1, 2)]
 
@@ -39,3 +43,32 @@ async def test_it_prints_what_it_is_asked_for_under_the_prefix_that_counts(
             await publish(server.url)
             output, errors = await asyncio.to_thread(tap.communicate)
     assert (output.splitlines(), errors, tap.returncode) == (printed, "", 0)
+
+
+async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(server):
+    reading, writing = os.pipe()
+    os.close(reading)
+    tap = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "handler.cli", "tap", "--url", server.url, "--prefix", "calls"),
+        env=ENVIRON,
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    assert tap.stderr is not None
+    try:
+        async with patience():
+            assert await tap.stderr.readline() == b"listening on calls.>\n"
+            await publish(server.url)
+            assert (await tap.stderr.read(), await tap.wait()) == (b"", 0)
+    finally:
+        if tap.returncode is None:
+            tap.kill()
+            await tap.wait()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two"])
+def test_a_count_that_would_never_be_reached_is_refused(count, capsys):
+    with pytest.raises(SystemExit):
+        main(["--url", "nats://127.0.0.1:1", f"--count={count}"])
+    assert "--count" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from handler.cli.transcript import Transcript
-from handler.cli.watch import judge, subscriptions
+from handler.cli.watch import judge, main, subscriptions
 
 CALL, OTHER = call_sid(1), call_sid(2)
 CALL_ASKED = call_sid(3)  # where a single call is asked for
@@ -59,14 +60,16 @@ class Script:
 
 
 @asynccontextmanager
-async def watching(script: Script, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def watching(
+    script: Script, *arguments: str, stdout: int = asyncio.subprocess.PIPE
+) -> AsyncIterator[asyncio.subprocess.Process]:
     async with serve(script.serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         watch = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "handler.cli", "watch", "--url", f"http://127.0.0.1:{port}"),
             *arguments,
             env=ENVIRON,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
@@ -140,6 +143,18 @@ async def test_a_call_that_cannot_be_read_ends_it_and_one_of_a_number_does_not()
     assert lines == [f"…{CALL[-6:]}  ── no such call", f"…{OTHER[-6:]}  00:01.0  caller  Hi."]
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(flags):
+    """As with ``| head``: another connection would find no reader either."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = Script((1012, [said("Hello.", 1)]), (4401, []))
+    async with patience(), watching(script, NUMBER, *flags, stdout=writing) as watch:
+        os.close(writing)
+        _, errors = await watch.communicate()
+    assert (errors.decode(), watch.returncode, len(script.commands)) == ("", 0, 1)
+
+
 def refused(status: int) -> InvalidStatus:
     return InvalidStatus(Response(status, HTTPStatus(status).phrase, Headers()))
 
@@ -172,3 +187,11 @@ def test_of_very_many_calls_those_that_began_last_are_resumed():
     assert commands[0] == {"subscribe": call_sid(11), "since": 7}
     assert commands[-1] == {"subscribe": NUMBER}
     assert len(commands) == 51
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "http://", "http://[h", "http://h:42x2", "http://h:0"])
+def test_an_address_that_cannot_be_one_is_refused_in_words(url, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main([NUMBER, "--url", url])
+    assert raised.value.code == 2
+    assert f"{url!r} is not like https://calls.example.com" in capsys.readouterr().err
