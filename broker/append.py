@@ -63,8 +63,7 @@ class Appender:
 
     async def newest(self) -> Stored | None:
         """Return the newest record of the call, by its leader's word; waits until it answers."""
-        client, stream = self._connection.client, self._subjects.stream
-        return await _answered(lambda: last_stored(client, stream, self._call_subject))
+        return await _answered(self.newest_now)
 
     async def newest_now(self) -> Stored | None:
         """

@@ -102,11 +102,6 @@ class Follower:
             self._cursor = self._start()
             self._caught_up = self.last
 
-    async def known(self) -> None:
-        """Wait until the call has a record."""
-        while not self._source.log.records:
-            await self._source.news()
-
     async def more(self) -> None:
         """Wait until the call has something that it had not."""
         await self._source.news()

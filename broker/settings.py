@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from broker.subjects import PREFIX
+from broker.subjects import DEFAULT_PREFIX, PREFIX
 
 _CREDENTIALS = re.compile(
     r"BEGIN NATS USER JWT.*\n[\w-]+\.[\w-]+\.[\w-]+\n"
@@ -13,6 +13,8 @@ _CREDENTIALS = re.compile(
     r".*BEGIN USER NKEY SEED.*\nSU[A-Z2-7]{56}\n",
     re.ASCII,
 )
+
+DEFAULT_SERVER = "nats://127.0.0.1:4222"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +40,7 @@ class BrokerSettings:
 
     servers: tuple[str, ...] = field(repr=False)
     instance: str
-    prefix: str = "transcripts"
+    prefix: str = DEFAULT_PREFIX
     credentials: str | None = field(default=None, repr=False)
     provision: bool = False
     replicas: int = 1

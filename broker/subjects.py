@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from broker.errors import BadName
 from broker.identifiers import check_account_sid, check_call_sid
 
+DEFAULT_PREFIX = "transcripts"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TRACKS = {
@@ -34,7 +35,7 @@ class Address:
 class Subjects:
     """All names on NATS, derived from one prefix."""
 
-    prefix: str = "transcripts"
+    prefix: str = DEFAULT_PREFIX
 
     def __post_init__(self) -> None:
         if not PREFIX.fullmatch(self.prefix):

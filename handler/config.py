@@ -9,7 +9,14 @@ from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl
 
 from broker.identifiers import ACCOUNT_SID
-from broker.settings import read_credentials, read_prefix, read_replicas, read_servers
+from broker.settings import (
+    DEFAULT_SERVER,
+    read_credentials,
+    read_prefix,
+    read_replicas,
+    read_servers,
+)
+from broker.subjects import DEFAULT_PREFIX
 from handler import addresses, durations
 from handler.errors import SettingsError
 from handler.tokens import tokens
@@ -62,12 +69,12 @@ class Settings:
     deepgram_url: str = "wss://api.deepgram.com"
     deepgram_options: tuple[tuple[str, str], ...] = DEEPGRAM_DEFAULTS + DEEPGRAM_FIXED
 
-    nats_urls: tuple[str, ...] = field(default=("nats://127.0.0.1:4222",), repr=False)
+    nats_urls: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     nats_credentials: str | None = field(default=None, repr=False)
     nats_store: str | None = None  # where the embedded server keeps its files
     embedded_nats: bool = False
     nats_replicas: int = 1  # copies of each record in a cluster
-    subject_prefix: str = "transcripts"
+    subject_prefix: str = DEFAULT_PREFIX
     retention: float = 72 * 3600.0
     max_bytes: int = 4 * 2**30  # of the stream; beyond it the oldest records go
     lease_seconds: float = 20.0  # a dead process's calls leave the list; an election takes 8.5

@@ -16,14 +16,15 @@ from nats.aio.client import Client
 from broker.connection import identity
 from broker.errors import BrokerError
 from broker.settings import (
+    DEFAULT_SERVER,
     read_credentials,
     read_prefix,
     read_replicas,
     read_servers,
     without_password,
 )
+from broker.subjects import DEFAULT_PREFIX
 
-DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_SECONDS = 5.0
 T = TypeVar("T")
 
@@ -41,9 +42,9 @@ class Variable(NamedTuple):
 
 
 VARIABLES = {
-    "servers": Variable("NATS_URL", read_servers, (DEFAULT_URL,)),
+    "servers": Variable("NATS_URL", read_servers, (DEFAULT_SERVER,)),
     "credentials": Variable("NATS_CREDS", read_credentials),
-    "prefix": Variable("SUBJECT_PREFIX", read_prefix, "transcripts"),
+    "prefix": Variable("SUBJECT_PREFIX", read_prefix, DEFAULT_PREFIX),
     "replicas": Variable("NATS_REPLICAS", read_replicas, 1),
 }
 
@@ -54,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--url",
         dest="servers",
         type=argument(read_servers),
-        help=f"the server, or several (default: NATS_URL, or {DEFAULT_URL})",
+        help=f"the server, or several (default: NATS_URL, or {DEFAULT_SERVER})",
     )
     parser.add_argument(
         "--creds",

@@ -7,17 +7,23 @@ import structlog
 from support.timing import until
 
 
-async def test_a_defect_in_listing_a_call_leaves_it_unlisted_for_no_longer_than_it_lasts(
-    connect, facts
-):
-    owner, other = await connect(), await connect()
-    call = facts()
+async def begin_with_a_defect(owner, call):
+    """Begin to write a call whose entry cannot be written; returns once that was seen."""
     writer = owner.writer(call, owner.next_epoch())
     unwritable: Any = object()
     writer.update(covered={"inbound": unwritable})
     with structlog.testing.capture_logs() as logs:
         running = asyncio.create_task(writer.run())
         await until(lambda: any("could not be listed" in line["event"] for line in logs))
+    return writer, running
+
+
+async def test_a_defect_in_listing_a_call_leaves_it_unlisted_for_no_longer_than_it_lasts(
+    connect, facts
+):
+    owner, other = await connect(), await connect()
+    call = facts()
+    writer, running = await begin_with_a_defect(owner, call)
     assert other.registry.get(call.call_sid) is None
     writer.update(covered={"inbound": 1.0})
     await until(lambda: other.registry.get(call.call_sid) is not None)
@@ -32,12 +38,7 @@ async def test_a_defect_in_the_first_listing_after_a_takeover_leaves_it_not_as_i
     call = facts()
     leaving = asyncio.create_task(former.writer(call, former.next_epoch()).run())
     await until(lambda: owner.registry.get(call.call_sid) is not None)
-    writer = owner.writer(call, owner.next_epoch())
-    unwritable: Any = object()
-    writer.update(covered={"inbound": unwritable})
-    with structlog.testing.capture_logs() as logs:
-        running = asyncio.create_task(writer.run())
-        await until(lambda: any("could not be listed" in line["event"] for line in logs))
+    writer, running = await begin_with_a_defect(owner, call)
     writer.update(covered={})
     await until(lambda: former.registry.get(call.call_sid).owner == owner.settings.instance)
     for task in (leaving, running):

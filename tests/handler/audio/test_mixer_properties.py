@@ -148,51 +148,37 @@ def prove(rounds, plans_, holds) -> None:
     few_or_many(given(plans_)(holds))()
 
 
+def is_the_mix(plan: Plan) -> None:
+    """All that arrives is there, where it belongs."""
+    source = random.Random(plan.seed)
+    arrivals = arrivals_of(plan, source)
+    audio, dropped = run(plan, arrivals, source)
+    assert audio == mix(arrival.frame for arrival in arrivals)
+    assert dropped == []
+
+
 @pytest.mark.proof
 def test_what_comes_within_the_wait_lies_where_it_belongs_to_the_sample(rounds):
     """Right timestamps, any order, any loss, any pops: the two mixers agree in every byte."""
 
-    def holds(plan: Plan) -> None:
-        source = random.Random(plan.seed)
-        arrivals = arrivals_of(plan, source)
-        audio, dropped = run(plan, arrivals, source)
-        assert audio == mix(arrival.frame for arrival in arrivals)
-        assert dropped == []
-
-    prove(rounds, plans(), holds)
+    prove(rounds, plans(), is_the_mix)
 
 
 @pytest.mark.proof
 def test_an_inexact_grid_is_heard_without_holes_and_cuts(rounds):
     """Timestamps that stray by 2 ms, so steps of 16 to 24: the pops change nothing either."""
-
-    def holds(plan: Plan) -> None:
-        source = random.Random(plan.seed)
-        arrivals = arrivals_of(plan, source)
-        audio, dropped = run(plan, arrivals, source)
-        assert audio == mix(arrival.frame for arrival in arrivals)
-        assert dropped == []
-
     jittered = plans(
         sizes=st.just((20,)),
         jitter=st.integers(1, 2),
         lost=st.sampled_from([0.0, 0.05]),
         delay=st.just(0.0),
     )
-    prove(rounds, jittered, holds)
+    prove(rounds, jittered, is_the_mix)
 
 
 @pytest.mark.proof
 def test_a_path_that_stands_still_loses_nothing(rounds):
     """Both tracks stop at once and come in a burst: it finds its place, whatever was popped."""
-
-    def holds(plan: Plan) -> None:
-        source = random.Random(plan.seed)
-        arrivals = arrivals_of(plan, source)
-        audio, dropped = run(plan, arrivals, source)
-        assert audio == mix(arrival.frame for arrival in arrivals)
-        assert dropped == []
-
     stalled = plans(
         begins=st.tuples(st.integers(0, 80), st.integers(0, 80)),
         sizes=st.sampled_from([(20,), (20, 23, 17), (40,)]),
@@ -200,7 +186,7 @@ def test_a_path_that_stands_still_loses_nothing(rounds):
         delay=st.just(0.0),
         stalls=STALLS,
     )
-    prove(rounds, stalled, holds)
+    prove(rounds, stalled, is_the_mix)
 
 
 @pytest.mark.proof
