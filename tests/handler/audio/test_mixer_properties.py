@@ -160,7 +160,6 @@ def is_the_mix(plan: Plan) -> None:
 @pytest.mark.proof
 def test_what_comes_within_the_wait_lies_where_it_belongs_to_the_sample(rounds):
     """Right timestamps, any order, any loss, any pops: the two mixers agree in every byte."""
-
     prove(rounds, plans(), is_the_mix)
 
 
