@@ -34,7 +34,8 @@ from broker.subjects import Subjects
 from handler import logs
 from handler.app import create_app
 from handler.config import Settings
-from handler.server.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from handler.server.http_protocol import HttpProtocol
+from handler.server.websocket_protocol import WebSocketProtocol
 from handler.tokens import tokens
 
 OWNER = "bench"

@@ -42,7 +42,7 @@ def keep(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Ta
     return start(again(), name)
 
 
-async def end(*ending: asyncio.Task[None]) -> None:
+async def end(*ending: asyncio.Task[Any]) -> None:
     """
     Cancel tasks and wait until they have ended.
 

@@ -72,6 +72,23 @@ def hasty(node: ast.Call) -> bool:
     return any(k.arg == "timeout" and k.value in numbers for k in node.keywords)
 
 
+def left_running(function: ast.AST) -> Iterator[ast.Call]:
+    """
+    Yield each ``task.cancel()`` after which nobody waits for the task.
+
+    What it uses may be gone before it is; and on Python 3.11 a cancellation can be forgotten: see
+    ``broker.supervise.end``, which does both.
+    """
+    waits = [n for n in ast.walk(function) if isinstance(n, ast.Await)]
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Attribute(ast.Name(task), "cancel"), args=[]) if not any(
+                wait.lineno > node.lineno and called(wait) & {task, "wait", "gather", "end"}
+                for wait in waits
+            ):
+                yield node
+
+
 def problems(source: str) -> list[str]:
     """Return what is wrong with a module of tests, with the lines."""
     module = ast.parse(source)
@@ -89,6 +106,7 @@ def problems(source: str) -> list[str]:
             found.append((node.lineno, "a deadline in seconds; see support/timing.py"))
     for function in functions:
         found += [(one.lineno, "true of nothing too") for one in of_nothing(function)]
+        found += [(one.lineno, "cancelled, not awaited") for one in left_running(function)]
     return [f"{line}: {why}" for line, why in sorted(set(found))]
 
 
@@ -105,6 +123,7 @@ def test_each_test_can_fail_and_none_is_hasty(path):
         ("assert (a, b)", "2: a constant"),
         ("assert len(a) >= 0", "2: a length is never negative"),
         ("assert all(a for a in found)", "2: true of nothing too"),
+        ("check(a)\n    task.cancel()", "3: cancelled, not awaited"),
         (
             "assert await asyncio.wait_for(a(), 5) == 1",
             "2: a deadline in seconds; see support/timing.py",

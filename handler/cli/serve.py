@@ -19,7 +19,8 @@ from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings
 from handler.errors import SettingsError
-from handler.server.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from handler.server.http_protocol import HttpProtocol
+from handler.server.websocket_protocol import WebSocketProtocol
 
 # The longest message is a subscriber's fresh token or a frame of two seconds in base64.
 MAX_MESSAGE = 64 * 1024

@@ -7,8 +7,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.utils import ClientDisconnected
 
 from handler.errors import TooSlow
+from handler.server.connection import CONNECTION
 from handler.server.frames import RecentFrames, SharedMessage, text_frame
-from handler.server.uvicorn_protocols import CONNECTION, WebSocketProtocol
+from handler.server.websocket_protocol import WebSocketProtocol
 
 # After so many messages in a row the loop gets a turn: others have calls to look after.
 MESSAGES_A_TURN = 32

@@ -14,8 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
 from handler.errors import AlreadyComplete, HandlerError, SubscriberError, TooSlow
+from handler.server.connection import CONNECTION
+from handler.server.http_protocol import HttpProtocol
 from handler.server.sockets import MESSAGES_A_TURN
-from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
 from handler.subscribers.admission import Admission, Subscribers
 from handler.subscribers.http import PRIVATE, refusal
 from handler.tokens.tokens import Grant

@@ -6,6 +6,8 @@ from typing import Any
 import structlog
 from support.timing import until
 
+from broker import supervise
+
 
 async def begin_with_a_defect(owner, call):
     """Begin to write a call whose entry cannot be written; returns once that was seen."""
@@ -28,7 +30,7 @@ async def test_a_defect_in_listing_a_call_leaves_it_unlisted_for_no_longer_than_
     writer.update(covered={"inbound": 1.0})
     await until(lambda: other.registry.get(call.call_sid) is not None)
     assert other.registry.get(call.call_sid).covered == {"inbound": 1.0}
-    running.cancel()
+    await supervise.end(running)
 
 
 async def test_a_defect_in_the_first_listing_after_a_takeover_leaves_it_not_as_its_former_owners(
@@ -41,5 +43,4 @@ async def test_a_defect_in_the_first_listing_after_a_takeover_leaves_it_not_as_i
     writer, running = await begin_with_a_defect(owner, call)
     writer.update(covered={})
     await until(lambda: former.registry.get(call.call_sid).owner == owner.settings.instance)
-    for task in (leaving, running):
-        task.cancel()
+    await supervise.end(leaving, running)

@@ -6,6 +6,8 @@ import structlog
 from support.brokers import ENDED, kill_broker
 from support.timing import PATIENCE, patience, until
 
+from broker import supervise
+
 
 async def test_a_live_call_is_known_everywhere_until_it_ends(connect, facts):
     owner, other = await connect(), await connect()
@@ -37,8 +39,7 @@ async def test_changes_wake_those_who_wait(connect, facts):
             await waiting
             waiting = asyncio.create_task(anext(changes))
     assert set(other.registry.calls()) == {call.call_sid}
-    waiting.cancel()
-    running.cancel()
+    await supervise.end(waiting, running)
 
 
 async def test_the_calls_of_a_process_that_is_gone_leave_with_its_lease(connect, facts):
@@ -60,7 +61,7 @@ async def test_a_process_that_leaves_takes_its_calls_from_the_list_at_once(conne
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    running.cancel()
+    await supervise.end(running)
     await owner.__aexit__()
     await until(lambda: other.registry.get(call.call_sid) is None)
     assert other.registry.calls() == {}
@@ -74,7 +75,7 @@ async def test_one_that_comes_later_reads_what_there_is(connect, facts):
     late = await connect()
     await until(lambda: late.registry.get(call.call_sid) is not None)
     assert late.registry.calls() == owner.registry.calls()
-    running.cancel()
+    await supervise.end(running)
 
 
 async def test_what_is_written_while_the_bucket_is_looked_at_is_not_taken_for_lost(connect):

@@ -8,6 +8,7 @@ import pytest
 from support.brokers import ENDED, append_to, kill_broker, read_records
 from support.timing import patience, until
 
+from broker import supervise
 from broker.broker import Broker
 from broker.errors import Fenced
 from broker.records import CallFacts, Record, call_ended, gap
@@ -83,7 +84,7 @@ async def test_an_end_that_was_half_written_is_finished_once(connect, facts, mak
     writer, running = await begin(owner, call)
     writer.put(make_final(1))
     await until(lambda: writer.depth == 0 and other.registry.get(call.call_sid) is not None)
-    running.cancel()
+    await supervise.end(running)
     half = await append_to(other, call)
     # Until far after what anybody has transcribed.
     await half.append(gap(2.0, 10**9, None, "owner-lost"), other.next_epoch())
@@ -141,8 +142,7 @@ async def test_what_a_call_is_does_not_change_with_its_heir(connect, facts):
     entry = first.registry.get(call.call_sid)
     assert (entry.from_, entry.to, entry.direction) == (call.from_, call.to, call.direction)
     assert entry.started_at == call.started_at
-    for task in (running, going_on):
-        task.cancel()
+    await supervise.end(running, going_on)
 
 
 async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, facts):
@@ -174,7 +174,7 @@ async def test_a_call_that_its_owner_disowns_is_ended(connect, facts, make_final
     writer, running = await begin(owner, call)
     writer.put(make_final(1))
     await until(lambda: writer.depth == 0)
-    running.cancel()
+    await supervise.end(running)
     await writer.abandon()
     records = await read_records(other, call.call_sid)
     assert [one["type"] for one in records] == ["CallStarted", "Results", "CallEnded"]

@@ -29,10 +29,11 @@ from support.timing import LOOK, PATIENCE, patience
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from broker import supervise
 from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.settings import BrokerSettings
-from handler.server.uvicorn_protocols import HEAD_SECONDS
+from handler.server.http_protocol import HEAD_SECONDS
 
 AUDIENCE = "partyline-of-the-tests"
 SAID = "the words that nobody may read"
@@ -431,7 +432,7 @@ async def test_a_slow_handshake(service):
     dripping = asyncio.create_task(drip())
     assert get(service, f"/calls?token={signed()}").status == 200
     answer = await reader.read(1000)
-    dripping.cancel()
+    await supervise.end(dripping)
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert time.monotonic() - begun > 0.9 * HEAD_SECONDS

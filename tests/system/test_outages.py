@@ -7,7 +7,6 @@ import pytest
 from support.brokers import kill_server
 from support.cable import Cable
 from support.credentials import AUTH_TOKEN
-from support.timing import UNIT
 
 from broker.server.embedded import EmbeddedServer
 from rehearsal.twilio import HangUp, Options, place_call
@@ -47,7 +46,6 @@ async def test_the_calls_of_a_killed_container_end_once_and_leave_the_list(
     final, gap, ended = readers[0].messages[-3:]
     assert gap["start"] == pytest.approx(final["start"] + final["duration"], abs=0.001)
     assert (gap["reason"], ended["reason"]) == ("owner-lost", "crashed")
-    assert took < 2 + 2 + 4 * UNIT  # lease, grace, and two rounds of whoever looks
     print(f"killed; its call had ended {took:.1f} s later (lease 2 s, grace 2 s)")
 
 

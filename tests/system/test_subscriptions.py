@@ -13,6 +13,7 @@ from support.cable import Cable
 from support.sids import account_sid, stream_sid
 from websockets.asyncio.client import connect
 
+from broker import supervise
 from broker.broker import Broker
 from broker.records import CallFacts
 from broker.settings import BrokerSettings
@@ -98,8 +99,7 @@ async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
         other = f"CA{os.urandom(16).hex()}"
         await say(socket, subscribe=other)
         assert (await hear(socket, "Error"))["callSid"] == other
-        writing.cancel()
-        await asyncio.wait({writing})
+        await supervise.end(writing)
         await asyncio.to_thread(service.stop)  # while the cable carries
 
 

@@ -6,6 +6,7 @@ from support.brokers import ENDED
 from support.processes import partyline
 from support.timing import LOOK, patience
 
+from broker import supervise
 from broker.broker import Broker
 from broker.records import CallFacts
 from broker.stream import last_stored
@@ -56,6 +57,6 @@ async def test_what_others_write_meanwhile_is_not_counted(server, connect, facts
     try:
         purged = await asyncio.to_thread(partyline, "purge", call.call_sid, "--url", server.url)
     finally:
-        writing.cancel()
+        await supervise.end(writing)
     assert (purged.returncode, purged.stderr) == (0, "")
     assert purged.stdout == f"{call.call_sid}: 2 records deleted\n"

@@ -23,6 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
+from broker import supervise
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, interleave
@@ -468,7 +469,7 @@ async def test_a_flush_that_is_not_answered_is_told_while_audio_waits():
             if any(isinstance(output, Down) for output in outputs):
                 break
         waited = (asyncio.get_running_loop().time() - begun) * FASTER
-        running.cancel()
+        await supervise.end(running)
     assert [type(output) for output in outputs] == [Down]
     assert 3.5 < waited < 5.5
 
@@ -529,7 +530,7 @@ async def test_what_was_kept_is_sent_no_faster_than_deepgram_takes_it(held_back)
             recogniser.send(Chunk(at, b"\xff" * CHUNK * 2))
         await until(lambda: host.heard and host.heard[-1][1] >= seconds * SAMPLE_RATE * 2)
         recogniser.finish()
-        running.cancel()
+        await supervise.end(running)
     begun, _ = host.heard[0]
     for when, total in host.heard:
         assert total / 2 / SAMPLE_RATE <= speed * (when - begun) + 2 * CHUNK / SAMPLE_RATE + 1.5

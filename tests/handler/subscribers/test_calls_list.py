@@ -10,6 +10,7 @@ import weakref
 import pytest
 from support.sids import account_sid, call_sid
 
+from broker import supervise
 from broker.entries import CallEntry
 from handler.subscribers import calls_list as module
 from handler.subscribers.calls_list import CallsList
@@ -148,7 +149,7 @@ async def test_the_first_change_is_told_at_once_and_a_storm_at_a_bounded_pace(bu
                         await asyncio.sleep(0.01)
                     lists += 1
         assert 1 <= lists <= (time.monotonic() - begun) / module.TELL_SECONDS + 1
-        waiting.cancel()
+        await supervise.end(waiting)
 
 
 async def test_renewed_rights_are_told_at_once_if_they_show_another_list(bucket, calls):
@@ -174,8 +175,7 @@ async def test_who_has_left_leaves_nothing(bucket, calls):
         await reader.newest()
         leaving = asyncio.create_task(reader.newest())
         await asyncio.sleep(0)
-        leaving.cancel()
-        await asyncio.wait({leaving})
+        await supervise.end(leaving)
         bucket.put(2)
         assert told(await reader.newest()) == [1, 2]
     assert not calls._audiences
@@ -213,7 +213,6 @@ async def test_a_follower_that_leaves_while_it_waits_is_forgotten(bucket, calls)
     async with calls.follow_number(A) as follower:
         waiting = asyncio.create_task(follower.changed())
         await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait({waiting})
+        await supervise.end(waiting)
         bucket.put(1, A)
         assert len(await follower.changed()) == 1

@@ -8,7 +8,8 @@ import pytest
 from support.timing import patience
 
 from handler.errors import EndCode, HandlerError, SubscriberError
-from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol
+from handler.server.connection import CONNECTION
+from handler.server.http_protocol import HttpProtocol
 from handler.subscribers.live_response import LiveResponse
 from handler.tokens.tokens import EVERYTHING
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from broker import supervise
 from handler.subscribers.turns import SLICE_BYTES, SLICE_READERS, Turns
 
 
@@ -37,7 +38,7 @@ async def test_a_slice_is_bounded_in_readers_and_in_bytes(sizes, expected):
     assert await slices(turns, sizes) == expected
     await turns.all_had()
     assert await slices(turns, sizes) == expected  # again, after a quiet time
-    running.cancel()
+    await supervise.end(running)
 
 
 async def test_who_has_left_costs_no_turn():
@@ -49,4 +50,4 @@ async def test_who_has_left_costs_no_turn():
     gone.cancel()
     await turns.all_had()
     assert there.done()
-    running.cancel()
+    await supervise.end(running)

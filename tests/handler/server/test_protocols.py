@@ -1,4 +1,4 @@
-"""handler/server/uvicorn_protocols.py: what an application may do with its connection."""
+"""handler/server, the protocols: what an application may do with its connection."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,9 @@ from support.timing import patience, until
 from uvicorn.protocols.utils import ClientDisconnected
 
 from handler.cli.serve import Server
-from handler.server.uvicorn_protocols import CONNECTION, HttpProtocol, WebSocketProtocol
+from handler.server.connection import CONNECTION
+from handler.server.http_protocol import HttpProtocol
+from handler.server.websocket_protocol import WebSocketProtocol
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 END = {"type": "http.response.body", "body": b"", "more_body": False}
