@@ -288,10 +288,8 @@ def _url(name: str, text: str) -> SplitResult:
 def _jwks_url(text: str | None) -> str | None:
     if text is None:
         return None
-    url = _url("TOKEN_JWKS_URL", text)
-    # Who can change what comes over the wire makes keys; on this machine there is no wire.
-    near = url.hostname in ("127.0.0.1", "::1", "localhost")
-    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and near)):
+    _url("TOKEN_JWKS_URL", text)
+    if not addresses.is_safe(text, near=True):  # who can change what comes makes keys
         raise SettingsError("TOKEN_JWKS_URL", f"{text!r} is not like https://id.example.com/jwks")
     return text
 
