@@ -65,7 +65,18 @@ class InvalidToken(HandlerError):
 
 
 class Forbidden(HandlerError):
-    """The token is good, but can never open what is asked for, or a foreign page asks for it."""
+    """
+    The token is good, but can never open what is asked for, or a foreign page asks for it.
+
+    The peer gets ``reason``; ``facts`` are for the log.
+    """
+
+    def __init__(
+        self, reason: str = "the token can never see this call", **facts: str | None
+    ) -> None:
+        self.reason = reason
+        self.facts = facts
+        super().__init__(reason)
 
 
 class EndCode(IntEnum):

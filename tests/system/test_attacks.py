@@ -34,6 +34,7 @@ from broker.broker import Broker
 from broker.records import CallFacts, Record
 from broker.settings import BrokerSettings
 from handler.server.http_protocol import HEAD_SECONDS
+from handler.subscribers.http import UNAUTHORIZED
 
 AUDIENCE = "partyline-of-the-tests"
 SAID = "the words that nobody may read"
@@ -239,7 +240,7 @@ async def test_a_token_twice(service):
     await opens_nothing(service, f"{token}&token={token}")
     for path in ("/calls", f"/calls/{THERE}/transcript.txt"):
         both = get(service, f"{path}?token={token}", Authorization=f"Bearer {token}")
-        assert (both.status, both.body) == (401, b"unauthorized\n")
+        assert (both.status, both.body) == (401, UNAUTHORIZED.encode())
 
 
 async def test_a_token_in_the_wrong_place(service):
@@ -297,7 +298,8 @@ async def test_a_foreign_call(service):
         assert (await handshake(service, f"token={token}&call={sid}")).status == 403
         for path in (f"/calls/{sid}/events", f"/calls/{sid}/transcript.json"):
             asked = get(service, f"{path}?token={token}")
-            assert (asked.status, asked.body) == (403, b"forbidden\n")
+            assert asked.status == 403
+            assert asked.body == b"forbidden: the token can never see this call\n"
 
 
 async def test_a_call_of_a_foreign_number_looks_like_none(service):
@@ -473,7 +475,8 @@ async def test_another_origin_where_origins_are_set(service):
     for origin in ("https://evil.example", "null", "https://crm.example.com.evil.example", ""):
         assert (await handshake(service, f"token={token}", Origin=origin)).status == 403
         asked = get(service, f"/calls?token={token}", Origin=origin)
-        assert (asked.status, asked.body) == (403, b"forbidden\n")
+        assert asked.status == 403
+        assert asked.body.startswith(b"forbidden: pages of this origin may not ask: see ALLOWED_")
         assert "access-control-allow-origin" not in dict(asked.headers)
     allowed = {"Origin": "https://crm.example.com"}
     assert (await handshake(service, f"token={token}", **allowed)).status == 101
@@ -507,4 +510,4 @@ def test_what_is_logged_of_all_this(service):
     assert SAID not in service.text
     assert "Traceback" not in service.text
     nothing = get(service, "/nothing")
-    assert (nothing.status, nothing.body) == (404, b"Not Found")
+    assert (nothing.status, nothing.body[:14]) == (404, b"nothing here. ")
