@@ -66,12 +66,12 @@ def host(text: str) -> str:
     return _place(url, None)
 
 
-def is_loopback(name: str) -> bool:
+def is_loopback(host_name: str) -> bool:
     """Whether a name leads to this machine alone."""
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(host_name).is_loopback
     except ValueError:
-        return name.lower() == "localhost"
+        return host_name.lower() == "localhost"
 
 
 def is_safe(text: str, *, near: bool) -> bool:
@@ -91,21 +91,26 @@ def is_safe(text: str, *, near: bool) -> bool:
     return url.scheme == "https" and bool(url.hostname)
 
 
-def _place(url: SplitResult, default_port: int | None) -> str:
-    name = _name(url.hostname or "")
-    shown = f"[{name}]" if ":" in name else name
-    return shown if url.port in (None, default_port) else f"{shown}:{url.port}"
+def name(text: str) -> str:
+    """
+    Return the one spelling of the name of a machine, or of its address.
 
-
-def _name(text: str) -> str:
-    """Return the one spelling of the name of a machine, or of its address."""
+    Raises:
+        ValueError: it is neither.
+    """
     if ":" in text:
         return str(ipaddress.IPv6Address(text))  # its error says "not an address"
     try:
-        name = text if text.isascii() else text.encode("idna").decode("ascii")
+        spelled = text if text.isascii() else text.encode("idna").decode("ascii")
     except UnicodeError as exc:
         raise ValueError(f"{text!r} is no address of a host") from exc
-    name = name.removesuffix(".")
-    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+    spelled = spelled.lower().removesuffix(".")
+    if len(spelled) > MAX_NAME or not _NAME.fullmatch(spelled):
         raise ValueError(f"{text!r} is no address of a host")
-    return name
+    return spelled
+
+
+def _place(url: SplitResult, default_port: int | None) -> str:
+    found = name(url.hostname or "")
+    shown = f"[{found}]" if ":" in found else found
+    return shown if url.port in (None, default_port) else f"{shown}:{url.port}"

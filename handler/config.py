@@ -113,11 +113,12 @@ class Settings:
         """
         read = _Reader(environ)
         default = cls()
+        host = read.text("HOST", default.host)
         return cls(
-            host=read.text("HOST", default.host),
+            host=host,
             port=read.whole("PORT", default.port, 0, 65535),
             metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
-            public_url=_public_url(read.optional("PUBLIC_URL")),
+            public_url=_public_url(read, host, insecure),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
@@ -250,8 +251,6 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
-    if len(found) > 2:
-        raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
     return found
 
 
@@ -295,23 +294,42 @@ def _jwks_url(text: str | None) -> str | None:
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(part for part in re.split(r"[,\s]+", text) if part)
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+", origin):
-            raise SettingsError(
-                "ALLOWED_ORIGINS", f"{origin!r} is not like https://crm.example.com, nor *"
-            )
-    return origins
+    """Read origins of pages, spelled as browsers spell them."""
+    return tuple(_origin(part) for part in re.split(r"[,\s]+", text) if part)
 
 
-def _public_url(text: str | None) -> str | None:
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        url, origin = addresses.read(text), addresses.origin(text)
+    except ValueError:
+        url, origin = None, ""
+    if url is None or url.path.strip("/") or url.query or url.fragment:
+        raise SettingsError(
+            "ALLOWED_ORIGINS", f"{text!r} is not like https://crm.example.com, nor *"
+        )
+    return origin
+
+
+def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
+    name = "PUBLIC_URL"
+    text = read.optional(name)
     if text is None:
-        return None
-    url = _url("PUBLIC_URL", text)
+        if insecure or addresses.is_loopback(host):
+            return None
+        raise SettingsError(
+            name,
+            "missing: set the address that the <Stream url> begins with, such as "
+            "https://calls.example.com, so that a signature that Twilio made for another host "
+            "opens nothing here (or HOST=127.0.0.1 on a machine that nobody else reaches)",
+        )
+    url = _url(name, text)
     if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
-        raise SettingsError("PUBLIC_URL", f"{text!r} is not like https://calls.example.com")
+        raise SettingsError(name, f"{text!r} is not like https://calls.example.com")
+    read.read(name, addresses.origin, "")
     if url.path.rstrip("/").endswith("/twilio"):
-        raise SettingsError("PUBLIC_URL", "without /twilio, which the service adds")
+        raise SettingsError(name, "without /twilio, which the service adds")
     return text.rstrip("/")
 
 
