@@ -11,7 +11,7 @@ import logging
 import structlog
 
 # Lines of one kind in so many seconds; of the others their number is told at the end.
-LINES = 10
+LINES = 30
 WINDOW_SECONDS = 60.0
 
 _log = structlog.get_logger()
