@@ -114,6 +114,6 @@ class Broker:
         self.replicas.on_back()
         self.registry.on_back()
 
-    async def _check(self, client: Client, js: JetStreamContext) -> None:
+    async def _check(self, client: Client) -> None:
         check_version(client)
-        await provision(js, self.subjects, self.settings)
+        await provision(client, self.subjects, self.settings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl
 
+from broker import durations
 from broker.identifiers import ACCOUNT_SID
 from broker.settings import (
     DEFAULT_SERVER,
@@ -17,7 +18,7 @@ from broker.settings import (
     read_servers,
 )
 from broker.subjects import DEFAULT_PREFIX
-from handler import addresses, durations
+from handler import addresses
 from handler.errors import SettingsError
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -190,13 +191,7 @@ class _Reader:
 
     def duration(self, name: str, default: float, low: float, high: float) -> float:
         """Seconds, or a number with one of the units s, m, h, d."""
-        text = self.optional(name)
-        if text is None:
-            return default
-        value = self.read(name, durations.read, default)
-        if not low <= value <= high:
-            raise SettingsError(name, f"{text!r} is not between {low:g} and {high:g} seconds")
-        return value
+        return self.read(name, lambda text: durations.read_between(text, low, high), default)
 
 
 def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:

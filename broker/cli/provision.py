@@ -29,7 +29,7 @@ async def _provision(arguments: argparse.Namespace) -> int:
     )
     async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
         check_version(client)
-        await provision(client.jetstream(timeout=5), subjects, settings)
+        await provision(client, subjects, settings)
     print(
         f"stream {subjects.stream} and bucket {subjects.bucket}: {arguments.replicas} replica(s), "
         f"{arguments.retention:g} days, {arguments.megabytes} MB"
