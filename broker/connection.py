@@ -176,8 +176,9 @@ class Connection:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._longest_silence):
                     await self._check_due.wait()
-            if self._check_due.is_set():
-                self._check_due.clear()
+            # Not only then: somebody may change or delete what is there while we use it.
+            self._check_due.clear()
+            if self._client.is_connected:
                 await self._wait_in_order(patience=ELECTION_CHECKS)
 
     def _is_over(self) -> bool:

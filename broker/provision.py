@@ -6,7 +6,6 @@ from functools import partial
 
 import nats.errors
 import nats.js.errors
-import structlog
 from nats.aio.client import Client
 
 from broker import shape
@@ -22,8 +21,6 @@ OLDEST_SERVER = (2, 11, 11)
 STREAM_EXISTS = 10058
 ANSWER_SECONDS = 5.0
 
-_log = structlog.get_logger()
-
 
 def check_version(client: Client) -> None:
     """Refuse a server that is too old, by name."""
@@ -33,28 +30,31 @@ def check_version(client: Client) -> None:
         raise ServerTooOld(f"{version.major}.{version.minor}.{version.patch}", needed)
 
 
-async def provision(client: Client, subjects: Subjects, settings: BrokerSettings) -> None:
+async def provision(client: Client, subjects: Subjects, settings: BrokerSettings) -> list[str]:
     """
     See to it that stream and bucket exist and are as we need them; idempotent.
+
+    Returns what of them was not so, and is now, in words.
 
     Raises:
         NotProvisioned: one is missing, and the user may not create it or the server refuses.
         Misshapen: one is there, but what is written to it would not be kept, or not be read.
     """
-    await _ensure(
+    stream = await _ensure(
         client,
         f"stream {subjects.stream}",
         shape.stream_config(subjects, settings),
         partial(shape.stream_differences, subjects),
         update=settings.provision,
     )
-    await _ensure(
+    bucket = await _ensure(
         client,
         f"bucket {subjects.bucket}",
         shape.bucket_config(subjects, settings),
         partial(shape.bucket_differences, subjects),
         update=settings.provision,
     )
+    return stream + bucket
 
 
 async def find_stream(client: Client, name: str) -> Config | None:
@@ -77,8 +77,8 @@ async def _ensure(
     differences: Callable[[Config], list[Difference]],
     *,
     update: bool,
-) -> None:
-    stream = str(ours["name"])
+) -> list[str]:
+    stream, changed = str(ours["name"]), list[str]()
     state = "could not be looked at"
     try:
         found = await find_stream(client, stream)
@@ -87,13 +87,13 @@ async def _ensure(
             found = await _create(client, stream, ours)
         elif update:
             state = "could not be brought up to date"
-            if changed := differences(found):
-                _log.warning("changed", what=name, was=[each.text for each in changed])
+            changed = [f"{name}: {difference.text}" for difference in differences(found)]
             found = await _ask(client, "UPDATE", stream, shape.brought_up_to_date(found, ours))
     except (nats.errors.Error, TimeoutError, OSError) as exc:
         raise NotProvisioned(name, state, _said(exc)) from exc
     if different := differences(found):
         raise Misshapen(name, shape.advice(stream, different))
+    return changed
 
 
 async def _create(client: Client, stream: str, ours: Config) -> Config:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from broker import durations
-from broker.settings import BrokerSettings
+from broker.settings import LEAST_MEGABYTES, SHORTEST_RETENTION, BrokerSettings
 from broker.subjects import Subjects
 
 Config = Mapping[str, Any]
@@ -23,8 +23,8 @@ DUPLICATE_WINDOW = 120 * SECOND  # longer than a retry can take while the server
 MARKER_SECONDS = 60  # how long the bucket remembers that a key has expired
 
 # What an operator may have chosen otherwise than we would, and what is too little to work with.
-LEAST_RETENTION = 60 * SECOND
-LEAST_BYTES = 16 * 2**20
+LEAST_RETENTION = SHORTEST_RETENTION * SECOND
+LEAST_BYTES = LEAST_MEGABYTES << 20
 LEAST_RECORDS_PER_SUBJECT = 10_000  # eight hours of one side
 LEAST_BUCKET_BYTES = 2**20
 LEAST_ENTRY = 4096
@@ -77,7 +77,7 @@ def stream_config(subjects: Subjects, settings: BrokerSettings) -> dict[str, Any
         "max_msgs_per_subject": MAX_RECORDS_PER_SUBJECT,
         "max_msg_size": MAX_MESSAGE,
         "max_consumers": -1,
-        "duplicate_window": min(DUPLICATE_WINDOW, retention),
+        "duplicate_window": _window(retention),
         "allow_direct": True,  # off by default; without it a Direct Get gets no answer at all
         "deny_delete": True,  # single messages; purging a whole call stays possible
     }
@@ -110,7 +110,7 @@ def bucket_config(subjects: Subjects, settings: BrokerSettings) -> dict[str, Any
 
 def stream_differences(subjects: Subjects, config: Config) -> list[Difference]:
     """Return what of a stream would keep records from being stored, read or followed."""
-    window = min(DUPLICATE_WINDOW, config.get("max_age") or DUPLICATE_WINDOW)
+    window = _window(config.get("max_age"))
     rules = (
         _exactly("subjects", [subjects.ingest]),
         _mapping("subject_transform", subjects.ingest, subjects.live),
@@ -173,6 +173,11 @@ def advice(name: str, differences: Sequence[Difference]) -> str:
 def brought_up_to_date(config: Config, ours: Config) -> dict[str, Any]:
     """Return an existing configuration with our fields; what only an operator sets stays."""
     return {**config, **ours}
+
+
+def _window(max_age: int | None) -> int:
+    """For how long a repetition is known as one: NATS allows no longer than records are kept."""
+    return min(DUPLICATE_WINDOW, max_age or DUPLICATE_WINDOW)
 
 
 def _differences(config: Config, rules: Sequence[Rule]) -> list[Difference]:

@@ -13,8 +13,10 @@ from broker.identifiers import ACCOUNT_SID
 from broker.settings import (
     DEFAULT_SERVER,
     read_credentials,
+    read_megabytes,
     read_prefix,
     read_replicas,
+    read_retention,
     read_servers,
 )
 from broker.subjects import DEFAULT_PREFIX
@@ -136,8 +138,8 @@ class Settings:
             embedded_nats=embedded_nats,
             nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
             subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
-            retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
-            max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
+            retention=read.read("RETENTION", read_retention, default.retention),
+            max_bytes=read.read("MAX_MEGABYTES", read_megabytes, default.max_bytes >> 20) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
             token_keys=_token_keys(read, insecure),
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),

@@ -18,8 +18,10 @@ from broker.errors import BrokerError
 from broker.settings import (
     DEFAULT_SERVER,
     read_credentials,
+    read_megabytes,
     read_prefix,
     read_replicas,
+    read_retention,
     read_servers,
     without_password,
 )
@@ -46,7 +48,9 @@ VARIABLES = {
     "servers": Variable("NATS_URL", read_servers, (DEFAULT_SERVER,)),
     "credentials": Variable("NATS_CREDS", read_credentials),
     "prefix": Variable("SUBJECT_PREFIX", read_prefix, DEFAULT_PREFIX),
-    "replicas": Variable("NATS_REPLICAS", read_replicas, 1),
+    "replicas": Variable("NATS_REPLICAS", read_replicas),
+    "retention": Variable("RETENTION", read_retention),
+    "megabytes": Variable("MAX_MEGABYTES", read_megabytes),
 }
 
 
