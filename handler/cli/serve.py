@@ -51,7 +51,8 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats
         )
     except SettingsError as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
+        for line in str(exc).splitlines():
+            print(f"{prog}: {line}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
     config = uvicorn.Config(

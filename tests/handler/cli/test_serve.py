@@ -46,6 +46,15 @@ def test_metrics_are_served_while_nats_is_away(serve):
     assert service.stop() == 0
 
 
+def test_what_is_missing_is_said_at_once_a_line_for_each():
+    ended = partyline("serve", PORT="http")
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    names = {line.removeprefix("partyline serve: ").partition(":")[0] for line in lines}
+    assert names == {*NEEDED, "PORT"}
+    assert len(lines) == len(names)
+
+
 @pytest.mark.parametrize("token", [",", " , "])
 def test_a_list_of_no_tokens_does_not_open_the_service_to_everybody(token):
     ended = partyline("serve", **{**SETTINGS, "TWILIO_AUTH_TOKEN": token})
