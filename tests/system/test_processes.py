@@ -134,5 +134,5 @@ def test_ctrl_c_ends_the_demo_with_0_and_leaves_nothing():
 async def test_a_service_whose_supervisor_is_gone_stops_as_on_sigterm(serve):
     service = serve("--stop-at-eof")
     service.popen.stdin.close()
-    assert await asyncio.to_thread(service.popen.wait, PATIENCE) == 0
+    assert await asyncio.to_thread(service.ended_with) == 0
     assert "stopped" in service.text
