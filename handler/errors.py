@@ -3,6 +3,7 @@ Every error of the handler.
 
     HandlerError
     ├── SettingsError           a setting is missing or malformed: the process does not start
+    │   └── SettingsErrors          several are
     ├── TwilioProtocolError     a message on a media stream that we cannot read
     ├── StreamRefused           a media stream that we may not or cannot take
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
@@ -18,6 +19,7 @@ Every error of the handler.
         └── DeepgramDisconnected    worth another try
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -32,6 +34,19 @@ class SettingsError(HandlerError):
         self.name = name
         self.problem = problem
         super().__init__(f"{name}: {problem}")
+
+
+class SettingsErrors(SettingsError):
+    """Several settings are missing or malformed; each has a line of its own."""
+
+    def __init__(self, errors: Iterable[SettingsError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(
+            ", ".join(error.name for error in self.errors), "\n".join(map(str, self.errors))
+        )
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 class TwilioProtocolError(HandlerError):
@@ -136,13 +151,14 @@ class KeysUnavailable(HandlerError):
 
 
 class DeepgramError(HandlerError):
-    """One connection to Deepgram failed."""
+    """One connection to Deepgram failed; ``advice`` is for the operator, and may be empty."""
 
     retry: bool
 
-    def __init__(self, reason: str, request_id: str | None = None) -> None:
+    def __init__(self, reason: str, request_id: str | None = None, advice: str = "") -> None:
         self.reason = reason
         self.request_id = request_id
+        self.advice = advice
         super().__init__(f"{reason} (request {request_id})" if request_id else reason)
 
 

@@ -5,8 +5,8 @@ import os
 import sys
 import time
 
+from broker import durations
 from broker.identifiers import CALL_SID, E164
-from handler import durations
 from handler.tokens import tokens
 
 DEFAULT_TTL = "1h"

@@ -51,7 +51,8 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats
         )
     except SettingsError as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
+        for line in str(exc).splitlines():
+            print(f"{prog}: {line}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
     config = uvicorn.Config(
@@ -127,7 +128,7 @@ async def _serve_until(
 
 
 async def _announce(server: Server, service: Service) -> None:
-    """Log one line once the port is open and NATS was reached."""
+    """Log one line once the port is open, Deepgram was tried and NATS was reached."""
     while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -135,6 +136,7 @@ async def _announce(server: Server, service: Service) -> None:
         _log.warning("insecure: no credentials asked for; keep this port to yourself")
     if service.settings.public_url is None:
         _log.warning("PUBLIC_URL is not set: Twilio's signature is checked against the Host header")
+    await service.deepgram.tried.wait()
     await service.broker.wait_ready()
     _log.info(
         "ready",
