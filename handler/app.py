@@ -19,13 +19,10 @@ from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
-<<<<<<< HEAD
-from handler.front_door import CLIENT, METHODS, TWILIO, Advice, Cors, FrontDoor
-=======
 from handler.deepgram.connection import Dialer
 from handler.deepgram.start_check import StartCheck
 from handler.deepgram.timing import Timing
->>>>>>> settings
+from handler.front_door import CLIENT, METHODS, TWILIO, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
 from handler.subscribers.access import Access

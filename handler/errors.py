@@ -5,6 +5,7 @@ Every error of the handler.
     ├── SettingsError           a setting is missing or malformed: the process does not start
     │   └── SettingsErrors          several are
     ├── TwilioProtocolError     a message on a media stream that we cannot read
+    │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
@@ -56,6 +57,15 @@ class TwilioProtocolError(HandlerError):
         self.kind = kind
         self.detail = detail
         super().__init__(f"{kind}: {detail}")
+
+
+class UnusableStart(TwilioProtocolError):
+    """A ``start`` whose ``field`` is missing or wrong, and cannot be done without."""
+
+    def __init__(self, field: str, problem: str, *, close_code: int = 1008) -> None:
+        self.field = field
+        self.close_code = close_code
+        super().__init__("bad-start", f"{field} is {problem}")
 
 
 class StreamRefused(HandlerError):

@@ -25,7 +25,7 @@ from handler.deepgram.messages import Result, Signal
 from handler.deepgram.recogniser import Down, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
-from handler.twilio.messages import StartDetails
+from handler.twilio.start import StartDetails
 
 # How long the first audio waits for the claim, which tells where the call clock begins.
 CLAIM_SECONDS = 2.0

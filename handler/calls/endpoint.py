@@ -9,11 +9,17 @@ from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
 from handler.calls.media_stream import End, MediaStream
+from handler.calls.records import unread_parameters
 from handler.config import Settings
+<<<<<<< HEAD
 from handler.errors import StreamRefused, TwilioProtocolError
 from handler.refusals import refusals
+=======
+from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
+>>>>>>> calls
 from handler.server.sockets import close
 from handler.twilio import messages, signature
+from handler.twilio.start import StartDetails
 
 # `start` follows `connected` at once; a socket that stays silent holds a place for nothing.
 START_TIMEOUT = 10.0
@@ -136,6 +142,11 @@ class _Reader:
             return True
         try:
             return await self._receive(messages.parse(text))
+        except UnusableStart as exc:
+            if self._stream is None:  # no other will come
+                raise StreamRefused(exc.detail, exc.close_code) from exc
+            self._fault(exc.kind, exc.detail)
+            return True
         except TwilioProtocolError as exc:
             self._fault(exc.kind, exc.detail)
             return True
@@ -161,7 +172,7 @@ class _Reader:
                 pass
         return True
 
-    def _start(self, details: messages.StartDetails) -> None:
+    def _start(self, details: StartDetails) -> None:
         if self._stream is not None:
             self._fault("second-start", "ignored")
             return
@@ -172,7 +183,14 @@ class _Reader:
 
         self._stream = self._calls.open(details, close_socket)
         self._stream.faults.update(self._faults)
-        _log.info("media stream begins", tracks=details.tracks, **self.names)
+        _log.info(
+            "media stream begins",
+            tracks=list(details.tracks),
+            unread=[name[:40] for name in unread_parameters(details)[:8]],
+            **self.names,
+        )
+        if details.unusable:
+            self._fault("unusable-start-value", f"ignored: {', '.join(details.unusable)}")
 
     def _fault(self, kind: str, detail: str) -> None:
         """Count what was wrong, and log the first of each kind."""

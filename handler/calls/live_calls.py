@@ -16,10 +16,10 @@ from handler.calls.media_stream import CloseSocket, MediaStream
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
-from handler.twilio.messages import MediaFormat, StartDetails
+from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
-MEDIA_FORMAT = MediaFormat("audio/x-mulaw", 8000, 1)
+MEDIA_FORMAT = MediaFormat()
 
 # So many times MAX_CALLS may be carried, with those that are over and wait for NATS.
 UNSTORED_SHARE = 4
@@ -173,9 +173,8 @@ class LiveCalls:
             raise StreamRefused("draining", 1012)
         if start.media_format != MEDIA_FORMAT:
             given = start.media_format
-            raise StreamRefused(
-                f"media format {given.encoding[:40]}/{given.sample_rate}/{given.channels}", 1003
-            )
+            shown = f"{given.encoding[:40]}/{given.sample_rate:g}/{given.channels:g}"
+            raise StreamRefused(f"media format {shown}: only audio/x-mulaw/8000/1 is read", 1003)
         expected = self._settings.twilio_account_sid
         if expected is not None and start.account_sid != expected:
             raise StreamRefused("not our account")
