@@ -11,12 +11,8 @@ from handler.calls.live_calls import LiveCalls
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.records import unread_parameters
 from handler.config import Settings
-<<<<<<< HEAD
-from handler.errors import StreamRefused, TwilioProtocolError
-from handler.refusals import refusals
-=======
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
->>>>>>> calls
+from handler.refusals import refusals
 from handler.server.sockets import close
 from handler.twilio import messages, signature
 from handler.twilio.start import StartDetails
