@@ -128,7 +128,7 @@ async def _serve_until(
 
 
 async def _announce(server: Server, service: Service) -> None:
-    """Log one line once the port is open, Deepgram was tried and NATS was reached."""
+    """Log one line once the port is open and NATS was reached."""
     while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -136,7 +136,6 @@ async def _announce(server: Server, service: Service) -> None:
         _log.warning("insecure: no credentials asked for; keep this port to yourself")
     if service.settings.public_url is None:
         _log.warning("PUBLIC_URL is not set: Twilio's signature is checked against the Host header")
-    await service.deepgram.tried.wait()
     await service.broker.wait_ready()
     _log.info(
         "ready",
