@@ -19,6 +19,9 @@ from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
+from handler.deepgram.connection import Dialer
+from handler.deepgram.start_check import StartCheck
+from handler.deepgram.timing import Timing
 from handler.metrics import Metrics
 from handler.page.page import Page
 from handler.subscribers.access import ANY_ORIGIN, Access
@@ -72,6 +75,8 @@ class Service:
         self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        dialer = Dialer(settings, self.calls.breaker, Timing())
+        await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
@@ -131,6 +136,8 @@ class Service:
         """
         if self.calls.draining:
             return PlainTextResponse("draining\n", 503)
+        if self.broker.problem is not None and not self.broker.ready:
+            return PlainTextResponse("NATS is not as it must be: the log says why\n", 503)
         if not self.broker.ready:
             return PlainTextResponse("waiting for NATS\n", 503)
         if self.calls.full:

@@ -140,13 +140,14 @@ class KeysUnavailable(HandlerError):
 
 
 class DeepgramError(HandlerError):
-    """One connection to Deepgram failed."""
+    """One connection to Deepgram failed; ``advice`` is for the operator, and may be empty."""
 
     retry: bool
 
-    def __init__(self, reason: str, request_id: str | None = None) -> None:
+    def __init__(self, reason: str, request_id: str | None = None, advice: str = "") -> None:
         self.reason = reason
         self.request_id = request_id
+        self.advice = advice
         super().__init__(f"{reason} (request {request_id})" if request_id else reason)
 
 

@@ -66,6 +66,11 @@ GAUGES = (
         "Whether NATS is there (1) or away (0)",
         lambda parts: parts.broker.connected,
     ),
+    Measure(
+        "deepgram_accepts",
+        "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
+        lambda parts: parts.calls.breaker.accepted,
+    ),
 )
 
 COUNTERS = (

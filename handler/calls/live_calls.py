@@ -42,7 +42,7 @@ class LiveCalls:
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
         self._broker = broker
-        self._breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
+        self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
@@ -128,7 +128,7 @@ class LiveCalls:
             start,
             stream,
             former=former,
-            breaker=self._breaker,
+            breaker=self.breaker,
             note_delay=self._note_delay,
         )
         predecessor = self._tasks.get(known) if known is not None else None

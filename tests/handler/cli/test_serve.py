@@ -1,5 +1,6 @@
 """handler/cli/serve.py: the process around the application."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -7,11 +8,13 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from support.credentials import NEEDED
+from support.credentials import DEEPGRAM_KEY, NEEDED
 from support.processes import ENVIRON, partyline
 from support.timing import PATIENCE
 
 from bench.processes import free_port
+from rehearsal.deepgram import DeepgramStandIn, Faults
+from rehearsal.errors import Refusal
 
 SETTINGS = {**NEEDED, "HOST": "127.0.0.1", "PORT": "0", "NATS_URL": "nats://127.0.0.1:1"}
 
@@ -81,3 +84,22 @@ def test_standard_input_of_any_kind_ends_the_service_when_it_ends(kind, tmp_path
             check=False,
         )
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310  our own
+        body: bytes = answer.read()
+    return body
+
+
+async def test_a_key_that_deepgram_refuses_is_said_at_the_start_and_the_service_goes_on(serve):
+    port = free_port()
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(401))) as deepgram:
+        service = await asyncio.to_thread(serve, DEEPGRAM_URL=deepgram.url, METRICS_PORT=str(port))
+    line = service.wait_for("deepgram refuses: no call is heard")
+    assert line["advice"].startswith("check DEEPGRAM_API_KEY")
+    assert DEEPGRAM_KEY not in service.text
+    metrics = await asyncio.to_thread(fetched, f"http://127.0.0.1:{port}/metrics")
+    assert b"\npartyline_deepgram_accepts 0.0\n" in metrics
+    assert await asyncio.to_thread(fetched, f"{service.url}/readyz") == b"ready\n"
+    assert (service.stop(), deepgram.handshakes) == (0, 1)
