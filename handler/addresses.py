@@ -1,5 +1,6 @@
 """Addresses of services as people write them. Pure."""
 
+import errno
 import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +11,11 @@ _PAGES = {"ws": "http", "wss": "https"}
 # RFC 1035 section 2.3.4; of letters, digits, hyphens, and what containers are called besides.
 MAX_NAME = 253
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+LISTENING = {
+    errno.EADDRINUSE: "another program has it: end that one, or set another port",
+    errno.EACCES: "this user may not: set another port, from 1024 on",
+    errno.EADDRNOTAVAIL: "this machine has no such address: set HOST to one of its own",
+}
 
 
 def read(text: str) -> SplitResult:
@@ -114,3 +120,9 @@ def _place(url: SplitResult, default_port: int | None) -> str:
     found = name(url.hostname or "")
     shown = f"[{found}]" if ":" in found else found
     return shown if url.port in (None, default_port) else f"{shown}:{url.port}"
+
+
+def cannot_listen(host: str, port: int, exc: OSError) -> str:
+    """Say why a port cannot be opened, and what to do about it."""
+    why = LISTENING.get(exc.errno or 0, f"{exc.strerror}; is HOST right?")
+    return f"cannot listen on {host} port {port}: {why}"

@@ -49,7 +49,6 @@ class Service:
         self.leaving = asyncio.Event()
         self.broker: Broker
         self.calls: LiveCalls
-        self.deepgram: StartCheck
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.nats: EmbeddedServer | None = None
@@ -78,7 +77,7 @@ class Service:
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         dialer = Dialer(settings, self.calls.breaker, Timing())
-        self.deepgram = await stack.enter_async_context(StartCheck(dialer))
+        await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)

@@ -29,6 +29,7 @@ from broker.subjects import DEFAULT_PREFIX
 from broker.words import said
 
 CONNECT_SECONDS = 5.0
+RETRY_SECONDS: Any = 0.1  # the client takes fractions, but its types say int
 T = TypeVar("T")
 
 
@@ -131,9 +132,10 @@ async def connected(
         BrokerError: it cannot be reached; says where, and why.
     """
     problems: list[str] = []
+    answers: list[str] = []  # of a server; behind a refusal the client finds its connection cut
 
     async def note(error: Exception) -> None:
-        problems.append(said(error))
+        (problems if isinstance(error, OSError) else answers).append(said(error))
         if on_error is not None:
             await on_error(error)
 
@@ -144,18 +146,18 @@ async def connected(
                 name=name,
                 error_cb=note,
                 **identity(arguments.servers, arguments.credentials),
-                **{"max_reconnect_attempts": 0, **options},
+                **{"max_reconnect_attempts": 1, "reconnect_time_wait": RETRY_SECONDS, **options},
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
-        reason = problems[-1] if problems else said(exc)
+        reason = next(reversed([*problems, *answers]), said(exc))
         shown = ", ".join(map(without_password, arguments.servers))
         raise BrokerError(f"cannot reach NATS at {shown}: {reason}") from exc
-    problems.clear()
+    answers.clear()
     try:
         yield client
     except (BrokerError, nats.errors.Error, TimeoutError) as exc:
         # What a user may not do is never answered: the server says so beside it.
-        raise BrokerError("; ".join(dict.fromkeys([_words(exc), *problems]))) from exc
+        raise BrokerError("; ".join(dict.fromkeys([_words(exc), *answers]))) from exc
     finally:
         await client.close()
 

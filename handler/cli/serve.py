@@ -15,6 +15,7 @@ import uvicorn
 
 from broker.errors import EmbeddedFailed
 from handler import logs
+from handler.addresses import cannot_listen
 from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings
@@ -88,7 +89,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
-        raise OSError(f"PORT: cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise OSError(f"PORT: {cannot_listen(host, port, exc)}") from exc
 
 
 async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
@@ -159,8 +160,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--embedded-nats",
         action="store_true",
-        help="run a nats-server of our own (pip install 'partyline[demo]'); its files go to "
-        "NATS_STORE, or to a directory that is removed at the end",
+        help="run a nats-server of our own (in a checkout: pip install '.[demo]'); its files go "
+        "to NATS_STORE, or to a directory that is removed at the end",
     )
     parser.add_argument(
         "--insecure",

@@ -116,17 +116,18 @@ class Dialer:
                 proxy=None,  # settings come from Settings alone, not from the environment
             )
         except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
-            self._breaker.accepted = False
             error = judge(exc, None)
+            self._breaker.accepted = False
             if error.retry:
                 trial.failed(loop.time(), error.reason)
             else:
+                self._breaker.answered = True
                 trial.succeeded()
             raise error from exc
         except BaseException:
             trial.gave_up()
             raise
-        self._breaker.accepted = True
+        self._breaker.answered = self._breaker.accepted = True
         return socket, trial
 
 

@@ -101,12 +101,14 @@ class Breaker:
     Attributes:
         attempts: How many were let.
         reason: Of the last failure.
-        accepted: Whether the last handshake was taken; False before the first.
+        answered: Whether Deepgram has taken a handshake, or refused one for good.
+        accepted: Whether it took the last one.
     """
 
     def __init__(self, *, threshold: int = 5, first: float = 0.5, longest: float = 5.0) -> None:
         self.attempts = 0
         self.reason = ""
+        self.answered = False
         self.accepted = False
         self._threshold = threshold
         self._first = first

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from broker import supervise
 from handler.deepgram.connection import CLOSE_STREAM, Dialer
+from handler.deepgram.retry import Breaker
 from handler.errors import DeepgramError
 
 # How long Deepgram may take to close what was opened in vain.
@@ -30,16 +31,17 @@ class StartCheck:
     """
     Asks Deepgram once whether it takes the key and the options, and again only while it is away.
 
-    An async context manager that opens at once; leaving it ends the asking.
-
-    Attributes:
-        tried: Set once the first attempt is over, whatever came of it.
+    An async context manager that opens at once; leaving it ends the asking, and so does the first
+    answer that a call gets.
     """
 
-    def __init__(self, dialer: Dialer, *, first_pause: float = FIRST_PAUSE) -> None:
-        self.tried = asyncio.Event()
+    def __init__(
+        self, dialer: Dialer, breaker: Breaker, *, first_pause: float = FIRST_PAUSE
+    ) -> None:
         self._dialer = dialer
+        self._breaker = breaker
         self._pause = first_pause
+        self._reported = False  # that it is away
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,27 +53,23 @@ class StartCheck:
             await supervise.end(self._task)
 
     async def _ask_until_answered(self) -> None:
-        while not await self._ask():
+        while not self._breaker.answered:
+            await self._ask()
             # Many processes may have been started at once.
             await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311  not a secret
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
-    async def _ask(self) -> bool:
-        """Make one attempt; returns whether Deepgram answered, with whatever."""
+    async def _ask(self) -> None:
         try:
             socket, trial = await self._dialer.open(lambda _: None)
         except DeepgramError as exc:
-            if not self.tried.is_set() or not exc.retry:
+            if not (exc.retry and self._reported):
                 self._report(exc)
-            return not exc.retry
+            self._reported = True
         else:
             trial.gave_up()  # a handshake alone proves nothing of the recogniser
             _log.info("deepgram takes the key")
-            self.tried.set()
             await _close(socket)
-            return True
-        finally:
-            self.tried.set()
 
     def _report(self, exc: DeepgramError) -> None:
         say = _log.warning if exc.retry else _log.error

@@ -12,7 +12,10 @@ import pytest
 from support.processes import partyline
 from support.servers import nats_server
 from support.sids import call_sid
+from support.timing import until
 
+from broker.broker import Broker
+from broker.settings import BrokerSettings
 from broker.words import NO_ANSWER, NO_JETSTREAM, said
 
 API = nats.js.errors.APIError.from_error
@@ -79,6 +82,13 @@ def test_a_server_without_jetstream_is_said_with_how_to_enable_it(plain, command
     assert ended.returncode == 1
     assert NO_JETSTREAM in ended.stderr
     assert "None" not in ended.stderr
+
+
+async def test_a_service_says_that_its_server_has_no_jetstream(plain):
+    async with Broker(BrokerSettings(servers=(plain,), instance="i1")) as broker:
+        await until(lambda: broker.problem is not None)
+        assert NO_JETSTREAM in str(broker.problem)
+        assert not broker.ready
 
 
 def test_a_certificate_that_is_not_trusted_is_said_by_its_reason(tmp_path):

@@ -1,5 +1,7 @@
 """handler/addresses.py: addresses as people write them."""
 
+import errno
+
 import pytest
 
 from handler import addresses
@@ -149,3 +151,18 @@ def test_what_only_this_machine_reaches(text, near):
 )
 def test_where_nobody_changes_what_comes(url, near, safe):
     assert addresses.is_safe(url, near=near) == safe
+
+
+@pytest.mark.parametrize(
+    ("exc", "words"),
+    [
+        (OSError(errno.EADDRINUSE, "in use"), "another program has it"),
+        (OSError(errno.EACCES, "denied"), "set another port, from 1024 on"),
+        (OSError(errno.EADDRNOTAVAIL, "not available"), "set HOST to one of its own"),
+        (OSError(-2, "Name or service not known"), "Name or service not known; is HOST right?"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_said_with_what_to_do(exc, words):
+    said = addresses.cannot_listen("127.0.0.1", 80, exc)
+    assert said.startswith("cannot listen on 127.0.0.1 port 80: ")
+    assert words in said

@@ -40,6 +40,27 @@ def test_a_metrics_port_that_is_taken_is_found_out_before_other_parts_begin(take
     assert "nats" not in ended.stderr  # no server was started, and none has to be closed
 
 
+def test_a_directory_that_the_embedded_server_cannot_use_is_named_by_its_setting(tmp_path):
+    (tmp_path / "file").touch()
+    store = str(tmp_path / "file" / "store")
+    environ = {key: value for key, value in SETTINGS.items() if key != "NATS_URL"}
+    ended = partyline("serve", "--embedded-nats", **environ, NATS_STORE=store)
+    assert ended.returncode == 1
+    assert f"partyline serve: NATS_STORE: cannot write to {store}: Not a directory" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_nats_that_is_away_is_said_in_one_line_with_its_address_and_what_to_do(serve):
+    url = "nats://party:secret@127.0.0.1:1"
+    service = serve(wait=False, NATS_URL=url)
+    line = service.wait_for("nats")
+    assert line["servers"] == "nats://127.0.0.1:1"
+    assert line["problem"] == "connection refused: is a server running there?"
+    assert service.stop() == 0
+    assert service.text.count('"event": "nats"') == 1
+    assert "secret" not in service.text
+
+
 def test_metrics_are_served_while_nats_is_away(serve):
     port = free_port()
     service = serve(wait=False, METRICS_PORT=str(port), NATS_URL="nats://127.0.0.1:1")

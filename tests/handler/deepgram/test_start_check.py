@@ -1,5 +1,6 @@
 """handler/deepgram/start_check.py: whether Deepgram takes the key is known before any call."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +21,15 @@ SETTINGS = Settings(deepgram_api_key="key")
 
 def check_of(url: str, breaker: Breaker) -> StartCheck:
     settings = replace(SETTINGS, deepgram_url=url)
-    return StartCheck(Dialer(settings, breaker, Timing()), first_pause=0.01)
+    return StartCheck(Dialer(settings, breaker, Timing()), breaker, first_pause=0.01)
 
 
 async def found_out(url: str, breaker: Breaker) -> list[Any]:
-    """Return what is logged until the first attempt is over."""
+    """Return what is logged of a few attempts, or of one that was answered."""
     with structlog.testing.capture_logs() as lines:
-        async with check_of(url, breaker) as check, patience():
-            await check.tried.wait()
+        async with check_of(url, breaker):
+            await until(lambda: breaker.answered or breaker.attempts >= 3)
+            await asyncio.sleep(0)  # its line comes in the same turn
     return [line for line in lines if str(line["event"]).startswith("deepgram")]
 
 
@@ -84,11 +86,20 @@ async def test_nothing_listens_there():
     assert line["advice"] == "check DEEPGRAM_URL, and that this machine reaches it"
 
 
-async def test_one_that_never_closes_does_not_hold_up_the_end():
+async def test_a_call_that_was_answered_leaves_nothing_to_ask():
+    breaker = Breaker()
     async with (
-        patience(),
-        DeepgramStandIn(faults=Faults(never_close=True)) as deepgram,
-        check_of(deepgram.url, Breaker()) as check,
+        DeepgramStandIn(faults=Faults(refuse=Refusal(503))) as deepgram,
+        check_of(deepgram.url, breaker) as check,
     ):
-        await check.tried.wait()
+        await until(lambda: deepgram.handshakes)
+        breaker.answered = True  # as by a call
+        await until(check._task.done)
+
+
+async def test_one_that_never_closes_does_not_hold_up_the_end():
+    breaker = Breaker()
+    faults = Faults(never_close=True)
+    async with DeepgramStandIn(faults=faults) as deepgram, check_of(deepgram.url, breaker):
+        await until(lambda: breaker.accepted)
     assert deepgram.handshakes == 1
