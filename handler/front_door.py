@@ -105,7 +105,10 @@ class Advice:
             return self.nowhere()
         else:
             return None
-        words += f" This request came without 'Upgrade: websocket'; {UPGRADE}."
+        words += (
+            " This request does not ask for one ('Upgrade: websocket'), or a proxy takes Upgrade "
+            f"away; {UPGRADE}."
+        )
         return Refusal(426, words, {"Upgrade": "websocket", "Connection": "Upgrade"})
 
     def wrong_method(self, path: str) -> Refusal:

@@ -14,9 +14,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from handler.front_door import MAX_FIELDS
 from rehearsal.twilio import Options, place_call
+from rehearsal.twilio import signature as sign
 
 PUBLIC = Origin("https://calls.example.com")
+TWILIOS = "a media stream or a webhook of Twilio's?"
 STREAM = "wss://calls.example.com/twilio"
 
 
@@ -102,3 +105,35 @@ async def test_every_door_opens(front, token, sound):
         assert "<html" in (await client.get(f"{front.http}/")).text
         for path in ("healthz", "readyz"):
             assert (await client.get(f"{front.http}/{path}")).status_code == 200
+
+
+async def test_every_refusal_is_told_in_words_and_logged(front):
+    signed = {"x-twilio-signature": sign(AUTH_TOKEN, "wss://other.example.com/twilio")}
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+        for method, path, status, words in (
+            ("POST", "/twilio", 405, "TwiML"),
+            ("GET", "/twilio", 426, "proxy_set_header Upgrade"),
+            ("GET", "/media", 404, "/twilio"),
+            ("GET", "/calls", 401, "Authorization"),
+            ("GET", "/calls?" + "&" * MAX_FIELDS, 414, "fields"),
+        ):
+            answer = await client.request(method, f"{front.http}{path}", headers=signed)
+            assert (answer.status_code, words in answer.text) == (status, True)
+    reached = front.websockets
+    assert await status_of(front, "/twilio", additional_headers=signed) == (403 if reached else 426)
+    assert await status_of(front, "/client") == (401 if reached else 426)
+    assert await status_of(front, "/media", additional_headers=signed) == 404
+    assert front.service.stop() == 0
+    told = {(line["status"], line["event"]) for line in front.service.lines if "status" in line}
+    for status, event in (
+        (405, f"request refused: {TWILIOS}"),
+        (426, f"request refused: {TWILIOS}"),
+        (404, f"request refused: {TWILIOS}"),
+        (414, f"request refused: {TWILIOS}"),
+        (401, "subscriber refused"),
+        (404, f"websocket refused: {TWILIOS}" if reached else f"request refused: {TWILIOS}"),
+        (403, "media stream refused: wrong X-Twilio-Signature")
+        if reached
+        else (426, "request refused"),
+    ):
+        assert (status, event) in told
