@@ -105,7 +105,10 @@ class Advice:
             return self.nowhere()
         else:
             return None
-        words += f" This request came without 'Upgrade: websocket'; {UPGRADE}."
+        words += (
+            " This request does not ask for one ('Upgrade: websocket'), or a proxy takes Upgrade "
+            f"away; {UPGRADE}."
+        )
         return Refusal(426, words, {"Upgrade": "websocket", "Connection": "Upgrade"})
 
     def wrong_method(self, path: str) -> Refusal:
@@ -172,8 +175,8 @@ class Cors(CORSMiddleware):
 
 
 def without_spare_slashes(path: str) -> str:
-    """Return a path without a slash at its end, and without empty parts."""
-    return "/" + "/".join(filter(None, path.split("/")))
+    """Return a path with one slash before it and none behind; an empty part says something."""
+    return "/" + path.strip("/")
 
 
 def answer(connection: HTTPConnection, refusal: Refusal) -> Response:

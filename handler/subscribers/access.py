@@ -24,13 +24,19 @@ FOREIGN_NAME = (
 
 
 class Access:
-    """Checks what a request may read. An async context manager, for the keys that it fetches."""
+    """
+    Checks what a request may read.
+
+    Attributes:
+        origins: Of pages that may ask; ``*`` among them is any.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._rules = tokens.Rules(settings.token_audience, settings.token_max_age)
         url = settings.token_jwks_url
         self._key_set = None if url is None else _key_set(url)
+        self.origins = self._origins()
 
     @property
     def open_to_all(self) -> bool:
@@ -76,10 +82,9 @@ class Access:
             keys = (*keys, *await self._key_set.keys(header.key_id))
         return tokens.verify(token, keys, time.time(), self._rules)
 
-    @property
-    def origins(self) -> frozenset[str]:
+    def _origins(self) -> frozenset[str]:
         """
-        The origins of pages that may ask, or ``*``; our own, the one of PUBLIC_URL, always.
+        Return the origins of pages that may ask, or ``*``; our own, of PUBLIC_URL, always may.
 
         A token is no cookie: a page has none unless it was given one. Without tokens any page in a
         browser on this machine could read calls.
@@ -116,9 +121,11 @@ class Access:
         """
         try:
             name = connection.url.hostname or ""
+            name = addresses.name(name) if name else name
         except ValueError:
             raise Forbidden(FOREIGN_NAME) from None
-        public = urlsplit(self._settings.public_url or "").hostname
+        public_url = self._settings.public_url
+        public = urlsplit(addresses.origin(public_url)).hostname if public_url else None
         if name == public or "." not in name or name.endswith(".localhost"):
             return
         try:

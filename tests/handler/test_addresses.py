@@ -76,6 +76,7 @@ def test_an_origin_has_one_spelling(text, origin):
         f"https://{'a.' * 127}com",
         "https://a%2fb",
         "https://\u2488.example",
+        f"https://{'é' * 64}.example",
     ],
 )
 def test_what_has_no_origin_is_no_address(text):

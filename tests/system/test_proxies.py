@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from handler.front_door import MAX_FIELDS
 from rehearsal.twilio import Options, place_call
 
 PUBLIC = Origin("https://calls.example.com")
@@ -107,16 +108,17 @@ async def test_every_door_opens(front, token, sound):
             assert (await client.get(f"{front.http}/{path}")).status_code == 200
 
 
-# What is asked, and how it is refused: method, path, headers, status.
+# What is asked, and how it is refused: method, path, headers, status, and what the words name.
 REFUSED = [
-    ("POST", "/twilio", {}, 405),
-    ("GET", "/twilio", {}, 426),
-    ("GET", "/media", {}, 404),
-    ("GET", "/calls", {}, 401),
-    ("GET", "/calls?token=ey.no.token", {}, 401),
-    ("GET", "/calls", {"Origin": "https://elsewhere.example"}, 403),
-    ("GET", "/calls/CA1/transcript.pdf", {}, 401),
-    ("DELETE", "/calls", {}, 405),
+    ("POST", "/twilio", {}, 405, "TwiML"),
+    ("GET", "/twilio", {}, 426, "proxy_set_header Upgrade"),
+    ("GET", "/media", {}, 404, "/twilio"),
+    ("GET", "/calls", {}, 401, "Authorization"),
+    ("GET", "/calls?token=ey.no.token", {}, 401, "token"),
+    ("GET", f"/calls?{'&' * MAX_FIELDS}", {}, 414, "fields"),
+    ("GET", "/calls", {"Origin": "https://elsewhere.example"}, 403, "ALLOWED_ORIGINS"),
+    ("GET", "/calls/CA1/transcript.pdf", {}, 401, "token"),
+    ("DELETE", "/calls", {}, 405, "GET"),
 ]
 # Likewise of handshakes: path, origin, signature; 426 where the proxy takes Upgrade away.
 REFUSED_SOCKETS = [
@@ -132,10 +134,10 @@ REFUSED_SOCKETS = [
 async def test_every_refusal_is_told_and_logged(front):
     """With words for who asks, and a line for who runs it."""
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
-        for method, path, headers, status in REFUSED:
+        for method, path, headers, status, words in REFUSED:
             async with one_more_line(front):
                 answer = await client.request(method, f"{front.http}{path}", headers=headers)
-            assert (path, answer.status_code, bool(answer.text)) == (path, status, True)
+            assert (path, answer.status_code, words in answer.text) == (path, status, True)
     for path, origin, signature, status in REFUSED_SOCKETS:
         headers = {} if signature is None else {"X-Twilio-Signature": signature}
         async with one_more_line(front):

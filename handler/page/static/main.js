@@ -10,7 +10,7 @@ const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 const OVER = {
   expired: "Your token has expired. Paste a fresh one: what you have read stays.",
   refused: "This token opens nothing here.",
-  origin: "This address may not read here: see ALLOWED_ORIGINS in the service's settings.",
+  origin: "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.",
 };
 
 const status = byId("connection", HTMLElement);

@@ -79,5 +79,14 @@ async def test_our_own_page_is_that_of_the_public_url_without_tokens_too():
     assert await refused(settings, asking("https://evil.example")) is not None
 
 
+@pytest.mark.parametrize(
+    "host", ["xn--bcher-kva.example", "XN--bcher-kva.example.:8080", "127.0.0.1"]
+)
+async def test_without_tokens_our_public_name_is_known_however_it_is_spelled(host):
+    settings = Settings(public_url="https://Bücher.example")
+    assert await refused(settings, asking(None, host)) is None
+    assert "name in PUBLIC_URL" in str(await refused(settings, asking(None, "evil.example")))
+
+
 async def test_any_page_may_ask_for_what_needs_a_token():
     assert await refused(Settings(token_keys=KEY), asking("https://any.example")) is None
