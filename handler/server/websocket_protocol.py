@@ -5,16 +5,15 @@ A websocket, as uvicorn's class and ours of it see it.
 """
 
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
-from handler.server.connection import CONNECTION, limit_buffer, refuse
+from handler.server.connection import limit_buffer
+from handler.server.handshake import Handshake
 
 # How long a peer may take to read a close frame.
 CLOSE_SECONDS = 5.0
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(Handshake):
     """A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`."""
 
     def write(self, frame: bytes) -> bool:
@@ -55,12 +54,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Let the kernel keep little of what the peer does not read."""
         limit_buffer(self.transport)
 
-    def handle_connect(self, event: Request) -> None:
-        """Let the application find this object."""
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
-
     def handle_ping(self) -> None:
         """Answer a ping; a peer that does not read its answers gets no more of them."""
         if self.writable.is_set():
@@ -72,10 +65,3 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """End a connection whose peer does not answer."""
         self.pong_timer = None
         self.end(4408, "no answer to a ping: come back with since")
-
-    def handle_parser_exception(self) -> None:
-        """End a connection whose peer does not speak the protocol."""
-        if self.conn.close_sent is None:  # in the handshake, where uvicorn expects none
-            refuse(self.transport, "400 Bad Request")
-        else:
-            super().handle_parser_exception()
