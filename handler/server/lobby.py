@@ -13,7 +13,7 @@ from typing import Protocol
 from handler.refusals import refusals
 
 # Where nobody has counted descriptors.
-PLACES = 1000
+PLACES = 500
 
 
 class Guest(Protocol):
