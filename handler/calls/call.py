@@ -262,6 +262,8 @@ class Call:
 
     def _put_gap(self, loss: Loss) -> None:
         record = gap(loss)
+        if record is None:
+            return
         facts = {name: record.body[name] for name in ("reason", "start", "end", "track")}
         self._log.warning("gap", **facts)
         self.writer.put(record)
