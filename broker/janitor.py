@@ -143,6 +143,8 @@ class Janitor:
 
         It gave its last sign of life when its lease was last seen, and has not given the next.
         """
+        if not entry.owner:  # given up: it says so itself
+            return entry.received
         seen = self._registry.lease_seen(entry.owner)
         if seen is None:
             return 0.0
