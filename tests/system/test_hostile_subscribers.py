@@ -7,11 +7,15 @@ A round is a second of attack.
 import asyncio
 import contextlib
 import itertools
+import json
+import os
 
 import pytest
 from support.beside import live_call
 from support.sids import call_sid
 from support.timing import patience
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 SOCKETS = 20
@@ -79,4 +83,37 @@ async def test_frames_of_no_meaning_from_the_narrowest_token(serve, mint, rounds
         await asyncio.to_thread(call.check)
         assert call.service.stop() == 0
         assert "websocket cut off" in call.service.text
+        assert "Traceback" not in call.service.text
+
+
+async def await_unknown(service, token: str, count: int, seconds: float) -> list[int]:
+    """Subscribe to calls that nobody knows, again and again; returns what was refused."""
+    codes = []
+    async with connect(f"{service.ws}/client?token={token}", proxy=None) as socket:
+        with contextlib.suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(seconds):
+                for number in itertools.count():
+                    if number < count:
+                        wanted = f"CA{os.urandom(16).hex()}"
+                        await socket.send(json.dumps({"subscribe": wanted}))
+                        continue
+                    said = json.loads(await socket.recv())
+                    if isinstance(said, dict) and said["type"] == "Error":
+                        codes.append(said["code"])
+    return codes
+
+
+async def test_subscriptions_to_calls_that_nobody_knows(serve, mint, rounds):
+    seconds = len(rounds(sample=3, full=30))
+    everything = mint(calls=["*"])
+    with live_call(serve, everything) as call:
+        async with patience(), asyncio.TaskGroup() as tasks:
+            asking = [
+                tasks.create_task(await_unknown(call.service, everything, 100, seconds))
+                for _ in range(40)
+            ]
+        refused = [code for task in asking for code in task.result()]
+        await asyncio.to_thread(call.check)
+        print(len(refused))
+        assert call.service.stop() == 0
         assert "Traceback" not in call.service.text
