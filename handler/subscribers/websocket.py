@@ -21,10 +21,10 @@ from handler.errors import (
     SubscriberError,
 )
 from handler.refusals import refusals
+from handler.server.allowance import Allowance
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers import commands
 from handler.subscribers.admission import Admission, Subscribers
-from handler.subscribers.allowance import Allowance
 from handler.subscribers.call_reader import CallReader, read_call
 from handler.subscribers.calls_list import ListReader
 from handler.subscribers.delivery import CallDelivery, refusal_message
