@@ -172,7 +172,7 @@ async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, fac
 
 
 async def test_the_admin_can_read_redirect_and_empty_as_the_operator_is_told(port, facts):
-    """As docs/operations.md says of its password: the rights to provision and purge reach so far."""
+    """As docs/operations.md says of its password: to provision and to purge is to reach so far."""
     provisioned(port)
     call = facts()
     settings = BrokerSettings(servers=(url("handler", port),), instance="i1")
