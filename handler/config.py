@@ -112,8 +112,7 @@ class Settings:
                 if exc.name in found:  # what stands in for it does not help
                     break
                 found[exc.name] = exc
-                # The others are read as if this one were in order, to tell of all at once.
-                environ = {**environ, exc.name: STAND_INS.get(exc.name, "")}
+                environ = _with_stand_in(environ, exc.name)
             else:
                 if not found:
                     return settings
@@ -166,6 +165,15 @@ class Settings:
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
         )
+
+
+def _with_stand_in(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """Make a setting one that is in order, so that the others can be read: all are told at once."""
+    filled = {**environ, name: STAND_INS.get(name, "")}
+    if name.startswith("TOKEN_") and not filled.get("TOKEN_SECRET", "").strip():
+        # Keys were given, if malformed ones: a secret is not missing beside them.
+        filled["TOKEN_SECRET"] = STAND_INS["TOKEN_SECRET"]
+    return filled
 
 
 class _Reader:

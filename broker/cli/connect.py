@@ -170,7 +170,8 @@ def _read_file(path: str) -> str:
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeError) as exc:
-        raise ValueError(f"cannot read {path}: {exc}") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else "is no text"
+        raise ValueError(f"cannot read {path}: {reason}") from exc
     try:
         return read_credentials(text)
     except ValueError as exc:

@@ -34,6 +34,13 @@ def test_all_that_is_missing_or_malformed_is_said_at_once():
     assert caught.value.name == ", ".join(names)
 
 
+def test_beside_keys_that_are_malformed_no_secret_is_said_to_be_missing():
+    environ = {key: value for key, value in NEEDED.items() if key != "TOKEN_SECRET"}
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**environ, "TOKEN_PUBLIC_KEY": "nonsense"})
+    assert caught.value.name == "TOKEN_PUBLIC_KEY"
+
+
 @pytest.mark.parametrize("text", ["ws://gateway.internal:8080/deepgram", "wss://h/", "ws://[::1]"])
 def test_a_recogniser_of_ones_own_may_stand_behind_a_path(text):
     settings = Settings.from_environ({**NEEDED, "DEEPGRAM_URL": text})
