@@ -117,7 +117,7 @@ async def _read(
     connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
 ) -> None:
     """
-    Print what comes; returns when the one call that was asked for has ended.
+    Print what comes; returns when the one call that was asked for is over.
 
     Raises:
         LookupError: that call cannot be read; says why.
@@ -136,7 +136,7 @@ async def _read(
         else nullcontext()
     )
     with live as display:
-        while arguments.target not in transcript.ended:
+        while arguments.target not in transcript.over:
             text = await connection.recv()  # iterating would take 1001 for a good end
             message = json.loads(text)
             if not isinstance(message, dict):
@@ -183,7 +183,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
-        "gaps and the end. Ends with the call; with a number it goes on to the next call.",
+        "gaps and the end. Ends with the call, some seconds later, as it may go on; with a number "
+        "it goes on to the next call.",
         epilog="The token comes from the environment: PARTYLINE_TOKEN=$(partyline token) "
         "partyline watch CA…",
     )

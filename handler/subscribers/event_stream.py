@@ -72,10 +72,14 @@ class CallEvents(EventStream):
         self._resumed = resumed
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield the records after ``since``, then live; nothing after ``CallEnded``."""
-        patience = self.shared.settings.await_call_seconds
+        """Yield the records after ``since``, then live; until the call is over."""
+        settings = self.shared.settings
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
+            self.shared.broker,
+            self._wanted,
+            lambda: self.admission.grant,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
         ) as reader:
             if self._resumed and reader.over:
                 raise AlreadyComplete

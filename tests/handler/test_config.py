@@ -25,6 +25,12 @@ def test_a_missing_one_is_named_and_says_what_to_set(name):
         assert "missing: set" in str(caught.value)
 
 
+def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
+    assert Settings.from_environ(NEEDED).pause_seconds == 8.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "0"}).pause_seconds == 0.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
+
+
 def test_insecure_does_without_credentials_of_ours():
     settings = Settings.from_environ({"DEEPGRAM_API_KEY": "key"}, insecure=True)
     assert (settings.twilio_auth_tokens, settings.token_keys) == ((), ())
@@ -56,6 +62,8 @@ def test_insecure_does_without_credentials_of_ours():
         ("DEEPGRAM_OPTIONS", "diarize=true&diarize_model=latest"),
         ("DEEPGRAM_OPTIONS", "model"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
+        ("PAUSE_SECONDS", "61m"),
+        ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", "a,b,c"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),

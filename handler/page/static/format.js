@@ -7,6 +7,7 @@ const GAP_REASONS = {
   "recogniser-unreachable": "the recogniser could not be reached",
   "recogniser-rejected": "the recogniser refused the call",
   "media-lost": "no audio came",
+  paused: "the audio was paused",
   "late-audio": "the audio came too late",
   "broker-unreachable": "it could not be stored",
   "owner-lost": "the server that carried the call was lost",
