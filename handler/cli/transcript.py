@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from broker.printable import shown
 from handler.subscribers.speakers import Speakers, speakers
 
 STYLES = {"inbound": "cyan", "outbound": "magenta"}
@@ -84,7 +85,7 @@ class Transcript:
                 self._forget_interims(call_sid)
                 yield "yellow", f"── {message.get('message')}"
             case "Error":
-                self.error = str(message.get("message"))
+                self.error = shown(str(message.get("message")))
 
     def _forget_interims(self, call_sid: str) -> None:
         self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
@@ -104,7 +105,7 @@ class Transcript:
         return self._speakers.get(call_sid, speakers(None)).of(track).lower()
 
     def _marked(self, call_sid: str, row: str) -> str:
-        return f"…{call_sid[-6:]}  {row}" if self._several and call_sid else row
+        return shown(f"…{call_sid[-6:]}  {row}" if self._several and call_sid else row)
 
 
 def clock(seconds: float) -> str:

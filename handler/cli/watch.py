@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
+from broker.printable import escaped, shown
 from handler import addresses
 from handler.cli.transcript import Transcript
 
@@ -93,7 +94,7 @@ def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_t
             code = exc.rcvd.code if exc.rcvd is not None else 1006
             if code in COME_BACK:
                 return End(True, "the connection was lost")
-            return End(False, f"closed with {code}: {exc.rcvd.reason if exc.rcvd else ''}")
+            return End(False, f"closed with {code}: {shown(exc.rcvd.reason) if exc.rcvd else ''}")
         case _:
             return End(True, f"cannot reach {url}: {exc}")
 
@@ -142,7 +143,7 @@ async def _read(
             if not isinstance(message, dict):
                 continue  # the list of live calls that a socket begins with
             if arguments.json and not transcript.is_known(message):
-                print(text if isinstance(text, str) else text.decode(), flush=True)
+                print(escaped(text if isinstance(text, str) else text.decode()), flush=True)
             for style, row in transcript.receive(message):
                 if arguments.json:
                     continue

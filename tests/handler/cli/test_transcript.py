@@ -63,6 +63,24 @@ def test_events_are_said_in_words(message, line):
     assert [row for _, row in Transcript().receive({"callSid": CALL, **message})] == [line]
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_what_others_wrote_moves_no_cursor(several):
+    transcript = Transcript(several=several)
+    harm = "\x1b[2J\x9b1A\u202eevil\r\n\ud800"
+    messages = [
+        {"type": "CallStarted", "callSid": CALL, "from": harm, "to": "+1"},
+        result(harm, final=True),
+        {"type": "Gap", "start": 1, "end": 2, "track": None, "reason": harm, "callSid": CALL},
+        {"type": "Recogniser", "state": "down", "reason": harm, "callSid": CALL},
+        {"type": "Error", "message": harm, "callSid": CALL},
+        result(harm, final=False),
+    ]
+    said = [row for message in messages for _, row in transcript.receive(message)]
+    rows = [*said, *transcript.interim.values(), transcript.error or ""]
+    assert "".join(rows).count("evil") == len(messages)
+    assert "".join(rows).isprintable()
+
+
 def test_seconds_are_rounded_before_they_are_split():
     assert clock(59.96) == "01:00.0"
 
