@@ -88,6 +88,7 @@ class Settings:
     write_timeout: float = 10.0  # a subscriber that takes nothing for so long is too slow
     max_subscribers: int = 5000  # one result to so many takes some 0.1 s (bench/)
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
+    pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
 
     @classmethod
     def from_environ(
@@ -164,6 +165,7 @@ class Settings:
             await_call_seconds=read.duration(
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
+            pause_seconds=read.duration("PAUSE_SECONDS", default.pause_seconds, 0, 3600),
         )
 
 

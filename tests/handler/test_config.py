@@ -47,6 +47,12 @@ def test_a_recogniser_of_ones_own_may_stand_behind_a_path(text):
     assert settings.deepgram_url == text.rstrip("/")
 
 
+def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
+    assert Settings.from_environ(NEEDED).pause_seconds == 8.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "0"}).pause_seconds == 0.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
+
+
 def test_insecure_does_without_credentials_of_ours():
     settings = Settings.from_environ({"DEEPGRAM_API_KEY": "key"}, insecure=True)
     assert (settings.twilio_auth_tokens, settings.token_keys) == ((), ())
@@ -110,6 +116,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
+        ("PAUSE_SECONDS", "61m"),
+        ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),
