@@ -53,18 +53,13 @@ class Handshake(WebSocketsSansIOProtocol):
         self._end(503, NO_PLACE)
 
     def data_received(self, data: bytes) -> None:
-        """Take the handshake, and nothing more before it is answered."""
-        if self.handshake_complete:
-            super().data_received(data)
-        elif self.handshake_initiated:
-            self._end(400, "a websocket says nothing before its handshake is answered")
+        """Take the handshake."""
+        self.conn.receive_data(data)
+        if (exc := self.conn.handshake_exc) is None:
+            self.handle_events()
         else:
-            self.conn.receive_data(data)
-            if (exc := self.conn.handshake_exc) is None:
-                self.handle_events()
-            else:
-                status = 431 if isinstance(exc, SecurityError) else 400
-                self._end(status, f"the handshake cannot be read: {exc.__cause__ or exc}")
+            status = 431 if isinstance(exc, SecurityError) else 400
+            self._end(status, f"the handshake cannot be read: {exc.__cause__ or exc}")
 
     def handle_connect(self, event: Request) -> None:
         """Answer a handshake that is none; let the application answer others."""

@@ -76,7 +76,7 @@ class TranscriptEndpoint:
 
 
 class LiveTranscript(LiveResponse):
-    """Captions, or lines of text, as they become final; complete when the call has ended."""
+    """Captions, or lines of text, as they become final; complete when the call is over."""
 
     def __init__(
         self,
@@ -97,9 +97,13 @@ class LiveTranscript(LiveResponse):
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the cues of each final, in the order in which they became final."""
-        patience = self.shared.settings.await_call_seconds
+        settings = self.shared.settings
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
+            self.shared.broker,
+            self._wanted,
+            lambda: self.admission.grant,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
         ) as reader:
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()

@@ -5,9 +5,10 @@ Pure: the time comes in as an argument. Any service that shares the secret, or h
 key, may mint them; ``docs/tokens.md`` says how, and lists the claims.
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -81,12 +82,15 @@ class Grant:
         numbers: E.164 numbers: any call from or to one of them.
         expires: Unix time at which it ends.
         subject: Whom it was made for (``sub``), if it says so.
+        bearer: Who shares limits with whom: all with its subject; without one, those who have the
+            same token. None is nobody's.
     """
 
     calls: frozenset[str]
     numbers: frozenset[str]
     expires: float
     subject: str | None = None
+    bearer: str | None = field(default=None, compare=False)
 
     def allows(self, call_sid: str, numbers: Collection[str | None] = ()) -> bool:
         """Whether it allows to read this call, whose two numbers are ``numbers`` if known."""
@@ -231,10 +235,17 @@ def verify(
         numbers=_strings(claims, "numbers", E164),
         expires=expires,
         subject=subject,
+        bearer=_fingerprint(token) if subject is None else f"sub {subject}",
     )
     if not grant.calls and not grant.numbers:
         raise InvalidToken("grants nothing: neither calls nor numbers")
     return grant
+
+
+def _fingerprint(token: str) -> str:
+    """Name a token: by what is signed, as the signature itself may be spelled in several ways."""
+    signed, _, _ = token.rpartition(".")
+    return hashlib.sha256(signed.encode()).hexdigest()
 
 
 def _claims(token: str, header: Header, keys: Sequence[VerificationKey]) -> dict[str, Any]:

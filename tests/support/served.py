@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from support.timing import patience, until
 
-from handler.cli.serve import Server
+from handler.cli.serve import MAX_MESSAGE, Server
 from handler.server.bodies import NO_BODIES, Bodies
 from handler.server.http_protocol import HttpProtocol
 from handler.server.lobby import Lobby
@@ -26,6 +26,9 @@ async def running(
         port=0,
         http=partial(HttpProtocol, lobby=lobby, bodies=bodies),  # type: ignore[arg-type]
         ws=WebSocketProtocol,
+        ws_max_size=MAX_MESSAGE,
+        ws_ping_timeout=None,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         timeout_graceful_shutdown=2,

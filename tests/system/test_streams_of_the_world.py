@@ -1,9 +1,58 @@
 """Media streams as they come: spelled, split, begun anew and broken as nobody's manual has it."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import nats as nats_client
 import pytest
+from nats.aio.msg import Msg
+from support import schemas
+from support.credentials import AUTH_TOKEN
 from support.streams import media_stream
+from support.timing import until
+
+from broker.server.embedded import EmbeddedServer
+from rehearsal.twilio import Options
 
 LONG = "x" * 600
+Records = list[dict[str, Any]]
+
+
+@asynccontextmanager
+async def tapped(nats: EmbeddedServer, call_sid: str) -> AsyncIterator[Records]:
+    """Collect the records of a call as NATS has them: ends do not end that."""
+    records: Records = []
+
+    async def take(message: Msg) -> None:
+        if (record := json.loads(message.data)).get("seq"):
+            schemas.check(record)
+            records.append(record)
+
+    client = await nats_client.connect(nats.url)
+    await client.subscribe(f"transcripts.*.{call_sid}.>", cb=take)
+    await client.flush()
+    try:
+        yield records
+    finally:
+        await client.close()
+
+
+def of(records: Records, kind: str) -> Records:
+    return [record for record in records if record["type"] == kind]
+
+
+def ended(records: Records, times: int = 1) -> bool:
+    return len(of(records, "CallEnded")) == times
+
+
+def words(records: Records, track: str) -> list[str]:
+    said = [record for record in of(records, "Results") if record["track"] == track]
+    texts = [record["channel"]["alternatives"][0]["transcript"] for record in said]
+    return " ".join(texts).split()
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +108,37 @@ async def test_a_start_that_cannot_be_used_is_closed_at_once_with_the_name_of_th
         closed = await stream.closed()
     assert closed[0] == code
     assert (closed[1] or "").startswith(reason)
+
+
+async def test_a_pause_is_told_when_the_call_goes_on_here_or_elsewhere(
+    serve, deepgram, nats, sound
+):
+    """Stop and start, twice: in one container, then in another."""
+    settings = {"DEEPGRAM_URL": deepgram.url, "NATS_URL": nats.url}
+    one, other = serve(**settings), serve(**settings)
+    call = Options(auth_token=AUTH_TOKEN)
+    audio = [sound.bursts(30 + number, 0.5) for number in range(3)]
+    async with tapped(nats, call.call_sid) as records:
+        for number, (service, said) in enumerate(zip((one, one, other), audio, strict=True)):
+            async with media_stream(service, call) as stream:
+                await stream.start()
+                await stream.say("inbound", said)
+                await stream.stop()
+            await until(partial(ended, records, number + 1))
+            await asyncio.sleep(0.7)  # more than was said at once: the pause that is to be told
+    assert [message["type"] for message in records if message["type"] != "Results"] == [
+        *("CallStarted", "CallEnded"),
+        *("CallResumed", "Gap", "CallEnded"),
+        *("CallResumed", "Gap", "CallEnded"),
+    ]
+    assert words(records, "inbound") == [word for said in audio for word in sound.words_of(said)]
+    resumed, ends = of(records, "CallResumed"), of(records, "CallEnded")
+    for number, gap in enumerate(of(records, "Gap")):
+        assert (gap["reason"], gap["track"]) == ("paused", None)
+        assert gap["seq"] == resumed[number]["seq"] + 1
+        assert gap["start"] == ends[number]["duration"]
+        # Where the next stream began: by the wall clock, and before it was claimed.
+        assert gap["start"] < gap["end"]
+        assert gap["end"] <= (resumed[number]["at"] - records[0]["startedAt"]) / 1000
+        later = [m for m in of(records, "Results") if m["seq"] > gap["seq"]]
+        assert min(message["start"] for message in later) >= gap["end"]
