@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from broker.broker import Broker
+from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
@@ -54,7 +55,7 @@ GAUGES = (
     Measure(
         "subscribers",
         "Open sockets and streams of subscribers",
-        lambda parts: parts.subscribers.open,
+        lambda parts: parts.subscribers.places.taken,
     ),
     Measure(
         "followed_calls",
@@ -62,9 +63,24 @@ GAUGES = (
         lambda parts: len(parts.broker.replicas),
     ),
     Measure(
+        "awaited_calls",
+        "Calls that subscribers ask for and nobody knows (yet)",
+        lambda parts: len(parts.subscribers.unknown_calls),
+    ),
+    Measure(
+        "transcripts",
+        "Whole transcripts that are being made, or wait for their turn",
+        lambda parts: len(parts.subscribers.transcripts),
+    ),
+    Measure(
         "nats_connected",
         "Whether NATS is there (1) or away (0)",
         lambda parts: parts.broker.connected,
+    ),
+    Measure(
+        "deepgram_accepts",
+        "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
+        lambda parts: parts.calls.breaker.accepted,
     ),
 )
 
@@ -86,9 +102,19 @@ COUNTERS = (
         lambda parts: parts.subscribers.refused,
     ),
     Measure(
+        "subscribers_limited",
+        "Requests, subscriptions and sockets that were one too many of their token",
+        lambda parts: parts.subscribers.limited,
+    ),
+    Measure(
         "subscribers_too_slow",
         "Subscribers that were cut off because they took less than came",
         lambda parts: parts.subscribers.too_slow,
+    ),
+    Measure(
+        "transcripts_made",
+        "Whole transcripts that were made",
+        lambda parts: parts.subscribers.transcripts.made,
     ),
     Measure(
         "deliveries",
@@ -135,8 +161,7 @@ class Metrics(Collector):
         try:
             server, thread = start_http_server(port, host, registry=self._registry)
         except OSError as exc:
-            problem = f"METRICS_PORT: cannot listen on {host} port {port}: {exc.strerror}"
-            raise OSError(problem) from exc
+            raise OSError(f"METRICS_PORT: {cannot_listen(host, port, exc)}") from exc
 
         def stop() -> None:
             server.shutdown()

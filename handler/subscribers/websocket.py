@@ -10,7 +10,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
-import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from handler.errors import (
@@ -21,6 +20,7 @@ from handler.errors import (
     InvalidToken,
     SubscriberError,
 )
+from handler.refusals import refusals
 from handler.server.allowance import Allowance
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers import commands
@@ -28,7 +28,7 @@ from handler.subscribers.admission import Admission, Subscribers
 from handler.subscribers.call_reader import CallReader, read_call
 from handler.subscribers.calls_list import ListReader
 from handler.subscribers.delivery import CallDelivery, refusal_message
-from handler.subscribers.http import refusal
+from handler.subscribers.http import refuse
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
 from handler.tokens.tokens import Grant
 
@@ -37,8 +37,6 @@ BURST = 2 * MAX_SUBSCRIPTIONS
 MESSAGES_A_SECOND = 20.0
 # Ended calls of which a socket remembers how far it was: one may be resumed.
 MAX_REMEMBERED = 1000
-
-_log = structlog.get_logger()
 
 
 class ClientEndpoint:
@@ -55,14 +53,11 @@ class ClientEndpoint:
             first = commands.from_query(websocket.query_params)
             if isinstance(first, commands.Subscribe) and not grant.could_allow(first.call_sid):
                 raise Forbidden
-            with subscribers.admitted():
+            with subscribers.admitted(grant):
                 await websocket.accept()
                 await Subscriber(subscribers, websocket, grant).serve(first)
         except HandlerError as exc:
-            if isinstance(exc, InvalidToken):
-                _log.info("subscriber refused", reason=exc.reason)
-            subscribers.refused += 1
-            await websocket.send_denial_response(refusal(exc, subscribers))
+            await websocket.send_denial_response(refuse(exc, subscribers, websocket))
 
 
 class Subscriber:
@@ -153,10 +148,10 @@ class Subscriber:
         try:
             grant = await self._shared.access.verify(token)
         except InvalidToken as exc:
-            _log.info("renewal refused", reason=exc.reason)
+            refusals.note("renewal refused", EndCode.TOKEN, reason=exc.reason)
             raise SubscriberError(EndCode.TOKEN, "token refused") from exc
         if grant.subject != self._admission.grant.subject:
-            _log.info("renewal refused", reason="another sub")
+            refusals.note("renewal refused", EndCode.TOKEN, reason="another sub")
             raise SubscriberError(EndCode.TOKEN, "token refused")
         # All of it before anything is sent: nothing more comes of what is no longer allowed.
         self._admission.renew(grant)
@@ -197,7 +192,11 @@ class Subscriber:
         wanted, patience = followed.wanted, self._shared.settings.await_call_seconds
         try:
             async with read_call(
-                self._shared.broker, wanted, lambda: self._admission.grant, patience=patience
+                self._shared.broker,
+                wanted,
+                lambda: self._admission.grant,
+                patience=patience,
+                unknown_calls=self._shared.unknown_calls,
             ) as reader:
                 followed.reader = reader
                 await CallDelivery(self._shared, self._socket, wanted).run(reader)
@@ -205,6 +204,8 @@ class Subscriber:
             if wanted.plain:
                 raise
             self._forget(followed)
+            if exc.code is EndCode.TOO_MUCH:
+                self._admission.note_end(exc)
             await self._socket.send(refusal_message(wanted.call_sid, exc))
             return
         self._reached[wanted.call_sid] = reader.cursor

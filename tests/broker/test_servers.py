@@ -80,7 +80,8 @@ def provisioned(port: int) -> None:
 def test_the_service_does_not_provision_where_it_may_not(port):
     refused = partyline("provision", "--url", url("handler", port))
     assert refused.returncode == 1
-    assert "could not be created" in refused.stderr
+    assert "no answer" in refused.stderr
+    assert 'this user may not subscribe to "_inbox_admin.' in refused.stderr.lower()
 
 
 async def test_the_service_needs_no_more_than_it_may_and_a_call_can_be_purged(

@@ -85,8 +85,8 @@ class LiveCall:
         late = max(self._delays[self._before :]) - usual
         print(f"{count} finals, {late:.2f} s late (this side {self._lag:.2f} s), {peak:.1f} MB")
         assert count > self._before, "no final came during the attack"
-        assert len(self.deepgram.connections) == 1
-        received = self.deepgram.connections[0].received
+        assert len(self.deepgram.heard) == 1
+        received = self.deepgram.heard[0].received
         for channel, track in enumerate(("inbound", "outbound")):
             assert self._sent[track] in received[channel::2], f"{track} is not all there"
         assert late < LATE + self._lag
