@@ -56,19 +56,27 @@ class TranscriptEndpoint:
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        payloads, expired = await self._read(call_sid, grant)
-        # Some 10,000 records: not while calls wait for their audio.
-        body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
+        async with self._subscribers.transcripts.turn(grant.bearer):
+            payloads, expired = await self._read(call_sid, grant)
+            # Some 10,000 records: not while calls wait for their audio.
+            body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
         headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
         return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
     async def _read(self, call_sid: str, grant: Grant) -> tuple[list[bytes], bool]:
         """Return the payloads of what is kept, and whether the beginning no longer is."""
         wanted = commands.Subscribe(call_sid, 0, interim=False)
+        shared = self._subscribers
         try:
             async with (
                 asyncio.timeout(READ_SECONDS),
-                read_call(self._subscribers.broker, wanted, lambda: grant, patience=0) as reader,
+                read_call(
+                    shared.broker,
+                    wanted,
+                    lambda: grant,
+                    patience=0,
+                    unknown_calls=shared.unknown_calls,
+                ) as reader,
             ):
                 return reader.so_far, reader.expired is not None
         except TimeoutError:
@@ -104,6 +112,7 @@ class LiveTranscript(LiveResponse):
             lambda: self.admission.grant,
             patience=settings.await_call_seconds,
             pause=settings.pause_seconds,
+            unknown_calls=self.shared.unknown_calls,
         ) as reader:
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
