@@ -3,7 +3,9 @@ Every error of the handler.
 
     HandlerError
     ├── SettingsError           a setting is missing or malformed: the process does not start
+    │   └── SettingsErrors          several are
     ├── TwilioProtocolError     a message on a media stream that we cannot read
+    │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
@@ -18,6 +20,7 @@ Every error of the handler.
         └── DeepgramDisconnected    worth another try
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -34,6 +37,19 @@ class SettingsError(HandlerError):
         super().__init__(f"{name}: {problem}")
 
 
+class SettingsErrors(SettingsError):
+    """Several settings are missing or malformed; each has a line of its own."""
+
+    def __init__(self, errors: Iterable[SettingsError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(
+            ", ".join(error.name for error in self.errors), "\n".join(map(str, self.errors))
+        )
+
+    def __str__(self) -> str:
+        return self.problem
+
+
 class TwilioProtocolError(HandlerError):
     """A message that does not follow Twilio's media-stream protocol. ``kind`` is for counting."""
 
@@ -41,6 +57,15 @@ class TwilioProtocolError(HandlerError):
         self.kind = kind
         self.detail = detail
         super().__init__(f"{kind}: {detail}")
+
+
+class UnusableStart(TwilioProtocolError):
+    """A ``start`` whose ``field`` is missing or wrong, and cannot be done without."""
+
+    def __init__(self, field: str, problem: str, *, close_code: int = 1008) -> None:
+        self.field = field
+        self.close_code = close_code
+        super().__init__("bad-start", f"{field} is {problem}")
 
 
 class StreamRefused(HandlerError):
@@ -65,7 +90,18 @@ class InvalidToken(HandlerError):
 
 
 class Forbidden(HandlerError):
-    """The token is good, but can never open what is asked for, or a foreign page asks for it."""
+    """
+    The token is good, but can never open what is asked for, or a foreign page asks for it.
+
+    The peer gets ``reason``; ``facts`` are for the log.
+    """
+
+    def __init__(
+        self, reason: str = "the token can never see this call", **facts: str | None
+    ) -> None:
+        self.reason = reason
+        self.facts = facts
+        super().__init__(reason)
 
 
 class EndCode(IntEnum):
@@ -125,13 +161,14 @@ class KeysUnavailable(HandlerError):
 
 
 class DeepgramError(HandlerError):
-    """One connection to Deepgram failed."""
+    """One connection to Deepgram failed; ``advice`` is for the operator, and may be empty."""
 
     retry: bool
 
-    def __init__(self, reason: str, request_id: str | None = None) -> None:
+    def __init__(self, reason: str, request_id: str | None = None, advice: str = "") -> None:
         self.reason = reason
         self.request_id = request_id
+        self.advice = advice
         super().__init__(f"{reason} (request {request_id})" if request_id else reason)
 
 

@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from broker.broker import Broker
+from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
@@ -65,6 +66,11 @@ GAUGES = (
         "nats_connected",
         "Whether NATS is there (1) or away (0)",
         lambda parts: parts.broker.connected,
+    ),
+    Measure(
+        "deepgram_accepts",
+        "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
+        lambda parts: parts.calls.breaker.accepted,
     ),
 )
 
@@ -135,8 +141,7 @@ class Metrics(Collector):
         try:
             server, thread = start_http_server(port, host, registry=self._registry)
         except OSError as exc:
-            problem = f"METRICS_PORT: cannot listen on {host} port {port}: {exc.strerror}"
-            raise OSError(problem) from exc
+            raise OSError(f"METRICS_PORT: {cannot_listen(host, port, exc)}") from exc
 
         def stop() -> None:
             server.shutdown()

@@ -15,6 +15,7 @@ import uvicorn
 
 from broker.errors import EmbeddedFailed
 from handler import logs
+from handler.addresses import cannot_listen
 from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings
@@ -51,7 +52,8 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats
         )
     except SettingsError as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
+        for line in str(exc).splitlines():
+            print(f"{prog}: {line}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
     config = uvicorn.Config(
@@ -87,7 +89,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
-        raise OSError(f"PORT: cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise OSError(f"PORT: {cannot_listen(host, port, exc)}") from exc
 
 
 async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
@@ -151,15 +153,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Run the service: take media streams from Twilio at /twilio, have them "
         "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",
         epilog="Settings come from the environment; README.md lists them all. Needed: "
-        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), and NATS_URL "
-        "unless --embedded-nats. SIGTERM and Ctrl-C drain: no new calls, tails transcribed, "
-        "subscribers told to come back, exit 0.",
+        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), PUBLIC_URL "
+        "unless HOST is loopback, and NATS_URL unless --embedded-nats. SIGTERM and Ctrl-C drain: "
+        "no new calls, tails transcribed, subscribers told to come back, exit 0.",
     )
     parser.add_argument(
         "--embedded-nats",
         action="store_true",
-        help="run a nats-server of our own (pip install 'partyline[demo]'); its files go to "
-        "NATS_STORE, or to a directory that is removed at the end",
+        help="run a nats-server of our own (in a checkout: pip install '.[demo]'); its files go "
+        "to NATS_STORE, or to a directory that is removed at the end",
     )
     parser.add_argument(
         "--insecure",

@@ -9,6 +9,7 @@ import enum
 import random
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from structlog.typing import FilteringBoundLogger as BoundLogger
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,10 +17,12 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from handler.audio.loss import Loss
 from handler.audio.mulaw import seconds
+from handler.config import Settings
 from handler.deepgram import messages
 from handler.deepgram.coverage import Coverage
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.replay import SentAudio
+from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker, Trial, judge
 from handler.deepgram.timing import Pause, StallWatch, Timing
 from handler.errors import DeepgramDisconnected
@@ -70,19 +73,21 @@ class Receiver(Protocol):
     def receive(self, message: Result | Signal, sent_end: int) -> None:
         """Take a message of a connection that was sent audio up to ``sent_end``."""
 
-    def receive_unreadable(self, problem: str, request_id: str | None) -> None:
-        """Take note of a message that could not be read."""
+    def receive_unreadable(
+        self, problem: UnreadableResult, sent_end: int, request_id: str | None
+    ) -> None:
+        """Take note of a message that could not be read; audio was sent up to ``sent_end``."""
 
     def lose(self, loss: Loss) -> None:
         """Take note of audio that fell out of the buffer before it could be sent."""
 
 
 class Dialer:
-    """Opens connections of one call, when the breaker that all calls share lets it."""
+    """Opens connections, when the breaker that all calls share lets it."""
 
-    def __init__(self, url: str, key: str, breaker: Breaker, timing: Timing) -> None:
-        self._url = url
-        self._headers = {"Authorization": _authorization(key)}
+    def __init__(self, settings: Settings, breaker: Breaker, timing: Timing) -> None:
+        self._url = f"{settings.deepgram_url}/v1/listen?{urlencode(settings.deepgram_options)}"
+        self._headers = {"Authorization": _authorization(settings.deepgram_api_key)}
         self._breaker = breaker
         self._timeout = timing.open
 
@@ -115,14 +120,17 @@ class Dialer:
             )
         except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
             error = judge(exc, None)
+            self._breaker.accepted = False
             if error.retry:
                 trial.failed(loop.time(), error.reason)
             else:
+                self._breaker.answered = True
                 trial.succeeded()
             raise error from exc
         except BaseException:
             trial.gave_up()
             raise
+        self._breaker.answered = self._breaker.accepted = True
         return socket, trial
 
 
@@ -290,8 +298,10 @@ class Connection:
     def _receive(self, text: str | bytes) -> None:
         try:
             message = messages.parse(text, self._sent)
-        except messages.UnreadableResult as exc:
-            self._receiver.receive_unreadable(str(exc), self.request_id)
+        except UnreadableResult as exc:
+            if exc.track is not None:  # a result, all the same
+                self._stall.note_results()
+            self._receiver.receive_unreadable(exc, self._sent.end, self.request_id)
             return
         match message:
             case Result():

@@ -12,9 +12,13 @@ import structlog
 from broker.broker import Broker
 from handler.config import Settings
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
+from handler.refusals import refusals
 from handler.subscribers.access import Access
 from handler.subscribers.calls_list import CallsList
 from handler.tokens.tokens import Grant
+
+# What every subscriber comes to in time; the other ends are told to an operator.
+EXPECTED_ENDS = frozenset({EndCode.CALL_ENDED, EndCode.LEAVING, EndCode.TOKEN})
 
 _log = structlog.get_logger()
 
@@ -114,6 +118,8 @@ class Admission:
         if isinstance(error, TooSlow):
             self._subscribers.too_slow += 1
             _log.info("subscriber cut off: too slow", since=error.since)
+        elif error.code not in EXPECTED_ENDS:
+            refusals.note("subscriber refused", error.code, reason=error.reason)
 
     def _deadline(self) -> float | None:
         left = self.grant.expires - time.time()

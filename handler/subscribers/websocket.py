@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import msgspec
-import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from handler.errors import (
@@ -23,14 +22,15 @@ from handler.errors import (
     SubscriberError,
     TooSlow,
 )
+from handler.refusals import refusals
+from handler.server.allowance import Allowance
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers import commands
 from handler.subscribers.admission import Admission, Subscribers
-from handler.subscribers.allowance import Allowance
 from handler.subscribers.call_reader import LEAST_PATIENCE, CallReader, read_call
 from handler.subscribers.calls_list import ListReader
 from handler.subscribers.delivery import CallDelivery, refusal_message
-from handler.subscribers.http import refusal
+from handler.subscribers.http import refuse
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
 from handler.tokens.tokens import Grant
 
@@ -43,8 +43,6 @@ MAX_OVER = 100
 MAX_REMEMBERED = 1000
 # How long a close waits for the word that says why to be taken.
 FAREWELL_SECONDS = 1.0
-
-_log = structlog.get_logger()
 
 
 class ClientEndpoint:
@@ -65,10 +63,7 @@ class ClientEndpoint:
                 await websocket.accept()
                 await Subscriber(subscribers, websocket, grant).serve(first)
         except HandlerError as exc:
-            if isinstance(exc, InvalidToken):
-                _log.info("subscriber refused", reason=exc.reason)
-            subscribers.refused += 1
-            await websocket.send_denial_response(refusal(exc, subscribers))
+            await websocket.send_denial_response(refuse(exc, subscribers, websocket))
 
 
 class Subscriber:
@@ -179,10 +174,10 @@ class Subscriber:
         try:
             grant = await self._shared.access.verify(token)
         except InvalidToken as exc:
-            _log.info("renewal refused", reason=exc.reason)
+            refusals.note("renewal refused", EndCode.TOKEN, reason=exc.reason)
             raise SubscriberError(EndCode.TOKEN, "token refused") from exc
         if grant.subject != self._admission.grant.subject:
-            _log.info("renewal refused", reason="another sub")
+            refusals.note("renewal refused", EndCode.TOKEN, reason="another sub")
             raise SubscriberError(EndCode.TOKEN, "token refused")
         # All of it before anything is sent: nothing more comes of what is no longer allowed.
         self._admission.renew(grant)

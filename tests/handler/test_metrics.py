@@ -11,6 +11,7 @@ def test_the_names_of_metrics_stay():
         "subscribers",
         "followed_calls",
         "nats_connected",
+        "deepgram_accepts",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",

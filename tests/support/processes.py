@@ -101,9 +101,15 @@ class Service:
         return line
 
     def stop(self) -> int:
-        """Send SIGTERM and return the exit code."""
+        """Send SIGTERM and return the exit code; all that it logged is there to be read."""
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(PATIENCE)
+        return self.ended_with()
+
+    def ended_with(self) -> int:
+        """Wait for the process's end and that of its log; returns the exit code."""
+        code = self.popen.wait(PATIENCE)
+        self._reading.join(PATIENCE)
+        return code
 
     @property
     def text(self) -> str:
@@ -139,6 +145,7 @@ def serving() -> Iterator[Serve]:
         settings = {
             **ENVIRON,
             **NEEDED,
+            "PUBLIC_URL": "",  # on loopback streams are signed for the address that they come to
             "PORT": "0",
             "HOST": "127.0.0.1",
             "DEEPGRAM_URL": "ws://127.0.0.1:1",

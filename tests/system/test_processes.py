@@ -17,7 +17,9 @@ from support.timing import PATIENCE
 LINUX = sys.platform.startswith("linux")
 
 
-@pytest.mark.parametrize("missing", ["TWILIO_AUTH_TOKEN", "TOKEN_SECRET", "DEEPGRAM_API_KEY"])
+@pytest.mark.parametrize(
+    "missing", ["TWILIO_AUTH_TOKEN", "TOKEN_SECRET", "DEEPGRAM_API_KEY", "PUBLIC_URL"]
+)
 def test_without_a_needed_setting_the_service_does_not_start_and_says_what_to_set(missing):
     needed = {name: value for name, value in NEEDED.items() if name != missing}
     ended = partyline("serve", "--embedded-nats", **needed)
@@ -134,5 +136,5 @@ def test_ctrl_c_ends_the_demo_with_0_and_leaves_nothing():
 async def test_a_service_whose_supervisor_is_gone_stops_as_on_sigterm(serve):
     service = serve("--stop-at-eof")
     service.popen.stdin.close()
-    assert await asyncio.to_thread(service.popen.wait, PATIENCE) == 0
+    assert await asyncio.to_thread(service.ended_with) == 0
     assert "stopped" in service.text

@@ -6,11 +6,12 @@
 const GAP_REASONS = {
   "recogniser-unreachable": "the recogniser could not be reached",
   "recogniser-rejected": "the recogniser refused the call",
+  "recogniser-unreadable": "what the recogniser said could not be read",
   "media-lost": "no audio came",
-  paused: "the audio was paused",
   "late-audio": "the audio came too late",
   "broker-unreachable": "it could not be stored",
   "owner-lost": "the server that carried the call was lost",
+  paused: "streaming was paused",
 };
 
 /** @type {Record<string, string>} */

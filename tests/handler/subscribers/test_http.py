@@ -13,14 +13,14 @@ from handler.errors import (
     SubscriberError,
     TooSlow,
 )
-from handler.subscribers.http import refusal
+from handler.subscribers.http import UNAUTHORIZED, refusal
 
 
 @pytest.mark.parametrize(
     ("error", "status", "body"),
     [
-        (InvalidToken("expired"), 401, b"unauthorized\n"),  # the reason is for the log
-        (Forbidden("host"), 403, b"forbidden\n"),
+        (InvalidToken("expired"), 401, UNAUTHORIZED.encode()),  # the reason is for the log
+        (Forbidden(), 403, b"forbidden: the token can never see this call\n"),
         (AlreadyComplete(), 204, b""),
         (AtCapacity("draining"), 503, b"draining\n"),
         (SubscriberError(EndCode.BAD_REQUEST, "since is too large"), 400, b"since is too large\n"),

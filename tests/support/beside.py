@@ -1,0 +1,177 @@
+"""
+A live call beside an attack: in the same service, and none the worse for it.
+
+The call, who reads it and the stand-in for Deepgram have a thread and a loop of their own, so that
+a test may keep its own loop as busy as an attacker would.
+"""
+
+import asyncio
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from support.credentials import AUTH_TOKEN
+from support.processes import Serve, Service
+from support.timing import PATIENCE, UNIT
+from websockets.asyncio.client import connect
+
+from rehearsal.deepgram import DeepgramStandIn
+from rehearsal.frames import schedule
+from rehearsal.scripted import Scripted
+from rehearsal.twilio import Messages, Options, headers
+
+# What an attack may cost the call: seconds by which a final is later than usual, MB of memory.
+LATE = 1.0 * UNIT
+MEMORY = 20.0
+# Finals that show what is usual, before the attack; there is one a second of either side.
+USUAL = 4
+LONGEST = 240  # seconds of audio; the call ends when the test says so
+TICK = 0.02
+
+
+@dataclass
+class LiveCall:
+    """A call that goes on until :meth:`check`."""
+
+    service: Service
+    deepgram: DeepgramStandIn
+    token: str
+    portal: BlockingPortal
+    usual: threading.Event = field(default_factory=threading.Event)
+    carrying: Future[None] = field(default_factory=Future)
+    _options: Options = field(default_factory=lambda: Options(auth_token=AUTH_TOKEN, jitter_ms=0))
+    _sent: dict[str, bytearray] = field(default_factory=dict)
+    _delays: list[float] = field(default_factory=list)
+    _lag: float = 0.0  # by how much this thread itself was late since the attack began
+    _begun: float = 0.0
+    _hang_up: asyncio.Event = field(default_factory=asyncio.Event)
+    _memory: float = 0.0  # MB, when the attack began
+    _before: int = 0  # how many finals had come by then
+
+    @property
+    def call_sid(self) -> str:
+        return self._options.call_sid
+
+    async def carry(self) -> None:
+        """Place the call, and read it to its end."""
+        async with asyncio.TaskGroup() as tasks:
+            lagging = tasks.create_task(self._watch_lag())
+            reading = tasks.create_task(self._read())
+            await self._place()
+            await reading
+            lagging.cancel()
+
+    def attacked(self) -> None:
+        """From now on the memory's peak and the delays are those under attack."""
+        Path(f"/proc/{self.service.popen.pid}/clear_refs").write_text("5")
+        self._memory = resident(self.service.popen.pid, "VmRSS")
+        self._lag = 0.0
+        self._before = len(self._delays)
+
+    def check(self) -> None:
+        """End the call: nothing was lost, no final late, Deepgram never left, little memory."""
+        count = len(self._delays)
+        peak = resident(self.service.popen.pid, "VmHWM") - self._memory
+        self.portal.call(self._hang_up.set)
+        self.carrying.result(PATIENCE)
+        usual = sorted(self._delays[: self._before])[self._before // 2]
+        late = max(self._delays[self._before :]) - usual
+        print(f"{count} finals, {late:.2f} s late (this side {self._lag:.2f} s), {peak:.1f} MB")
+        assert count > self._before, "no final came during the attack"
+        assert len(self.deepgram.heard) == 1
+        received = self.deepgram.heard[0].received
+        for channel, track in enumerate(("inbound", "outbound")):
+            assert self._sent[track] in received[channel::2], f"{track} is not all there"
+        assert late < LATE + self._lag
+        assert peak < MEMORY
+
+    async def _place(self) -> None:
+        url = f"{self.service.ws}/twilio"
+        source = random.Random(0)
+        inbound, outbound = noise(source, LONGEST), noise(source, LONGEST)
+        messages = Messages(self._options)
+        loop = asyncio.get_running_loop()
+        async with connect(
+            url, additional_headers=headers(url, self._options), compression=None, proxy=None
+        ) as socket:
+            await socket.send(messages.connected())
+            await socket.send(messages.start())
+            self._begun = loop.time()
+            for frame in schedule(inbound, outbound, self._options):
+                if (due := self._begun + frame.at - loop.time()) > 0:
+                    await asyncio.sleep(due)
+                await socket.send(messages.media(frame))
+                self._sent.setdefault(frame.track, bytearray()).extend(frame.payload)
+                if self._hang_up.is_set():
+                    break
+            await socket.send(messages.stop())
+            await socket.wait_closed()
+
+    async def _read(self) -> None:
+        """Note how long after its last sample each final comes."""
+        url = f"{self.service.ws}/client?call={self.call_sid}&token={self.token}"
+        async with connect(url, compression=None, proxy=None) as socket:
+            async for text in socket:
+                message = json.loads(text)
+                if message["type"] == "CallEnded":
+                    return
+                if message["type"] == "Results" and message["is_final"]:
+                    spoken = self._begun + message["start"] + message["duration"]
+                    self._delays.append(asyncio.get_running_loop().time() - spoken)
+                    if len(self._delays) >= USUAL:
+                        self.usual.set()
+        raise AssertionError("the call's reader was sent away before its end")
+
+    async def _watch_lag(self) -> None:
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(TICK)
+            self._lag = max(self._lag, time.monotonic() - begun - TICK)
+
+
+@contextmanager
+def live_call(serve: Serve, token: str, **environ: str) -> Iterator[LiveCall]:
+    """
+    Start a service with a call that has come to its usual pace; then the attack may begin.
+
+    Args:
+        serve: The fixture.
+        token: Opens the call.
+        environ: Settings of the service.
+    """
+    with (
+        start_blocking_portal("asyncio") as portal,
+        portal.wrap_async_context_manager(DeepgramStandIn(Scripted())) as deepgram,
+    ):
+        service = serve(DEEPGRAM_URL=deepgram.url, **environ)
+        call = LiveCall(service, deepgram, token, portal)
+        call.carrying = portal.start_task_soon(call.carry)
+        try:
+            assert call.usual.wait(PATIENCE), service.text
+            call.attacked()
+            yield call
+        finally:
+            call.carrying.cancel()
+
+
+def resident(pid: int, line: str) -> float:
+    """Return a line of a process's memory, in MB: what it has (VmRSS), its peak (VmHWM)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    said = next(text for text in status.splitlines() if text.startswith(line))
+    return int(said.split()[1]) / 1024
+
+
+def noise(source: random.Random, seconds: int) -> bytes:
+    """Bursts of sound, with silence between them; no two are alike."""
+    audio = bytearray()
+    while len(audio) < seconds * 8000:
+        audio += bytes(source.choices(range(1, 127), k=source.randrange(800, 3200)))
+        audio += b"\xff" * source.randrange(800, 4000)
+    return bytes(audio)

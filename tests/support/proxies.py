@@ -1,0 +1,105 @@
+"""Debian's nginx and HAProxy before a service, by configurations of a test's own."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.timing import PATIENCE
+
+from bench.processes import free_port
+
+DEPLOY = Path(__file__).parents[2] / "docs" / "deploy.md"
+# What Debian's package configures; nginx's has nothing that concerns a proxy.
+HAPROXY_DEFAULTS = """\
+defaults
+    mode http
+    timeout connect 5000
+    timeout client 50000
+    timeout server 50000
+"""
+
+
+def recommended(language: str) -> list[str]:
+    """Return the blocks of that language in docs/deploy.md."""
+    return re.findall(rf"```{language}\n(.*?)```", DEPLOY.read_text(), re.DOTALL)
+
+
+def nginx(port: int, service: int, home: Path, *, own_lines: bool) -> tuple[list[str], str]:
+    """Return the command and the configuration, with what docs/deploy.md recommends or without."""
+    http, server = recommended("nginx") if own_lines else ("", "location / { proxy_pass UP; }")
+    server = server.replace("UP", "http://127.0.0.1:8080").replace(":8080", f":{service}")
+    server = server.replace("/var/log/nginx", str(home))
+    paths = "".join(
+        f"{name}_temp_path {home}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    conf = f"""\
+{"user root;" if os.geteuid() == 0 else ""}
+daemon off; worker_processes 1; pid {home}/pid; error_log {home}/error.log;
+events {{}}
+http {{
+    {paths} access_log off;
+    {http}
+    server {{ listen 127.0.0.1:{port}; {server} }}
+}}
+"""
+    return ["nginx", "-p", str(home), "-c"], conf
+
+
+def haproxy(port: int, service: int, home: Path, *, own_lines: bool) -> tuple[list[str], str]:
+    """Likewise; it keeps no files."""
+    del home
+    lines = f"{HAPROXY_DEFAULTS}\nbackend partyline\n    server one 127.0.0.1:8080\n"
+    if own_lines:
+        (lines,) = recommended("haproxy")
+    conf = f"""\
+{lines.replace(":8080", f":{service}")}
+frontend all
+    bind 127.0.0.1:{port}
+    default_backend partyline
+"""
+    return ["haproxy", "-db", "-f"], conf
+
+
+KINDS = {"nginx": nginx, "haproxy": haproxy}
+
+
+def installed(kind: str) -> str:
+    """Return the program, or skip the test: in CI it has to be there."""
+    found = shutil.which(kind, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None and os.environ.get("CI"):
+        pytest.fail(f"{kind} is not installed, and in CI it must be: see .ci/run")
+    if found is None:
+        pytest.skip(f"{kind} is not installed: apt install nginx-light haproxy")
+    return found
+
+
+@contextmanager
+def proxy(kind: str, service: int, home: Path, *, own_lines: bool) -> Iterator[int]:
+    """Run a proxy before a service's port; returns its own, once it takes connections."""
+    port = free_port()
+    (program, *rest), conf = KINDS[kind](port, service, home, own_lines=own_lines)
+    path = home / "conf"
+    path.write_text(conf)
+    command = [installed(program), *rest, str(path)]
+    with (home / "output").open("w") as output, subprocess.Popen(command, stderr=output) as running:
+        try:
+            _await_port(port, running, home)
+            yield port
+        finally:
+            running.terminate()
+            running.wait(PATIENCE)
+
+
+def _await_port(port: int, running: subprocess.Popen[bytes], home: Path) -> None:
+    while True:
+        assert running.poll() is None, (home / "output").read_text()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
