@@ -85,7 +85,7 @@ async def _ensure(
         if found is None:
             state = "is missing and could not be created"
             found = await _create(client, stream, ours)
-        elif update:
+        elif update and not shape.has(found, ours):
             state = "could not be brought up to date"
             changed = [f"{name}: {difference.text}" for difference in differences(found)]
             found = await _ask(client, "UPDATE", stream, shape.brought_up_to_date(found, ours))

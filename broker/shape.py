@@ -170,6 +170,11 @@ def advice(name: str, differences: Sequence[Difference]) -> str:
     return f"is there, but not as it must be: {found}. {mend[0].upper()}{mend[1:]}"
 
 
+def has(config: Config, ours: Config) -> bool:
+    """Whether each of our fields is as we would have it."""
+    return all(config.get(field) == value for field, value in ours.items())
+
+
 def brought_up_to_date(config: Config, ours: Config) -> dict[str, Any]:
     """Return an existing configuration with our fields; what only an operator sets stays."""
     return {**config, **ours}

@@ -87,6 +87,9 @@ class Settings:
     mix_wait_ms: int = 200  # ten frames: how long one side waits for the other
     write_timeout: float = 10.0  # a subscriber that takes nothing for so long is too slow
     max_subscribers: int = 5000  # one result to so many takes some 0.1 s (bench/)
+    max_share: int = 25  # of these and the next two, for a token or a sub: percent
+    max_awaited_calls: int = 1000  # unknown ones that are asked for; each some 20 kB
+    max_transcripts: int = 20  # whole ones at once; each some 0.3 s of CPU for an hour's call
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
 
@@ -162,6 +165,11 @@ class Settings:
             mix_wait_ms=read.whole("MIX_WAIT_MS", default.mix_wait_ms, 20, 5000),
             write_timeout=read.duration("WRITE_TIMEOUT", default.write_timeout, 1, 300),
             max_subscribers=read.whole("MAX_SUBSCRIBERS", default.max_subscribers, 1, 100_000),
+            max_share=read.whole("MAX_SHARE", default.max_share, 1, 100),
+            max_awaited_calls=read.whole(
+                "MAX_AWAITED_CALLS", default.max_awaited_calls, 1, 100_000
+            ),
+            max_transcripts=read.whole("MAX_TRANSCRIPTS", default.max_transcripts, 1, 1000),
             await_call_seconds=read.duration(
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),

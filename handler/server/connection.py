@@ -11,6 +11,7 @@ answer is bounded in time, size and number. An application under another server 
 import asyncio
 import socket
 from asyncio import TimerHandle
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -67,7 +68,8 @@ def refuse(transport: asyncio.Transport, status: int, words: str, lobby: Lobby) 
     if transport.is_closing():
         return
     transport.write(_answer(status, words))
-    transport.write_eof()
+    with suppress(OSError):  # asyncio's, of a peer that has just gone; it will tell that itself
+        transport.write_eof()
     transport.set_protocol(Lingering(transport, lobby))
     transport.resume_reading()
 

@@ -53,13 +53,18 @@ class Handshake(WebSocketsSansIOProtocol):
         self._end(503, NO_PLACE)
 
     def data_received(self, data: bytes) -> None:
-        """Take the handshake."""
-        self.conn.receive_data(data)
-        if (exc := self.conn.handshake_exc) is None:
-            self.handle_events()
+        """Take the handshake, and nothing more before it is answered: RFC 6455 section 4.1."""
+        if self.handshake_complete:
+            super().data_received(data)
+        elif self.handshake_initiated:
+            self._end(400, "a websocket says nothing before its handshake is answered")
         else:
-            status = 431 if isinstance(exc, SecurityError) else 400
-            self._end(status, f"the handshake cannot be read: {exc.__cause__ or exc}")
+            self.conn.receive_data(data)
+            if (exc := self.conn.handshake_exc) is None:
+                self.handle_events()
+            else:
+                status = 431 if isinstance(exc, SecurityError) else 400
+                self._end(status, f"the handshake cannot be read: {exc.__cause__ or exc}")
 
     def handle_connect(self, event: Request) -> None:
         """Answer a handshake that is none; let the application answer others."""
@@ -101,6 +106,8 @@ class Handshake(WebSocketsSansIOProtocol):
 
     def _end(self, status: int, words: str, level: int = logging.INFO) -> None:
         """Answer the handshake ourselves; for the application the peer is gone."""
+        if self.transport.is_closing():
+            return  # the peer is gone, and the transport will say so by itself
         refusals.note("handshake refused", status, level, advice=words)
         self.connection_lost(ConnectionAbortedError(words))
         refuse(self.transport, status, words, self.lobby)

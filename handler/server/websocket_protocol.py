@@ -102,9 +102,9 @@ class WebSocketProtocol(Handshake):
         """Take bytes: few at once, of many a slice at a time."""
         if self._cut_off:
             return
-        if not self.handshake_initiated:
-            super().data_received(data)  # the handshake, which is bounded
-        elif self.handshake_complete and not self._unread and len(data) <= SLICE:
+        if not self.handshake_complete:
+            super().data_received(data)
+        elif not self._unread and len(data) <= SLICE:
             self._parse(data)
         else:
             self._unread = memoryview(bytes(self._unread) + data)
@@ -117,7 +117,7 @@ class WebSocketProtocol(Handshake):
             return
         if not self._unread:
             self._resume_reading()
-        elif self.handshake_complete and not self._slice_due:  # who is not let in yet has no say
+        elif not self._slice_due:
             self._slice_due = True
             self.loop.call_soon(self._parse_slice)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from broker.broker import Broker
 from broker.call_log import Delivery
 from broker.follower import Follower
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
+from handler.subscribers.unknown_calls import UnknownCalls
 from handler.tokens.tokens import Grant
 
 # How far a reader may fall behind a call that goes on. The past that it asked for does not count.
@@ -167,6 +168,7 @@ async def read_call(
     *,
     patience: float,
     pause: float = 0.0,
+    unknown_calls: UnknownCalls,
 ) -> AsyncIterator[CallReader]:
     """
     Open a call to a subscriber.
@@ -177,15 +179,25 @@ async def read_call(
         grant: What the subscriber's token allows at this moment; it may be renewed.
         patience: How many seconds to wait for a call that nobody knows yet.
         pause: For how many seconds after its end the call may go on.
+        unknown_calls: Where those wait.
 
     Raises:
-        CallRefused: with 4403 or 4404.
+        CallRefused: with 4403, 4404 or 4429.
     """
     if not grant().could_allow(wanted.call_sid):
         raise CallRefused(EndCode.FORBIDDEN, "the token can never see this call")
-    async with broker.replicas.follow(
+    following = broker.replicas.follow(
         wanted.call_sid, since=wanted.since, interim=wanted.interim, pause=pause
-    ) as follower:
-        reader = CallReader(broker, wanted, follower)
-        await reader.admit(grant, patience)
+    )
+    async with AsyncExitStack() as stack:
+        if broker.registry.get(wanted.call_sid) is not None:
+            reader = CallReader(broker, wanted, await stack.enter_async_context(following))
+            await reader.admit(grant, patience)
+        else:
+            with unknown_calls.place(grant().bearer, wanted.call_sid):
+                async with unknown_calls.lookups:
+                    follower = await stack.enter_async_context(following)
+                    await follower.synced()
+                reader = CallReader(broker, wanted, follower)
+                await reader.admit(grant, patience)
         yield reader

@@ -268,11 +268,10 @@ def _placed(text: str, words: Iterable[Message]) -> list[tuple[int, Message]]:
 
 
 def _find(text: str, written: str, after: int) -> int:
-    """Find what stands next; farther on where a word may begin alone: ``a`` is not in ``said``."""
-    while after < len(text) and text[after] == " ":
-        after += 1
-    if text.startswith(written, after):
-        return after
+    """Find a word: next, or after a blank farther on. ``a`` is not in ``said``."""
+    at = text.find(written, after)
+    if at < 0 or not any(map(str.isalnum, text[after:at])):
+        return at
     at = text.find(f" {written}", after)
     return at + 1 if at >= 0 else -1
 

@@ -77,6 +77,7 @@ class CallEvents(EventStream):
             lambda: self.admission.grant,
             patience=settings.await_call_seconds,
             pause=settings.pause_seconds,
+            unknown_calls=self.shared.unknown_calls,
         ) as reader:
             if reader.over:  # an EventSource would come back to an empty stream for ever
                 raise AlreadyComplete

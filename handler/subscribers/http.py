@@ -34,7 +34,10 @@ STATUSES = {
     EndCode.TOKEN: 401,
     EndCode.FORBIDDEN: 403,
     EndCode.NO_SUCH_CALL: 404,
+    EndCode.TOO_MUCH: 429,
 }
+# When to come back, in seconds, where a place may be free by then.
+RETRY = {"retry-after": "2"}
 # The same whatever the defect is: who guesses learns nothing.
 UNAUTHORIZED = (
     "unauthorized: show one token, as Authorization: Bearer or ?token=; why it opens nothing is in "
@@ -70,6 +73,7 @@ def refuse(exc: HandlerError, subscribers: Subscribers, connection: HTTPConnecti
     if isinstance(exc, AlreadyComplete):
         return response
     subscribers.refused += 1
+    subscribers.limited += isinstance(exc, SubscriberError) and exc.code is EndCode.TOO_MUCH
     facts: dict[str, Any] = dict(exc.facts) if isinstance(exc, Forbidden) else {}
     facts["path"] = connection.scope.get("path", "")[:80]
     facts["reason"] = getattr(exc, "reason", str(exc))
@@ -88,6 +92,8 @@ def refusal(exc: HandlerError, subscribers: Subscribers) -> Response:
             return Response(status_code=204)  # an EventSource takes it as the end
         case AtCapacity():
             return PlainTextResponse(f"{exc}\n", 503, subscribers.elsewhere)
+        case SubscriberError(code=EndCode.TOO_MUCH):
+            return PlainTextResponse(f"{exc.reason}\n", STATUSES[exc.code], RETRY)
         case SubscriberError():
             return PlainTextResponse(f"{exc.reason}\n", STATUSES.get(exc.code, 400))
         case _:

@@ -64,7 +64,7 @@ class LiveResponse(Response):
         connection = scope.get("extensions", {}).get(CONNECTION)
         self._connection = connection if isinstance(connection, HttpProtocol) else None
         try:
-            with self.shared.admitted():
+            with self.shared.admitted(self.admission.grant):
                 if scope["method"] == "HEAD":
                     await self._start()
                 else:

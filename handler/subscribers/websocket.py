@@ -59,7 +59,7 @@ class ClientEndpoint:
             first = commands.from_query(websocket.query_params)
             if isinstance(first, commands.Subscribe) and not grant.could_allow(first.call_sid):
                 raise Forbidden
-            with subscribers.admitted():
+            with subscribers.admitted(grant):
                 await websocket.accept()
                 await Subscriber(subscribers, websocket, grant).serve(first)
         except HandlerError as exc:
@@ -228,6 +228,8 @@ class Subscriber:
             if followed.wanted.plain:
                 raise
             self._forget(followed)
+            if exc.code is EndCode.TOO_MUCH:
+                self._admission.note_end(exc)
             await self._socket.send(refusal_message(followed.wanted.call_sid, exc))
             return
         self._forget(followed)
@@ -245,6 +247,7 @@ class Subscriber:
                 lambda: self._admission.grant,
                 patience=settings.await_call_seconds,
                 pause=settings.pause_seconds,
+                unknown_calls=self._shared.unknown_calls,
             ) as reader:
                 waiting.cancel()
                 followed.begin(reader)

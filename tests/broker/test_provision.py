@@ -7,9 +7,7 @@ from typing import Any
 import nats
 import pytest
 from nats.js import api
-from support.timing import patience, until
 
-from broker.broker import Broker
 from broker.errors import Misshapen, NotProvisioned
 from broker.provision import find_stream, provision
 from broker.settings import BrokerSettings
@@ -117,6 +115,26 @@ async def test_bringing_up_to_date_mends_what_can_be_and_keeps_what_only_an_oper
     assert (found["subjects"], found["description"]) == (["ingest.transcripts.>"], "by hand")
 
 
+async def test_what_is_up_to_date_is_looked_at_and_not_updated(client, settings):
+    updated: list[str] = []
+
+    async def note(message) -> None:
+        updated.append(message.subject)
+
+    await client.subscribe("$JS.EVENT.ADVISORY.STREAM.UPDATED.>", cb=note)
+    await client.flush()
+    for hours, expected in ((72, 0), (72, 0), (36, 1)):
+        await provision(
+            client,
+            SUBJECTS,
+            BrokerSettings(
+                servers=settings.servers, instance="i1", provision=True, retention=hours * 3600
+            ),
+        )
+        await client.flush()
+        assert len(updated) == expected
+
+
 async def test_what_nats_cannot_change_is_said_with_what_to_do(client, settings):
     await client.jetstream().add_stream(
         name=STREAM, subjects=["ingest.transcripts.>"], storage=api.StorageType.MEMORY
@@ -141,14 +159,3 @@ async def test_processes_with_different_settings_may_begin_together(client, sett
     ]
     await asyncio.gather(*(provision(client, SUBJECTS, each) for each in others))
     assert await find_stream(client, BUCKET) is not None
-
-
-async def test_a_service_waits_for_a_stream_that_is_not_ours_and_says_why(client, settings):
-    await client.jetstream().add_stream(name=STREAM, subjects=["transcripts.>"])
-    async with Broker(settings) as broker, patience():
-        await until(lambda: broker.problem is not None)
-        assert not broker.ready
-        assert 'subjects is ["transcripts.>"]' in str(broker.problem)
-        await client.jetstream().delete_stream(STREAM)
-        await broker.wait_ready()
-        assert broker.problem is None

@@ -10,6 +10,7 @@ from broker.shape import (
     brought_up_to_date,
     bucket_config,
     bucket_differences,
+    has,
     stream_config,
     stream_differences,
 )
@@ -121,4 +122,6 @@ def test_what_keeps_the_list_of_calls_from_being_kept_or_read_is_named(changes):
 
 def test_what_only_an_operator_sets_outlives_an_update():
     found: dict[str, Any] = {"name": "TRANSCRIPTS", "compression": "s2", "discard": "new"}
-    assert brought_up_to_date(found, STREAM) == {**STREAM, "compression": "s2"}
+    updated = brought_up_to_date(found, STREAM)
+    assert updated == {**STREAM, "compression": "s2"}
+    assert (has(found, STREAM), has(updated, STREAM)) == (False, True)

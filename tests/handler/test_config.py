@@ -84,6 +84,10 @@ def test_origins_are_kept_as_browsers_spell_them():
     ("name", "value"),
     [
         ("PORT", "80000"),
+        ("MAX_SHARE", "0"),
+        ("MAX_SHARE", "101"),
+        ("MAX_AWAITED_CALLS", "0"),
+        ("MAX_TRANSCRIPTS", "0"),
         ("PORT", "http"),
         ("PORT", "٨٠"),
         ("PUBLIC_URL", "calls.example.com"),

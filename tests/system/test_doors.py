@@ -1,6 +1,7 @@
 """Who gets in: Twilio with a signature, subscribers with a token, nobody else."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import time
@@ -13,7 +14,7 @@ from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
 from support.sids import call_sid
 from support.timing import PATIENCE, until
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from bench.processes import free_port
 from handler.refusals import LINES
@@ -131,6 +132,35 @@ async def test_a_bad_message_ends_a_subscribers_socket_and_nothing_else(serve, t
         assert await good.recv() == "[]"
         assert json.loads(await good.recv()) == {"type": "Calls", "calls": []}
     assert bad.close_code == 4400
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "code"),
+    [
+        ("", "transcripts.>", 4400),
+        ("", '{"list":', 4400),
+        ("&since=9&call=", "", 4400),
+        (f"&call={OTHER}", "", 4404),
+        ("", OTHER, 4404),
+        ("", '{"token":"none"}', 4401),
+    ],
+)
+async def test_why_a_socket_is_closed_is_said_in_words(serve_many, token, tell, query, said, code):
+    """For people with websocat and the like, which show no close code."""
+    service = serve_many(AWAIT_CALL_SECONDS="0")
+    call = await tell(service)
+    query = query + call.sid if query.endswith("=") else query
+    async with connect(f"{service.ws}/client?token={token}{query}", proxy=None) as socket:
+        if said:
+            await socket.send(said)
+        last = ""
+        with contextlib.suppress(ConnectionClosedError):
+            while True:
+                last = str(await socket.recv())
+        reason = socket.close_reason
+    assert socket.close_code == code
+    assert json.loads(last) == {"type": "Error", "code": code, "message": reason}
+    assert reason
 
 
 async def test_health_is_for_anyone(serve):

@@ -9,13 +9,15 @@ import contextlib
 import itertools
 import json
 import os
+from collections import Counter
 
+import httpx
 import pytest
 from support.beside import live_call
 from support.sids import call_sid
-from support.timing import patience
+from support.timing import LOOK, PATIENCE, patience
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
 SOCKETS = 20
@@ -114,6 +116,80 @@ async def test_subscriptions_to_calls_that_nobody_knows(serve, mint, rounds):
             ]
         refused = [code for task in asking for code in task.result()]
         await asyncio.to_thread(call.check)
-        print(len(refused))
+        assert refused.count(4429) > 40 * 100 // 2
         assert call.service.stop() == 0
         assert "Traceback" not in call.service.text
+
+
+@pytest.fixture
+async def long_call(tell):
+    """Return what tells of a call of an hour or more."""
+
+    async def make(service, records: int) -> str:
+        told = await tell(service)
+        await told.say_much("the quick brown fox jumps over the lazy dog and runs on", records)
+        await told.stored()
+        return told.sid
+
+    return make
+
+
+async def ask(client: httpx.AsyncClient, url: str, until: float) -> list[int]:
+    """Ask for a transcript again and again; returns what was answered."""
+    answers = []
+    while asyncio.get_running_loop().time() < until:
+        answer = await client.get(url)
+        answers.append(answer.status_code)
+        if answer.status_code != 200:
+            assert int(answer.headers["retry-after"]) > 0
+            assert b"come back" in answer.content
+            await asyncio.sleep(LOOK)
+    return answers
+
+
+async def test_transcripts_of_a_long_call_from_one_token(serve, mint, long_call, rounds):
+    seconds = len(rounds(sample=2, full=10))
+    everything = mint(calls=["*"])
+    with live_call(serve, everything) as call:
+        sid = await long_call(call.service, 1000 * seconds // 2)
+        call.attacked()
+        limits = httpx.Limits(max_connections=None)
+        async with (
+            patience(),
+            httpx.AsyncClient(trust_env=False, limits=limits, timeout=PATIENCE) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            url = f"{call.service.url}/calls/{sid}/transcript"
+            until = asyncio.get_running_loop().time() + seconds
+            asking = [
+                tasks.create_task(ask(client, f"{url}.{form}?token={everything}", until))
+                for form, _ in zip(itertools.cycle(["json", "txt", "srt", "vtt"]), range(30))
+            ]
+        answers = Counter(code for task in asking for code in task.result())
+        await asyncio.to_thread(call.check)
+        assert answers[200] > 0
+        assert answers[429] > 0
+        assert set(answers) <= {200, 429, 503}
+        assert call.service.stop() == 0
+        assert "Traceback" not in call.service.text
+
+
+async def test_places_of_one_sub_leave_room_for_others(serve, mint, tell):
+    service = serve(MAX_SUBSCRIBERS="60", MAX_SHARE="50")
+    told = await tell(service)
+    one, another = mint(calls=["*"], subject="one"), mint(calls=["*"], subject="another")
+    async with contextlib.AsyncExitStack() as stack, httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(30):
+            url = f"{service.ws}/client?token={mint(calls=['*'], subject='one')}"
+            await stack.enter_async_context(connect(url, proxy=None))
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{service.ws}/client?token={one}", proxy=None)
+        assert refused.value.response.status_code == 429
+        assert b"another sub" in (refused.value.response.body or b"")
+        events = f"{service.url}/calls/{told.sid}/events"
+        answer = await client.get(f"{events}?token={one}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+        async with connect(f"{service.ws}/client?token={another}", proxy=None):
+            pass
+        async with client.stream("GET", f"{events}?token={another}") as answer:
+            assert answer.status_code == 200

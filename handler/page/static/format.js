@@ -34,6 +34,28 @@ export function clock(seconds) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
+const UNSPACED = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\u3000-\u303f\uff00-\uff60]";
+const ENDS_UNSPACED = new RegExp(`${UNSPACED}$`, "u");
+const BEGINS_UNSPACED = new RegExp(`^${UNSPACED}`, "u");
+
+/**
+ * What stands between two texts of which one is said after the other: nothing in Chinese and Japanese.
+ * @param {string} before
+ * @param {string} after
+ */
+export function blankBetween(before, after) {
+  if (!before || !after) return "";
+  return ENDS_UNSPACED.test(before) && BEGINS_UNSPACED.test(after) ? "" : " ";
+}
+
+/**
+ * What is said in a row.
+ * @param {string[]} texts
+ */
+export function joined(texts) {
+  return texts.reduce((before, after) => before + blankBetween(before, after) + after, "");
+}
+
 /** @param {string} reason */
 export function gapReason(reason) {
   return GAP_REASONS[reason] ?? reason;

@@ -46,7 +46,7 @@ def test_every_command_and_the_service_are_let_in_by_the_same_address(url):
 
 def test_a_password_that_is_wrong_is_said_with_what_to_check(url):
     wrong = url.replace("party:", "party:x").replace("s3", "x")
-    for command in (["provision"], ["tap"], ["purge", call_sid(1)]):
+    for command in (["provision"], ["purge", call_sid(1)]):
         ended = partyline(*command, NATS_URL=wrong)
         assert ended.returncode == 1
         assert "takes no such user, password or token: check NATS_URL" in ended.stderr

@@ -6,7 +6,7 @@ import struct
 import pytest
 from structlog.testing import capture_logs
 from support.served import port_of, running, say, serving
-from support.timing import until
+from support.timing import patience, until
 from websockets.asyncio.client import connect
 
 from handler.server import handshake, http_protocol
@@ -51,6 +51,7 @@ BAD = {
     "a short key": (400, request(Sec_WebSocket_Key="AAAA")),
     "an old version": (400, request(Sec_WebSocket_Version="8")),
     "another method": (405, request().replace(b"GET", b"POST", 1)),
+    "a frame before the answer": (400, request(body=b"\x89\x80\0\0\0\0")),
 }
 
 
@@ -82,6 +83,18 @@ async def test_a_handshake_that_does_not_come_to_its_end_ends(monkeypatch):
     monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.1)
     async with serving(accept) as port:
         assert (await say(port, request()[:-2])).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_what_is_said_before_the_answer_is_not_read():
+    async with serving(never_answer) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request())
+        await writer.drain()
+        await asyncio.sleep(0.05)  # so that it is read by itself
+        writer.write(b"\x89\x80\0\0\0\0")
+        async with patience():
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
 
 
 async def test_the_end_of_the_process_survives_a_connection_in_any_state():

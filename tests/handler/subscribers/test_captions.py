@@ -245,6 +245,21 @@ def test_a_line_of_a_script_without_blanks_breaks_where_a_word_begins():
     assert {"".join(begun[number:]) for number in range(len(begun))} <= starts
 
 
+def test_captions_of_a_script_without_blanks_are_cut_where_its_words_begin():
+    written = [one for one in CHINESE if one.isalnum()]
+    found = captions.captions(spoken(CHINESE, written, step=0.2), NAMES)
+    assert len(found) > 1
+    for caption, following in pairwise(found):
+        assert caption.end == pytest.approx(following.start)
+        at = CHINESE.index(following.text[0]), written.index(following.text[0])
+        assert following.start == pytest.approx(0.2 * at[1])
+    assert captions._placed("He said a lot", [{"word": word} for word in ("He", "a", "lot")]) == [
+        (0, {"word": "He"}),
+        (8, {"word": "a"}),
+        (10, {"word": "lot"}),
+    ]
+
+
 def test_finals_in_chinese_are_joined_without_blanks_and_those_in_korean_with_them():
     records = [spoken("您好。", ["您"]), spoken("请问", ["请"], 2.0)]
     assert [turn.text for turn in captions.turns(records)] == ["您好。请问"]
