@@ -23,7 +23,7 @@ from rehearsal.twilio import Options, place_call
 
 # Descriptors for the process in the test of those: fewer than there are attackers.
 DESCRIPTORS = 620
-# Of each connection with thousands of requests, in seconds; one that is answered costs a thousandth.
+# Of each connection with thousands of requests, in seconds; one request costs a thousandth.
 CPU = 0.1 * UNIT
 # How long attackers go on, in seconds; a live call has a final a second.
 SECONDS = 3
