@@ -25,6 +25,7 @@ ENV PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 USER 10001
+# It listens on all addresses, so it needs PUBLIC_URL: what the <Stream url> begins with.
 EXPOSE 8080
 # The platform's SIGTERM goes to process 1, which is Python itself: it drains and exits 0.
 STOPSIGNAL SIGTERM

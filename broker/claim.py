@@ -17,6 +17,9 @@ from broker.records import CallFacts, Record, Stored
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
 ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
 OWNER_LOST = "owner-lost"
+PAUSED = "paused"
+# Gaps of both tracks behind which nothing older is to come: all that was received had been told.
+CLOSING = frozenset({OWNER_LOST, PAUSED})
 
 
 class _Known(msgspec.Struct):
@@ -49,7 +52,8 @@ class Claim:
         started_at: Unix ms: the zero of the call clock; None if ``CallStarted`` is not kept.
         numbers: ``from``, ``to`` and ``direction``, as ``CallStarted`` has them.
         ends: Where each track's finals end, in seconds.
-        gap_end: Where the last gap of a lost owner ends, in seconds.
+        gap_end: How far it is known, in seconds, by what is no final: gaps of lost owners and of
+            pauses, and its ends.
         ids: The records' ``Nats-Msg-Id``.
     """
 
@@ -116,8 +120,10 @@ class Claim:
         elif known.type == "Results" and known.track is not None:
             end = known.start + known.duration
             self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))
-        elif known.type == "Gap" and known.reason == OWNER_LOST:
+        elif known.type == "Gap" and known.reason in CLOSING:
             self.gap_end = max(known.end, self.gap_end)
+        elif known.type == "CallEnded":
+            self.gap_end = max(known.duration, self.gap_end)
 
 
 class Epochs:

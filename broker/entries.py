@@ -20,6 +20,8 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         state: ``live``, or ``waiting`` for another media stream.
         covered: How far each track is transcribed, in seconds on the call clock.
         abandoned: Why it has ended, should its owner be seen no more.
+        received: Of a call that its owner has given up: until when it received audio, in seconds on
+            the call clock.
     """
 
     call_sid: str
@@ -33,6 +35,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: Literal["live", "waiting"] = "live"
     covered: dict[str, float] = {}
     abandoned: Literal["crashed", "drained", "stream-lost"] = "crashed"
+    received: float = 0.0
 
 
 def is_gone(headers: Mapping[str, str]) -> bool:

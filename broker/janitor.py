@@ -131,7 +131,7 @@ class Janitor:
         known_end = max([*claim.ends.values(), *entry.covered.values(), claim.gap_end, 0.0])
         if entry.abandoned == "crashed":
             end = max(known_end, self._last_alive(entry))
-            if end > known_end:
+            if end - known_end >= records.SHORTEST_GAP:
                 await appender.append(records.gap(known_end, end, None, OWNER_LOST), epoch)
                 known_end = end
         await appender.append(records.call_ended(known_end, entry.abandoned), epoch)
@@ -143,6 +143,8 @@ class Janitor:
 
         It gave its last sign of life when its lease was last seen, and has not given the next.
         """
+        if not entry.owner:  # given up: it says so itself
+            return entry.received
         seen = self._registry.lease_seen(entry.owner)
         if seen is None:
             return 0.0

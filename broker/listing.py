@@ -100,9 +100,11 @@ class Listing:
         except TimeoutError:
             pass
 
-    async def abandon(self) -> None:
+    async def abandon(self, received: float) -> None:
         """Say that the call has no owner any more; raises TimeoutError if that cannot be said."""
-        self._entry = msgspec.structs.replace(self._entry, owner="", abandoned="crashed")
+        self._entry = msgspec.structs.replace(
+            self._entry, owner="", abandoned="crashed", received=received
+        )
         async with asyncio.timeout(LISTING_SECONDS):
             await self._registry.put_call(self._entry, self._epochs)
 

@@ -9,6 +9,7 @@ import msgspec
 VERSION = 1
 # Times of our own events are milliseconds.
 TIME_DIGITS = 3
+SHORTEST_GAP = 0.001
 
 _encoder = msgspec.json.Encoder()
 
@@ -90,11 +91,16 @@ def event(kind: str, **facts: Any) -> Record:  # noqa: ANN401  what JSON can hol
 
 
 def gap(start: float, end: float, track: str | None, reason: str) -> Record:
-    """Return a ``Gap``: nothing is known from ``start`` to ``end`` (seconds on the call clock)."""
+    """
+    Return a ``Gap``: nothing is known from ``start`` to ``end`` (seconds on the call clock).
+
+    It is never without length, which would tell readers of nothing: a millisecond at least.
+    """
+    begins = round(start, TIME_DIGITS)
     return event(
         "Gap",
-        start=round(start, TIME_DIGITS),
-        end=round(end, TIME_DIGITS),
+        start=begins,
+        end=round(max(end, begins + SHORTEST_GAP), TIME_DIGITS),
         track=track,
         reason=reason,
     )

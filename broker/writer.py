@@ -141,14 +141,17 @@ class CallWriter:
         self._finished = True
         self._work.set()
 
-    async def abandon(self) -> None:
+    async def abandon(self, received: float) -> None:
         """
         Leave the call to whoever ends the calls of dead owners: it cannot be carried on here.
+
+        Args:
+            received: Until when audio was received, in seconds on the call clock.
 
         Raises:
             TimeoutError: they could not be told.
         """
-        await self._listing.abandon()
+        await self._listing.abandon(received)
 
     async def run(self) -> None:
         """

@@ -87,7 +87,11 @@ class Settings:
     mix_wait_ms: int = 200  # ten frames: how long one side waits for the other
     write_timeout: float = 10.0  # a subscriber that takes nothing for so long is too slow
     max_subscribers: int = 5000  # one result to so many takes some 0.1 s (bench/)
+    max_share: int = 25  # of these and the next two, for a token or a sub: percent
+    max_awaited_calls: int = 1000  # unknown ones that are asked for; each some 20 kB
+    max_transcripts: int = 20  # whole ones at once; each some 0.3 s of CPU for an hour's call
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
+    pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
 
     @classmethod
     def from_environ(
@@ -123,11 +127,12 @@ class Settings:
     def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
         read = _Reader(environ)
         default = cls()
+        host = read.text("HOST", default.host)
         return cls(
-            host=read.text("HOST", default.host),
+            host=host,
             port=read.whole("PORT", default.port, 0, 65535),
             metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
-            public_url=_public_url(read.optional("PUBLIC_URL")),
+            public_url=_public_url(read, host, insecure),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
@@ -160,9 +165,15 @@ class Settings:
             mix_wait_ms=read.whole("MIX_WAIT_MS", default.mix_wait_ms, 20, 5000),
             write_timeout=read.duration("WRITE_TIMEOUT", default.write_timeout, 1, 300),
             max_subscribers=read.whole("MAX_SUBSCRIBERS", default.max_subscribers, 1, 100_000),
+            max_share=read.whole("MAX_SHARE", default.max_share, 1, 100),
+            max_awaited_calls=read.whole(
+                "MAX_AWAITED_CALLS", default.max_awaited_calls, 1, 100_000
+            ),
+            max_transcripts=read.whole("MAX_TRANSCRIPTS", default.max_transcripts, 1, 1000),
             await_call_seconds=read.duration(
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
+            pause_seconds=read.duration("PAUSE_SECONDS", default.pause_seconds, 0, 3600),
         )
 
 
@@ -234,8 +245,6 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
-    if len(found) > 2:
-        raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
     return found
 
 
@@ -272,32 +281,49 @@ def _url(name: str, text: str) -> SplitResult:
 def _jwks_url(text: str | None) -> str | None:
     if text is None:
         return None
-    url = _url("TOKEN_JWKS_URL", text)
-    # Who can change what comes over the wire makes keys; on this machine there is no wire.
-    near = url.hostname in ("127.0.0.1", "::1", "localhost")
-    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and near)):
+    _url("TOKEN_JWKS_URL", text)
+    if not addresses.is_safe(text, near=True):  # who can change what comes makes keys
         raise SettingsError("TOKEN_JWKS_URL", f"{text!r} is not like https://id.example.com/jwks")
     return text
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(part for part in re.split(r"[,\s]+", text) if part)
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+", origin):
-            raise SettingsError(
-                "ALLOWED_ORIGINS", f"{origin!r} is not like https://crm.example.com, nor *"
-            )
-    return origins
+    """Read origins of pages, spelled as browsers spell them."""
+    return tuple(_origin(part) for part in re.split(r"[,\s]+", text) if part)
 
 
-def _public_url(text: str | None) -> str | None:
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        url, origin = addresses.read(text), addresses.origin(text)
+    except ValueError:
+        url, origin = None, ""
+    if url is None or url.path.strip("/") or url.query or url.fragment:
+        raise SettingsError(
+            "ALLOWED_ORIGINS", f"{text!r} is not like https://crm.example.com, nor *"
+        )
+    return origin
+
+
+def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
+    name = "PUBLIC_URL"
+    text = read.optional(name)
     if text is None:
-        return None
-    url = _url("PUBLIC_URL", text)
+        if insecure or addresses.is_loopback(host):
+            return None
+        raise SettingsError(
+            name,
+            "missing: set the address that the <Stream url> begins with, such as "
+            "https://calls.example.com, so that a signature that Twilio made for another host "
+            "opens nothing here (or HOST=127.0.0.1 on a machine that nobody else reaches)",
+        )
+    url = _url(name, text)
     if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
-        raise SettingsError("PUBLIC_URL", f"{text!r} is not like https://calls.example.com")
+        raise SettingsError(name, f"{text!r} is not like https://calls.example.com")
+    read.read(name, addresses.origin, "")
     if url.path.rstrip("/").endswith("/twilio"):
-        raise SettingsError("PUBLIC_URL", "without /twilio, which the service adds")
+        raise SettingsError(name, "without /twilio, which the service adds")
     return text.rstrip("/")
 
 

@@ -5,6 +5,7 @@ Every error of the handler.
     ├── SettingsError           a setting is missing or malformed: the process does not start
     │   └── SettingsErrors          several are
     ├── TwilioProtocolError     a message on a media stream that we cannot read
+    │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
@@ -58,6 +59,15 @@ class TwilioProtocolError(HandlerError):
         super().__init__(f"{kind}: {detail}")
 
 
+class UnusableStart(TwilioProtocolError):
+    """A ``start`` whose ``field`` is missing or wrong, and cannot be done without."""
+
+    def __init__(self, field: str, problem: str, *, close_code: int = 1008) -> None:
+        self.field = field
+        self.close_code = close_code
+        super().__init__("bad-start", f"{field} is {problem}")
+
+
 class StreamRefused(HandlerError):
     """A media stream that is closed with ``close_code`` and the reason in words."""
 
@@ -80,7 +90,18 @@ class InvalidToken(HandlerError):
 
 
 class Forbidden(HandlerError):
-    """The token is good, but can never open what is asked for, or a foreign page asks for it."""
+    """
+    The token is good, but can never open what is asked for, or a foreign page asks for it.
+
+    The peer gets ``reason``; ``facts`` are for the log.
+    """
+
+    def __init__(
+        self, reason: str = "the token can never see this call", **facts: str | None
+    ) -> None:
+        self.reason = reason
+        self.facts = facts
+        super().__init__(reason)
 
 
 class EndCode(IntEnum):

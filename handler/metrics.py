@@ -55,12 +55,22 @@ GAUGES = (
     Measure(
         "subscribers",
         "Open sockets and streams of subscribers",
-        lambda parts: parts.subscribers.open,
+        lambda parts: parts.subscribers.places.taken,
     ),
     Measure(
         "followed_calls",
         "Calls that somebody follows here",
         lambda parts: len(parts.broker.replicas),
+    ),
+    Measure(
+        "awaited_calls",
+        "Calls that subscribers ask for and nobody knows (yet)",
+        lambda parts: len(parts.subscribers.unknown_calls),
+    ),
+    Measure(
+        "transcripts",
+        "Whole transcripts that are being made, or wait for their turn",
+        lambda parts: len(parts.subscribers.transcripts),
     ),
     Measure(
         "nats_connected",
@@ -92,9 +102,19 @@ COUNTERS = (
         lambda parts: parts.subscribers.refused,
     ),
     Measure(
+        "subscribers_limited",
+        "Requests, subscriptions and sockets that were one too many of their token",
+        lambda parts: parts.subscribers.limited,
+    ),
+    Measure(
         "subscribers_too_slow",
         "Subscribers that were cut off because they took less than came",
         lambda parts: parts.subscribers.too_slow,
+    ),
+    Measure(
+        "transcripts_made",
+        "Whole transcripts that were made",
+        lambda parts: parts.subscribers.transcripts.made,
     ),
     Measure(
         "deliveries",

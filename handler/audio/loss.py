@@ -8,9 +8,11 @@ from handler.audio.mulaw import Track
 Reason = Literal[
     "recogniser-unreachable",
     "recogniser-rejected",
+    "recogniser-unreadable",  # what it said of it could not be read
     "media-lost",  # its timestamp fits nowhere, or it never came
     "late-audio",  # its place had been sent as silence
     "owner-lost",  # received by an owner that is gone
+    "paused",  # Twilio was told to stop, and later to go on
 ]
 
 

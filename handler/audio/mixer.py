@@ -1,7 +1,7 @@
 """Two mono tracks in, one two-channel stream out: placed by timestamp, released by the clock."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss
@@ -63,12 +63,14 @@ class _Behind:
         lag: How far behind that the first of them lay.
         back: Whether the track's own timestamps had gone back.
         samples: How much came since.
+        losses: What was late of it; if the track began anew, it belongs elsewhere, and is not late.
     """
 
     lead: int
     lag: int
     back: bool
     samples: int = 0
+    losses: list[Loss] = field(default_factory=list)
 
     def is_for_good(self, lead: int, lag: int) -> bool:
         """Whether the track will not come back by itself; ``lead`` and ``lag`` are those of now."""
@@ -138,6 +140,8 @@ class Mixer:
 
     def drain(self) -> Chunk | None:
         """Return the next audio of all that is left, waiting for nobody: the stream has ended."""
+        for track in TRACKS:
+            self._catch_up(track)
         if (leap := self._leap) is not None:
             self._leap = None
             if leap.start <= self._lead + MAX_FILL and not leap.alone:
@@ -159,21 +163,41 @@ class Mixer:
         track = timeline.track
         behind = self._behind.get(track)
         if behind is not None and behind.is_for_good(self._lead, self._lead - start):
-            start = self._restart(timeline, start)
+            start, behind = self._restart(timeline, start), None
         if start > timeline.position + MAX_PENDING:
             self.counts.refused_frames += 1
             timeline.drop(start, start + len(payload), "media-lost")
             return
+        if behind is None and start < self._nexts[track] - BACK:
+            behind = _Behind(self._lead, self._lead - start, back=True)
+        if behind is not None and behind.back:
+            # Of a track that began anew nothing is late: what is said to be so has to wait.
+            timeline.losses, told = behind.losses, timeline.losses
+            found = self._place_some(timeline, start, payload)
+            behind.losses, timeline.losses = timeline.losses, told
+        else:
+            found = self._place_some(timeline, start, payload)
+        if not found:
+            if behind is None:
+                behind = _Behind(self._lead, self._lead - start, back=False)
+            behind.samples += len(payload)
+            self._behind[track] = behind
+        elif behind is not None:
+            self._behind[track] = behind
+            self._catch_up(track)
+        self._nexts[track] = start + len(payload)
+
+    def _place_some(self, timeline: Timeline, start: int, payload: bytes) -> bool:
+        """Place a frame; returns whether some of it found a place."""
         unplaced = self.counts.unplaced_samples
         self._lead = max(self._lead, timeline.place(start, payload))
-        if self.counts.unplaced_samples - unplaced < len(payload):
-            self._behind.pop(track, None)
-        elif behind is None:
-            back = start < self._nexts[track] - BACK
-            self._behind[track] = _Behind(self._lead, self._lead - start, back, len(payload))
-        else:
-            behind.samples += len(payload)
-        self._nexts[track] = start + len(payload)
+        return self.counts.unplaced_samples - unplaced < len(payload)
+
+    def _catch_up(self, track: Track) -> None:
+        """A track is where the call is, or the stream has ended: what was late is told."""
+        behind = self._behind.pop(track, None)
+        for loss in behind.losses if behind is not None else ():
+            self._timelines[track].drop(loss.start, loss.end, loss.reason)
 
     def _pop(self, until: int) -> Chunk | None:
         if self._before_leap:
@@ -239,6 +263,9 @@ class Mixer:
         behind = self._behind.pop(track, None)
         if behind is not None and behind.back:
             # Nobody knows where it belonged, but it came at about that time.
+            late = sum(loss.end - loss.start for loss in behind.losses)
+            self.counts.late_samples -= late
+            self.counts.overlap_samples += late
             timeline.drop(behind.lead, behind.lead + behind.samples, "media-lost")
         said = start - self._shifts[track]
         # If the other track began anew before, both have one clock again.

@@ -11,12 +11,12 @@ import structlog
 
 from broker import records
 from broker.broker import Broker
-from broker.entries import CallEntry
+from broker.claim import Claim as StoredClaim
 from broker.records import Record
 from handler.audio.counts import AudioCounts
-from handler.audio.loss import Loss
+from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import samples, seconds
-from handler.calls.call_clock import CallClock, Claim
+from handler.calls.call_clock import MEDIA_LOST, OWNER_LOST, PAUSED, Before, CallClock, Claim
 from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import Activity, End, MediaStream, StreamQueue, Tick
 from handler.calls.records import Utterances, call_facts
@@ -25,7 +25,7 @@ from handler.deepgram.messages import Result, Signal
 from handler.deepgram.recogniser import Down, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
-from handler.twilio.messages import StartDetails
+from handler.twilio.start import StartDetails
 
 # How long the first audio waits for the claim, which tells where the call clock begins.
 CLAIM_SECONDS = 2.0
@@ -55,7 +55,7 @@ class Call:
         start: StartDetails,
         stream: MediaStream,
         *,
-        former: CallEntry | None,
+        before: Before | None,
         breaker: Breaker,
         note_delay: Callable[[float], None],
     ) -> None:
@@ -67,7 +67,7 @@ class Call:
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
         self._state = CallState.LISTENING
         self._streams = StreamQueue(stream)
-        self._clock = CallClock(stream.received_at, former)
+        self._clock = CallClock(stream.received_at, before)
         self._recogniser = Recogniser(settings, self._publish, start.call_sid, breaker=breaker)
         self._gaps = OpenGaps()
         self._utterances = Utterances()
@@ -95,6 +95,17 @@ class Call:
         ended = self._streams.current.end in (End.STOPPED, End.DRAINED)
         return self._state is CallState.LISTENING and not ended
 
+    @property
+    def before(self) -> Before:
+        """What the call's next life has to know of this one, which may not be stored yet."""
+        stopped = self._streams.current.end is End.STOPPED
+        return Before(self._clock.started_at, self._end, PAUSED if stopped else MEDIA_LOST)
+
+    @property
+    def _end(self) -> int:
+        """How far the call is known, in samples on the call clock; a stream may bring no audio."""
+        return max(self._recogniser.audio_end, self._clock.reached or 0)
+
     def attach(self, stream: MediaStream, account_sid: str) -> None:
         """
         Take another media stream of this call in place of the current one.
@@ -121,8 +132,9 @@ class Call:
 
     async def abandon(self) -> None:
         """Let other processes end the call: this one has failed it."""
+        received = time.time() - self._clock.started_at / 1000
         with suppress(TimeoutError):
-            await self.writer.abandon()
+            await self.writer.abandon(max(0.0, received))
 
     async def run(self, predecessor: asyncio.Task[None] | None = None) -> None:
         """
@@ -145,7 +157,7 @@ class Call:
             self._put_last_records(end)
             self.writer.finish()
             await writing
-        duration = seconds(self._recogniser.audio_end)
+        duration = seconds(self._end)
         self._log.info("call over", reason=end.value, seconds=round(duration, 3))
 
     def _advance(self, state: CallState) -> None:
@@ -223,7 +235,7 @@ class Call:
         return Claim(
             started_at=writer.started_at,
             known_end=samples(max(ends)),
-            goes_on=writer.claim is not None and not writer.claim.ended,
+            missing=_missing(writer.claim),
         )
 
     def _forward(self, tick: Tick) -> None:
@@ -262,6 +274,8 @@ class Call:
 
     def _put_gap(self, loss: Loss) -> None:
         record = gap(loss)
+        if record is None:
+            return
         facts = {name: record.body[name] for name in ("reason", "start", "end", "track")}
         self._log.warning("gap", **facts)
         self.writer.put(record)
@@ -274,10 +288,19 @@ class Call:
                 state="waiting", covered=self._transcribed(), abandoned=End.DRAINED.value
             )
             return
-        duration = seconds(self._recogniser.audio_end)
+        duration = seconds(self._end)
         self.writer.put(records.call_ended(duration, end.value, self._recogniser.request_ids))
 
     def _transcribed(self) -> dict[str, float]:
         """Return how far each track is transcribed, as the registry has it."""
         reached = self._recogniser.transcribed_until
         return {track.value: seconds(position) for track, position in reached.items()}
+
+
+def _missing(claim: StoredClaim | None) -> Reason | None:
+    """Return why nothing is known of a call after what is stored of it; None of a new call."""
+    if claim is None:
+        return None
+    if not claim.ended:
+        return OWNER_LOST
+    return PAUSED if claim.reason == End.STOPPED.value else MEDIA_LOST

@@ -13,6 +13,8 @@ from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLES_PER_MS, samples
 
 MEDIA_LOST: Reason = "media-lost"
+PAUSED: Reason = "paused"
+OWNER_LOST: Reason = "owner-lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +25,37 @@ class Claim:
     Attributes:
         started_at: Unix ms: the zero of the call clock.
         known_end: Position up to which it is known what was said, or that it was lost.
-        goes_on: Whether there were records, and the newest did not end the call.
+        missing: Why nothing is known of what follows that; None if the call is new.
     """
 
     started_at: int
     known_end: int
-    goes_on: bool
+    missing: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """
+    A call as whoever had it before has left it, as far as that is known without a claim.
+
+    Attributes:
+        started_at: Unix ms: the zero of the call clock.
+        reached: Position up to which it was received and will be known; None if nobody can say.
+        missing: Why nothing is known of what follows that.
+    """
+
+    started_at: int
+    reached: int | None
+    missing: Reason
+
+    @classmethod
+    def of_entry(cls, entry: CallEntry) -> "Before":
+        """Read the entry of another container."""
+        if entry.state != "waiting":
+            return cls(entry.started_at, None, OWNER_LOST)  # what it received last, nobody has
+        # It had lost its media stream, and its entry says how far it had transcribed it.
+        reached = max(map(samples, entry.covered.values()), default=0)
+        return cls(entry.started_at, reached, MEDIA_LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +78,18 @@ class CallClock:
     """
     The call clock of one call.
 
-    Its zero is that of this process until the claim is there, or an entry in the registry, which
-    may both know of an earlier one.
+    Its zero is that of this process until the claim is there, or what was before, which may both
+    know of an earlier one.
+
+    Attributes:
+        started_at: Unix ms: its zero.
+        reached: Where the newest media stream began; None before the first.
     """
 
-    def __init__(self, started_at: int, former: CallEntry | None) -> None:
+    def __init__(self, started_at: int, before: Before | None) -> None:
         self.started_at = started_at
-        self._former = former  # the call as another container left it
+        self.reached: int | None = None
+        self._before = before
 
     def place(self, received_at: int, audio_end: int, claim: Claim | None) -> Place:
         """
@@ -68,24 +100,32 @@ class CallClock:
             audio_end: Where the audio ends that this process has sent to the recogniser.
             claim: What is stored, or None while that is not known.
         """
-        former, known_end, goes_on = self._former, audio_end, False
-        if claim is not None:
-            self.started_at, goes_on = claim.started_at, claim.goes_on
-            known_end = max(audio_end, claim.known_end)
-        elif former is not None:
-            self.started_at, goes_on = former.started_at, True
+        for known in (claim, self._before):
+            if known is not None:
+                self.started_at = known.started_at
+                break
+        known_end = audio_end if claim is None else max(audio_end, claim.known_end)
+        received, reason = self._received(audio_end, known_end, claim)
         begun = max(0, (received_at - self.started_at) * SAMPLES_PER_MS)
-        received, reason = audio_end, MEDIA_LOST
-        if not audio_end and goes_on:
-            received, reason = self._received_by_former(known_end)
-        offset = max(begun, known_end, received)
-        if 0 < received < offset:
-            return Place(self.started_at, offset, Loss(received, offset, None, reason))
-        return Place(self.started_at, offset, None)
+        self.reached = offset = max(begun, known_end, received or 0)
+        if received is None or received >= offset:
+            return Place(self.started_at, offset, None)
+        return Place(self.started_at, offset, Loss(received, offset, None, reason))
 
-    def _received_by_former(self, known_end: int) -> tuple[int, Reason]:
-        """Return how far another container had the call, and why what follows is lost."""
-        if self._former is None or self._former.state != "waiting":
-            return known_end, "owner-lost"  # what it received after that, nobody has
-        # It had lost its media stream, and its entry says how far it had transcribed it.
-        return max([known_end, *map(samples, self._former.covered.values())]), MEDIA_LOST
+    def _received(
+        self, audio_end: int, known_end: int, claim: Claim | None
+    ) -> tuple[int | None, Reason]:
+        """Return how far the call was received before, if it was, and why what follows is lost."""
+        if audio_end or self.reached is not None:
+            return max(audio_end, self.reached or 0), MEDIA_LOST
+        before = self._before
+        if claim is None:  # what is stored is not known
+            if before is None:
+                return None, MEDIA_LOST
+            return before.reached or None, before.missing
+        if claim.missing is None:
+            return None, MEDIA_LOST
+        if before is None or before.reached is None:
+            return known_end, claim.missing
+        goes_on = claim.missing == OWNER_LOST  # else its end says why nothing follows
+        return max(known_end, before.reached), before.missing if goes_on else claim.missing

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from broker import records
 from broker.records import Record
 from handler.audio.loss import Loss
-from handler.audio.mulaw import SAMPLE_RATE, seconds
+from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, seconds
 
 # Losses of one kind that are this close are one loss.
 JOIN_SAMPLES = SAMPLE_RATE
@@ -46,8 +46,10 @@ class OpenGaps:
         return losses
 
 
-def gap(loss: Loss) -> Record:
-    """Return the ``Gap`` of a loss on the call clock."""
+def gap(loss: Loss) -> Record | None:
+    """Return the ``Gap`` of a loss on the call clock; None if it is less than a gap can tell."""
+    if loss.end - loss.start < SAMPLES_PER_MS:
+        return None  # some samples at a seam: counted, and no word
     track = None if loss.track is None else loss.track.value
     return records.gap(seconds(loss.start), seconds(loss.end), track, loss.reason)
 

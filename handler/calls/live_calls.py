@@ -8,18 +8,18 @@ from typing import Self
 import structlog
 
 from broker.broker import Broker
-from broker.entries import CallEntry
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
 from handler.calls.call import Call
+from handler.calls.call_clock import Before
 from handler.calls.media_stream import CloseSocket, MediaStream
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
-from handler.twilio.messages import MediaFormat, StartDetails
+from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
-MEDIA_FORMAT = MediaFormat("audio/x-mulaw", 8000, 1)
+MEDIA_FORMAT = MediaFormat()
 
 # So many times MAX_CALLS may be carried, with those that are over and wait for NATS.
 UNSTORED_SHARE = 4
@@ -119,7 +119,7 @@ class LiveCalls:
 
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
-        former = self._former(start) if known is None else None
+        before = self._before(start) if known is None else known.before
         if self.full:
             raise StreamRefused("no room for another call", 1013)
         call = Call(
@@ -127,7 +127,7 @@ class LiveCalls:
             self._broker,
             start,
             stream,
-            former=former,
+            before=before,
             breaker=self.breaker,
             note_delay=self._note_delay,
         )
@@ -137,7 +137,7 @@ class LiveCalls:
             self._run(call, predecessor), name=f"{start.call_sid} call"
         )
 
-    def _former(self, start: StartDetails) -> CallEntry | None:
+    def _before(self, start: StartDetails) -> Before | None:
         """
         Return the call as another container left it, if one did.
 
@@ -151,7 +151,7 @@ class LiveCalls:
             raise StreamRefused("a media stream of this call is alive in another container")
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")
-        return former
+        return Before.of_entry(former)
 
     async def drain(self) -> None:
         """Take no more calls; let live ones go on for half the time, then flush their tails."""
@@ -173,9 +173,8 @@ class LiveCalls:
             raise StreamRefused("draining", 1012)
         if start.media_format != MEDIA_FORMAT:
             given = start.media_format
-            raise StreamRefused(
-                f"media format {given.encoding[:40]}/{given.sample_rate}/{given.channels}", 1003
-            )
+            shown = f"{given.encoding[:40]}/{given.sample_rate:g}/{given.channels:g}"
+            raise StreamRefused(f"media format {shown}: only audio/x-mulaw/8000/1 is read", 1003)
         expected = self._settings.twilio_account_sid
         if expected is not None and start.account_sid != expected:
             raise StreamRefused("not our account")

@@ -4,7 +4,13 @@ from broker.identifiers import restore_plus
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
 from handler.deepgram.messages import Result
-from handler.twilio.messages import StartDetails
+from handler.twilio.start import StartDetails
+
+# How a ``<Parameter>`` may be spelled, without regard to capitals and to what joins its words: as
+# our examples have it, as Twilio names it in a webhook (``From`` or ``Caller``), as people do.
+FROM = ("from", "fromnumber", "caller", "callernumber", "callerid")
+TO = ("to", "tonumber", "called", "callednumber", "callee", "calleenumber")
+DIRECTION = ("direction", "calldirection")
 
 
 class Utterances:
@@ -39,8 +45,7 @@ def call_facts(start: StartDetails, received_at: int) -> CallFacts:
         received_at: Unix ms at which it came in.
     """
     parameters = start.custom_parameters
-    direction = _given(parameters.get("direction", ""))
-    from_, to = _given(parameters.get("from", "")), _given(parameters.get("to", ""))
+    direction, from_, to = (_given(parameters, names) for names in (DIRECTION, FROM, TO))
     # Callers may be withheld (``anonymous``) or have a SIP address: shown, and granting nothing.
     return CallFacts(
         call_sid=start.call_sid,
@@ -53,6 +58,25 @@ def call_facts(start: StartDetails, received_at: int) -> CallFacts:
     )
 
 
-def _given(text: str) -> str | None:
-    """Read a parameter; a TwiML Bin that is no template sends ``{{From}}`` as it stands."""
-    return None if not text or text.startswith("{{") else text
+def unread_parameters(start: StartDetails) -> list[str]:
+    """Return the names of the ``<Parameter>``s that say nothing to us."""
+    read = {*FROM, *TO, *DIRECTION}
+    return [name for name in start.custom_parameters if _plain(name) not in read]
+
+
+def _given(parameters: dict[str, str], names: tuple[str, ...]) -> str | None:
+    """
+    Read a parameter by the first of its names under which something was given.
+
+    A TwiML Bin that is no template sends ``{{From}}`` as it stands.
+    """
+    values = {
+        _plain(name): text
+        for name, text in reversed(parameters.items())  # of two alike, the first counts
+        if text.strip() and not text.strip().startswith("{{")
+    }
+    return next((values[name] for name in names if name in values), None)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter not in " _-.")

@@ -153,9 +153,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Run the service: take media streams from Twilio at /twilio, have them "
         "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",
         epilog="Settings come from the environment; README.md lists them all. Needed: "
-        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), and NATS_URL "
-        "unless --embedded-nats. SIGTERM and Ctrl-C drain: no new calls, tails transcribed, "
-        "subscribers told to come back, exit 0.",
+        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), PUBLIC_URL "
+        "unless HOST is loopback, and NATS_URL unless --embedded-nats. SIGTERM and Ctrl-C drain: "
+        "no new calls, tails transcribed, subscribers told to come back, exit 0.",
     )
     parser.add_argument(
         "--embedded-nats",

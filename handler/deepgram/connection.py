@@ -22,6 +22,7 @@ from handler.deepgram import messages
 from handler.deepgram.coverage import Coverage
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.replay import SentAudio
+from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker, Trial, judge
 from handler.deepgram.timing import Pause, StallWatch, Timing
 from handler.errors import DeepgramDisconnected
@@ -72,8 +73,10 @@ class Receiver(Protocol):
     def receive(self, message: Result | Signal, sent_end: int) -> None:
         """Take a message of a connection that was sent audio up to ``sent_end``."""
 
-    def receive_unreadable(self, problem: str, request_id: str | None) -> None:
-        """Take note of a message that could not be read."""
+    def receive_unreadable(
+        self, problem: UnreadableResult, sent_end: int, request_id: str | None
+    ) -> None:
+        """Take note of a message that could not be read; audio was sent up to ``sent_end``."""
 
     def lose(self, loss: Loss) -> None:
         """Take note of audio that fell out of the buffer before it could be sent."""
@@ -295,8 +298,10 @@ class Connection:
     def _receive(self, text: str | bytes) -> None:
         try:
             message = messages.parse(text, self._sent)
-        except messages.UnreadableResult as exc:
-            self._receiver.receive_unreadable(str(exc), self.request_id)
+        except UnreadableResult as exc:
+            if exc.track is not None:  # a result, all the same
+                self._stall.note_results()
+            self._receiver.receive_unreadable(exc, self._sent.end, self.request_id)
             return
         match message:
             case Result():

@@ -7,12 +7,23 @@ other; audio is kept until both have passed it, and sent again when a connection
 
 from handler.audio.loss import Loss, Reason
 from handler.audio.mixer import Chunk
-from handler.audio.mulaw import CHANNELS, SILENCE, TRACKS, Track, samples, seconds
+from handler.audio.mulaw import (
+    CHANNELS,
+    SAMPLES_PER_MS,
+    SILENCE,
+    TRACKS,
+    Track,
+    samples,
+    seconds,
+)
 from handler.deepgram.messages import Result, trim
 from handler.deepgram.replay import ReplayBuffer
 
 UNREACHABLE: Reason = "recogniser-unreachable"
 REJECTED: Reason = "recogniser-rejected"
+UNREADABLE: Reason = "recogniser-unreadable"
+# What lies between two finals and is no longer is rounding: a track's finals follow each other.
+ROUNDING = 20 * SAMPLES_PER_MS
 
 
 class Coverage:
@@ -27,6 +38,8 @@ class Coverage:
         """Begin with nothing; ``capacity`` is how many samples are kept."""
         self.transcribed_until = dict.fromkeys(TRACKS, 0)
         self._buffer = ReplayBuffer(capacity=capacity)
+        # Of these a final may be missing: one came that could not be read.
+        self._doubtful: set[Track] = set()
 
     @property
     def both_until(self) -> int:
@@ -84,6 +97,41 @@ class Coverage:
         # No final covers what was not sent, whatever it says.
         self.cover(result.track, min(samples(result.end), sent_end))
         return fresh
+
+    def unread(
+        self, track: Track | None, span: tuple[float, float] | None, sent_end: int
+    ) -> Loss | None:
+        """
+        Note that what may have been a final was not read: of ``track`` or any, of a span or any.
+
+        Returns what nobody will read of it; where that is not known, the next final tells.
+        """
+        if track is None or span is None:
+            self._doubtful.update(TRACKS if track is None else (track,))
+            return None
+        start = max(samples(span[0]), self.transcribed_until[track])
+        end = min(samples(span[1]), sent_end)
+        self.cover(track, end)
+        return Loss(start, end, track, UNREADABLE) if start < end else None
+
+    def hole_before(self, track: Track, start: int) -> Loss | None:
+        """
+        Return what is missing before the next final of a track, or the end of a connection.
+
+        A track's finals follow each other without a hole; if one was not read, it lay in between.
+        """
+        if track not in self._doubtful:
+            return None
+        self._doubtful.discard(track)
+        begins = self.transcribed_until[track]
+        if start - begins <= ROUNDING:
+            return None
+        self.cover(track, start)
+        return Loss(begins, start, track, UNREADABLE)
+
+    def begin_anew(self) -> None:
+        """A new connection is sent again all that was not transcribed: nothing is in doubt."""
+        self._doubtful.clear()
 
     def cover(self, track: Track, until: int) -> None:
         """Note that a track is transcribed, or told to be lost, up to ``until``."""

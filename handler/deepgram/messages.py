@@ -7,18 +7,15 @@ Source: https://developers.deepgram.com/reference/speech-to-text/listen-streamin
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from handler.audio.mulaw import TRACKS, Track
+from handler.deepgram.results import UnreadableResult, read_results, read_seconds, read_track
 
 # Deepgram's floats are float32 widened to double; a microsecond is far below what they resolve.
 TIME_DIGITS = 6
-# Nothing in a message may point further than a day from the zero of its connection.
-MAX_SECONDS = 86_400.0
-
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_SECONDS)]
 
 
 class ConnectionClock(Protocol):
@@ -29,10 +26,6 @@ class ConnectionClock(Protocol):
 
     def ends_at(self, seconds: float) -> float:
         """Move the end of something."""
-
-
-class UnreadableResult(ValueError):
-    """A message from the recogniser that does not have the shape it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +41,8 @@ class Result:
         speech_final: An endpoint was found after it.
         transcript: The text of the best alternative; may be empty.
         body: Deepgram's message with its times moved; ``type`` comes first.
+        left_out: Names of what was in it and could not be used.
+        doubtful: Whether it may have been a final, and is taken for none.
     """
 
     track: Track
@@ -57,6 +52,8 @@ class Result:
     speech_final: bool
     transcript: str
     body: dict[str, Any]
+    left_out: tuple[str, ...] = ()
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,6 @@ class Signal:
 class Metadata:
     """The closing summary: the recogniser has answered all that it got."""
 
-    duration: float
-
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
@@ -85,45 +80,6 @@ class Ignored:
 Message = Result | Signal | Metadata | Ignored
 
 
-class _Word(msgspec.Struct):
-    word: str
-    start: Seconds
-    end: Seconds
-    punctuated_word: str | None = None
-
-
-class _Alternative(msgspec.Struct):
-    transcript: str
-    words: list[_Word] = []
-
-
-class _Channel(msgspec.Struct):
-    alternatives: Annotated[list[_Alternative], msgspec.Meta(min_length=1)]
-
-
-ChannelIndex = tuple[Annotated[int, msgspec.Meta(ge=0, lt=len(TRACKS))], int]
-
-
-class _Results(msgspec.Struct):
-    channel_index: ChannelIndex
-    start: Seconds
-    duration: Seconds
-    channel: _Channel
-    is_final: bool = False
-    speech_final: bool = False
-
-
-class _Signal(msgspec.Struct):
-    channel: ChannelIndex
-    # -1 marks an utterance end that was stale before it was sent.
-    last_word_end: Annotated[float, msgspec.Meta(ge=-1, le=MAX_SECONDS)] | None = None
-    timestamp: Seconds | None = None
-
-
-class _Metadata(msgspec.Struct):
-    duration: float = 0.0
-
-
 def parse(text: str | bytes, clock: ConnectionClock) -> Message:
     """
     Read one message.
@@ -133,56 +89,66 @@ def parse(text: str | bytes, clock: ConnectionClock) -> Message:
         clock: Moves the times of this connection to the call clock.
 
     Raises:
-        UnreadableResult: no JSON object, or a known type with a wrong or missing field.
+        UnreadableResult: no JSON object, or a known type without what readers need of it.
     """
     try:
         body = msgspec.json.decode(text)
-        if not isinstance(body, dict):
-            raise UnreadableResult("not a JSON object")
-        match body.get("type"):
-            case "Results":
-                return _result(body, clock)
-            case "UtteranceEnd" | "SpeechStarted":
-                return _signal(body, clock)
-            case "Metadata":
-                return Metadata(msgspec.convert(body, _Metadata).duration)
-            case "Error":
-                return Ignored("Error", str(body.get("description", ""))[:200])
-            case other:
-                return Ignored(str(other)[:64], "")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
-        raise UnreadableResult(str(exc)) from exc
+        raise UnreadableResult(str(exc), is_final=True) from exc
+    if not isinstance(body, dict):
+        raise UnreadableResult("not a JSON object", is_final=True)
+    match body.get("type"):
+        case "Results":
+            return _result(body, clock)
+        case "UtteranceEnd" | "SpeechStarted":
+            return _signal(body, clock)
+        case "Metadata":
+            return Metadata()
+        case "Error":
+            return Ignored("Error", str(body.get("description", ""))[:200])
+        case other:
+            return Ignored(str(other)[:64], "")
 
 
 def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:
-    seen = msgspec.convert(body, _Results)
-    start, end = clock.starts_at(seen.start), clock.ends_at(seen.start + seen.duration)
-    moved = copy.deepcopy(body)
-    moved["start"] = _rounded(start)
-    moved["duration"] = _rounded(end - start)
-    for alternative in moved["channel"]["alternatives"]:
-        for word in alternative.get("words", ()):
-            word["start"] = _rounded(clock.starts_at(word["start"]))
-            word["end"] = _rounded(clock.ends_at(word["end"]))
+    try:
+        seen = read_results(body)
+    except UnreadableResult as exc:
+        if exc.span is not None:
+            exc.span = clock.starts_at(exc.span[0]), clock.ends_at(exc.span[1])
+        raise
+    start, end = clock.starts_at(seen.start), clock.ends_at(seen.end)
+    body["start"] = _rounded(start)
+    body["duration"] = _rounded(end - start)
+    for word in seen.words:
+        word["start"] = _rounded(clock.starts_at(word["start"]))
+        word["end"] = _rounded(clock.ends_at(word["end"]))
     return Result(
-        track=TRACKS[seen.channel_index[0]],
+        track=seen.track,
         start=start,
         end=end,
-        is_final=seen.is_final,
+        is_final=bool(seen.is_final),
         speech_final=seen.speech_final,
-        transcript=seen.channel.alternatives[0].transcript,
-        body=moved,
+        transcript=seen.transcript,
+        body=body,
+        left_out=tuple(seen.left_out),
+        doubtful=seen.is_final is None,
     )
 
 
 def _signal(body: dict[str, Any], clock: ConnectionClock) -> Signal:
-    seen = msgspec.convert(body, _Signal)
-    moved = dict(body)
-    if seen.last_word_end is not None and seen.last_word_end >= 0:
-        moved["last_word_end"] = _rounded(clock.ends_at(seen.last_word_end))
-    if seen.timestamp is not None:
-        moved["timestamp"] = _rounded(clock.starts_at(seen.timestamp))
-    return Signal(TRACKS[seen.channel[0]], moved)
+    track = read_track(body.get("channel"))
+    if track is None:
+        raise UnreadableResult("channel")
+    body["channel"] = [track.channel, len(TRACKS)]
+    for name, move in (("last_word_end", clock.ends_at), ("timestamp", clock.starts_at)):
+        # -1 marks an utterance end that was stale before it was sent.
+        if name in body and body[name] != -1:
+            seconds = read_seconds(body[name])
+            if seconds is None:
+                raise UnreadableResult(name)
+            body[name] = _rounded(move(seconds))
+    return Signal(track, body)
 
 
 def trim(result: Result, published_end: float) -> Result | None:

@@ -12,14 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
+from structlog.typing import FilteringBoundLogger as BoundLogger
 
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
-from handler.audio.mulaw import SAMPLE_RATE, Track, seconds
+from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, samples, seconds
 from handler.config import Settings
 from handler.deepgram.connection import Connection, Demand, Dialer, Stage, move
 from handler.deepgram.coverage import REJECTED, UNREACHABLE, Coverage
 from handler.deepgram.messages import Result, Signal
+from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker
 from handler.deepgram.timing import Timing
 from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
@@ -51,6 +53,37 @@ class State(enum.Enum):
     REJECTED = enum.auto()  # down, for good
 
 
+class Unread:
+    """
+    Counts what Deepgram said and was not read; the first of each kind is logged.
+
+    Attributes:
+        unreadable: Messages that could not be read.
+        incomplete: Results of which something was left out.
+    """
+
+    def __init__(self, log: BoundLogger) -> None:
+        self.unreadable = 0
+        self.incomplete = 0
+        self._log = log
+
+    def note_unreadable(self, problem: UnreadableResult, request_id: str | None) -> None:
+        """Count a message."""
+        self.unreadable += 1
+        if self.unreadable == 1:
+            self._log.warning(
+                "unreadable message from deepgram",
+                problem=str(problem)[:200],
+                request_id=request_id,
+            )
+
+    def note_incomplete(self, names: tuple[str, ...]) -> None:
+        """Count a result, whose fields of these names could not be used."""
+        self.incomplete += 1
+        if self.incomplete == 1:
+            self._log.warning("part of a result from deepgram left out", fields=sorted(set(names)))
+
+
 class Recogniser:
     """
     Transcribes one call.
@@ -72,12 +105,12 @@ class Recogniser:
         timing: Timing | None = None,
     ) -> None:
         self.request_ids: deque[str] = deque(maxlen=MAX_REQUEST_IDS)
-        self.unreadable = 0
         self._emit = emit
         self._close_seconds = settings.close_seconds
         self._timing = Timing() if timing is None else timing
         self._dialer = Dialer(settings, Breaker() if breaker is None else breaker, self._timing)
         self._log = structlog.get_logger().bind(call_sid=call_sid)
+        self.unread = Unread(self._log)
         self._coverage = Coverage(capacity=int(settings.replay_seconds * SAMPLE_RATE))
         self._demand = Demand()
         self._settled = asyncio.Event()  # all that was sent is transcribed
@@ -170,6 +203,8 @@ class Recogniser:
             return self._timing.backoff.failures(failures, lived)
         finally:
             self._connection_timeout = None
+        for track in TRACKS:
+            self._lose(self._coverage.hole_before(track, connection.sent.end))
         # Deepgram has answered all that it was sent, also where it found nothing to say.
         self._coverage.cover_all(connection.sent.end)
         self._note_progress()
@@ -182,6 +217,7 @@ class Recogniser:
 
     async def _connect(self, *, replaying: bool) -> Connection:
         socket, trial = await self._dialer.open(self._note_held_back)
+        self._coverage.begin_anew()
         connection = Connection(
             socket,
             trial,
@@ -205,24 +241,35 @@ class Recogniser:
         if isinstance(message, Result):
             if self._state is State.DOWN:
                 self._set_state(State.UP)
+            if message.left_out:
+                self.unread.note_incomplete(message.left_out)
+            if message.doubtful:
+                self._coverage.unread(message.track, None, sent_end)
             if message.is_final:
+                start = min(samples(message.start), sent_end)
+                self._lose(self._coverage.hole_before(message.track, start))
                 fresh = self._coverage.receive(message, sent_end)
                 self._note_progress()
         if fresh is not None:
             self._emit(fresh)
 
-    def receive_unreadable(self, problem: str, request_id: str | None) -> None:
-        """Count a message that could not be read; the first is logged."""
-        self.unreadable += 1
-        if self.unreadable == 1:
-            self._log.warning(
-                "unreadable message from deepgram", problem=problem[:200], request_id=request_id
-            )
+    def receive_unreadable(
+        self, problem: UnreadableResult, sent_end: int, request_id: str | None
+    ) -> None:
+        """Count a message that could not be read; if it was a final, what it said is lost."""
+        self.unread.note_unreadable(problem, request_id)
+        if problem.is_final:
+            self._lose(self._coverage.unread(problem.track, problem.span, sent_end))
+            self._note_progress()
 
     def lose(self, loss: Loss) -> None:
         """Tell of audio that fell out of the buffer before it could be sent."""
         self._emit(loss)
         self._note_progress()
+
+    def _lose(self, loss: Loss | None) -> None:
+        if loss is not None:
+            self._emit(loss)
 
     def _note_progress(self) -> None:
         if self._coverage.settled:

@@ -9,16 +9,17 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from handler.errors import AlreadyComplete, HandlerError, SubscriberError, TooSlow
+from handler.errors import HandlerError, SubscriberError, TooSlow
 from handler.server.connection import CONNECTION
 from handler.server.http_protocol import HttpProtocol
 from handler.server.sockets import MESSAGES_A_TURN
 from handler.subscribers.admission import Admission, Subscribers
-from handler.subscribers.http import PRIVATE, refusal
+from handler.subscribers.http import PRIVATE, refuse
 from handler.tokens.tokens import Grant
 
 # Each proxy's idle limit is longer.
@@ -63,7 +64,7 @@ class LiveResponse(Response):
         connection = scope.get("extensions", {}).get(CONNECTION)
         self._connection = connection if isinstance(connection, HttpProtocol) else None
         try:
-            with self.shared.admitted():
+            with self.shared.admitted(self.admission.grant):
                 if scope["method"] == "HEAD":
                     await self._start()
                 else:
@@ -136,8 +137,7 @@ class LiveResponse(Response):
         self, exc: HandlerError, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if not self._started:
-            self.shared.refused += not isinstance(exc, AlreadyComplete)
-            response = refusal(exc, self.shared)
+            response = refuse(exc, self.shared, HTTPConnection(scope))
             response.headers.update(PRIVATE)
             await response(scope, receive, send)
         elif isinstance(exc, SubscriberError):

@@ -2,13 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.broker import Broker
 from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
@@ -24,8 +26,9 @@ MEDIA_TYPES = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
 }
-# How long a request waits for NATS to say what is kept.
+# How long a request waits for NATS to say what is kept; and for NATS itself, if it is away.
 READ_SECONDS = 10.0
+OUTAGE_SECONDS = 2.0
 # Names of speakers: a word or some, in any script, and nothing that could be markup.
 NAME = re.compile(r"[\w .,'+()/-]{1,64}")
 
@@ -56,27 +59,32 @@ class TranscriptEndpoint:
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        payloads, expired = await self._read(call_sid, grant)
-        # Some 10,000 records: not while calls wait for their audio.
-        body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
+        async with self._subscribers.transcripts.turn(grant.bearer):
+            payloads, expired = await self._read(call_sid, grant)
+            # Some 10,000 records: not while calls wait for their audio.
+            body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
         headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
         return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
     async def _read(self, call_sid: str, grant: Grant) -> tuple[list[bytes], bool]:
         """Return the payloads of what is kept, and whether the beginning no longer is."""
         wanted = commands.Subscribe(call_sid, 0, interim=False)
-        try:
-            async with (
-                asyncio.timeout(READ_SECONDS),
-                read_call(self._subscribers.broker, wanted, lambda: grant, patience=0) as reader,
-            ):
-                return reader.so_far, reader.expired is not None
-        except TimeoutError:
-            raise AtCapacity("what is kept cannot be read now") from None
+        shared = self._subscribers
+        async with (
+            _limited(shared.broker, READ_SECONDS),
+            read_call(
+                shared.broker,
+                wanted,
+                lambda: grant,
+                patience=0,
+                unknown_calls=shared.unknown_calls,
+            ) as reader,
+        ):
+            return reader.so_far, reader.expired is not None
 
 
 class LiveTranscript(LiveResponse):
-    """Captions, or lines of text, as they become final; complete when the call has ended."""
+    """Captions, or lines of text, as they become final; complete when the call is over."""
 
     def __init__(
         self,
@@ -97,10 +105,18 @@ class LiveTranscript(LiveResponse):
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the cues of each final, in the order in which they became final."""
-        patience = self.shared.settings.await_call_seconds
-        async with read_call(
-            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
-        ) as reader:
+        settings, broker = self.shared.settings, self.shared.broker
+        reading = read_call(
+            broker,
+            self._wanted,
+            lambda: self.admission.grant,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
+            unknown_calls=self.shared.unknown_calls,
+        )
+        async with AsyncExitStack() as stack:
+            async with _limited(broker, None):
+                reader = await stack.enter_async_context(reading)
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
             names = self._name(None)
@@ -118,6 +134,23 @@ class LiveTranscript(LiveResponse):
         else:
             written = "".join(captions.text_line(t, names) for t in captions.turns([record]))
         return written.encode()
+
+
+@asynccontextmanager
+async def _limited(broker: Broker, seconds: float | None) -> AsyncIterator[None]:
+    """
+    Bound what waits for NATS.
+
+    Raises:
+        AtCapacity: it took too long, or NATS is away.
+    """
+    away = not broker.connected
+    try:
+        async with asyncio.timeout(OUTAGE_SECONDS if away else seconds):
+            yield
+    except TimeoutError:
+        why = "NATS cannot be reached" if away else "NATS does not answer in time"
+        raise AtCapacity(f"{why}: what is kept cannot be read now; try again later") from None
 
 
 def _write(payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool) -> bytes:

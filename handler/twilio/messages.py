@@ -4,23 +4,18 @@ Twilio media-stream messages: text in, typed messages out.
 Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from broker.identifiers import ACCOUNT_SID, CALL_SID, STREAM_SID
 from handler.audio.mulaw import Track
-from handler.errors import TwilioProtocolError
+from handler.errors import TwilioProtocolError, UnusableStart
+from handler.twilio.start import StartDetails, read_start
 
 # A call may last 24 hours at the very most (Twilio's own limit is 4 hours by default).
 MAX_TIMESTAMP_MS = 24 * 3600 * 1000
 # Frames hold 160 bytes (20 ms); other sizes occur. Two seconds is far beyond any that was seen.
 MAX_PAYLOAD = 16_000
-
-AccountSid = Annotated[str, msgspec.Meta(pattern=rf"\A{ACCOUNT_SID.pattern}\Z")]
-CallSid = Annotated[str, msgspec.Meta(pattern=rf"\A{CALL_SID.pattern}\Z")]
-StreamSid = Annotated[str, msgspec.Meta(pattern=rf"\A{STREAM_SID.pattern}\Z")]
-Parameter = Annotated[str, msgspec.Meta(max_length=500)]
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -38,33 +33,21 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     payload: Annotated[bytes, msgspec.Meta(min_length=1, max_length=MAX_PAYLOAD)]
 
 
-class MediaFormat(msgspec.Struct, frozen=True, rename="camel"):
-    """What the payloads hold. Documented as always mu-law, 8000, 1; others are refused."""
-
-    encoding: str
-    sample_rate: int
-    channels: int
-
-
-class StartDetails(msgspec.Struct, frozen=True, rename="camel"):
-    """The facts of the media stream and of the call leg that began it."""
-
-    account_sid: AccountSid
-    call_sid: CallSid
-    stream_sid: StreamSid
-    media_format: MediaFormat
-    tracks: Annotated[list[str], msgspec.Meta(max_length=8)] = []
-    custom_parameters: dict[Parameter, Parameter] = {}
-
-
 class Connected(msgspec.Struct, frozen=True, tag_field="event", tag="connected"):
     """The first message; says nothing about the call."""
 
 
-class Start(msgspec.Struct, frozen=True, tag_field="event", tag="start"):
+class Start(msgspec.Struct, frozen=True):
     """The second message: a media stream begins."""
 
     start: StartDetails
+
+
+class _Start(msgspec.Struct, rename="camel", tag_field="event", tag="start"):
+    """The same as it comes: its fields are read one by one."""
+
+    start: Any = None
+    stream_sid: Any = None
 
 
 class Media(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="media"):
@@ -86,11 +69,11 @@ class Other(msgspec.Struct, frozen=True):
 Message = Connected | Start | Media | Stop | Other
 
 # Numbers come as strings ("sequenceNumber": "2"), hence not strict.
-_known: msgspec.json.Decoder[Connected | Start | Media | Stop] = msgspec.json.Decoder(
-    Connected | Start | Media | Stop, strict=False
+_known: msgspec.json.Decoder[Connected | _Start | Media | Stop] = msgspec.json.Decoder(
+    Connected | _Start | Media | Stop, strict=False
 )
 _other = msgspec.json.Decoder(Other)
-_KNOWN_EVENTS = {"connected", "start", "media", "stop"}
+_KNOWN_EVENTS = {"connected", "media", "stop"}
 
 
 def parse(text: str) -> Message:
@@ -99,9 +82,10 @@ def parse(text: str) -> Message:
 
     Raises:
         TwilioProtocolError: it is no JSON, or a known event with a wrong or missing field.
+        UnusableStart: it is a ``start`` that lacks what the call cannot do without.
     """
     try:
-        return _known.decode(text)
+        message = _known.decode(text)
     except msgspec.ValidationError as exc:
         return _unknown(text, exc)
     except msgspec.DecodeError as exc:
@@ -110,6 +94,9 @@ def parse(text: str) -> Message:
         raise TwilioProtocolError("not-json", "invalid unicode") from exc
     except RecursionError as exc:
         raise TwilioProtocolError("not-json", "nested too deep") from exc
+    if isinstance(message, _Start):
+        return Start(read_start(message.start, message.stream_sid))
+    return message
 
 
 def _unknown(text: str, problem: msgspec.ValidationError) -> Other:
@@ -117,6 +104,8 @@ def _unknown(text: str, problem: msgspec.ValidationError) -> Other:
         other = _other.decode(text)
     except msgspec.DecodeError as exc:
         raise TwilioProtocolError("no-event", str(exc)) from exc
+    if other.event == "start":  # a number beyond any bound, say
+        raise UnusableStart("start", f"not to be read: {problem}") from problem
     if other.event in _KNOWN_EVENTS:
         raise TwilioProtocolError(f"bad-{other.event}", str(problem)) from problem
     return other

@@ -48,6 +48,20 @@ def test_a_claim_knows_the_clock_the_numbers_and_how_far_each_side_is_known():
     assert known.ids == {f"id-{sequence}" for sequence in (11, 13, 14, 15, 16, 17)}
 
 
+@pytest.mark.parametrize(
+    ("newest", "known_end"),
+    [
+        (stored(16, "Gap", start=2.0, end=4.5, reason="owner-lost"), 4.5),
+        (stored(16, "Gap", start=2.0, end=4.5, reason="paused"), 4.5),
+        (stored(16, "Gap", start=2.0, end=4.5, reason="media-lost"), 0.0),  # older finals may come
+        (stored(16, "CallEnded", duration=4.5, reason="completed"), 4.5),
+        (stored(16, "CallEnded", duration=0.0, reason="completed"), 0.0),
+    ],
+)
+def test_how_far_a_call_is_known_is_told_by_its_ends_too(newest, known_end):
+    assert claim(STARTED, final(15, "inbound", 0.0, 2.0), newest).gap_end == known_end
+
+
 def test_what_a_call_is_does_not_change_with_the_media_stream_that_carries_it_on():
     going_on = claim(STARTED).facts(CALL)
     assert (going_on.from_, going_on.to, going_on.direction) == ("+2", "+3", "in")

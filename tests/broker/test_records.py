@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from support.sids import account_sid, call_sid
 
 from broker import records
@@ -52,6 +53,12 @@ def test_an_interim_says_which_record_came_before_it():
         "after": 6,
         "last_word_end": 2.0,
     }
+
+
+def test_a_gap_is_never_without_length():
+    for start, end in ((1.0, 1.0), (1.0, 1.0004), (1.0006, 1.0014), (2.0, 1.0)):
+        body = records.gap(start, end, None, "broker-unreachable").body
+        assert body["end"] - body["start"] == pytest.approx(0.001)
 
 
 def test_events_of_a_call_have_times_in_milliseconds():

@@ -168,17 +168,24 @@ async def test_a_registry_that_was_lost_is_written_again_by_its_owners(connect, 
     await running
 
 
-async def test_a_call_that_its_owner_disowns_is_ended(connect, facts, make_final):
+async def test_a_call_that_its_owner_disowns_is_ended_and_what_it_had_received_is_told(
+    connect, facts, make_final
+):
     owner, other = await connect(**SHORT), await connect(**SHORT)
     call = facts()
     writer, running = await begin(owner, call)
     writer.put(make_final(1))
     await until(lambda: writer.depth == 0)
     await supervise.end(running)
-    await writer.abandon()
+    await writer.abandon(9.5)
     records = await read_records(other, call.call_sid)
-    assert [one["type"] for one in records] == ["CallStarted", "Results", "CallEnded"]
-    assert records[-1]["reason"] == "crashed"
+    assert [one["type"] for one in records] == ["CallStarted", "Results", "Gap", "CallEnded"]
+    _, final, gap, end = records
+    assert gap["start"] == final["start"] + final["duration"]
+    assert (gap["end"], gap["reason"], end["duration"], end["reason"]) == (
+        *(9.5, "owner-lost"),
+        *(9.5, "crashed"),
+    )
 
 
 async def test_an_event_that_is_too_large_is_cut_short(connect, facts):

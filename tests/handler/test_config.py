@@ -47,15 +47,47 @@ def test_a_recogniser_of_ones_own_may_stand_behind_a_path(text):
     assert settings.deepgram_url == text.rstrip("/")
 
 
+def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
+    assert Settings.from_environ(NEEDED).pause_seconds == 8.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "0"}).pause_seconds == 0.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
+
+
 def test_insecure_does_without_credentials_of_ours():
     settings = Settings.from_environ({"DEEPGRAM_API_KEY": "key"}, insecure=True)
     assert (settings.twilio_auth_tokens, settings.token_keys) == ((), ())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_on_this_machine_alone_no_public_url_is_needed(host):
+    environ = {**NEEDED, "PUBLIC_URL": "", "HOST": host}
+    assert Settings.from_environ(environ).public_url is None
+    with pytest.raises(SettingsError, match=r"^PUBLIC_URL: missing: set .*HOST=127\.0\.0\.1"):
+        Settings.from_environ({**environ, "HOST": "192.168.1.7"})
+
+
+def test_as_many_auth_tokens_are_taken_as_there_are_accounts_and_regions():
+    environ = {**NEEDED, "TWILIO_AUTH_TOKEN": "a, b,c d\ne"}
+    assert Settings.from_environ(environ).twilio_auth_tokens == ("a", "b", "c", "d", "e")
+
+
+def test_origins_are_kept_as_browsers_spell_them():
+    environ = {**NEEDED, "ALLOWED_ORIGINS": "https://CRM.example.com:443/, HTTP://Bücher.example *"}
+    assert Settings.from_environ(environ).allowed_origins == (
+        "https://crm.example.com",
+        "http://xn--bcher-kva.example",
+        "*",
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PORT", "80000"),
+        ("MAX_SHARE", "0"),
+        ("MAX_SHARE", "101"),
+        ("MAX_AWAITED_CALLS", "0"),
+        ("MAX_TRANSCRIPTS", "0"),
         ("PORT", "http"),
         ("PORT", "٨٠"),
         ("PUBLIC_URL", "calls.example.com"),
@@ -63,6 +95,12 @@ def test_insecure_does_without_credentials_of_ours():
         ("PUBLIC_URL", "https://calls.example.com/twilio"),
         ("PUBLIC_URL", "https://[calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com:44x3"),
+        ("PUBLIC_URL", "https://calls..example.com"),
+        ("ALLOWED_ORIGINS", "crm.example.com"),
+        ("ALLOWED_ORIGINS", "https://crm.example.com/page"),
+        ("ALLOWED_ORIGINS", "https://crm.example.com?a=b"),
+        ("ALLOWED_ORIGINS", "https://crm.example.com, https://["),
+        ("ALLOWED_ORIGINS", "https://*.example.com"),
         ("NATS_CREDS", "garbage"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com?model=nova-3"),
@@ -82,7 +120,8 @@ def test_insecure_does_without_credentials_of_ours():
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
-        ("TWILIO_AUTH_TOKEN", "a,b,c"),
+        ("PAUSE_SECONDS", "61m"),
+        ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),

@@ -10,6 +10,8 @@ def test_the_names_of_metrics_stay():
         "outbox_depth",
         "subscribers",
         "followed_calls",
+        "awaited_calls",
+        "transcripts",
         "nats_connected",
         "deepgram_accepts",
     ]
@@ -18,7 +20,9 @@ def test_the_names_of_metrics_stay():
         "filled_audio_seconds",
         "late_audio_seconds",
         "subscribers_refused",
+        "subscribers_limited",
         "subscribers_too_slow",
+        "transcripts_made",
         "deliveries",
         "interims_skipped",
         "outbox_dropped",

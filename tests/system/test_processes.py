@@ -17,7 +17,9 @@ from support.timing import PATIENCE
 LINUX = sys.platform.startswith("linux")
 
 
-@pytest.mark.parametrize("missing", ["TWILIO_AUTH_TOKEN", "TOKEN_SECRET", "DEEPGRAM_API_KEY"])
+@pytest.mark.parametrize(
+    "missing", ["TWILIO_AUTH_TOKEN", "TOKEN_SECRET", "DEEPGRAM_API_KEY", "PUBLIC_URL"]
+)
 def test_without_a_needed_setting_the_service_does_not_start_and_says_what_to_set(missing):
     needed = {name: value for name, value in NEEDED.items() if name != missing}
     ended = partyline("serve", "--embedded-nats", **needed)

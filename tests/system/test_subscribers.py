@@ -150,12 +150,21 @@ async def test_events_resume_behind_the_last_id_and_stop_when_all_was_told(serve
         assert [n async for _, n, _ in read_events(client, url)] == ["2", "3", "4", "5"]
         # What an EventSource had last is newer than the address that it was made with.
         assert [n async for _, n, _ in read_events(client, url, 3)] == ["4", "5"]
+        # So do those that cannot set a header.
+        assert [n async for _, n, _ in read_events(client, f"{url}&lastEventId=3")] == ["4", "5"]
+        whole = f"{service.url}/calls/{call.sid}/events?token={token}"
         for last in ("5", "7"):
             answer = await client.get(url, headers={"Last-Event-ID": last})
             assert (answer.status_code, answer.text) == (204, "")
+            for name in ("lastEventId", "Last-Event-ID", "since"):
+                answer = await client.get(f"{whole}&{name}={last}")
+                assert (answer.status_code, answer.text) == (204, "")
         assert (await client.get(f"{url}&since=x")).status_code == 400
-        beyond = f"{service.url}/calls/{call.sid}/events?token={token}&since=9"
-        assert (await client.get(beyond)).status_code == 400
+        wrong = await client.get(url, headers={"Last-Event-ID": "x"})
+        assert (wrong.status_code, wrong.text) == (
+            400,
+            "Last-Event-ID is a whole number or live\n",
+        )
 
 
 # Slow

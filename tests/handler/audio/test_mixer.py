@@ -248,6 +248,51 @@ def test_timestamps_that_begin_anew_go_on_where_the_call_is(both, back):
     assert all(d.end - d.start == lost * 8 for d in dropped)
 
 
+@pytest.mark.parametrize("again", [5, 140, 3_000])
+@pytest.mark.parametrize("first", [155, 900])
+def test_what_comes_once_timestamps_began_anew_is_not_late_where_the_call_was_silent(first, again):
+    mixer = Mixer(wait=0.2)
+    spans = [*range(first, first + 3_000, 20), *range(first + 4_000, first + 7_000, 20)]
+    losses = []
+    for step, timestamp in enumerate([*spans, *range(again, again + 3_000, 20)]):
+        mixer.feed(IN, timestamp, frame(b"a"))
+        while mixer.pop(step * 0.02):
+            pass
+        losses += mixer.collect_losses()
+    assert mixer.counts.restarts == 1
+    assert mixer.counts.late_samples == 0
+    [lost] = losses
+    assert (lost.reason, lost.start, lost.end - lost.start) == (
+        "media-lost",
+        (first + 7_000) * 8,
+        260 * 8,
+    )
+
+
+def test_a_frame_that_goes_back_alone_is_late_once_its_track_goes_on():
+    mixer = Mixer()
+    for timestamp in (1_000, 1_020):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    while mixer.pop(0.0) or mixer.pop(0.3):
+        pass
+    mixer.feed(IN, 200, frame(b"b"))
+    assert mixer.collect_losses() == []
+    mixer.feed(IN, 1_040, frame(b"c"))
+    assert mixer.collect_losses() == [Loss(1600, 1760, IN, "late-audio")]
+    assert mixer.counts.late_samples == 160
+
+
+def test_a_frame_that_goes_back_at_the_end_is_late():
+    mixer = Mixer()
+    for timestamp in (1_000, 1_020):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    while mixer.pop(0.0) or mixer.pop(0.3):
+        pass
+    mixer.feed(IN, 200, frame(b"b"))
+    assert mixer.drain() is None
+    assert mixer.collect_losses() == [Loss(1600, 1760, IN, "late-audio")]
+
+
 @pytest.mark.parametrize("ahead", [500, 2_000, 9_900])
 def test_a_track_that_steps_ahead_alone_silences_the_other_for_a_second_or_two(ahead):
     mixer = Mixer(wait=0.2)

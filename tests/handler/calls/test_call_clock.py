@@ -6,8 +6,8 @@ import pytest
 from support.sids import account_sid, call_sid
 
 from broker.entries import CallEntry
-from handler.audio.loss import Loss
-from handler.calls.call_clock import CallClock, Claim, Place
+from handler.audio.loss import Loss, Reason
+from handler.calls.call_clock import PAUSED, Before, CallClock, Claim, Place
 
 NOON = 1_800_000_000_000  # Unix ms: the zero of the call clock
 
@@ -24,8 +24,8 @@ def entry(state: str, **covered: float) -> CallEntry:
     )
 
 
-def claim(known_end: float = 0, *, goes_on: bool = True) -> Claim:
-    return Claim(started_at=NOON, known_end=at(known_end), goes_on=goes_on)
+def claim(known_end: float = 0, missing: Reason | None = "owner-lost") -> Claim:
+    return Claim(started_at=NOON, known_end=at(known_end), missing=missing)
 
 
 def at(seconds: float) -> int:
@@ -42,6 +42,7 @@ class Case:
         audio_end: Where the audio ends that this process has sent.
         claim: What is stored.
         former: The entry of another container.
+        before: What this process knows of the call's life before.
         offset: Where the stream lies.
         lost: From where to where, and why.
     """
@@ -51,23 +52,22 @@ class Case:
     audio_end: float = 0
     claim: Claim | None = None
     former: CallEntry | None = None
+    before: Before | None = None
     lost: tuple[float, float, str] | None = None
 
 
 CASES = {
     # A call that nobody knows.
-    "first stream, claimed": Case(0, 0, claim=claim(goes_on=False)),
+    "first stream, claimed": Case(0, 0, claim=claim(missing=None)),
     "first stream, the claim is late": Case(0, 0),
     # This process lost the media stream, and has the next.
-    "re-attached": Case(
-        12, 12, audio_end=10, claim=claim(9, goes_on=False), lost=(10, 12, "media-lost")
-    ),
+    "re-attached": Case(12, 12, audio_end=10, claim=claim(9, None), lost=(10, 12, "media-lost")),
     "re-attached, NATS still away": Case(12, 12, audio_end=10, lost=(10, 12, "media-lost")),
     "re-attached before the audio of the first has ended": Case(
-        9.9, 10, audio_end=10, claim=claim(9, goes_on=False)
+        9.9, 10, audio_end=10, claim=claim(9, None)
     ),
     "re-attached where the audio of the first ended": Case(10, 10, audio_end=10, claim=claim(9)),
-    "re-attached, the first was without audio": Case(12, 12, claim=claim(goes_on=False)),
+    "re-attached, the first was without audio": Case(12, 12, claim=claim(missing=None)),
     "re-attached, others told more to be lost": Case(
         12, 13, audio_end=10, claim=claim(13), lost=(10, 13, "media-lost")
     ),
@@ -80,7 +80,7 @@ CASES = {
         20, 20, claim=claim(14), former=entry("live"), lost=(14, 20, "owner-lost")
     ),
     "claimed, known beyond the stream's begin": Case(20, 21, claim=claim(21)),
-    "claimed, nothing known of it": Case(20, 20, claim=claim(0)),
+    "claimed, nothing known of it": Case(20, 20, claim=claim(0), lost=(0, 20, "owner-lost")),
     "claimed, its owner waits": Case(
         20,
         20,
@@ -106,22 +106,43 @@ CASES = {
     "late claim, its owner waits": Case(
         20, 20, former=entry("waiting", inbound=16.0), lost=(16, 20, "media-lost")
     ),
-    # The call had ended, and goes on: nothing was lost, its streaming was stopped.
-    "an ended call": Case(20, 20, claim=claim(14, goes_on=False)),
-    "an ended call, known beyond the stream's begin": Case(20, 21, claim=claim(21, goes_on=False)),
+    "late claim, its owner waits and has transcribed nothing": Case(
+        20, 20, former=entry("waiting")
+    ),
+    # The call had ended, and goes on: its streaming was stopped, or its media stream was lost.
+    "an ended call": Case(20, 20, claim=claim(14, PAUSED), lost=(14, 20, "paused")),
+    "an ended call, known beyond the stream's begin": Case(20, 21, claim=claim(21, PAUSED)),
+    "an ended call, nothing was said": Case(20, 20, claim=claim(0, PAUSED), lost=(0, 20, "paused")),
+    "an ended call that was lost": Case(
+        20, 20, claim=claim(14, "media-lost"), lost=(14, 20, "media-lost")
+    ),
+    "an ended call, its entry is still there": Case(
+        20, 20, claim=claim(14, PAUSED), former=entry("waiting", inbound=12), lost=(14, 20, PAUSED)
+    ),
+    # It ended in this process, and its last records are not stored yet.
+    "stopped here": Case(
+        20, 20, claim=claim(14, PAUSED), before=Before(NOON, at(16), PAUSED), lost=(16, 20, PAUSED)
+    ),
+    "stopped here, the claim is late": Case(
+        20, 20, before=Before(NOON, at(16), PAUSED), lost=(16, 20, PAUSED)
+    ),
+    "lost here, the claim is late": Case(
+        20, 20, before=Before(NOON, at(16), "media-lost"), lost=(16, 20, "media-lost")
+    ),
     # Clocks of two hosts disagree.
-    "received before the call began": Case(-3, 0, claim=claim()),
+    "received before the call began": Case(-3, 0, claim=claim(missing=None)),
     "received before the call began, and some is known": Case(-3, 2, claim=claim(2)),
     # Positions are whole samples.
-    "a millisecond is eight samples": Case(0.001, 8 / 8000, claim=claim()),
+    "a millisecond is eight samples": Case(0.001, 8 / 8000, claim=claim(missing=None)),
 }
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_media_stream_lies_after_all_that_is_known_and_what_nobody_received_is_told(case):
     # Whatever was believed before, the claim or the entry has the zero.
-    known = case.claim is not None or case.former is not None
-    clock = CallClock(NOON + 5_000 if known else NOON, case.former)
+    before = case.before if case.former is None else Before.of_entry(case.former)
+    known = case.claim is not None or before is not None
+    clock = CallClock(NOON + 5_000 if known else NOON, before)
     place = clock.place(NOON + round(case.begins * 1000), at(case.audio_end), case.claim)
     loss = None
     if case.lost is not None:
@@ -141,5 +162,13 @@ def test_the_zero_is_that_of_the_claim_once_it_is_there():
 
 
 def test_the_registry_knows_the_zero_while_the_claim_does_not():
-    clock = CallClock(NOON + 5_000, entry("live"))
+    clock = CallClock(NOON + 5_000, Before.of_entry(entry("live")))
     assert clock.place(NOON + 5_000, 0, None) == Place(NOON, at(5), None)
+
+
+def test_what_lies_between_two_media_streams_is_told_though_the_first_brought_nothing():
+    clock = CallClock(NOON, None)
+    clock.place(NOON, 0, claim(missing=None))
+    place = clock.place(NOON + 4_000, 0, claim(missing=None))
+    assert place == Place(NOON, at(4), Loss(0, at(4), None, "media-lost"))
+    assert clock.reached == at(4)

@@ -1,5 +1,7 @@
 """handler/calls/gaps.py: losses that go on are one, and how a loss is told."""
 
+import pytest
+
 from broker.records import Record
 from handler.audio.loss import Loss
 from handler.audio.mulaw import Track
@@ -70,4 +72,12 @@ def test_a_gap_tells_of_a_loss_in_seconds():
             "reason": "late-audio",
         },
     )
-    assert gap(late(0, 8, None)).body["track"] is None
+    both = gap(late(0, 8, None))
+    assert both is not None
+    assert both.body["track"] is None
+
+
+@pytest.mark.parametrize(("end", "told"), [(80_000, False), (80_007, False), (80_008, True)])
+def test_a_gap_without_length_is_not_told(end, told):
+    records = [record for record in [gap(late(80_000, end))] if record is not None]
+    assert [record.body["start"] < record.body["end"] for record in records] == [True] * told

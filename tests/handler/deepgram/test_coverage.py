@@ -5,7 +5,7 @@ import pytest
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import Track, interleave
-from handler.deepgram.coverage import REJECTED, UNREACHABLE, Coverage
+from handler.deepgram.coverage import REJECTED, UNREACHABLE, UNREADABLE, Coverage
 from handler.deepgram.messages import Result
 
 IN, OUT = Track.INBOUND, Track.OUTBOUND
@@ -124,3 +124,40 @@ def test_what_nobody_will_transcribe_is_not_kept_and_still_told():
     coverage = covering(chunk(0, 300))
     coverage.discard()
     assert (coverage.backlog, coverage.rest(REJECTED)) == (0, [Loss(0, 300, None, REJECTED)])
+
+
+def test_a_final_that_was_not_read_is_lost_where_it_says_it_lay():
+    coverage = covering(chunk(0, 32_000))
+    coverage.cover(IN, 8000)
+    assert coverage.unread(IN, (0.5, 2.0), 32_000) == Loss(8000, 16_000, IN, UNREADABLE)
+    assert coverage.transcribed_until == {IN: 16_000, OUT: 0}
+    assert coverage.unread(IN, (1.0, 2.0), 32_000) is None  # it repeats what is known
+    assert coverage.unread(OUT, (3.0, 9.0), 32_000) == Loss(24_000, 32_000, OUT, UNREADABLE)
+
+
+@pytest.mark.parametrize(
+    ("track", "start", "loss"),
+    [
+        (None, 16_000, Loss(8000, 16_000, IN, UNREADABLE)),
+        (IN, 16_000, Loss(8000, 16_000, IN, UNREADABLE)),
+        (OUT, 16_000, None),
+        (None, 8160, None),  # an interim was not read: the finals follow each other
+    ],
+)
+def test_a_final_that_lay_nobody_knows_where_is_lost_where_the_next_one_leaves_a_hole(
+    track, start, loss
+):
+    coverage = covering(chunk(0, 32_000))
+    coverage.cover(IN, 8000)
+    assert coverage.hole_before(IN, 16_000) is None
+    assert coverage.unread(track, None, 32_000) is None
+    assert coverage.hole_before(IN, start) == loss
+    assert coverage.transcribed_until[IN] == (8000 if loss is None else 16_000)
+    assert coverage.hole_before(IN, 32_000) is None  # it is told once
+
+
+def test_a_new_connection_is_sent_again_what_is_in_doubt():
+    coverage = covering(chunk(0, 32_000))
+    coverage.unread(None, None, 32_000)
+    coverage.begin_anew()
+    assert coverage.hole_before(IN, 16_000) is None

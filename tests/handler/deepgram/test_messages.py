@@ -9,8 +9,9 @@ import pytest
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import Track
 from handler.deepgram import messages
-from handler.deepgram.messages import Ignored, Metadata, Result, Signal, UnreadableResult
+from handler.deepgram.messages import Ignored, Metadata, Result, Signal
 from handler.deepgram.replay import SentAudio
+from handler.deepgram.results import UnreadableResult
 
 RESULTS: dict[str, Any] = {
     "type": "Results",
@@ -72,12 +73,16 @@ def test_signals_are_moved_but_a_stale_end_stays_stale():
     assert parse(end, 10) == Signal(Track.INBOUND, {**end, "last_word_end": 12.5})
     stale = {**end, "last_word_end": -1}
     assert parse(stale, 10) == Signal(Track.INBOUND, stale)
+    assert parse({**end, "channel": [0, 2, 0]}, 10) == Signal(
+        Track.INBOUND, {**end, "last_word_end": 12.5}
+    )
     started = {"type": "SpeechStarted", "channel": [1, 2], "timestamp": 1.5}
     assert parse(started, 10) == Signal(Track.OUTBOUND, {**started, "timestamp": 11.5})
 
 
 def test_other_messages_carry_nothing():
-    assert parse({"type": "Metadata", "duration": 3.5}) == Metadata(3.5)
+    assert parse({"type": "Metadata", "duration": 3.5}) == Metadata()
+    assert parse({"type": "Metadata", "duration": None}) == Metadata()
     assert parse({"type": "Error", "description": "oh"}) == Ignored("Error", "oh")
     assert parse({"type": "News"}) == Ignored("News", "")
     assert parse({}) == Ignored("None", "")
@@ -93,10 +98,10 @@ def test_other_messages_carry_nothing():
         {**RESULTS, "channel_index": [-1, 2]},
         {**RESULTS, "start": -1},
         {**RESULTS, "start": 1e300},
-        {**RESULTS, "duration": "1"},
+        {**RESULTS, "duration": "long"},
         {**RESULTS, "channel": {"alternatives": []}},
-        {**RESULTS, "channel": {"alternatives": [{"transcript": "a", "words": [{"word": "a"}]}]}},
-        {"type": "UtteranceEnd", "channel": 0},
+        {"type": "UtteranceEnd", "channel": 2},
+        {"type": "UtteranceEnd", "channel": [0, 2], "last_word_end": "late"},
     ],
 )
 def test_a_wrong_shape_is_unreadable(message):
@@ -104,10 +109,26 @@ def test_a_wrong_shape_is_unreadable(message):
         parse(message)
 
 
+def test_the_span_of_a_final_that_cannot_be_read_is_on_the_call_clock():
+    with pytest.raises(UnreadableResult) as caught:
+        parse({**RESULTS, "channel": None}, offset=100)
+    assert (caught.value.is_final, caught.value.track) == (True, Track.OUTBOUND)
+    assert caught.value.span == (pytest.approx(103.2), pytest.approx(104.24))
+
+
+def test_what_was_left_out_and_what_is_in_doubt_is_said():
+    result = parse({**RESULTS, "speech_final": None, "is_final": None})
+    assert isinstance(result, Result)
+    assert (result.is_final, result.speech_final, result.doubtful) == (False, False, True)
+    assert result.left_out == ("is_final", "speech_final")
+    assert not final().doubtful
+
+
 @pytest.mark.parametrize("text", ["", "{", "nonsense", b"\xff", "[" * 100_000])
 def test_what_is_no_json_is_unreadable(text):
-    with pytest.raises(UnreadableResult):
+    with pytest.raises(UnreadableResult) as caught:
         messages.parse(text, clock(0))
+    assert caught.value.is_final  # it may have been one
 
 
 def final() -> Result:

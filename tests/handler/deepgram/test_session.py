@@ -434,6 +434,63 @@ async def test_results_under_way_at_the_close_are_not_the_last_word():
     assert [(lost.start, lost.end) for lost in call.lost] == [(0, 24_000)]
 
 
+def odd(**changes: object) -> str:
+    """A final of the second second with something wrong in it."""
+    return json.dumps(json.loads(results(1, 1, final=True)) | changes)
+
+
+async def said(*inbound: str) -> Call:
+    """Let a host answer three seconds with these finals, and with one of the other track."""
+
+    async def behave(host: Host, socket: ServerConnection, _: int) -> None:
+        await host.listen(socket)
+        for text in (*inbound, results(0, 3, final=True, track=1), '{"type":"Metadata"}'):
+            await socket.send(text)
+        await socket.close(1000)
+
+    async with Host(behave) as host:
+        call = await speak(host.url, 3)
+        assert host.handshakes == 1
+    return call
+
+
+def unreadable(start: int, end: int) -> list[Loss]:
+    return [Loss(start, end, Track.INBOUND, "recogniser-unreadable")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(odd(channel=None), id="no text"),
+        pytest.param(odd(start=None), id="no times"),
+        pytest.param(odd(channel_index=None), id="no track"),
+        pytest.param(odd(is_final=None, speech_final=None), id="no end"),
+        pytest.param("{", id="no JSON"),
+    ],
+)
+async def test_a_final_that_cannot_be_read_is_a_loss_where_it_lay(text):
+    call = await said(results(0, 1, final=True), text, results(2, 1, final=True))
+    finals = [output for output in call.outputs if isinstance(output, Result) and output.is_final]
+    assert [(final.track, final.start) for final in finals] == [
+        (Track.INBOUND, 0),
+        (Track.INBOUND, 2),
+        (Track.OUTBOUND, 0),
+    ]
+    assert call.lost == unreadable(8000, 16_000)
+
+
+async def test_a_final_without_times_that_is_the_last_is_a_loss_to_the_end():
+    call = await said(results(0, 1, final=True), odd(duration=None))
+    assert call.lost == unreadable(8000, 24_000)
+
+
+async def test_a_final_with_an_odd_side_field_is_no_loss():
+    text = odd(speech_final=None, channel_index=[0, 2, 0], metadata=None)
+    call = await said(results(0, 1, final=True), text, results(2, 1, final=True))
+    assert len([o for o in call.outputs if isinstance(o, Result) and o.is_final]) == 4
+    assert call.lost == []
+
+
 async def test_a_redirect_is_a_failure_that_may_pass():
     async def redirect(connection: ServerConnection, _: object) -> Response:
         response = connection.respond(302, "")

@@ -14,6 +14,7 @@ from support.sids import call_sid
 
 from handler.errors import InvalidToken
 from handler.tokens import tokens
+from handler.tokens.tokens import LEEWAY
 
 NOW = 1_800_000_000
 CALL, OTHER = call_sid(1), call_sid(2)
@@ -106,8 +107,12 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         signed(exp=NOW - 1),
         signed(exp=str(NOW + 60)),
         signed(exp=True),
-        signed(nbf=NOW + 1),
+        signed(nbf=NOW + LEEWAY + 1),
         signed(nbf="soon"),
+        signed(sub=7),
+        signed(sub=None),
+        signed(sub=["page"]),
+        signed(sub={"id": "page"}),
         signed(calls=[]),
         signed(calls="*"),
         signed(calls=["CA*"]),
@@ -122,6 +127,17 @@ def test_a_defective_token_opens_nothing(token):
     with pytest.raises(InvalidToken) as caught:
         tokens.verify(token, KEYS, NOW)
     assert caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(nbf=NOW + LEEWAY),
+        signed(iat=NOW + LEEWAY, nbf=NOW + 1),
+    ],
+)
+def test_a_clock_that_is_a_little_ahead_of_ours_may_mint(token):
+    assert tokens.verify(token, KEYS, NOW).allows(CALL)
 
 
 def test_unknown_claims_are_ignored():

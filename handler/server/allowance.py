@@ -1,8 +1,8 @@
-"""How much a subscriber may say. Pure: the time comes in as an argument."""
+"""How much a peer may say, or ask for. Pure: the time comes in as an argument."""
 
 
 class Allowance:
-    """So many messages at once, then so many a second."""
+    """So much at once, then so much a second."""
 
     def __init__(self, burst: int, per_second: float, now: float) -> None:
         self._burst = float(burst)
@@ -10,9 +10,9 @@ class Allowance:
         self._left = float(burst)
         self._counted_at = now
 
-    def spend(self, now: float) -> bool:
-        """Count a message; returns whether it was within the bounds."""
+    def spend(self, now: float, count: int = 1) -> bool:
+        """Count some; returns whether they were within the bounds."""
         earned = (now - self._counted_at) * self._per_second
-        self._left = min(self._burst, self._left + earned) - 1
+        self._left = min(self._burst, self._left + earned) - count
         self._counted_at = now
         return self._left >= 0

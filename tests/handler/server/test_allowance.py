@@ -1,6 +1,6 @@
-"""handler/subscribers/allowance.py: how much a subscriber may say."""
+"""handler/server/allowance.py: how much a peer may say."""
 
-from handler.subscribers.allowance import Allowance
+from handler.server.allowance import Allowance
 
 
 def test_so_many_at_once_then_so_many_a_second():
@@ -10,6 +10,11 @@ def test_so_many_at_once_then_so_many_a_second():
     for _ in range(3):
         allowance.spend(10.0)
     assert [allowance.spend(now) for now in (10.5, 11.0, 11.25)] == [True, True, False]
+
+
+def test_several_that_come_together_count_each():
+    allowance = Allowance(3, 2.0, 10.0)
+    assert [allowance.spend(10.0, count) for count in (2, 1, 1)] == [True, True, False]
 
 
 def test_silence_earns_no_more_than_the_burst():

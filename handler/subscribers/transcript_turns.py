@@ -1,0 +1,60 @@
+"""Whose transcript is made next: a few at a time, and not many wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from handler.errors import AtCapacity, EndCode, SubscriberError
+from handler.subscribers.places import Places, Room
+
+# One is read while another is written. More would only wait for the same CPU, beside the calls.
+AT_ONCE = 2
+# Longer than those before it take, unless NATS cannot be read.
+WAIT_SECONDS = 15.0
+
+
+class TranscriptTurns:
+    """
+    Those that are made, and those that wait.
+
+    Attributes:
+        made: How many were made.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self.made = 0
+        self._places = places
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def __len__(self) -> int:
+        return self._places.taken
+
+    @asynccontextmanager
+    async def turn(self, bearer: str | None) -> AsyncIterator[None]:
+        """
+        Wait until a bearer may have a transcript made.
+
+        Raises:
+            AtCapacity: too many wait, or too long.
+            SubscriberError: with 4429; the bearer has asked for too many at once.
+        """
+        match self._places.room(bearer):
+            case Room.FULL:
+                raise AtCapacity(f"{self._places.in_all} transcripts wait to be made: come back")
+            case Room.SHARE_TAKEN:
+                raise SubscriberError(
+                    EndCode.TOO_MUCH,
+                    f"{self._places.each} transcripts at once for one token, or sub: come back "
+                    "when one is done",
+                )
+        with self._places.taken_by(bearer):
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await self._turns.acquire()
+            except TimeoutError:
+                raise AtCapacity("transcripts take long to make now: come back") from None
+            try:
+                yield
+                self.made += 1
+            finally:
+                self._turns.release()

@@ -1,0 +1,76 @@
+"""A media stream that a test sends by hand, message by message."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.credentials import AUTH_TOKEN
+from support.processes import Service
+from support.sids import account_sid
+from support.timing import patience
+from websockets.asyncio.client import ClientConnection, connect
+
+from rehearsal.twilio import Options, headers
+
+FORMAT = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+FRAME = 160
+
+
+@dataclass
+class Stream:
+    """One websocket of Twilio's, signed."""
+
+    socket: ClientConnection
+    sids: dict[str, str]
+    _sent: dict[str, int] = field(default_factory=dict)
+
+    async def start(self, tracks: object = ("inbound", "outbound"), **changes: Any) -> None:
+        """Send ``connected`` and ``start``; ``changes`` replace its fields."""
+        details = {**self.sids, "tracks": tracks, "mediaFormat": FORMAT, "customParameters": {}}
+        await self.send(event="connected", protocol="Call", version="1.0.0")
+        await self.send(event="start", start=details | changes)
+
+    async def say(self, track: str, audio: bytes, *, at: int | None = None) -> None:
+        """Send audio at once, in frames; it begins at ``at`` (ms), or where the last one ended."""
+        begins = self._sent.get(track, 0) if at is None else at
+        for place in range(0, len(audio), FRAME):
+            payload = audio[place : place + FRAME]
+            media = {
+                "track": track,
+                "timestamp": str(begins + place // 8),
+                "payload": base64.b64encode(payload).decode(),
+            }
+            await self.send(event="media", media=media)
+        self._sent[track] = begins + len(audio) // 8
+
+    async def stop(self) -> None:
+        """Send ``stop``, and wait until the server has closed."""
+        await self.send(event="stop", stop={})
+        await self.closed()
+
+    async def send(self, **message: Any) -> None:
+        await self.socket.send(json.dumps(message))
+
+    async def closed(self) -> tuple[int | None, str | None]:
+        """Wait until the server closes; returns the code and the reason."""
+        async with patience():
+            await self.socket.wait_closed()
+        return self.socket.close_code, self.socket.close_reason
+
+
+@asynccontextmanager
+async def media_stream(service: Service, options: Options | None = None) -> AsyncIterator[Stream]:
+    """Open a media stream, of a call of its own unless ``options`` name one."""
+    options = options or Options(auth_token=AUTH_TOKEN, account_sid=account_sid(1))
+    sids = {
+        "accountSid": options.account_sid,
+        "callSid": options.call_sid,
+        "streamSid": options.stream_sid,
+    }
+    url = f"{service.ws}/twilio"
+    signed = headers(url, options)
+    async with connect(url, additional_headers=signed, compression=None, proxy=None) as socket:
+        yield Stream(socket, sids)

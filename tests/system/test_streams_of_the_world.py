@@ -1,0 +1,144 @@
+"""Media streams as they come: spelled, split, begun anew and broken as nobody's manual has it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import nats as nats_client
+import pytest
+from nats.aio.msg import Msg
+from support import schemas
+from support.credentials import AUTH_TOKEN
+from support.streams import media_stream
+from support.timing import until
+
+from broker.server.embedded import EmbeddedServer
+from rehearsal.twilio import Options
+
+LONG = "x" * 600
+Records = list[dict[str, Any]]
+
+
+@asynccontextmanager
+async def tapped(nats: EmbeddedServer, call_sid: str) -> AsyncIterator[Records]:
+    """Collect the records of a call as NATS has them: ends do not end that."""
+    records: Records = []
+
+    async def take(message: Msg) -> None:
+        if (record := json.loads(message.data)).get("seq"):
+            schemas.check(record)
+            records.append(record)
+
+    client = await nats_client.connect(nats.url)
+    await client.subscribe(f"transcripts.*.{call_sid}.>", cb=take)
+    await client.flush()
+    try:
+        yield records
+    finally:
+        await client.close()
+
+
+def of(records: Records, kind: str) -> Records:
+    return [record for record in records if record["type"] == kind]
+
+
+def ended(records: Records, times: int = 1) -> bool:
+    return len(of(records, "CallEnded")) == times
+
+
+def words(records: Records, track: str) -> list[str]:
+    said = [record for record in of(records, "Results") if record["track"] == track]
+    texts = [record["channel"]["alternatives"][0]["transcript"] for record in said]
+    return " ".join(texts).split()
+
+
+@pytest.fixture(scope="module")
+def service(serve_many):
+    return serve_many()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"customParameters": {"attempt": 3, "From": "+15550100001", "TO": "+15550100002"}},
+        {"customParameters": {"note": LONG, "Caller": "+15550100001", "Called": "+15550100002"}},
+        {"customParameters": {"beta": True, "from": "+15550100001", "to_number": "+15550100002"}},
+    ],
+)
+async def test_numbers_are_read_beside_parameters_that_cannot_be(service, read, token, changes):
+    async with media_stream(service) as stream:
+        await stream.start(**changes)
+        await stream.stop()
+    reader = await read(service, stream.sids["callSid"], token=token)
+    assert reader.types() == ["CallStarted", "CallEnded"]
+    started = reader.messages[0]
+    assert (started["from"], started["to"]) == ("+15550100001", "+15550100002")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"customParameters": None}, {"customParameters": []}, {"tracks": None}]
+)
+async def test_an_optional_value_that_cannot_be_used_costs_no_call(service, read, token, changes):
+    async with media_stream(service) as stream:
+        await stream.start(**changes)
+        await stream.stop()
+    reader = await read(service, stream.sids["callSid"], token=token)
+    assert reader.types() == ["CallStarted", "CallEnded"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "reason"),
+    [
+        ({"accountSid": ""}, 1008, "start.accountSid is '', not AC and 32 hexadecimal digits"),
+        ({"accountSid": None}, 1008, "start.accountSid is missing"),
+        ({"callSid": "0e8b1f6e-1111"}, 1008, "start.callSid is '0e8b1f6e-1111', not CA and"),
+        ({"streamSid": "MZ1"}, 1008, "start.streamSid is 'MZ1', not MZ and 32 hexadecimal digits"),
+        ({"mediaFormat": {"encoding": "audio/x-l16"}}, 1003, "media format audio/x-l16/8000/1: "),
+        ({"mediaFormat": {"sampleRate": "8k"}}, 1003, "start.mediaFormat.sampleRate is no number"),
+    ],
+)
+async def test_a_start_that_cannot_be_used_is_closed_at_once_with_the_name_of_the_field(
+    service, changes, code, reason
+):
+    async with media_stream(service) as stream:
+        await stream.start(**changes)
+        closed = await stream.closed()
+    assert closed[0] == code
+    assert (closed[1] or "").startswith(reason)
+
+
+async def test_a_pause_is_told_when_the_call_goes_on_here_or_elsewhere(
+    serve, deepgram, nats, sound
+):
+    """Stop and start, twice: in one container, then in another."""
+    settings = {"DEEPGRAM_URL": deepgram.url, "NATS_URL": nats.url}
+    one, other = serve(**settings), serve(**settings)
+    call = Options(auth_token=AUTH_TOKEN)
+    audio = [sound.bursts(30 + number, 0.5) for number in range(3)]
+    async with tapped(nats, call.call_sid) as records:
+        for number, (service, said) in enumerate(zip((one, one, other), audio, strict=True)):
+            async with media_stream(service, call) as stream:
+                await stream.start()
+                await stream.say("inbound", said)
+                await stream.stop()
+            await until(partial(ended, records, number + 1))
+            await asyncio.sleep(0.7)  # more than was said at once: the pause that is to be told
+    assert [message["type"] for message in records if message["type"] != "Results"] == [
+        *("CallStarted", "CallEnded"),
+        *("CallResumed", "Gap", "CallEnded"),
+        *("CallResumed", "Gap", "CallEnded"),
+    ]
+    assert words(records, "inbound") == [word for said in audio for word in sound.words_of(said)]
+    resumed, ends = of(records, "CallResumed"), of(records, "CallEnded")
+    for number, gap in enumerate(of(records, "Gap")):
+        assert (gap["reason"], gap["track"]) == ("paused", None)
+        assert gap["seq"] == resumed[number]["seq"] + 1
+        assert gap["start"] == ends[number]["duration"]
+        # Where the next stream began: by the wall clock, and before it was claimed.
+        assert gap["start"] < gap["end"]
+        assert gap["end"] <= (resumed[number]["at"] - records[0]["startedAt"]) / 1000
+        later = [m for m in of(records, "Results") if m["seq"] > gap["seq"]]
+        assert min(message["start"] for message in later) >= gap["end"]
