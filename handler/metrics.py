@@ -5,20 +5,24 @@ Counting is plain integers where things happen; they are read when a scrape come
 line of a table here: its name, what it says, and where the number is.
 """
 
+import socket
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import start_http_server
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from broker.broker import Broker
 from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
+from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
 
 
@@ -133,12 +137,14 @@ COUNTERS = (
     ),
 )
 
+# Connections at once: some Prometheus servers, and somebody who looks.
+SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
 DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
 class Metrics(Collector):
-    """All metrics of a process. ``parts`` is read at each scrape, from another thread."""
+    """All metrics of a process. ``parts`` is read at each scrape."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -153,22 +159,22 @@ class Metrics(Collector):
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """
-        Serve ``/metrics``; returns what ends it.
+        Serve ``/metrics`` from now on, on the running loop; returns what ends it.
 
         Raises:
             OSError: the port cannot be opened; says which setting named it.
         """
         try:
-            server, thread = start_http_server(port, host, registry=self._registry)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listener = socket.create_server((host, port), family=family)
         except OSError as exc:
             raise OSError(f"METRICS_PORT: {cannot_listen(host, port, exc)}") from exc
+        return SidePort(self._tell, listener, SCRAPERS).close
 
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop
+    async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for the metrics."""
+        response = Response(generate_latest(self._registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        await response(scope, receive, send)
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of this moment; there are none before all parts are there."""

@@ -8,6 +8,8 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,7 +22,11 @@ from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings
 from handler.errors import SettingsError
+from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
+from handler.server.listener import Listener
+from handler.server.lobby import Lobby
+from handler.server.places import Places, needed, share
 from handler.server.websocket_protocol import WebSocketProtocol
 
 # The longest message is a subscriber's fresh token or a frame of two seconds in base64.
@@ -36,7 +42,24 @@ class Server(uvicorn.Server):
     uvicorn, with the signals left to us.
 
     Alone it closes every websocket at once on SIGTERM, before the lifespan ends, and exits 143.
+    And who comes is taken in by our own :class:`Listener`.
     """
+
+    def __init__(self, config: uvicorn.Config, lobby: Lobby) -> None:
+        super().__init__(config)
+        self._lobby = lobby
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take in who comes to sockets that listen."""
+        await self.lifespan.startup()
+        listeners: Any = [Listener(one, self._connection, self._lobby) for one in sockets or ()]
+        self.servers = listeners  # to uvicorn as good as the loop's own
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -56,11 +79,14 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             print(f"{prog}: {line}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
+    settings, places = _fit(settings, raise_limit())
+    lobby = Lobby(places.lobby)
+    protocol: Any = partial(HttpProtocol, lobby=lobby)  # as good as a class
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        http=HttpProtocol,
+        http=protocol,
         ws=WebSocketProtocol,
         ws_max_size=MAX_MESSAGE,
         ws_ping_interval=20,  # each proxy's idle limit is longer
@@ -77,10 +103,28 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             _listen(settings.host, settings.port) as listener,
             asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
         ):
-            return runner.run(_serve(Server(config), listener, stop_at_eof=arguments.stop_at_eof))
+            server = Server(config, lobby)
+            return runner.run(_serve(server, listener, stop_at_eof=arguments.stop_at_eof))
     except (OSError, EmbeddedFailed) as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 1
+
+
+def _fit(settings: Settings, descriptors: int) -> tuple[Settings, Places]:
+    """Take no more calls and subscribers than there are descriptors for."""
+    places = share(descriptors, settings.max_calls, settings.max_subscribers)
+    if (places.calls, places.subscribers) != (settings.max_calls, settings.max_subscribers):
+        _log.warning(
+            "too few open files for MAX_CALLS and MAX_SUBSCRIBERS: both are lowered",
+            open_files=descriptors,
+            needed=needed(settings.max_calls, settings.max_subscribers),
+            max_calls=places.calls,
+            max_subscribers=places.subscribers,
+            advice="raise the limit of open files: ulimit -n, LimitNOFILE= (systemd), "
+            "--ulimit nofile= (docker)",
+        )
+    lowered = replace(settings, max_calls=places.calls, max_subscribers=places.subscribers)
+    return lowered, places
 
 
 def _listen(host: str, port: int) -> socket.socket:

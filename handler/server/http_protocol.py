@@ -29,7 +29,7 @@ from handler.server.lobby import Lobby
 # From a request's first byte (of the first one, from the connection) to its last.
 REQUEST_SECONDS = 10.0
 # Of a request and all that comes before it is answered, beside a body that is taken.
-MAX_HEAD = 64 * 1024
+MAX_HEAD = 32 * 1024
 
 
 class Stage(Enum):

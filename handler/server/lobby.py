@@ -11,9 +11,7 @@ import logging
 from typing import Protocol
 
 from handler.refusals import refusals
-
-# Where nobody has counted descriptors.
-PLACES = 1000
+from handler.server.places import MAX_LOBBY
 
 
 class Guest(Protocol):
@@ -26,7 +24,7 @@ class Guest(Protocol):
 class Lobby:
     """The places, and who has them."""
 
-    def __init__(self, places: int = PLACES) -> None:
+    def __init__(self, places: int = MAX_LOBBY) -> None:
         self.places = places
         self._waiting: dict[Guest, None] = {}  # for a request; who waits longest comes first
         self._served: set[Guest] = set()

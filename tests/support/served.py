@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -21,9 +22,9 @@ async def running(
     app: Any, lobby: Lobby | None = None, bodies: Bodies = NO_BODIES
 ) -> AsyncIterator[Server]:
     """Serve an application; at the end the server must end too."""
+    lobby = Lobby() if lobby is None else lobby
     config = uvicorn.Config(
         app,
-        port=0,
         http=partial(HttpProtocol, lobby=lobby, bodies=bodies),  # type: ignore[arg-type]
         ws=WebSocketProtocol,
         ws_max_size=MAX_MESSAGE,
@@ -33,8 +34,9 @@ async def running(
         log_config=None,
         timeout_graceful_shutdown=2,
     )
-    server = Server(config)
-    serving = asyncio.create_task(server.serve())
+    server = Server(config, lobby)
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     async with patience():
         await until(lambda: server.started or serving.done())
         try:
