@@ -91,6 +91,7 @@ class Settings:
     max_awaited_calls: int = 1000  # unknown ones that are asked for; each some 20 kB
     max_transcripts: int = 20  # whole ones at once; each some 0.3 s of CPU for an hour's call
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
+    pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
 
     @classmethod
     def from_environ(
@@ -115,8 +116,7 @@ class Settings:
                 if exc.name in found:  # what stands in for it does not help
                     break
                 found[exc.name] = exc
-                # The others are read as if this one were in order, to tell of all at once.
-                environ = {**environ, exc.name: STAND_INS.get(exc.name, "")}
+                environ = _with_stand_in(environ, exc.name)
             else:
                 if not found:
                     return settings
@@ -173,7 +173,17 @@ class Settings:
             await_call_seconds=read.duration(
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
+            pause_seconds=read.duration("PAUSE_SECONDS", default.pause_seconds, 0, 3600),
         )
+
+
+def _with_stand_in(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """Make a setting one that is in order, so that the others can be read: all are told at once."""
+    filled = {**environ, name: STAND_INS.get(name, "")}
+    if name.startswith("TOKEN_") and not filled.get("TOKEN_SECRET", "").strip():
+        # Keys were given, if malformed ones: a secret is not missing beside them.
+        filled["TOKEN_SECRET"] = STAND_INS["TOKEN_SECRET"]
+    return filled
 
 
 class _Reader:

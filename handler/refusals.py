@@ -22,15 +22,17 @@ class Refusals:
 
     def __init__(self, window: float = WINDOW_SECONDS) -> None:
         self._window = window
-        self._counts: dict[tuple[str, int], int] = {}
+        self._counts: dict[tuple[str, int | None], int] = {}
 
-    def note(self, event: str, status: int, level: int = logging.INFO, **facts: object) -> None:
+    def note(
+        self, event: str, status: int | None, level: int = logging.INFO, **facts: object
+    ) -> None:
         """
         Log a refusal, or count it.
 
         Args:
             event: What is refused; with ``status`` its kind, of which there must be few.
-            status: What is answered.
+            status: What is answered, if anything.
             level: Of the line.
             facts: What tells the reader of the line what to change.
         """
@@ -40,7 +42,7 @@ class Refusals:
         if count <= LINES:
             _log.log(level, event, status=status, **facts)
 
-    def _end(self, event: str, status: int) -> None:
+    def _end(self, event: str, status: int | None) -> None:
         unlogged = self._counts.pop((event, status)) - LINES
         if unlogged > 0:
             _log.warning("refusals not logged", refusal=event, status=status, count=unlogged)

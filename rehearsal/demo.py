@@ -202,6 +202,7 @@ async def _running() -> AsyncIterator[Demo]:
                 "DEEPGRAM_API_KEY": secrets.token_hex(16),
                 "TOKEN_SECRET": secrets.token_hex(32),
                 "NATS_STORE": str(Path(directory) / "nats"),
+                "PAUSE_SECONDS": "0",  # no call goes on after its end
             },
         )
         demo = Demo(programs)

@@ -83,7 +83,9 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
 
     A malformed variable ends the program, with its name.
     """
-    arguments = parser.parse_args(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:  # in the parser's words, but without passwords
+        parser.error(f"unrecognized arguments: {' '.join(map(without_password, rest))}")
     for attribute, variable in VARIABLES.items():
         if getattr(arguments, attribute, variable) is None:
             try:
@@ -170,7 +172,8 @@ def _read_file(path: str) -> str:
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeError) as exc:
-        raise ValueError(f"cannot read {path}: {exc}") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else "is no text"
+        raise ValueError(f"cannot read {path}: {reason}") from exc
     try:
         return read_credentials(text)
     except ValueError as exc:

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import structlog
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import State
 
 from handler.server.allowance import Allowance
-from handler.server.connection import CONNECTION, limit_buffer, refuse
+from handler.server.connection import limit_buffer
+from handler.server.handshake import Handshake
 
 # How long a peer may take to read a close frame.
 CLOSE_SECONDS = 5.0
@@ -41,7 +40,7 @@ class FrameLimit(NamedTuple):
 MEDIA_FRAMES = FrameLimit(12_000, 1000.0, 1008)
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(Handshake):
     """A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
@@ -103,10 +102,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Take bytes: few at once, of many a slice at a time."""
         if self._cut_off:
             return
-        if self.handshake_complete and not self._unread and len(data) <= SLICE:
+        if not self.handshake_complete:
+            super().data_received(data)
+        elif not self._unread and len(data) <= SLICE:
             self._parse(data)
-        elif not self.handshake_initiated:
-            self._parse(data)  # the request, which is bounded
         else:
             self._unread = memoryview(bytes(self._unread) + data)
             self._pause_reading()
@@ -118,7 +117,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         if not self._unread:
             self._resume_reading()
-        elif self.handshake_complete and not self._slice_due:  # who is not let in yet has no say
+        elif not self._slice_due:
             self._slice_due = True
             self.loop.call_soon(self._parse_slice)
 
@@ -173,12 +172,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
 
-    def handle_connect(self, event: Request) -> None:
-        """Let the application find this object."""
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
-
     def handle_ping(self) -> None:
         """Answer a ping; a peer that does not read its answers gets no more of them."""
         if self.writable.is_set() and not self._closed:
@@ -190,13 +183,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """End a connection whose peer does not answer."""
         self.pong_timer = None
         self.end(4408, "no answer to a ping: come back with since")
-
-    def handle_parser_exception(self) -> None:
-        """End a connection whose peer does not speak the protocol."""
-        if self.conn.close_sent is None:  # in the handshake, where uvicorn expects none
-            refuse(self.transport, "400 Bad Request")
-        else:
-            super().handle_parser_exception()
 
     # What the application asks for, whatever the state of the connection
 

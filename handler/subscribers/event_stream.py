@@ -69,13 +69,14 @@ class CallEvents(EventStream):
         self._wanted = wanted
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield the records after ``since``, then live; nothing after ``CallEnded``."""
-        patience = self.shared.settings.await_call_seconds
+        """Yield the records after ``since``, then live; until the call is over."""
+        settings = self.shared.settings
         async with read_call(
             self.shared.broker,
             self._wanted,
             lambda: self.admission.grant,
-            patience=patience,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
             unknown_calls=self.shared.unknown_calls,
         ) as reader:
             if reader.over:  # an EventSource would come back to an empty stream for ever

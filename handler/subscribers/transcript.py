@@ -84,7 +84,7 @@ class TranscriptEndpoint:
 
 
 class LiveTranscript(LiveResponse):
-    """Captions, or lines of text, as they become final; complete when the call has ended."""
+    """Captions, or lines of text, as they become final; complete when the call is over."""
 
     def __init__(
         self,
@@ -105,12 +105,13 @@ class LiveTranscript(LiveResponse):
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the cues of each final, in the order in which they became final."""
-        patience = self.shared.settings.await_call_seconds
+        settings = self.shared.settings
         async with read_call(
             self.shared.broker,
             self._wanted,
             lambda: self.admission.grant,
-            patience=patience,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
             unknown_calls=self.shared.unknown_calls,
         ) as reader:
             if reader.expired is not None:

@@ -34,10 +34,23 @@ def test_all_that_is_missing_or_malformed_is_said_at_once():
     assert caught.value.name == ", ".join(names)
 
 
+def test_beside_keys_that_are_malformed_no_secret_is_said_to_be_missing():
+    environ = {key: value for key, value in NEEDED.items() if key != "TOKEN_SECRET"}
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**environ, "TOKEN_PUBLIC_KEY": "nonsense"})
+    assert caught.value.name == "TOKEN_PUBLIC_KEY"
+
+
 @pytest.mark.parametrize("text", ["ws://gateway.internal:8080/deepgram", "wss://h/", "ws://[::1]"])
 def test_a_recogniser_of_ones_own_may_stand_behind_a_path(text):
     settings = Settings.from_environ({**NEEDED, "DEEPGRAM_URL": text})
     assert settings.deepgram_url == text.rstrip("/")
+
+
+def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
+    assert Settings.from_environ(NEEDED).pause_seconds == 8.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "0"}).pause_seconds == 0.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
 
 
 def test_insecure_does_without_credentials_of_ours():
@@ -107,6 +120,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
+        ("PAUSE_SECONDS", "61m"),
+        ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),

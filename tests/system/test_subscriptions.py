@@ -57,6 +57,17 @@ async def until_quiet(socket, token: str) -> list[dict]:
 # Patience
 
 
+async def test_who_awaits_a_call_is_told_so_at_once_and_for_how_long(serve, token, tell):
+    service = serve(AWAIT_CALL_SECONDS="123")
+    call, unknown = await tell(service), f"CA{os.urandom(16).hex()}"
+    async with client(service, token) as socket:
+        await say(socket, subscribe=unknown)
+        told = {"type": "Waiting", "callSid": unknown, "seconds": 123.0}
+        assert await hear(socket, "Waiting", "Error") == told
+        await say(socket, subscribe=call.sid)
+        assert (await hear(socket, "Waiting", "Subscribed"))["type"] == "Subscribed"
+
+
 @pytest.mark.parametrize("comes", ["before the outage", "during the outage"])
 async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
     serve, nats, token, comes

@@ -11,7 +11,7 @@ const GAP_REASONS = {
   "late-audio": "the audio came too late",
   "broker-unreachable": "it could not be stored",
   "owner-lost": "the server that carried the call was lost",
-  "paused": "streaming was paused",
+  paused: "streaming was paused",
 };
 
 /** @type {Record<string, string>} */

@@ -81,6 +81,8 @@
 /** @typedef {{ type: "CaughtUp", callSid: string, seq: number }} CaughtUp */
 /** @typedef {{ type: "Error", callSid: string, code: number, message: string }} Refusal */
 /** @typedef {{ type: "Token", exp: number | null }} Token */
+/** @typedef {{ type: "Waiting", callSid: string, seconds: number }} Waiting */
+/** @typedef {{ type: "Over", callSid: string, seq: number }} Over */
 
 /**
  * @typedef {object} ListedCall
@@ -93,7 +95,7 @@
  */
 
 /** @typedef {{ type: "Calls", calls: ListedCall[] }} Calls */
-/** @typedef {CallMessage | Subscribed | CaughtUp | Refusal | Calls | Token} Message */
+/** @typedef {CallMessage | Subscribed | Waiting | CaughtUp | Over | Refusal | Calls | Token} Message */
 
 /**
  * @typedef {{ list: true } | { subscribe: string, since: number | "live" } | { unsubscribe: string } | { token: string }} Command

@@ -6,13 +6,16 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from urllib.error import HTTPError
 
+import nats
 import pytest
 from support.credentials import DEEPGRAM_KEY, NEEDED
 from support.processes import ENVIRON, partyline
 from support.timing import PATIENCE
 
 from bench.processes import free_port
+from broker.server.embedded import EmbeddedServer
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 
@@ -124,3 +127,27 @@ async def test_a_key_that_deepgram_refuses_is_said_at_the_start_and_the_service_
     assert b"\npartyline_deepgram_accepts 0.0\n" in metrics
     assert await asyncio.to_thread(fetched, f"{service.url}/readyz") == b"ready\n"
     assert (service.stop(), deepgram.handshakes) == (0, 1)
+
+
+async def test_a_stream_that_is_not_ours_keeps_the_service_unready_and_is_said_with_what_to_do(
+    serve, tmp_path
+):
+    port = free_port()
+    async with EmbeddedServer(str(tmp_path)) as server:
+        client = await nats.connect(server.url)
+        await client.jetstream().add_stream(name="TRANSCRIPTS", subjects=["transcripts.>"])
+        service = serve(wait=False, NATS_URL=server.url, PORT=str(port))
+        line = service.wait_for("nats is not as we need it")
+        assert 'subjects is ["transcripts.>"], must be ["ingest.transcripts.>"]' in line["problem"]
+        assert "`partyline provision` brings it up to date" in line["problem"]
+        with pytest.raises(HTTPError) as refused:
+            await asyncio.to_thread(fetched, f"http://127.0.0.1:{port}/readyz")
+        with refused.value as answer:
+            assert (answer.code, answer.read()) == (
+                503,
+                b"NATS is not as it must be: the log says why\n",
+            )
+        mended = await asyncio.to_thread(partyline, "provision", NATS_URL=server.url)
+        assert mended.returncode == 0
+        service.wait_for("ready")
+        await client.close()

@@ -196,26 +196,6 @@ async def test_a_message_that_is_longer_than_a_slice_is_read_whole():
         assert app.taken == [text] * 3
 
 
-async def test_what_came_before_the_peer_was_let_in_waits_and_counts():
-    app = App(FEW)
-    app.may_open.clear()
-    async with serving(app) as port, dialled(port) as peer:
-        await app.asked.wait()
-        peer.writer.write(wire(Frame(Opcode.TEXT, b"early")))
-        await peer.writer.drain()
-        app.may_open.set()
-        await until(lambda: app.taken == ["early"])
-    app = App(FEW)
-    app.may_open.clear()
-    async with serving(app) as port, dialled(port) as peer:
-        await app.asked.wait()
-        peer.writer.write(wire(Frame(Opcode.PING, b"")) * MANY)
-        await peer.writer.drain()
-        app.may_open.set()
-        await peer.opened()
-        assert (await peer.closed()).code == 4429
-
-
 async def test_pings_within_the_limit_are_answered():
     app = App(FEW)
     async with serving(app) as port, dialled(port) as peer:
