@@ -134,6 +134,7 @@ class Subscriber:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                self._shared.limited += message.get("code") == EndCode.TOO_MUCH
                 raise WebSocketDisconnect(message.get("code", 1006))
             if not allowance.spend(time.monotonic()):
                 too_many = f"more than {MESSAGES_A_SECOND:g} messages a second"
