@@ -142,7 +142,9 @@ class Subscriber:
             text = message.get("text")
             if text is None:
                 raise SubscriberError(EndCode.BAD_REQUEST, "text only")
-            await self._obey(commands.parse(text))
+            command = commands.parse(text)
+            await self._shared.wait_to_be_heard(self._admission.grant.bearer)
+            await self._obey(command)
 
     async def _obey(self, command: commands.Command) -> None:
         self._subscriptions.ended = {sid for sid, call in self._calls.items() if call.ended}
