@@ -4,16 +4,18 @@ A websocket, as uvicorn's class and ours of it see it.
 ``tests/system/test_subscribers.py`` holds what it relies on of uvicorn's.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import structlog
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
+from handler.refusals import refusals
 from handler.server.allowance import Allowance
 from handler.server.connection import limit_buffer
+from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 
 # How long a peer may take to read a close frame.
@@ -25,15 +27,22 @@ CUT_OFF_SECONDS = 1.0
 SLICE = 2048
 NOTHING = memoryview(b"")
 
-_log = structlog.get_logger()
-
 
 class FrameLimit(NamedTuple):
-    """How many frames a peer may send, of whatever kind: so many at once, then so many a second."""
+    """
+    How many frames a peer may send, of whatever kind: so many at once, then so many a second.
+
+    Attributes:
+        burst: How many at once.
+        per_second: How many a second from then on.
+        close_code: What one that sends more is closed with.
+        last_word: Makes the text that it gets before, if there is one, of the reason.
+    """
 
     burst: int
     per_second: float
     close_code: int
+    last_word: Callable[[str], bytes] | None = None
 
 
 # A media stream has a hundred frames a second. What a network held up comes at once: two minutes.
@@ -154,9 +163,12 @@ class WebSocketProtocol(Handshake):
         self._cut_off = True
         self._unread = NOTHING
         self.conn.data_to_send()  # answers to its pings
-        too_many = f"more than {self._limit.per_second:g} frames a second"
-        _log.info("websocket cut off", path=self.scope["path"], reason=too_many)
-        self.end(self._limit.close_code, f"{too_many}, pings and pongs counted: send less")
+        limit = self._limit
+        too_many = f"more than {limit.per_second:g} frames a second, pings and pongs counted"
+        refusals.note("websocket cut off", limit.close_code, path=self.scope["path"])
+        if limit.last_word is not None and not self._closed:
+            self.transport.write(text_frame(limit.last_word(f"{too_many}: send less")))
+        self.end(limit.close_code, f"{too_many}: send less")
         self._pause_reading()
         if self.close_timer is not None:
             self.close_timer.cancel()

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from broker.broker import Broker
 from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
+from handler.server.connection import SEND_BUFFER
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
@@ -26,6 +28,8 @@ MEDIA_TYPES = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
 }
+# So much is sent at a time: what the kernel keeps for a peer.
+PIECE = SEND_BUFFER
 # How long a request waits for NATS to say what is kept; and for NATS itself, if it is away.
 READ_SECONDS = 10.0
 OUTAGE_SECONDS = 2.0
@@ -59,23 +63,65 @@ class TranscriptEndpoint:
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        async with self._subscribers.transcripts.turn(grant.bearer):
-            payloads, expired = await self._read(call_sid, grant)
-            # Some 10,000 records: not while calls wait for their audio.
-            body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
-        headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
-        return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
+        return WholeTranscript(self._subscribers, grant, call_sid, form, name)
 
-    async def _read(self, call_sid: str, grant: Grant) -> tuple[list[bytes], bool]:
+
+class WholeTranscript(LiveResponse):
+    """
+    A call as it is now.
+
+    It is made when its turn comes, and holds its place until it was read: by a peer that reads
+    nothing only so long as other subscribers may.
+    """
+
+    def __init__(
+        self,
+        subscribers: Subscribers,
+        grant: Grant,
+        call_sid: str,
+        form: str,
+        name: partial[Speakers],
+    ) -> None:
+        super().__init__(subscribers, grant)
+        self._wanted = commands.Subscribe(call_sid, 0, interim=False)
+        self._name = name
+        self._form = form
+        self.media_type = MEDIA_TYPES[form]
+        self.more_headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
+
+    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Return nothing: one that has begun is read to its end, also after that of the token."""
+        return ()
+
+    async def before_head(self) -> None:
+        """Find out whether the call may be read."""
+        async for _ in self.pieces():
+            pass
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield the whole of it, in pieces that a peer can take."""
+        with self.shared.transcripts.place(self.admission.grant.bearer):
+            body = memoryview(await self._make())
+            for at in range(0, len(body), PIECE):
+                yield bytes(body[at : at + PIECE])
+
+    async def _make(self) -> bytes:
+        async with self.shared.transcripts.turn():
+            payloads, expired = await self._read()
+            # Some 10,000 records: not while calls wait for their audio.
+            return await asyncio.to_thread(
+                _write, payloads, self._form, self._name, expired=expired
+            )
+
+    async def _read(self) -> tuple[list[bytes], bool]:
         """Return the payloads of what is kept, and whether the beginning no longer is."""
-        wanted = commands.Subscribe(call_sid, 0, interim=False)
-        shared = self._subscribers
+        shared = self.shared
         async with (
             _limited(shared.broker, READ_SECONDS),
             read_call(
                 shared.broker,
-                wanted,
-                lambda: grant,
+                self._wanted,
+                lambda: self.admission.grant,
                 patience=0,
                 unknown_calls=shared.unknown_calls,
             ) as reader,
@@ -153,13 +199,34 @@ async def _limited(broker: Broker, seconds: float | None) -> AsyncIterator[None]
         raise AtCapacity(f"{why}: what is kept cannot be read now; try again later") from None
 
 
+class _Records(Sequence[Message]):
+    """The records of a call, read one at a time: all of them at once are six times as large."""
+
+    def __init__(self, payloads: list[bytes]) -> None:
+        self._payloads = payloads
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(_decode, self._payloads)
+
+    def __getitem__(self, at: Any) -> Any:  # noqa: ANN401  a slice is never asked for
+        return _decode(self._payloads[at])
+
+
+def _as_json(words: list[Message]) -> list[msgspec.Raw]:
+    """Return what stands for words in a list: itself as it will be written."""
+    return [msgspec.Raw(msgspec.json.encode(words)[1:-1])] if words else []
+
+
 def _write(payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool) -> bytes:
-    records = [_decode(payload) for payload in payloads]
+    records = _Records(payloads)
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     names = name(started.get("direction"))
     match form:
         case "json":
-            return msgspec.json.encode(captions.document(records, names))
+            return msgspec.json.encode(captions.document(records, names, _as_json))
         case "txt":
             return captions.text(records, names, expired=expired).encode()
         case "srt":
