@@ -6,6 +6,7 @@ A websocket, as uvicorn's class and ours of it see it.
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from handler.server.connection import CONNECTION, limit_buffer, refuse
@@ -15,7 +16,14 @@ CLOSE_SECONDS = 5.0
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`."""
+    """
+    A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`.
+
+    Attributes:
+        unanswered_since: Loop time of the ping of :meth:`ask` that the peer has not answered.
+    """
+
+    unanswered_since: float | None = None
 
     def write(self, frame: bytes) -> bool:
         """
@@ -46,6 +54,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def ask(self) -> None:
+        """Ask the peer for a sign of life, with a ping, unless it owes the answer to one."""
+        if self.unanswered_since is not None or self.close_sent or self.transport.is_closing():
+            return
+        self.unanswered_since = self.loop.time()
+        self.conn.send_ping(b"")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take a sign of life, whichever ping it answers."""
+        self.unanswered_since = None
+        super().handle_pong(event)
 
     def expect_pongs(self, seconds: float) -> None:
         """End the connection, as too slow, if a ping is not answered for so long."""
