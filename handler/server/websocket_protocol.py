@@ -45,12 +45,20 @@ class FrameLimit(NamedTuple):
     last_word: Callable[[str], bytes] | None = None
 
 
-# A media stream has a hundred frames a second. What a network held up comes at once: two minutes.
-MEDIA_FRAMES = FrameLimit(12_000, 1000.0, 1008)
+# A media stream has a hundred frames a second. What a network held up comes at once, and a recorded
+# call may be replayed as fast as it goes: ten minutes, then fifty times real time.
+MEDIA_FRAMES = FrameLimit(60_000, 5000.0, 1008)
 
 
 class WebSocketProtocol(Handshake):
-    """A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`."""
+    """
+    A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`.
+
+    Attributes:
+        unanswered_since: Loop time of the ping of :meth:`ask` that the peer has not answered.
+    """
+
+    unanswered_since: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
         super().__init__(*args, **kwargs)
@@ -96,6 +104,19 @@ class WebSocketProtocol(Handshake):
         self.close_sent = True
         self._go_on()  # the answer to the close is to be heard
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def ask(self) -> None:
+        """Ask the peer for a sign of life, with a ping, unless it owes the answer to one."""
+        if self.unanswered_since is not None or self.close_sent or self.transport.is_closing():
+            return
+        self.unanswered_since = self.loop.time()
+        self.conn.send_ping(b"")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take a sign of life, whichever ping it answers."""
+        self.unanswered_since = None
+        super().handle_pong(event)
 
     def expect_pongs(self, seconds: float) -> None:
         """End the connection, as too slow, if a ping is not answered for so long."""
