@@ -1,6 +1,10 @@
 # The service alone: no build tools, no tests, no demo. Read-only root, no user of its own rights.
 
-FROM python:3.13-slim AS build
+# Each build takes what was mended in it since. Where builds are to repeat, by digest:
+# docker build --build-arg PYTHON=python:3.13-slim@sha256:… (docker buildx imagetools inspect says which)
+ARG PYTHON=python:3.13-slim
+
+FROM ${PYTHON} AS build
 RUN python -m venv --without-pip /venv
 COPY requirements/production.txt /build/
 RUN python -m pip --python /venv/bin/python install --no-cache-dir --no-compile --require-hashes \
@@ -10,7 +14,7 @@ COPY broker/ /app/broker/
 # Now, because the root is read-only when it runs.
 RUN python -m compileall -q -j 0 /venv/lib /app
 
-FROM python:3.13-slim
+FROM ${PYTHON}
 # Nothing is installed in a running container.
 RUN python -m pip uninstall --yes --quiet pip \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin partyline
@@ -21,6 +25,7 @@ ENV PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 USER 10001
+# It listens on all addresses, so it needs PUBLIC_URL: what the <Stream url> begins with.
 EXPOSE 8080
 # The platform's SIGTERM goes to process 1, which is Python itself: it drains and exits 0.
 STOPSIGNAL SIGTERM

@@ -3,6 +3,7 @@
 import itertools
 from typing import Self
 
+import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
@@ -15,6 +16,8 @@ from broker.registry import Registry
 from broker.settings import BrokerSettings
 from broker.subjects import Subjects
 from broker.writer import CallWriter
+
+_log = structlog.get_logger()
 
 
 class Broker:
@@ -114,6 +117,7 @@ class Broker:
         self.replicas.on_back()
         self.registry.on_back()
 
-    async def _check(self, client: Client, js: JetStreamContext) -> None:
+    async def _check(self, client: Client) -> None:
         check_version(client)
-        await provision(js, self.subjects, self.settings)
+        if changed := await provision(client, self.subjects, self.settings):
+            _log.warning("brought up to date", changed=changed)

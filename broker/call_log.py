@@ -63,12 +63,14 @@ class CallLog:
         records: In order; ``records[i]`` has ``seq`` = ``first`` + i.
         first: ``seq`` of the oldest record; 0 while there is none.
         sequence: Where the newest record lies in the stream.
+        newest_at: Unix ms at which the newest record was published.
         ahead: Records after a hole, by ``seq``, until it is filled.
     """
 
     records: list[Delivery] = field(default_factory=list)
     first: int = 0
     sequence: int = 0
+    newest_at: int = 0
     ahead: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     started: dict[str, Any] | None = None
     epoch: str = ""
@@ -160,6 +162,7 @@ class CallLog:
             self.first = seq
         self.records.append(Delivery(seq, head.type, payload))
         self.sequence = sequence
+        self.newest_at = head.at
         self.epoch = head.epoch
         if head.type == "CallStarted":
             self.started = _json.decode(payload)

@@ -13,7 +13,8 @@ from nats.js import JetStreamContext
 
 from broker import supervise
 from broker.errors import BrokerError, Misconfigured
-from broker.settings import BrokerSettings, user_of
+from broker.settings import BrokerSettings, user_of, without_password
+from broker.words import said
 
 # Longer than it takes to find out that a server is gone.
 FLUSH_SECONDS = 60
@@ -37,7 +38,7 @@ LONGEST_SUCCESSOR_SECONDS = 30.0
 LONGEST_SILENCE = 30.0
 
 # Makes the server as we need it, or raises Misconfigured.
-Check = Callable[[Client, JetStreamContext], Awaitable[None]]
+Check = Callable[[Client], Awaitable[None]]
 
 _log = structlog.get_logger()
 
@@ -87,6 +88,7 @@ class Connection:
         self._check_due = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._reported: set[str] = set()  # problems since NATS was there last
+        self._shown = ", ".join(map(without_password, settings.servers))
 
     async def __aenter__(self) -> Self:
         self._keeping = supervise.start(self._keep(), "nats connection")
@@ -153,7 +155,7 @@ class Connection:
                 await self._use_client()
                 _log.warning("nats client closed: another one takes its place")
             except Exception as exc:  # noqa: BLE001  without this task the process would be deaf for good
-                self.problem = f"cannot use this connection: {exc}"
+                self.problem = f"cannot use this connection: {said(exc)}"
                 _log.exception("defect: the connection to nats failed")
             if time.monotonic() - begun > LONGEST_SUCCESSOR_SECONDS:
                 backoff.reset()
@@ -174,8 +176,9 @@ class Connection:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._longest_silence):
                     await self._check_due.wait()
-            if self._check_due.is_set():
-                self._check_due.clear()
+            # Not only then: somebody may change or delete what is there while we use it.
+            self._check_due.clear()
+            if self._client.is_connected:
                 await self._wait_in_order(patience=ELECTION_CHECKS)
 
     def _is_over(self) -> bool:
@@ -225,19 +228,19 @@ class Connection:
     async def _find_problem(self) -> str | None:
         """Return what keeps the server from being as we need it, after mending what we may."""
         try:
-            await self._check(self._client, self._js)
+            await self._check(self._client)
         except Misconfigured as exc:
             return str(exc)
         return None
 
     def _on_error(self, error: Exception) -> None:
         self._last_word = time.monotonic()
-        text = str(error) or type(error).__name__
+        text = said(error)
         if text in self._reported:
             return  # while NATS is away each attempt says the same, of each server
         if len(self._reported) < MAX_REPORTED:
             self._reported.add(text)
-        _log.warning("nats", problem=text)
+        _log.warning("nats", problem=text, servers=self._shown)
 
     def _on_disconnect(self) -> None:
         self._last_word = time.monotonic()

@@ -7,7 +7,8 @@ Every error of the broker.
     ├── HistoryUnavailable  the stream could not be read now; worth another try
     ├── Misconfigured       the server is not as we need it; an operator must act
     │   ├── ServerTooOld
-    │   └── NotProvisioned
+    │   ├── NotProvisioned
+    │   └── Misshapen
     └── EmbeddedFailed      our own nats-server did not start
 """
 
@@ -49,10 +50,17 @@ class ServerTooOld(Misconfigured):
 
 
 class NotProvisioned(Misconfigured):
-    """The stream or the bucket is missing and we may not, or could not, create it."""
+    """The stream or the bucket is missing or old, and we may not, or could not, mend that."""
+
+    def __init__(self, name: str, state: str, detail: str) -> None:
+        super().__init__(f"{name} {state}: {detail}")
+
+
+class Misshapen(Misconfigured):
+    """The stream or the bucket is there, but is not as publishing and following need it."""
 
     def __init__(self, name: str, detail: str) -> None:
-        super().__init__(f"{name} is missing and could not be created: {detail}")
+        super().__init__(f"{name} {detail}")
 
 
 class EmbeddedFailed(BrokerError):

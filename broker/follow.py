@@ -55,7 +55,12 @@ class Replicas:
 
     @asynccontextmanager
     async def follow(
-        self, call_sid: str, *, since: int | None = 0, interim: bool = True
+        self,
+        call_sid: str,
+        *,
+        since: int | None = 0,
+        interim: bool = True,
+        pause: float = 0.0,
     ) -> AsyncIterator[Follower]:
         """
         Follow one call.
@@ -64,6 +69,7 @@ class Replicas:
             call_sid: The call; it need not exist yet.
             since: The last ``seq`` that is known; None skips the past.
             interim: Whether interims are wanted.
+            pause: For how many seconds after its end a call may go on.
         """
         replica = self._replicas.get(call_sid)
         if replica is None:
@@ -73,7 +79,7 @@ class Replicas:
             replica.open()
         self._followers[call_sid] = self._followers.get(call_sid, 0) + 1
         try:
-            yield Follower(replica, since=since, interim=interim)
+            yield Follower(replica, since=since, interim=interim, pause=pause)
         finally:
             self._followers[call_sid] -= 1
             if not self._followers[call_sid]:

@@ -1,6 +1,8 @@
 """One reader of a call: a cursor into the log that all readers share."""
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any, Protocol
 
 from broker.call_log import CallLog, Delivery
@@ -24,14 +26,19 @@ class Follower:
     """
     One reader of a call: an async iterator of :class:`Delivery`.
 
-    Records come once each, in order; interims in between, the newest of their kind. It ends after
-    ``CallEnded``. A slow reader costs nothing: it is a cursor into a log that all share.
+    Records come once each, in order; interims in between, the newest of their kind. It ends once
+    the call is over; iterated again, it goes on with what has come since. A slow reader costs
+    nothing: it is a cursor into a log that all share.
     """
 
-    def __init__(self, source: Source, *, since: int | None, interim: bool) -> None:
+    def __init__(
+        self, source: Source, *, since: int | None, interim: bool, pause: float = 0.0
+    ) -> None:
         self._source = source
         self._since = since
         self._interim = interim
+        self._pause = pause  # seconds in which a call that has ended may go on
+        self._end = (0, 0.0)  # seq of the end that it came to, and when (monotonic)
         self._cursor: int | None = None  # seq of the last record given out, once begun
         self._seen = 0  # number of the last interim given out
         self._waiting: list[Delivery] = []
@@ -49,9 +56,14 @@ class Follower:
         return [delivery.payload for delivery in self._source.log.records]
 
     @property
-    def over(self) -> bool:
-        """Whether the call has ended, and all of it was given out."""
+    def ended(self) -> bool:
+        """Whether the call has ended, for now at least, and all of it was given out."""
         return self._source.log.ended and self.cursor >= self.last
+
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended, all of it was given out, and the pause has passed, too."""
+        return self.ended and self._pause_left() <= 0
 
     @property
     def backlog(self) -> tuple[int, int]:
@@ -116,9 +128,28 @@ class Follower:
         while True:
             if (delivery := self._next(cursor)) is not None:
                 return delivery
-            if self._source.log.ended and cursor >= self.last:
+            if not (self._source.log.ended and cursor >= self.last):
+                await self._source.news()
+            elif (left := self._pause_left()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._source.news()
+            else:
                 raise StopAsyncIteration
-            await self._source.news()
+
+    def _pause_left(self) -> float:
+        """
+        Return the seconds until a call that has ended is over.
+
+        The clock of who wrote the end may be ahead of ours: never more than the whole pause since
+        the follower came there.
+        """
+        seq, here_since = self._end
+        if seq != self.last:
+            here_since = time.monotonic()
+            self._end = self.last, here_since
+        passed = time.time() - self._source.log.newest_at / 1000
+        return self._pause - max(passed, time.monotonic() - here_since)
 
     def _start(self) -> int:
         """Return the ``seq`` after which the follower begins, as the log is now."""

@@ -1,22 +1,25 @@
-"""The stream and the bucket: created where they are missing, updated on request."""
+"""The stream and the bucket: created where they are missing, compared, updated on request."""
+
+import json
+from collections.abc import Callable
+from functools import partial
 
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
-from nats.js import JetStreamContext, api
 
-from broker.errors import NotProvisioned, ServerTooOld
+from broker import shape
+from broker.errors import Misshapen, NotProvisioned, ServerTooOld
 from broker.settings import BrokerSettings
+from broker.shape import Config, Difference
 from broker.subjects import Subjects
+from broker.words import NO_ANSWER, said
 
 # The oldest server on which all of this was seen to work; 2.10 lacks message TTL, and on 2.11.0
 # an expired lease did not reach the view.
 OLDEST_SERVER = (2, 11, 11)
-STREAM_EXISTS = 10058  # "stream name already in use with a different configuration"
-MAX_MESSAGE = 64 * 1024
-MAX_RECORDS_PER_SUBJECT = 50_000  # one runaway call cannot evict the others
-DUPLICATE_WINDOW = 120.0  # longer than a retry can take while the server answers
-MARKER_SECONDS = 60  # how long the bucket remembers that a key has expired
+STREAM_EXISTS = 10058
+ANSWER_SECONDS = 5.0
 
 
 def check_version(client: Client) -> None:
@@ -27,87 +30,101 @@ def check_version(client: Client) -> None:
         raise ServerTooOld(f"{version.major}.{version.minor}.{version.patch}", needed)
 
 
-async def provision(js: JetStreamContext, subjects: Subjects, settings: BrokerSettings) -> None:
+async def provision(client: Client, subjects: Subjects, settings: BrokerSettings) -> list[str]:
     """
-    See to it that stream and bucket exist; idempotent.
+    See to it that stream and bucket exist and are as we need them; idempotent.
+
+    Returns what of them was not so, and is now, in words.
 
     Raises:
         NotProvisioned: one is missing, and the user may not create it or the server refuses.
+        Misshapen: one is there, but what is written to it would not be kept, or not be read.
+    """
+    stream = await _ensure(
+        client,
+        f"stream {subjects.stream}",
+        shape.stream_config(subjects, settings),
+        partial(shape.stream_differences, subjects),
+        update=settings.provision,
+    )
+    bucket = await _ensure(
+        client,
+        f"bucket {subjects.bucket}",
+        shape.bucket_config(subjects, settings),
+        partial(shape.bucket_differences, subjects),
+        update=settings.provision,
+    )
+    return stream + bucket
+
+
+async def find_stream(client: Client, name: str) -> Config | None:
+    """
+    Return the configuration of a stream; None if there is none.
+
+    Raises:
+        nats.errors.Error: NATS does not say.
     """
     try:
-        await _ensure_stream(js, _stream(subjects, settings), update=settings.provision)
-    except (nats.errors.Error, TimeoutError) as exc:
-        raise NotProvisioned(f"stream {subjects.stream}", _said(exc)) from exc
-    try:
-        if settings.provision or not await _exists(js, f"KV_{subjects.bucket}"):
-            await _ensure_bucket(js, subjects, settings)
-    except (nats.errors.Error, TimeoutError) as exc:
-        raise NotProvisioned(f"bucket {subjects.bucket}", _said(exc)) from exc
+        return await _ask(client, "INFO", name)
+    except nats.js.errors.NotFoundError:
+        return None
 
 
-async def _ensure_stream(js: JetStreamContext, config: api.StreamConfig, *, update: bool) -> None:
-    if not update and await _exists(js, str(config.name)):
-        return
+async def _ensure(
+    client: Client,
+    name: str,
+    ours: Config,
+    differences: Callable[[Config], list[Difference]],
+    *,
+    update: bool,
+) -> list[str]:
+    stream, changed = str(ours["name"]), list[str]()
+    state = "could not be looked at"
     try:
-        await js.add_stream(config)
+        found = await find_stream(client, stream)
+        if found is None:
+            state = "is missing and could not be created"
+            found = await _create(client, stream, ours)
+        elif update and not shape.has(found, ours):
+            state = "could not be brought up to date"
+            changed = [f"{name}: {difference.text}" for difference in differences(found)]
+            found = await _ask(client, "UPDATE", stream, shape.brought_up_to_date(found, ours))
+    except (nats.errors.Error, TimeoutError, OSError) as exc:
+        raise NotProvisioned(name, state, _said(exc)) from exc
+    if different := differences(found):
+        raise Misshapen(name, shape.advice(stream, different))
+    return changed
+
+
+async def _create(client: Client, stream: str, ours: Config) -> Config:
+    try:
+        return await _ask(client, "CREATE", stream, ours)
     except nats.js.errors.BadRequestError as exc:
         if exc.err_code != STREAM_EXISTS:
             raise
-        await js.update_stream(config)
+    # Another process, with other settings, was faster.
+    return await _ask(client, "INFO", stream)
 
 
-async def _exists(js: JetStreamContext, stream: str) -> bool:
-    try:
-        await js.stream_info(stream)
-    except nats.js.errors.NotFoundError:
-        return False
-    return True
+async def _ask(client: Client, verb: str, stream: str, body: Config | None = None) -> Config:
+    """
+    Ask for a stream's configuration as it is on the wire: the client's own knows fewer fields.
 
-
-def _stream(subjects: Subjects, settings: BrokerSettings) -> api.StreamConfig:
-    return api.StreamConfig(
-        name=subjects.stream,
-        subjects=[subjects.ingest],
-        # Live subscribers see what was stored, once and in order; retries and replaced writers
-        # never show.
-        subject_transform=api.SubjectTransform(src=subjects.ingest, dest=subjects.live),
-        republish=api.RePublish(src=subjects.live, dest=subjects.live),
-        storage=api.StorageType.FILE,
-        num_replicas=settings.replicas,
-        retention=api.RetentionPolicy.LIMITS,
-        discard=api.DiscardPolicy.OLD,
-        max_age=settings.retention,
-        max_bytes=settings.max_bytes,
-        max_msgs_per_subject=MAX_RECORDS_PER_SUBJECT,
-        max_msg_size=MAX_MESSAGE,
-        duplicate_window=min(DUPLICATE_WINDOW, settings.retention),
-        allow_direct=True,  # off by default; without it a Direct Get gets no answer at all
-        deny_delete=True,  # single messages; purging a whole call stays possible
-    )
-
-
-async def _ensure_bucket(
-    js: JetStreamContext, subjects: Subjects, settings: BrokerSettings
-) -> None:
-    republish = api.RePublish(src=subjects.bucket_keys, dest=subjects.registry)
-    try:
-        await js.create_key_value(
-            bucket=subjects.bucket,
-            history=1,
-            limit_marker_ttl=MARKER_SECONDS,
-            direct=True,
-            replicas=settings.replicas,
-            republish=republish,
-        )
-    except nats.js.errors.BadRequestError as exc:
-        if exc.err_code != STREAM_EXISTS or not settings.provision:
-            raise
-        config = (await js.stream_info(f"KV_{subjects.bucket}")).config
-        await js.update_stream(config.evolve(num_replicas=settings.replicas, republish=republish))
+    Raises:
+        nats.errors.Error: there is none, or it may not be as it is asked for.
+    """
+    payload = b"" if body is None else json.dumps(body).encode()
+    reply = await client.request(f"$JS.API.STREAM.{verb}.{stream}", payload, timeout=ANSWER_SECONDS)
+    answer = json.loads(reply.data)
+    if "error" in answer:
+        raise nats.js.errors.APIError.from_error(answer["error"])
+    config: Config = answer["config"]
+    return config
 
 
 def _said(exc: Exception) -> str:
     """What went wrong, in words; a request that may not be made is never answered."""
-    if isinstance(exc, TimeoutError | nats.errors.TimeoutError):
-        return "no answer; may this user create it? Run it once with a user that may"
-    return str(exc) or type(exc).__name__
+    words = said(exc)
+    if words == NO_ANSWER:
+        return "no answer; may this user do that? Run `partyline provision` with a user that may"
+    return words

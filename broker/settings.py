@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
+from broker import durations
 from broker.subjects import DEFAULT_PREFIX, PREFIX
 
 _CREDENTIALS = re.compile(
@@ -15,6 +16,9 @@ _CREDENTIALS = re.compile(
 )
 
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
+SHORTEST_RETENTION = 60
+LONGEST_RETENTION = 366 * 86_400
+LEAST_MEGABYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +97,18 @@ def read_replicas(text: str) -> int:
     """Return how many copies a cluster keeps; another number than 1 to 5 is a ValueError."""
     if text not in ("1", "2", "3", "4", "5"):
         raise ValueError(f"{text!r}: the copies in a cluster are 1 to 5")
+    return int(text)
+
+
+def read_retention(text: str) -> float:
+    """Return for how many seconds records are kept; too short or too long is a ValueError."""
+    return durations.read_between(text, SHORTEST_RETENTION, LONGEST_RETENTION)
+
+
+def read_megabytes(text: str) -> int:
+    """Return how much the stream may hold; what is no number, or too little, is a ValueError."""
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < LEAST_MEGABYTES:
+        raise ValueError(f"{text!r} is not a whole number of megabytes, {LEAST_MEGABYTES} or more")
     return int(text)
 
 

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 
 from broker.errors import HistoryUnavailable
 from broker.records import Stored
+from broker.words import said
 
 BATCH = 500
 # Something newer was stored for the subject than the publisher knew of.
@@ -72,7 +73,7 @@ async def read_history(
             if not client.is_closed:
                 await subscription.unsubscribe()
     except (nats.errors.Error, TimeoutError, OSError) as exc:
-        raise HistoryUnavailable(str(exc) or type(exc).__name__) from exc
+        raise HistoryUnavailable(said(exc)) from exc
 
 
 async def last_stored(
@@ -90,11 +91,11 @@ async def last_stored(
         reply = await client.request(f"$JS.API.STREAM.MSG.GET.{stream}", ask, timeout=timeout)
         answer = json.loads(reply.data)
     except (nats.errors.Error, TimeoutError, OSError, ValueError) as exc:
-        raise HistoryUnavailable(str(exc) or type(exc).__name__) from exc
+        raise HistoryUnavailable(said(exc)) from exc
     if (message := answer.get("message")) is None:
         if answer.get("error", {}).get("code") == 404:
             return None
-        raise HistoryUnavailable(str(answer.get("error")))
+        raise HistoryUnavailable(answer.get("error", {}).get("description", "no message"))
     return Stored(
         message["seq"],
         message["subject"],

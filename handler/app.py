@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -19,9 +19,13 @@ from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
+from handler.deepgram.connection import Dialer
+from handler.deepgram.start_check import StartCheck
+from handler.deepgram.timing import Timing
+from handler.front_door import CLIENT, METHODS, TWILIO, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
-from handler.subscribers.access import ANY_ORIGIN, Access
+from handler.subscribers.access import Access
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.calls_list import CallsList
 from handler.subscribers.event_stream import EventsEndpoint
@@ -72,6 +76,8 @@ class Service:
         self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        dialer = Dialer(settings, self.calls.breaker, Timing())
+        await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
@@ -131,6 +137,8 @@ class Service:
         """
         if self.calls.draining:
             return PlainTextResponse("draining\n", 503)
+        if self.broker.problem is not None and not self.broker.ready:
+            return PlainTextResponse("NATS is not as it must be: the log says why\n", 503)
         if not self.broker.ready:
             return PlainTextResponse("waiting for NATS\n", 503)
         if self.calls.full:
@@ -150,17 +158,24 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             await service.close()
 
+    advice = Advice(settings.public_url)
     # Tokens come in the address or in a header, never in a cookie: a page that has none gets none.
+    # And nothing is done because of another header, so that any may be sent: libraries add theirs.
     cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.allowed_origins
-        or (() if service.access.open_to_all else ANY_ORIGIN),
-        allow_methods=["GET"],
-        allow_headers=["Authorization", "Last-Event-ID"],
+        Cors,
+        allow_origins=service.access.origins,
+        allow_methods=METHODS,
+        allow_headers=["*"],
+        allow_private_network=True,
         expose_headers=["Content-Disposition"],
         max_age=600,
     )
-    app = Starlette(lifespan=lifespan, routes=_routes(service), middleware=[cors])
+    app = Starlette(
+        lifespan=lifespan,
+        routes=_routes(service, advice),
+        middleware=[Middleware(FrontDoor, advice=advice), cors],
+        exception_handlers={HTTPException: advice.http_error},
+    )
     app.state.service = service
     return app
 
@@ -182,7 +197,7 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
     )
 
 
-def _routes(service: Service) -> list[BaseRoute]:
+def _routes(service: Service, advice: Advice) -> list[BaseRoute]:
     private = {
         "/calls": service.list_calls,
         "/calls/events": service.list_events,
@@ -190,8 +205,9 @@ def _routes(service: Service) -> list[BaseRoute]:
         "/calls/{call_sid}/transcript.{form}": service.transcript,
     }
     return [
-        WebSocketRoute("/twilio", service.twilio),
-        WebSocketRoute("/client", service.client),
+        WebSocketRoute(TWILIO, service.twilio),
+        WebSocketRoute(CLIENT, service.client),
+        WebSocketRoute("/{path:path}", advice.no_such_socket),
         *(private_route(path, service, handle) for path, handle in private.items()),
         Route("/healthz", service.healthz),
         Route("/readyz", service.readyz),

@@ -6,40 +6,33 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import SplitResult, parse_qsl
+from urllib.parse import SplitResult
 
+from broker import durations
 from broker.identifiers import ACCOUNT_SID
 from broker.settings import (
     DEFAULT_SERVER,
     read_credentials,
+    read_megabytes,
     read_prefix,
     read_replicas,
+    read_retention,
     read_servers,
 )
 from broker.subjects import DEFAULT_PREFIX
-from handler import addresses, durations
-from handler.errors import SettingsError
+from handler import addresses
+from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options
+from handler.errors import SettingsError, SettingsErrors
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
 
-# What Deepgram's live endpoint is asked for. DEEPGRAM_OPTIONS merges over it; what the audio path
-# depends on stays ours. https://developers.deepgram.com/reference/speech-to-text/listen-streaming
-DEEPGRAM_DEFAULTS = (
-    ("model", "nova-3"),
-    ("endpointing", "300"),  # ms of silence that end an utterance; Deepgram's 10 ms chops phrases
-    ("utterance_end_ms", "1000"),  # the smallest value that Deepgram takes
-    ("smart_format", "true"),
-)
-DEEPGRAM_FIXED = (
-    ("encoding", "mulaw"),
-    ("sample_rate", "8000"),
-    ("channels", "2"),
-    ("multichannel", "true"),
-    ("interim_results", "true"),
-)
-DEEPGRAM_FORBIDDEN = frozenset(name for name, _ in DEEPGRAM_FIXED) | {"callback", "callback_method"}
-
-MIN_UTTERANCE_END_MS = 1000
+# In order, whatever else is set: for those that have no default to fall back on.
+STAND_INS = {
+    "DEEPGRAM_API_KEY": "key",
+    "PUBLIC_URL": "https://calls.example.com",
+    "TOKEN_SECRET": "s" * tokens.MIN_SECRET_BYTES,
+    "TWILIO_AUTH_TOKEN": "token",
+}
 
 T = TypeVar("T")
 
@@ -67,7 +60,7 @@ class Settings:
 
     deepgram_api_key: str = field(default="", repr=False)
     deepgram_url: str = "wss://api.deepgram.com"
-    deepgram_options: tuple[tuple[str, str], ...] = DEEPGRAM_DEFAULTS + DEEPGRAM_FIXED
+    deepgram_options: tuple[tuple[str, str], ...] = DEFAULTS + FIXED
 
     nats_urls: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     nats_credentials: str | None = field(default=None, repr=False)
@@ -94,7 +87,11 @@ class Settings:
     mix_wait_ms: int = 200  # ten frames: how long one side waits for the other
     write_timeout: float = 10.0  # a subscriber that takes nothing for so long is too slow
     max_subscribers: int = 5000  # one result to so many takes some 0.1 s (bench/)
+    max_share: int = 25  # of these and the next two, for a token or a sub: percent
+    max_awaited_calls: int = 1000  # unknown ones that are asked for; each some 20 kB
+    max_transcripts: int = 20  # whole ones at once; each some 0.3 s of CPU for an hour's call
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
+    pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
 
     @classmethod
     def from_environ(
@@ -109,34 +106,50 @@ class Settings:
             embedded_nats: Run a nats-server of our own instead of reaching one by NATS_URL.
 
         Raises:
-            SettingsError: one is missing or malformed; it says which, and what to set.
+            SettingsError: some are missing or malformed; it says which, and what to set.
         """
+        found: dict[str, SettingsError] = {}
+        while True:
+            try:
+                settings = cls._read(environ, insecure, embedded_nats)
+            except SettingsError as exc:
+                if exc.name in found:  # what stands in for it does not help
+                    break
+                found[exc.name] = exc
+                environ = _with_stand_in(environ, exc.name)
+            else:
+                if not found:
+                    return settings
+                break
+        raise next(iter(found.values())) if len(found) == 1 else SettingsErrors(found.values())
+
+    @classmethod
+    def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
         read = _Reader(environ)
         default = cls()
+        host = read.text("HOST", default.host)
         return cls(
-            host=read.text("HOST", default.host),
+            host=host,
             port=read.whole("PORT", default.port, 0, 65535),
             metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
-            public_url=_public_url(read.optional("PUBLIC_URL")),
+            public_url=_public_url(read, host, insecure),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
             twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
             twilio_auth_tokens=_auth_tokens(read, insecure),
-            deepgram_api_key=_required(
-                read, "DEEPGRAM_API_KEY", "set your Deepgram API key (any word for a stand-in)"
-            ),
+            deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
-            deepgram_options=deepgram_options(read.text("DEEPGRAM_OPTIONS", "")),
+            deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
             nats_urls=read.read("NATS_URL", read_servers, default.nats_urls),
             nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
             nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
             subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
-            retention=read.duration("RETENTION", default.retention, 60, 366 * 86_400),
-            max_bytes=read.whole("MAX_MEGABYTES", default.max_bytes >> 20, 16, 2**30) << 20,
+            retention=read.read("RETENTION", read_retention, default.retention),
+            max_bytes=read.read("MAX_MEGABYTES", read_megabytes, default.max_bytes >> 20) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
             token_keys=_token_keys(read, insecure),
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
@@ -152,10 +165,25 @@ class Settings:
             mix_wait_ms=read.whole("MIX_WAIT_MS", default.mix_wait_ms, 20, 5000),
             write_timeout=read.duration("WRITE_TIMEOUT", default.write_timeout, 1, 300),
             max_subscribers=read.whole("MAX_SUBSCRIBERS", default.max_subscribers, 1, 100_000),
+            max_share=read.whole("MAX_SHARE", default.max_share, 1, 100),
+            max_awaited_calls=read.whole(
+                "MAX_AWAITED_CALLS", default.max_awaited_calls, 1, 100_000
+            ),
+            max_transcripts=read.whole("MAX_TRANSCRIPTS", default.max_transcripts, 1, 1000),
             await_call_seconds=read.duration(
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
+            pause_seconds=read.duration("PAUSE_SECONDS", default.pause_seconds, 0, 3600),
         )
+
+
+def _with_stand_in(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """Make a setting one that is in order, so that the others can be read: all are told at once."""
+    filled = {**environ, name: STAND_INS.get(name, "")}
+    if name.startswith("TOKEN_") and not filled.get("TOKEN_SECRET", "").strip():
+        # Keys were given, if malformed ones: a secret is not missing beside them.
+        filled["TOKEN_SECRET"] = STAND_INS["TOKEN_SECRET"]
+    return filled
 
 
 class _Reader:
@@ -190,51 +218,18 @@ class _Reader:
 
     def duration(self, name: str, default: float, low: float, high: float) -> float:
         """Seconds, or a number with one of the units s, m, h, d."""
-        text = self.optional(name)
-        if text is None:
-            return default
-        value = self.read(name, durations.read, default)
-        if not low <= value <= high:
-            raise SettingsError(name, f"{text!r} is not between {low:g} and {high:g} seconds")
-        return value
+        return self.read(name, lambda text: durations.read_between(text, low, high), default)
 
 
-def deepgram_options(query: str) -> tuple[tuple[str, str], ...]:
-    """
-    Merge a query string such as ``model=nova-2-phonecall&keyterm=Northwind`` over our defaults.
-
-    Raises:
-        SettingsError: it sets what is ours alone, or what Deepgram would refuse with HTTP 400.
-    """
-    name = "DEEPGRAM_OPTIONS"
-    try:
-        given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError as exc:
-        raise SettingsError(name, f"not a query string: {exc}") from exc
-    names = {key for key, _ in given}
-    if fixed := sorted(names & DEEPGRAM_FORBIDDEN):
-        raise SettingsError(name, f"{', '.join(fixed)}: set by the service itself")
-    merged = [(key, value) for key, value in DEEPGRAM_DEFAULTS if key not in names] + given
-    model = next(value for key, value in merged if key == "model")
-    if "keywords" in names and model.startswith("nova-3"):
-        raise SettingsError(name, "keywords: not with a nova-3 model; use keyterm")
-    if "keyterm" in names and not model.startswith("nova-3"):
-        raise SettingsError(name, "keyterm: only with a nova-3 model")
-    if {"diarize", "diarize_model"} <= names:
-        raise SettingsError(name, "diarize and diarize_model: set one of them")
-    for key, value in merged:
-        if key == "utterance_end_ms" and not (
-            value.isdecimal() and int(value) >= MIN_UTTERANCE_END_MS
-        ):
-            raise SettingsError(name, f"utterance_end_ms: {value!r} is below 1000")
-    return tuple(merged) + DEEPGRAM_FIXED
-
-
-def _required(read: _Reader, name: str, advice: str) -> str:
-    value = read.optional(name)
-    if value is None:
-        raise SettingsError(name, f"missing: {advice}")
-    return value
+def _deepgram_key(text: str | None) -> str:
+    name = "DEEPGRAM_API_KEY"
+    if text is None:
+        raise SettingsError(name, "missing: set your Deepgram API key (any word for a stand-in)")
+    if re.match(r"(token|bearer)\s", text, re.IGNORECASE):
+        raise SettingsError(name, "set the key alone, without the word Token or Bearer before it")
+    if not re.fullmatch(r"[!-~]+", text) or text[0] in "\"'":
+        raise SettingsError(name, "a key is one word of letters and digits, without quotes")
+    return text
 
 
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
@@ -250,8 +245,6 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
-    if len(found) > 2:
-        raise SettingsError("TWILIO_AUTH_TOKEN", "at most two: the new one and the old one")
     return found
 
 
@@ -288,41 +281,65 @@ def _url(name: str, text: str) -> SplitResult:
 def _jwks_url(text: str | None) -> str | None:
     if text is None:
         return None
-    url = _url("TOKEN_JWKS_URL", text)
-    # Who can change what comes over the wire makes keys; on this machine there is no wire.
-    near = url.hostname in ("127.0.0.1", "::1", "localhost")
-    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and near)):
+    _url("TOKEN_JWKS_URL", text)
+    if not addresses.is_safe(text, near=True):  # who can change what comes makes keys
         raise SettingsError("TOKEN_JWKS_URL", f"{text!r} is not like https://id.example.com/jwks")
     return text
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(part for part in re.split(r"[,\s]+", text) if part)
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+", origin):
-            raise SettingsError(
-                "ALLOWED_ORIGINS", f"{origin!r} is not like https://crm.example.com, nor *"
-            )
-    return origins
+    """Read origins of pages, spelled as browsers spell them."""
+    return tuple(_origin(part) for part in re.split(r"[,\s]+", text) if part)
 
 
-def _public_url(text: str | None) -> str | None:
+def _origin(text: str) -> str:
+    if text == "*":
+        return text
+    try:
+        url, origin = addresses.read(text), addresses.origin(text)
+    except ValueError:
+        url, origin = None, ""
+    if url is None or url.path.strip("/") or url.query or url.fragment:
+        raise SettingsError(
+            "ALLOWED_ORIGINS", f"{text!r} is not like https://crm.example.com, nor *"
+        )
+    return origin
+
+
+def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
+    name = "PUBLIC_URL"
+    text = read.optional(name)
     if text is None:
-        return None
-    url = _url("PUBLIC_URL", text)
+        if insecure or addresses.is_loopback(host):
+            return None
+        raise SettingsError(
+            name,
+            "missing: set the address that the <Stream url> begins with, such as "
+            "https://calls.example.com, so that a signature that Twilio made for another host "
+            "opens nothing here (or HOST=127.0.0.1 on a machine that nobody else reaches)",
+        )
+    url = _url(name, text)
     if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
-        raise SettingsError("PUBLIC_URL", f"{text!r} is not like https://calls.example.com")
+        raise SettingsError(name, f"{text!r} is not like https://calls.example.com")
+    read.read(name, addresses.origin, "")
     if url.path.rstrip("/").endswith("/twilio"):
-        raise SettingsError("PUBLIC_URL", "without /twilio, which the service adds")
+        raise SettingsError(name, "without /twilio, which the service adds")
     return text.rstrip("/")
 
 
 def _deepgram_url(text: str) -> str:
-    url = _url("DEEPGRAM_URL", text)
-    if url.scheme not in ("wss", "ws") or not url.hostname:
-        raise SettingsError("DEEPGRAM_URL", f"{text!r} is not like wss://api.eu.deepgram.com")
-    if url.query:
-        raise SettingsError("DEEPGRAM_URL", "no query here; use DEEPGRAM_OPTIONS")
+    name = "DEEPGRAM_URL"
+    url = _url(name, text)
+    if url.scheme not in ("wss", "ws") or not url.hostname or url.username is not None:
+        raise SettingsError(name, f"{text!r} is not like wss://api.eu.deepgram.com")
+    if url.query or url.fragment:
+        raise SettingsError(name, "no query here; use DEEPGRAM_OPTIONS")
+    theirs = re.fullmatch(r"(.*\.)?deepgram\.com", url.hostname) is not None
+    path = url.path.strip("/")
+    if path and (theirs or {"v1", "v2", "listen"} & set(path.lower().split("/"))):
+        raise SettingsError(name, f"without /{path}: the service itself adds /v1/listen")
+    if theirs and url.scheme == "ws":
+        raise SettingsError(name, "wss://, not ws://: the key is not to be sent in clear")
     return text.rstrip("/")
 
 

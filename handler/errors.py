@@ -3,6 +3,7 @@ Every error of the handler.
 
     HandlerError
     ├── SettingsError           a setting is missing or malformed: the process does not start
+    │   └── SettingsErrors          several are
     ├── TwilioProtocolError     a message on a media stream that we cannot read
     │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
@@ -19,6 +20,7 @@ Every error of the handler.
         └── DeepgramDisconnected    worth another try
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -33,6 +35,19 @@ class SettingsError(HandlerError):
         self.name = name
         self.problem = problem
         super().__init__(f"{name}: {problem}")
+
+
+class SettingsErrors(SettingsError):
+    """Several settings are missing or malformed; each has a line of its own."""
+
+    def __init__(self, errors: Iterable[SettingsError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(
+            ", ".join(error.name for error in self.errors), "\n".join(map(str, self.errors))
+        )
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 class TwilioProtocolError(HandlerError):
@@ -75,7 +90,18 @@ class InvalidToken(HandlerError):
 
 
 class Forbidden(HandlerError):
-    """The token is good, but can never open what is asked for, or a foreign page asks for it."""
+    """
+    The token is good, but can never open what is asked for, or a foreign page asks for it.
+
+    The peer gets ``reason``; ``facts`` are for the log.
+    """
+
+    def __init__(
+        self, reason: str = "the token can never see this call", **facts: str | None
+    ) -> None:
+        self.reason = reason
+        self.facts = facts
+        super().__init__(reason)
 
 
 class EndCode(IntEnum):
@@ -135,13 +161,14 @@ class KeysUnavailable(HandlerError):
 
 
 class DeepgramError(HandlerError):
-    """One connection to Deepgram failed."""
+    """One connection to Deepgram failed; ``advice`` is for the operator, and may be empty."""
 
     retry: bool
 
-    def __init__(self, reason: str, request_id: str | None = None) -> None:
+    def __init__(self, reason: str, request_id: str | None = None, advice: str = "") -> None:
         self.reason = reason
         self.request_id = request_id
+        self.advice = advice
         super().__init__(f"{reason} (request {request_id})" if request_id else reason)
 
 

@@ -7,17 +7,48 @@ import sys
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+# Characters of one text of a line, of a traceback, and items of a list; what is longer is cut.
+MAX_TEXT = 1000
+MAX_TRACEBACK = 16_000
+MAX_ITEMS = 20
+
 # Tokens travel in query strings, and libraries log whole paths.
 _QUERY_TOKEN = re.compile(r"(token=)[^&\s\"']+")
-_JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_JWT = re.compile(r"\beyJ[\w-]{8,}(\.[\w-]*){0,2}")
 
 
-def _cut_tokens(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Cut tokens out of every text of a log line."""
+def _cut(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cut a log line to what somebody reads, and tokens out of it, whatever a peer has sent."""
+    traceback = event.pop("exception", None)
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = _JWT.sub("***", _QUERY_TOKEN.sub(r"\1***", value))
+        event[key] = _cut_value(value)
+    if isinstance(traceback, str):  # its end says what was wrong
+        event["exception"] = _without_tokens(traceback)[-MAX_TRACEBACK:]
     return event
+
+
+def _cut_value(value: object) -> object:
+    match value:
+        case str():
+            return _begin(_without_tokens(value))
+        case dict():
+            return {key: _cut_value(part) for key, part in value.items()}
+        case list() | tuple():
+            parts = [_cut_value(part) for part in value[:MAX_ITEMS]]
+            return (
+                parts if len(value) <= MAX_ITEMS else [*parts, f"… ({len(value) - MAX_ITEMS} more)"]
+            )
+        case _:
+            return value
+
+
+def _begin(text: str) -> str:
+    left_out = len(text) - MAX_TEXT
+    return text if left_out <= 0 else f"{text[:MAX_TEXT]} … ({left_out} more)"
+
+
+def _without_tokens(text: str) -> str:
+    return _JWT.sub("***", _QUERY_TOKEN.sub(r"\1***", text))
 
 
 # Lines of uvicorn that take what a peer did, and was answered, for a defect of ours.
@@ -38,7 +69,7 @@ def configure(level: str) -> None:
     ]
     closing: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,
-        _cut_tokens,
+        _cut,
         structlog.processors.JSONRenderer(),
     ]
     structlog.configure(
@@ -63,6 +94,7 @@ def configure(level: str) -> None:
         # Its INFO lines repeat ours, or name each websocket's path.
         logger.setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_says_something)
-    # At DEBUG these two print headers (the API key) and whole messages (transcripts).
-    for name in ("websockets", "nats"):
+    # At DEBUG the first two print headers (the API key) and whole messages (transcripts); at INFO
+    # already the others print addresses of keys, which may hold a secret.
+    for name in ("websockets", "nats", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -5,19 +5,24 @@ Counting is plain integers where things happen; they are read when a scrape come
 line of a table here: its name, what it says, and where the number is.
 """
 
+import socket
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import start_http_server
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from broker.broker import Broker
+from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
 from handler.config import Settings
+from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
 
 
@@ -54,7 +59,7 @@ GAUGES = (
     Measure(
         "subscribers",
         "Open sockets and streams of subscribers",
-        lambda parts: parts.subscribers.open,
+        lambda parts: parts.subscribers.places.taken,
     ),
     Measure(
         "followed_calls",
@@ -62,9 +67,24 @@ GAUGES = (
         lambda parts: len(parts.broker.replicas),
     ),
     Measure(
+        "awaited_calls",
+        "Calls that subscribers ask for and nobody knows (yet)",
+        lambda parts: len(parts.subscribers.unknown_calls),
+    ),
+    Measure(
+        "transcripts",
+        "Whole transcripts that are being made, or wait for their turn",
+        lambda parts: len(parts.subscribers.transcripts),
+    ),
+    Measure(
         "nats_connected",
         "Whether NATS is there (1) or away (0)",
         lambda parts: parts.broker.connected,
+    ),
+    Measure(
+        "deepgram_accepts",
+        "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
+        lambda parts: parts.calls.breaker.accepted,
     ),
 )
 
@@ -96,9 +116,19 @@ COUNTERS = (
         lambda parts: parts.subscribers.refused,
     ),
     Measure(
+        "subscribers_limited",
+        "Requests, subscriptions and sockets that were one too many of their token",
+        lambda parts: parts.subscribers.limited,
+    ),
+    Measure(
         "subscribers_too_slow",
         "Subscribers that were cut off because they took less than came",
         lambda parts: parts.subscribers.too_slow,
+    ),
+    Measure(
+        "transcripts_made",
+        "Whole transcripts that were made",
+        lambda parts: parts.subscribers.transcripts.made,
     ),
     Measure(
         "deliveries",
@@ -117,12 +147,14 @@ COUNTERS = (
     ),
 )
 
+# Connections at once: some Prometheus servers, and somebody who looks.
+SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
 DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
 class Metrics(Collector):
-    """All metrics of a process. ``parts`` is read at each scrape, from another thread."""
+    """All metrics of a process. ``parts`` is read at each scrape."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -137,23 +169,22 @@ class Metrics(Collector):
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """
-        Serve ``/metrics``; returns what ends it.
+        Serve ``/metrics`` from now on, on the running loop; returns what ends it.
 
         Raises:
             OSError: the port cannot be opened; says which setting named it.
         """
         try:
-            server, thread = start_http_server(port, host, registry=self._registry)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listener = socket.create_server((host, port), family=family)
         except OSError as exc:
-            problem = f"METRICS_PORT: cannot listen on {host} port {port}: {exc.strerror}"
-            raise OSError(problem) from exc
+            raise OSError(f"METRICS_PORT: {cannot_listen(host, port, exc)}") from exc
+        return SidePort(self._tell, listener, SCRAPERS).close
 
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop
+    async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for the metrics."""
+        response = Response(generate_latest(self._registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        await response(scope, receive, send)
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of this moment; there are none before all parts are there."""

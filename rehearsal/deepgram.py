@@ -132,6 +132,11 @@ class DeepgramStandIn:
         self._stack = AsyncExitStack()
         self._threads: ThreadPoolExecutor | None = None
 
+    @property
+    def heard(self) -> list[Connection]:
+        """The connections on which audio came; a client may open one to see whether it may."""
+        return [connection for connection in self.connections if connection.seconds]
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             if self._make_recogniser.heavy:

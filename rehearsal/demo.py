@@ -5,7 +5,6 @@ It joins programs: the service with an embedded nats-server, and the stand-in fo
 stand-in for Twilio and a subscriber run in this process.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -161,11 +160,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def main(argv: list[str], prog: str = "partyline demo") -> int:
+def run(prog: str, *, once: bool) -> int:
     """Run the demo; returns the exit code."""
-    arguments = _parser(prog).parse_args(argv)
     try:
-        return asyncio.run(_until_stopped(_once() if arguments.once else _stay_up()))
+        return asyncio.run(_until_stopped(_once() if once else _stay_up()))
     except (RehearsalError, OSError) as exc:
         print(f"\n{prog}: {exc}", file=sys.stderr)
         return 1
@@ -204,6 +202,7 @@ async def _running() -> AsyncIterator[Demo]:
                 "DEEPGRAM_API_KEY": secrets.token_hex(16),
                 "TOKEN_SECRET": secrets.token_hex(32),
                 "NATS_STORE": str(Path(directory) / "nats"),
+                "PAUSE_SECONDS": "0",  # no call goes on after its end
             },
         )
         demo = Demo(programs)
@@ -267,22 +266,3 @@ def _judge(shown: Transcript) -> int:
     if not good:
         say(f"a side is missing, or more than {MOST_DIFFERENCE:.0%} of its words differ")
     return 0 if good else 1
-
-
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description="Start a nats-server, the service, a stand-in for Deepgram with a real "
-        "recogniser and one for Twilio; place a recorded call of two minutes and print its "
-        "transcript as it comes. Enter places another call, Ctrl-C ends it all.",
-    )
-    parser.add_argument(
-        "--once",
-        action="store_true",
-        help="end after one call, and print the word error rate of each side",
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -48,6 +48,10 @@ class HandshakeRefused(CallFailed):
         super().__init__(31920, "Handshake Error", f"the server answered HTTP {status} {reason}")
 
 
+# The command's own name belongs to another program on the public index.
+FROM_A_CHECKOUT = "in a checkout of the project: make demo, or pip install '.[demo]'"
+
+
 class MissingExtra(RehearsalError):
     """A package of the demo extra is not installed, or is one that lacks its model."""
 
@@ -55,7 +59,7 @@ class MissingExtra(RehearsalError):
         self.what = what
 
     def __str__(self) -> str:
-        return f"{self.what}; try: pip install 'partyline[demo]'"
+        return f"{self.what}; {FROM_A_CHECKOUT}"
 
 
 class DemoFailed(RehearsalError):

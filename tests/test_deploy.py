@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 import yaml
 from support.credentials import NEEDED
+from support.processes import ENVIRON
 
 from broker.server.embedded import find_binary
 from handler.config import Settings
 
 ROOT = Path(__file__).parent.parent
+SERVERS = ROOT / "broker" / "server"
 
 # https://fly.io/docs/reference/configuration/ : the type of each key; a list is of tables.
 TEXT, NUMBER, FLAG, LIST = (str,), (int, float), (bool,), (list,)
@@ -254,9 +257,10 @@ def test_what_the_files_set_is_what_the_service_reads_and_fits_together():
     assert settings.metrics_port == app["metrics"][0]["port"]
     assert settings.max_calls < http["concurrency"]["soft_limit"]
     assert settings.drain_seconds + 10 <= int(app["kill_timeout"].rstrip("s")) <= 300
+    secrets = {**NEEDED, "NATS_URL": "nats://handler:pw@127.0.0.1:4222"}
     container = cloud_run()["spec"]["template"]["spec"]["containers"][0]
     given = {
-        entry["name"]: entry.get("value", NEEDED.get(entry["name"])) for entry in container["env"]
+        entry["name"]: entry.get("value", secrets.get(entry["name"])) for entry in container["env"]
     }
     settings = Settings.from_environ({**given, "PUBLIC_URL": "https://calls.example.com"})
     assert settings.port == container["ports"][0]["containerPort"]
@@ -274,10 +278,69 @@ def test_the_image_is_pinned_small_and_without_rights():
     assert "!rehearsal" not in ignored
 
 
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+
+
+@pytest.mark.parametrize("name", compose())
+def test_a_container_may_do_no_more_than_it_needs(name):
+    service = compose()[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert {"mem_limit", "pids_limit", "cpus"} < set(service)
+
+
+def test_images_are_ours_or_of_one_version():
+    """One that is only pulled by name could be anybody's, or another one tomorrow."""
+    images = [fly("deploy/nats/fly.toml")["build"]["image"]]
+    images += [each["image"] for each in compose().values() if "build" not in each]
+    assert images
+    for image in images:
+        assert re.fullmatch(r"nats:\d+\.\d+\.\d+(-alpine)?(@sha256:[0-9a-f]{64})?", image), image
+
+
+def test_nothing_reaches_nats_without_a_password_of_its_own():
+    services = compose()
+    given = services["nats"]["environment"]
+    users = set(re.findall(r"password: \$(\w+)", (SERVERS / "users.conf").read_text()))
+    assert set(given) == users
+    assert all(value.startswith("'${NATS_") and ":?" in value for value in given.values())
+    assert services["partyline"]["environment"]["NATS_URL"].startswith("nats://handler:${NATS_H")
+    assert services["provision"]["environment"]["NATS_URL"].startswith("nats://admin:${NATS_A")
+    mounted = {volume.partition(":")[0] for volume in services["nats"]["volumes"]}
+    assert {"../broker/server/single.conf", "../broker/server/users.conf"} < mounted
+    assert "ports" not in services["nats"]
+    assert "NATS_URL" not in fly()["env"]  # a secret now
+    env = cloud_run()["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert [entry for entry in env if entry["name"] == "NATS_URL" and "value" in entry] == []
+
+
+def test_a_file_that_fly_takes_along_exists():
+    directory = ROOT / "deploy" / "nats"
+    paths = [entry["local_path"] for entry in fly("deploy/nats/fly.toml")["files"]]
+    assert [path for path in paths if not (directory / path).is_file()] == []
+
+
 @pytest.mark.parametrize("name", ["single.conf", "cluster.conf"])
-def test_nats_takes_its_configurations(name):
+def test_nats_on_fly_is_set_up_as_elsewhere_but_for_where_it_listens(name):
+    def settings(path: Path) -> list[str]:
+        lines = [re.sub(r"\s*#.*", "", line) for line in path.read_text().splitlines()]
+        return [re.sub(r"\[::\]|0\.0\.0\.0", "ANY", line) for line in lines if line]
+
+    assert settings(ROOT / "deploy" / "nats" / name) == settings(SERVERS / name)
+
+
+@pytest.mark.parametrize("name", ["single.conf", "cluster.conf"])
+def test_nats_takes_its_configurations(name, tmp_path):
+    shutil.copy(ROOT / "deploy" / "nats" / name, tmp_path)
+    shutil.copy(SERVERS / "users.conf", tmp_path)
+    passwords = {
+        f"{user}_PASSWORD": "pw" for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
+    }
     checked = subprocess.run(
-        [find_binary(), "-t", "-c", ROOT / "deploy" / "nats" / name],
+        [find_binary(), "-t", "-c", tmp_path / name],
+        env={**ENVIRON, **passwords, "CLUSTER_ROUTE": "nats://route:pw@127.0.0.1:1"},
         capture_output=True,
         text=True,
         check=False,

@@ -4,8 +4,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
+
+from handler.cli.__main__ import DISTRIBUTION
 
 ROOT = Path(__file__).parent.parent
 
@@ -112,3 +115,48 @@ def test_the_workflow_calls_ci_run_and_pins_its_actions_by_commit():
     actions = re.findall(r"uses: (\S+)", text)
     assert actions
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
+
+
+TEXTS = (
+    ".py",
+    ".md",
+    ".toml",
+    ".sh",
+    ".yml",
+    ".yaml",
+    ".html",
+    ".js",
+    "run",
+    "Makefile",
+    "Dockerfile",
+)
+
+
+def installed_by_name(text: str) -> set[str]:
+    """Return what somebody is told to install by name: neither a path, nor a file of pins."""
+    commands = re.findall(r"\bpip3? install ([^\n`;)…]*)", text)
+    words = [word.strip("'\",.") for command in commands for word in command.split()]
+    return {word for word in words if re.fullmatch(r"[A-Za-z][\w-]*(\[[\w,]+\])?", word)}
+
+
+def test_nobody_is_asked_to_install_by_a_name_that_is_not_ours():
+    """By name comes what our requirements pin; we ourselves come from a checkout."""
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    texts = {name: (ROOT / name).read_text() for name in tracked if name.endswith(TEXTS)}
+    known = {*pinned("production"), *pinned("demo"), *pinned("dev")}
+    asked = {name: installed_by_name(text) - known for name, text in texts.items()}
+    del asked["tests/test_packaging.py"]
+    assert {name: names for name, names in asked.items() if names} == {}
+
+
+def test_a_name_that_somebody_is_told_to_install_is_found():
+    text = "run `pip install 'partyline[demo]'`; or pip install --quiet -r a.txt nats-py, '.[demo]'"
+    assert installed_by_name(text) == {"partyline[demo]", "nats-py"}
+
+
+def test_the_distribution_is_named_alike_where_it_is_named():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == DISTRIBUTION != "partyline"
+    assert list(project["scripts"]) == ["partyline"]

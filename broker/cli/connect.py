@@ -18,14 +18,18 @@ from broker.errors import BrokerError
 from broker.settings import (
     DEFAULT_SERVER,
     read_credentials,
+    read_megabytes,
     read_prefix,
     read_replicas,
+    read_retention,
     read_servers,
     without_password,
 )
 from broker.subjects import DEFAULT_PREFIX
+from broker.words import said
 
 CONNECT_SECONDS = 5.0
+RETRY_SECONDS: Any = 0.1  # the client takes fractions, but its types say int
 T = TypeVar("T")
 
 
@@ -45,7 +49,9 @@ VARIABLES = {
     "servers": Variable("NATS_URL", read_servers, (DEFAULT_SERVER,)),
     "credentials": Variable("NATS_CREDS", read_credentials),
     "prefix": Variable("SUBJECT_PREFIX", read_prefix, DEFAULT_PREFIX),
-    "replicas": Variable("NATS_REPLICAS", read_replicas, 1),
+    "replicas": Variable("NATS_REPLICAS", read_replicas),
+    "retention": Variable("RETENTION", read_retention),
+    "megabytes": Variable("MAX_MEGABYTES", read_megabytes),
 }
 
 
@@ -77,7 +83,9 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
 
     A malformed variable ends the program, with its name.
     """
-    arguments = parser.parse_args(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:  # in the parser's words, but without passwords
+        parser.error(f"unrecognized arguments: {' '.join(map(without_password, rest))}")
     for attribute, variable in VARIABLES.items():
         if getattr(arguments, attribute, variable) is None:
             try:
@@ -107,7 +115,7 @@ def run(command: Coroutine[Any, Any, int], prog: str) -> int:
     except BrokenPipeError:
         raise  # of standard output: the client keeps those of its connection to itself
     except (BrokerError, nats.errors.Error, OSError, TimeoutError) as exc:
-        print(f"{prog}: {str(exc) or type(exc).__name__}", file=sys.stderr)
+        print(f"{prog}: {_words(exc)}", file=sys.stderr)
         return 1
 
 
@@ -126,9 +134,10 @@ async def connected(
         BrokerError: it cannot be reached; says where, and why.
     """
     problems: list[str] = []
+    answers: list[str] = []  # of a server; behind a refusal the client finds its connection cut
 
     async def note(error: Exception) -> None:
-        problems.append(str(error) or type(error).__name__)
+        (problems if isinstance(error, OSError) else answers).append(said(error))
         if on_error is not None:
             await on_error(error)
 
@@ -139,23 +148,32 @@ async def connected(
                 name=name,
                 error_cb=note,
                 **identity(arguments.servers, arguments.credentials),
-                **{"max_reconnect_attempts": 0, **options},
+                **{"max_reconnect_attempts": 1, "reconnect_time_wait": RETRY_SECONDS, **options},
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
-        reason = problems[-1] if problems else str(exc) or type(exc).__name__
+        reason = next(reversed([*problems, *answers]), said(exc))
         shown = ", ".join(map(without_password, arguments.servers))
         raise BrokerError(f"cannot reach NATS at {shown}: {reason}") from exc
+    answers.clear()
     try:
         yield client
+    except (BrokerError, nats.errors.Error, TimeoutError) as exc:
+        # What a user may not do is never answered: the server says so beside it.
+        raise BrokerError("; ".join(dict.fromkeys([_words(exc), *answers]))) from exc
     finally:
         await client.close()
+
+
+def _words(exc: BaseException) -> str:
+    return str(exc) if isinstance(exc, BrokerError) else said(exc)
 
 
 def _read_file(path: str) -> str:
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeError) as exc:
-        raise ValueError(f"cannot read {path}: {exc}") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else "is no text"
+        raise ValueError(f"cannot read {path}: {reason}") from exc
     try:
         return read_credentials(text)
     except ValueError as exc:

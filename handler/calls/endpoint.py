@@ -1,6 +1,7 @@
 """``WS /twilio``: a media stream comes in, signed by Twilio."""
 
 import asyncio
+import logging
 
 import structlog
 from starlette.responses import PlainTextResponse
@@ -11,6 +12,7 @@ from handler.calls.media_stream import End, MediaStream
 from handler.calls.records import unread_parameters
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
+from handler.refusals import refusals
 from handler.server.connection import CONNECTION
 from handler.server.sockets import close
 from handler.server.websocket_protocol import WebSocketProtocol
@@ -21,6 +23,11 @@ from handler.twilio.start import StartDetails
 START_TIMEOUT = 10.0
 # Some projects saw Twilio offer it; answering unasked made it drop the connection.
 SUBPROTOCOL = "audio.twilio.com"
+
+UNSIGNED = (
+    "forbidden: media streams must be signed by Twilio (X-Twilio-Signature); the log of the "
+    "service says what was wrong\n"
+)
 
 _log = structlog.get_logger()
 
@@ -35,13 +42,13 @@ class MediaEndpoint:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
         if not self._signed(websocket):
-            await websocket.send_denial_response(PlainTextResponse("forbidden", 403))
+            await websocket.send_denial_response(PlainTextResponse(UNSIGNED, 403))
             return
         if (reason := self._calls.refusal()) is not None:
-            _log.warning("media stream refused", reason=reason)
+            refusals.note("media stream refused", 503, logging.WARNING, reason=reason)
             # https://fly.io/docs/networking/dynamic-request-routing/
             elsewhere = {"fly-replay": "elsewhere=true"} if self._settings.on_fly else None
-            refusal = PlainTextResponse("no room here", 503, elsewhere)
+            refusal = PlainTextResponse(f"no room here: {reason}\n", 503, elsewhere)
             await websocket.send_denial_response(refusal)
             return
         offered = websocket.scope["subprotocols"]
@@ -60,19 +67,32 @@ class MediaEndpoint:
         tokens = self._settings.twilio_auth_tokens
         if not tokens:
             return True  # --insecure
-        base = self._settings.public_url or f"http://{websocket.headers.get('host', '')}"
-        urls = signature.candidates(base, websocket.scope["raw_path"].decode("ascii", "replace"))
+        host = websocket.headers.get("host", "")
         given = websocket.headers.get("x-twilio-signature")
         if given is None:
-            _log.warning("media stream refused: no X-Twilio-Signature, so it is not from Twilio")
+            refusals.note(
+                "media stream refused: no X-Twilio-Signature, so it is not from Twilio",
+                403,
+                logging.WARNING,
+                host=host[:200],
+                advice="if it is, let the proxy before us pass that header on",
+            )
             return False
+        base = self._settings.public_url or f"http://{host}"
+        path = websocket.scope["raw_path"].decode("ascii", "replace")
+        urls = signature.candidates(base, path, host)
         if signature.matching_url(given, urls, tokens) is not None:
             return True
-        _log.warning(
+        refusals.note(
             "media stream refused: wrong X-Twilio-Signature",
+            403,
+            logging.WARNING,
             tried=urls,
+            host=host[:200],
+            auth_tokens=len(tokens),
             advice="set PUBLIC_URL so that one of these is the <Stream url>, and TWILIO_AUTH_TOKEN "
-            "to the primary auth token of the account (or subaccount) that owns the call",
+            "to the auth token of the account that owns the call; a subaccount has its own, and so "
+            "has each region: all that send calls here, separated by commas",
         )
         return False
 

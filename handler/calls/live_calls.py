@@ -51,7 +51,7 @@ class LiveCalls:
         self._earlier_unreadable = 0
         self._advised = False  # on how both sides are sent
         self._broker = broker
-        self._breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
+        self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
@@ -144,7 +144,7 @@ class LiveCalls:
             start,
             stream,
             before=before,
-            breaker=self._breaker,
+            breaker=self.breaker,
             note_delay=self._note_delay,
         )
         predecessor = self._tasks.get(known) if known is not None else None

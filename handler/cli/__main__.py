@@ -1,10 +1,15 @@
 """``partyline``: one command, its parts loaded when they are asked for."""
 
+import difflib
 import importlib
 import importlib.metadata
 import os
 import sys
 from dataclasses import dataclass
+
+# The command's own name belongs to another program on the public index.
+DISTRIBUTION = "partyline-transcripts"
+FROM_A_CHECKOUT = "in a checkout of the project: make demo, or pip install '.[demo]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,9 @@ class Command:
 
 
 COMMANDS = {
-    "demo": Command("rehearsal.demo", "try it all on this machine: a recorded call, no account"),
+    "demo": Command(
+        "rehearsal.cli.demo", "try it all on this machine: a recorded call, no account"
+    ),
     "serve": Command("handler.cli.serve", "run the service"),
     "token": Command("handler.cli.mint_token", "make a token for a subscriber"),
     "watch": Command("handler.cli.watch", "read a call live in the terminal"),
@@ -32,34 +39,50 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    name = arguments[0] if arguments else ""
-    if name == "--version":
-        print(f"partyline {importlib.metadata.version('partyline')}")
-        return 0
-    if name not in COMMANDS:
-        asked_for_help = name in ("", "-h", "--help", "help")
-        print(_usage(), file=sys.stdout if asked_for_help else sys.stderr)
-        return 0 if asked_for_help else 2
-    command = COMMANDS[name]
     try:
-        module = importlib.import_module(command.module)
-    except ModuleNotFoundError as exc:
-        if exc.name is None or exc.name.partition(".")[0] in ("handler", "broker"):
-            raise
-        print(
-            f"partyline {name}: {exc.name} is not installed; try: pip install 'partyline[demo]'",
-            file=sys.stderr,
-        )
-        return 1
-    try:
-        code: int = module.main(arguments[1:])
-        sys.stdout.flush()
+        try:
+            return _run(arguments[0] if arguments else "", arguments[1:])
+        finally:
+            if sys.stdout is not None:  # as where it was closed before we began
+                sys.stdout.flush()
     except BrokenPipeError:
         # Who reads what we print has read enough, as head does. The interpreter would write what
         # is left of it when it ends, and complain: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    if name == "--version":
+        print(f"partyline {_version()}")
+        return 0
+    if name in ("", "-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if name not in COMMANDS:
+        print(f"partyline: {_unknown(name)}\n\n{_usage()}", file=sys.stderr)
+        return 2
+    try:
+        code: int = importlib.import_module(COMMANDS[name].module).main(arguments)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] in ("handler", "broker"):
+            raise
+        print(f"partyline {name}: {exc.name} is not installed; {FROM_A_CHECKOUT}", file=sys.stderr)
+        return 1
     return code
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return "from source, not installed"  # as in the image
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no command {name!r}{hint}"
 
 
 def _usage() -> str:

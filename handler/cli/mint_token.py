@@ -5,8 +5,10 @@ import os
 import sys
 import time
 
+from broker import durations
 from broker.identifiers import CALL_SID, E164
-from handler import durations
+from handler.config import Settings
+from handler.errors import SettingsError
 from handler.tokens import tokens
 
 DEFAULT_TTL = "1h"
@@ -15,12 +17,28 @@ DEFAULT_TTL = "1h"
 def main(argv: list[str], prog: str = "partyline token") -> int:
     """Print a token signed with TOKEN_SECRET; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
+    try:
+        print(_mint(arguments))
+    except SettingsError as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _mint(arguments: argparse.Namespace) -> str:
+    """Make the token; raises SettingsError where the service would not take it."""
     text = os.environ.get("TOKEN_SECRET", "").strip()
     if not text:
-        print(f"{prog}: TOKEN_SECRET: missing: set the service's own", file=sys.stderr)
-        return 2
+        raise SettingsError("TOKEN_SECRET", "missing: set the service's own")
+    longest = _max_age()
+    if arguments.ttl > longest:
+        raise SettingsError(
+            "TOKEN_MAX_AGE",
+            f"--ttl is {durations.shown(arguments.ttl)}, and the service takes no token for more "
+            f"than {durations.shown(longest)}; if its own TOKEN_MAX_AGE is longer, set it here too",
+        )
     try:
-        token = tokens.mint(
+        return tokens.mint(
             tokens.read_secrets(text)[0],  # during a rotation the new one comes first
             expires=time.time() + arguments.ttl,
             calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
@@ -29,10 +47,16 @@ def main(argv: list[str], prog: str = "partyline token") -> int:
             audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
         )
     except ValueError as exc:
-        print(f"{prog}: TOKEN_SECRET: {exc}; use the service's own", file=sys.stderr)
-        return 2
-    print(token)
-    return 0
+        raise SettingsError("TOKEN_SECRET", f"{exc}; use the service's own") from exc
+
+
+def _max_age() -> float:
+    """Return for how long a service takes a token at most, as it reads that itself."""
+    text = os.environ.get("TOKEN_MAX_AGE", "").strip()
+    try:
+        return durations.read(text) if text else Settings().token_max_age
+    except ValueError as exc:
+        raise SettingsError("TOKEN_MAX_AGE", str(exc)) from exc
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -64,7 +88,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         default=_ttl(DEFAULT_TTL),
         type=_ttl,
         metavar="TIME",
-        help=f"how long it is good for: 90s, 30m, 12h, 7d (default {DEFAULT_TTL})",
+        help=f"how long it is good for: 90s, 30m, 12h, 7d (default {DEFAULT_TTL}); the service's "
+        "TOKEN_MAX_AGE, 30d, is the most",
     )
     parser.add_argument("--subject", metavar="WHO", help="whom it is for (the claim sub)")
     return parser

@@ -8,6 +8,8 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,11 +17,16 @@ import uvicorn
 
 from broker.errors import EmbeddedFailed
 from handler import logs
+from handler.addresses import cannot_listen
 from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings
 from handler.errors import SettingsError
+from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
+from handler.server.listener import Listener
+from handler.server.lobby import Lobby
+from handler.server.places import Places, needed, share
 from handler.server.websocket_protocol import WebSocketProtocol
 
 # The longest message is a subscriber's fresh token or a frame of two seconds in base64.
@@ -35,7 +42,24 @@ class Server(uvicorn.Server):
     uvicorn, with the signals left to us.
 
     Alone it closes every websocket at once on SIGTERM, before the lifespan ends, and exits 143.
+    And who comes is taken in by our own :class:`Listener`.
     """
+
+    def __init__(self, config: uvicorn.Config, lobby: Lobby) -> None:
+        super().__init__(config)
+        self._lobby = lobby
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take in who comes to sockets that listen."""
+        await self.lifespan.startup()
+        listeners: Any = [Listener(one, self._connection, self._lobby) for one in sockets or ()]
+        self.servers = listeners  # to uvicorn as good as the loop's own
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -51,14 +75,18 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats
         )
     except SettingsError as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
+        for line in str(exc).splitlines():
+            print(f"{prog}: {line}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
+    settings, places = _fit(settings, raise_limit())
+    lobby = Lobby(places.lobby)
+    protocol: Any = partial(HttpProtocol, lobby=lobby)  # as good as a class
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        http=HttpProtocol,
+        http=protocol,
         ws=WebSocketProtocol,
         ws_max_size=MAX_MESSAGE,
         ws_ping_interval=20,  # each proxy's idle limit is longer
@@ -75,10 +103,28 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             _listen(settings.host, settings.port) as listener,
             asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
         ):
-            return runner.run(_serve(Server(config), listener, stop_at_eof=arguments.stop_at_eof))
+            server = Server(config, lobby)
+            return runner.run(_serve(server, listener, stop_at_eof=arguments.stop_at_eof))
     except (OSError, EmbeddedFailed) as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 1
+
+
+def _fit(settings: Settings, descriptors: int) -> tuple[Settings, Places]:
+    """Take no more calls and subscribers than there are descriptors for."""
+    places = share(descriptors, settings.max_calls, settings.max_subscribers)
+    if (places.calls, places.subscribers) != (settings.max_calls, settings.max_subscribers):
+        _log.warning(
+            "too few open files for MAX_CALLS and MAX_SUBSCRIBERS: both are lowered",
+            open_files=descriptors,
+            needed=needed(settings.max_calls, settings.max_subscribers),
+            max_calls=places.calls,
+            max_subscribers=places.subscribers,
+            advice="raise the limit of open files: ulimit -n, LimitNOFILE= (systemd), "
+            "--ulimit nofile= (docker)",
+        )
+    lowered = replace(settings, max_calls=places.calls, max_subscribers=places.subscribers)
+    return lowered, places
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -87,7 +133,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
-        raise OSError(f"PORT: cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise OSError(f"PORT: {cannot_listen(host, port, exc)}") from exc
 
 
 async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
@@ -151,15 +197,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Run the service: take media streams from Twilio at /twilio, have them "
         "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",
         epilog="Settings come from the environment; README.md lists them all. Needed: "
-        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), and NATS_URL "
-        "unless --embedded-nats. SIGTERM and Ctrl-C drain: no new calls, tails transcribed, "
-        "subscribers told to come back, exit 0.",
+        "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), PUBLIC_URL "
+        "unless HOST is loopback, and NATS_URL unless --embedded-nats. SIGTERM and Ctrl-C drain: "
+        "no new calls, tails transcribed, subscribers told to come back, exit 0.",
     )
     parser.add_argument(
         "--embedded-nats",
         action="store_true",
-        help="run a nats-server of our own (pip install 'partyline[demo]'); its files go to "
-        "NATS_STORE, or to a directory that is removed at the end",
+        help="run a nats-server of our own (in a checkout: pip install '.[demo]'); its files go "
+        "to NATS_STORE, or to a directory that is removed at the end",
     )
     parser.add_argument(
         "--insecure",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from broker.printable import shown
 from handler.subscribers.speakers import Speakers, speakers
 
 STYLES = {"inbound": "cyan", "outbound": "magenta"}
@@ -17,22 +18,22 @@ class Transcript:
     Attributes:
         interim: By call and track, the line of what is being said.
         last_seq: By call, the newest record.
-        ended: The calls that are over, or that cannot be read.
+        over: The calls that have ended and will hardly go on, or that cannot be read.
         error: Why the one call cannot be read, in the service's words.
     """
 
     def __init__(self, *, several: bool = False) -> None:
         self.interim: dict[tuple[str, str], str] = {}
         self.last_seq: dict[str, int] = {}
-        self.ended: set[str] = set()
+        self.over: set[str] = set()
         self.error: str | None = None
         self._several = several
         self._speakers: dict[str, Speakers] = {}
 
     @property
     def to_resume(self) -> dict[str, int]:
-        """The calls that go on, and the newest record of each: where to resume."""
-        return {sid: seq for sid, seq in self.last_seq.items() if sid not in self.ended}
+        """The calls that may go on, and the newest record of each: where to resume."""
+        return {sid: seq for sid, seq in self.last_seq.items() if sid not in self.over}
 
     def is_known(self, message: dict[str, Any]) -> bool:
         """Whether it is a record that was received before."""
@@ -56,7 +57,7 @@ class Transcript:
             case "CallStarted" | "CallResumed" as kind:
                 if kind == "CallStarted":
                     self._speakers[call_sid] = speakers(message.get("direction"))
-                self.ended.discard(call_sid)
+                self.over.discard(call_sid)
                 parties = [str(message[key]) for key in ("from", "to") if message.get(key)]
                 numbers = f" {' → '.join(parties)}" if parties else ""
                 yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
@@ -69,17 +70,24 @@ class Transcript:
                 yield "yellow", f"── recogniser {message['state']}{reason}"
             case "Expired":
                 yield "yellow", "── the beginning is no longer kept"
+            case "Waiting":
+                yield (
+                    "dim",
+                    f"── nobody knows the call yet: waiting {message['seconds']:g} s for it",
+                )
             case "CallEnded":
-                self._end(call_sid)
+                self._forget_interims(call_sid)
                 yield "dim", f"── call ended after {clock(message['duration'])}"
+            case "Over":
+                self.over.add(call_sid)
             case "Error" if self._several:
-                self._end(call_sid)
+                self.over.add(call_sid)
+                self._forget_interims(call_sid)
                 yield "yellow", f"── {message.get('message')}"
             case "Error":
-                self.error = str(message.get("message"))
+                self.error = shown(str(message.get("message")))
 
-    def _end(self, call_sid: str) -> None:
-        self.ended.add(call_sid)
+    def _forget_interims(self, call_sid: str) -> None:
         self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
 
     def _speech(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -97,7 +105,7 @@ class Transcript:
         return self._speakers.get(call_sid, speakers(None)).of(track).lower()
 
     def _marked(self, call_sid: str, row: str) -> str:
-        return f"…{call_sid[-6:]}  {row}" if self._several and call_sid else row
+        return shown(f"…{call_sid[-6:]}  {row}" if self._several and call_sid else row)
 
 
 def clock(seconds: float) -> str:
@@ -107,6 +115,6 @@ def clock(seconds: float) -> str:
 
 
 def _seq(message: dict[str, Any]) -> int | None:
-    """Return the number of a record; ``CaughtUp`` names one, and is none."""
+    """Return the number of a record; ``CaughtUp`` and ``Over`` name one, and are none."""
     seq = message.get("seq")
-    return seq if isinstance(seq, int) and message.get("type") != "CaughtUp" else None
+    return seq if isinstance(seq, int) and message.get("type") not in ("CaughtUp", "Over") else None

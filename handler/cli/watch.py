@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from broker.identifiers import CALL_SID, E164
+from broker.printable import escaped, shown
 from handler import addresses
 from handler.cli.transcript import Transcript
 
@@ -93,7 +94,7 @@ def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_t
             code = exc.rcvd.code if exc.rcvd is not None else 1006
             if code in COME_BACK:
                 return End(True, "the connection was lost")
-            return End(False, f"closed with {code}: {exc.rcvd.reason if exc.rcvd else ''}")
+            return End(False, f"closed with {code}: {shown(exc.rcvd.reason) if exc.rcvd else ''}")
         case _:
             return End(True, f"cannot reach {url}: {exc}")
 
@@ -117,7 +118,7 @@ async def _read(
     connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
 ) -> None:
     """
-    Print what comes; returns when the one call that was asked for has ended.
+    Print what comes; returns when the one call that was asked for is over.
 
     Raises:
         LookupError: that call cannot be read; says why.
@@ -136,13 +137,13 @@ async def _read(
         else nullcontext()
     )
     with live as display:
-        while arguments.target not in transcript.ended:
+        while arguments.target not in transcript.over:
             text = await connection.recv()  # iterating would take 1001 for a good end
             message = json.loads(text)
             if not isinstance(message, dict):
                 continue  # the list of live calls that a socket begins with
             if arguments.json and not transcript.is_known(message):
-                print(text if isinstance(text, str) else text.decode(), flush=True)
+                print(escaped(text if isinstance(text, str) else text.decode()), flush=True)
             for style, row in transcript.receive(message):
                 if arguments.json:
                     continue
@@ -183,7 +184,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
-        "gaps and the end. Ends with the call; with a number it goes on to the next call.",
+        "gaps and the end. Ends with the call, some seconds later, as it may go on; with a number "
+        "it goes on to the next call.",
         epilog="The token comes from the environment: PARTYLINE_TOKEN=$(partyline token) "
         "partyline watch CA…",
     )

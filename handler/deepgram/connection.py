@@ -9,6 +9,7 @@ import enum
 import random
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from structlog.typing import FilteringBoundLogger as BoundLogger
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from handler.audio.loss import Loss
 from handler.audio.mulaw import seconds
+from handler.config import Settings
 from handler.deepgram import messages
 from handler.deepgram.coverage import Coverage
 from handler.deepgram.messages import Result, Signal
@@ -81,11 +83,11 @@ class Receiver(Protocol):
 
 
 class Dialer:
-    """Opens connections of one call, when the breaker that all calls share lets it."""
+    """Opens connections, when the breaker that all calls share lets it."""
 
-    def __init__(self, url: str, key: str, breaker: Breaker, timing: Timing) -> None:
-        self._url = url
-        self._headers = {"Authorization": _authorization(key)}
+    def __init__(self, settings: Settings, breaker: Breaker, timing: Timing) -> None:
+        self._url = f"{settings.deepgram_url}/v1/listen?{urlencode(settings.deepgram_options)}"
+        self._headers = {"Authorization": _authorization(settings.deepgram_api_key)}
         self._breaker = breaker
         self._timeout = timing.open
 
@@ -118,14 +120,17 @@ class Dialer:
             )
         except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
             error = judge(exc, None)
+            self._breaker.accepted = False
             if error.retry:
                 trial.failed(loop.time(), error.reason)
             else:
+                self._breaker.answered = True
                 trial.succeeded()
             raise error from exc
         except BaseException:
             trial.gave_up()
             raise
+        self._breaker.answered = self._breaker.accepted = True
         return socket, trial
 
 

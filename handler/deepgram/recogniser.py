@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 import structlog
 from structlog.typing import FilteringBoundLogger as BoundLogger
@@ -109,12 +108,7 @@ class Recogniser:
         self._emit = emit
         self._close_seconds = settings.close_seconds
         self._timing = Timing() if timing is None else timing
-        self._dialer = Dialer(
-            f"{settings.deepgram_url}/v1/listen?{urlencode(settings.deepgram_options)}",
-            settings.deepgram_api_key,
-            Breaker() if breaker is None else breaker,
-            self._timing,
-        )
+        self._dialer = Dialer(settings, Breaker() if breaker is None else breaker, self._timing)
         self._log = structlog.get_logger().bind(call_sid=call_sid)
         self.unread = Unread(self._log)
         self._coverage = Coverage(capacity=int(settings.replay_seconds * SAMPLE_RATE))
@@ -296,7 +290,11 @@ class Recogniser:
 
     def _report_lost(self, error: DeepgramError) -> None:
         self._log.warning(
-            "deepgram lost", reason=error.reason, request_id=error.request_id, retry=error.retry
+            "deepgram lost",
+            reason=error.reason,
+            advice=error.advice,
+            request_id=error.request_id,
+            retry=error.retry,
         )
 
     def _report_timeout(self, connection: Connection | None) -> None:

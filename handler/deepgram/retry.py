@@ -18,6 +18,19 @@ PASSING_STATUS = frozenset({408, 425, 429})
 # Our messages or our audio were at fault; the next connection would send the same.
 PERMANENT_CLOSE = frozenset({1002, 1003, 1007, 1008})
 
+# What an operator can do about a handshake that was refused.
+ADVICE = {
+    400: "check DEEPGRAM_OPTIONS: it does not take them",
+    401: "check DEEPGRAM_API_KEY: it is wrong, was deleted, or lacks the right to transcribe",
+    402: "add credit to the account, in the Deepgram Console",
+    403: "check the model in DEEPGRAM_OPTIONS: there is none of that name, or not for this key",
+    404: "check DEEPGRAM_URL: there is no /v1/listen",
+    405: "take another model in DEEPGRAM_OPTIONS: this one cannot be streamed to",
+    414: "shorten DEEPGRAM_OPTIONS: too many keyterms",
+    429: "too many connections for the account: lower MAX_CALLS, or ask Deepgram for more",
+}
+REDIRECTED = "set DEEPGRAM_URL to where it leads: the key goes to no other host than the one set"
+
 # So many attempts at once are no storm: what held them back ends.
 WIDE = 32
 
@@ -33,6 +46,7 @@ def judge(
             unasked; no code when there was no close frame.
         request_id: Deepgram's name for the connection, if it got so far.
     """
+    advice = ""
     if isinstance(failure, tuple):
         code, text = failure
         reason = f"closed with {code or 1006}{': ' + text if text else ''}"
@@ -43,10 +57,12 @@ def judge(
         reason = f"HTTP {status}{': ' + detail if detail else ''}"
         request_id = headers.get("dg-request-id") or request_id
         permanent = 400 <= status < 500 and status not in PASSING_STATUS
+        advice = ADVICE.get(status, REDIRECTED if 300 <= status < 400 else "")
     else:
         reason = f"cannot connect: {str(failure) or type(failure).__name__}"
         permanent = False
-    return (DeepgramRejected if permanent else DeepgramDisconnected)(reason, request_id)
+        advice = "check DEEPGRAM_URL, and that this machine reaches it"
+    return (DeepgramRejected if permanent else DeepgramDisconnected)(reason, request_id, advice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +97,19 @@ class Breaker:
     After ``threshold`` connections in a row that failed, whosever they were, one call at a time may
     try, with growing pauses. The first that succeeds lets two try at once, then four, and so on. A
     connection succeeds with its first result: a host that accepts and drops is down, too.
+
+    Attributes:
+        attempts: How many were let.
+        reason: Of the last failure.
+        answered: Whether Deepgram has taken a handshake, or refused one for good.
+        accepted: Whether it took the last one.
     """
 
     def __init__(self, *, threshold: int = 5, first: float = 0.5, longest: float = 5.0) -> None:
         self.attempts = 0
-        self.reason = ""  # of the last failure
+        self.reason = ""
+        self.answered = False
+        self.accepted = False
         self._threshold = threshold
         self._first = first
         self._longest = longest

@@ -11,6 +11,14 @@ from websockets.frames import Frame, Opcode
 # long list; what does not fit is made for each of its readers.
 MAX_RECENT_BYTES = 4 * 1024 * 1024
 
+# Ends of lines to Unicode, though not to an event stream, as JSON writes them otherwise: U+0085,
+# U+2028 and U+2029. Those below U+0020 no JSON holds raw.
+LINE_ENDS = {
+    b"\xc2\x85": b"\\u0085",
+    b"\xe2\x80\xa8": b"\\u2028",
+    b"\xe2\x80\xa9": b"\\u2029",
+}
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -21,6 +29,9 @@ def text_frame(payload: bytes) -> bytes:
 
 def event(seq: int | None, payload: bytes) -> bytes:
     """Make the event of a message: records have an id to resume from, interims have none."""
+    # A JSON string may hold them raw, and many a reader of lines takes them for a line's end.
+    for mark, escaped in LINE_ENDS.items():
+        payload = payload.replace(mark, escaped)
     if seq is None:
         return b"data: %b\n\n" % payload
     return b"id: %d\ndata: %b\n\n" % (seq, payload)

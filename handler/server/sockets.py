@@ -3,18 +3,27 @@
 import asyncio
 from contextlib import suppress
 
+import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.utils import ClientDisconnected
 
-from handler.errors import TooSlow
+from handler.errors import EndCode, TooSlow
 from handler.server.connection import CONNECTION
 from handler.server.frames import RecentFrames, SharedMessage, text_frame
-from handler.server.websocket_protocol import WebSocketProtocol
+from handler.server.websocket_protocol import FrameLimit, WebSocketProtocol
 
 # After so many messages in a row the loop gets a turn: others have calls to look after.
 MESSAGES_A_TURN = 32
 # A subscriber answers a ping within this, or is gone.
 PONG_SECONDS = 20.0
+
+
+def _too_much(reason: str) -> bytes:
+    return msgspec.json.encode({"type": "Error", "code": EndCode.TOO_MUCH, "message": reason})
+
+
+# What it says and answers: twice what it may ask for, as there are pings, and messages in pieces.
+SUBSCRIBER_FRAMES = FrameLimit(400, 40.0, EndCode.TOO_MUCH, _too_much)
 
 _frames = RecentFrames(text_frame)
 
@@ -42,8 +51,9 @@ class SubscriberSocket:
         self._protocol = connection if isinstance(connection, WebSocketProtocol) else None
 
     def prepare(self) -> None:
-        """Bound what is kept for a peer that does not read, and find out if it is gone."""
+        """Bound what the peer may cost, and find out if it is gone."""
         if self._protocol is not None:
+            self._protocol.limit_frames(SUBSCRIBER_FRAMES)
             self._protocol.limit_buffer()
             self._protocol.expect_pongs(PONG_SECONDS)
 

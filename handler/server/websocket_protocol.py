@@ -4,18 +4,53 @@ A websocket, as uvicorn's class and ours of it see it.
 ``tests/system/test_subscribers.py`` holds what it relies on of uvicorn's.
 """
 
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
-from websockets.http11 import Request
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from handler.server.connection import CONNECTION, limit_buffer, refuse
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+
+from handler.refusals import refusals
+from handler.server.allowance import Allowance
+from handler.server.connection import limit_buffer
+from handler.server.frames import text_frame
+from handler.server.handshake import Handshake
 
 # How long a peer may take to read a close frame.
 CLOSE_SECONDS = 5.0
+# And one that was cut off because it sends too much: nothing more of it is read meanwhile.
+CUT_OFF_SECONDS = 1.0
+# So much of what came is parsed at a time; then calls have their turn. The smallest frames, 6 bytes
+# each, take a millisecond.
+SLICE = 2048
+NOTHING = memoryview(b"")
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class FrameLimit(NamedTuple):
+    """
+    How many frames a peer may send, of whatever kind: so many at once, then so many a second.
+
+    Attributes:
+        burst: How many at once.
+        per_second: How many a second from then on.
+        close_code: What one that sends more is closed with.
+        last_word: Makes the text that it gets before, if there is one, of the reason.
+    """
+
+    burst: int
+    per_second: float
+    close_code: int
+    last_word: Callable[[str], bytes] | None = None
+
+
+# A media stream has a hundred frames a second. What a network held up comes at once, and a recorded
+# call may be replayed as fast as it goes: ten minutes, then fifty times real time.
+MEDIA_FRAMES = FrameLimit(60_000, 5000.0, 1008)
+
+
+class WebSocketProtocol(Handshake):
     """
     A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`.
 
@@ -25,6 +60,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     unanswered_since: float | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
+        super().__init__(*args, **kwargs)
+        self._unread = NOTHING  # it came, and is parsed when others have had their turn
+        self._slice_due = False
+        self._cut_off = False
+        self.limit_frames(MEDIA_FRAMES)
+
+    def limit_frames(self, limit: FrameLimit) -> None:
+        """Count the frames of the peer from now on; one that sends more is cut off."""
+        self._limit = limit
+        self._allowance = Allowance(limit.burst, limit.per_second, self.loop.time())
+
+    @property
+    def _closed(self) -> bool:
+        """Whether one side has ended it; a transport that is closed takes nothing more."""
+        return self.disconnected or self.close_sent or self.transport.is_closing()
+
     def write(self, frame: bytes) -> bool:
         """
         Write a frame that is ready; returns whether the peer keeps up with what it is sent.
@@ -32,7 +84,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         Raises:
             ClientDisconnected: the peer, or we, have closed.
         """
-        if self.disconnected or self.close_sent or self.transport.is_closing():
+        if self._closed:
             raise ClientDisconnected
         self.transport.write(frame)
         return self.writable.is_set()
@@ -43,16 +95,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def end(self, code: int, reason: str) -> None:
         """Close without waiting: a peer that does not read it soon is cut off."""
-        if self.disconnected or self.close_sent or self.transport.is_closing():
+        if self._closed or self.conn.state is not State.OPEN:
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.stop_keepalive()
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        if self.read_paused:  # the answer to the close is to be heard
-            self.read_paused = False
-            self.transport.resume_reading()
+        self._go_on()  # the answer to the close is to be heard
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def ask(self) -> None:
@@ -76,15 +126,88 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Let the kernel keep little of what the peer does not read."""
         limit_buffer(self.transport)
 
-    def handle_connect(self, event: Request) -> None:
-        """Let the application find this object."""
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
+    # What comes in
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: few at once, of many a slice at a time."""
+        if self._cut_off:
+            return
+        if not self.handshake_complete:
+            super().data_received(data)
+        elif not self._unread and len(data) <= SLICE:
+            self._parse(data)
+        else:
+            self._unread = memoryview(bytes(self._unread) + data)
+            self._pause_reading()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """See to it that more is parsed, or read, once the application has taken what it has."""
+        if self._cut_off or not (self.queue.empty() or self.close_sent):
+            return
+        if not self._unread:
+            self._resume_reading()
+        elif not self._slice_due:
+            self._slice_due = True
+            self.loop.call_soon(self._parse_slice)
+
+    def _parse_slice(self) -> None:
+        self._slice_due = False
+        if self._cut_off or self.transport.is_closing():
+            self._unread = NOTHING
+            return
+        data, self._unread = self._unread[:SLICE], self._unread[SLICE:]
+        self._parse(data)
+        self._go_on()
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        conn = self.conn
+        conn.receive_data(data)  # type: ignore[arg-type]
+        if conn.parser_exc is not None:
+            self.handle_parser_exception()
+        elif not self._allowance.spend(self.loop.time(), len(conn.events)):
+            self._end_flood()
+        else:
+            self.handle_events()
+
+    def handle_events(self) -> None:
+        """Handle what was parsed; mostly it is one whole text."""
+        events = self.conn.events
+        if len(events) == 1 and isinstance(text := events[0], Frame) and text.opcode is Opcode.TEXT:
+            self.conn.events = []
+            self.handle_text(text)
+        else:
+            super().handle_events()
+
+    def _end_flood(self) -> None:
+        """Read no more from a peer that sends too much, and say so if no other end was told."""
+        self._cut_off = True
+        self._unread = NOTHING
+        self.conn.data_to_send()  # answers to its pings
+        limit = self._limit
+        too_many = f"more than {limit.per_second:g} frames a second, pings and pongs counted"
+        refusals.note("websocket cut off", limit.close_code, path=self.scope["path"])
+        if limit.last_word is not None and not self._closed:
+            self.transport.write(text_frame(limit.last_word(f"{too_many}: send less")))
+        self.end(limit.close_code, f"{too_many}: send less")
+        self._pause_reading()
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(CUT_OFF_SECONDS, self.transport.abort)
+
+    def _pause_reading(self) -> None:
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
 
     def handle_ping(self) -> None:
         """Answer a ping; a peer that does not read its answers gets no more of them."""
-        if self.writable.is_set():
+        if self.writable.is_set() and not self._closed:
             super().handle_ping()
         else:
             self.conn.data_to_send()
@@ -94,9 +217,39 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.pong_timer = None
         self.end(4408, "no answer to a ping: come back with since")
 
-    def handle_parser_exception(self) -> None:
-        """End a connection whose peer does not speak the protocol."""
-        if self.conn.close_sent is None:  # in the handshake, where uvicorn expects none
-            refuse(self.transport, "400 Bad Request")
+    # What the application asks for, whatever the state of the connection
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on; the next is read when it was taken."""
+        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
+        if self.curr_msg_data_type == "bytes":
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
         else:
-            super().handle_parser_exception()
+            try:
+                self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
+            except UnicodeDecodeError:
+                self.end(1007, "not UTF-8")
+                return
+        self._pause_reading()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return what comes next."""
+        message = await self.queue.get()
+        self._go_on()
+        return message
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """
+        Do what the application asks for.
+
+        Raises:
+            ClientDisconnected: the peer, or we, have closed. An application finds out only now.
+        """
+        await self.writable.wait()
+        if self._closed:
+            raise ClientDisconnected
+        await super().send(message)
+        self._go_on()  # it may have let the peer in, or sent it away

@@ -2,11 +2,13 @@
 
 import ipaddress
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from handler import addresses
 from handler.config import Settings
 from handler.errors import Forbidden, InvalidToken
 from handler.tokens import tokens
@@ -16,16 +18,25 @@ if TYPE_CHECKING:
     from handler.tokens.jwks import KeySet
 
 ANY_ORIGIN = "*"
+FOREIGN_NAME = (
+    "without tokens, under an address, a name without a dot, or the name in PUBLIC_URL alone"
+)
 
 
 class Access:
-    """Checks what a request may read. An async context manager, for the keys that it fetches."""
+    """
+    Checks what a request may read.
+
+    Attributes:
+        origins: Of pages that may ask; ``*`` among them is any.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._rules = tokens.Rules(settings.token_audience, settings.token_max_age)
         url = settings.token_jwks_url
         self._key_set = None if url is None else _key_set(url)
+        self.origins = self._origins()
 
     @property
     def open_to_all(self) -> bool:
@@ -71,21 +82,35 @@ class Access:
             keys = (*keys, *await self._key_set.keys(header.key_id))
         return tokens.verify(token, keys, time.time(), self._rules)
 
+    def _origins(self) -> frozenset[str]:
+        """
+        Return the origins of pages that may ask, or ``*``; our own, of PUBLIC_URL, always may.
+
+        A token is no cookie: a page has none unless it was given one. Without tokens any page in a
+        browser on this machine could read calls.
+        """
+        any_page = () if self.open_to_all else (ANY_ORIGIN,)
+        public_url = self._settings.public_url
+        own = () if public_url is None else (addresses.origin(public_url),)
+        return frozenset((*(self._settings.allowed_origins or any_page), *own))
+
     def _check_origin(self, connection: HTTPConnection) -> None:
         """A browser says which page asks; other programs do not, and need not."""
-        origin = connection.headers.get("origin")
-        if origin is None:
+        given = connection.headers.get("origin")
+        if given is None or ANY_ORIGIN in self.origins:
             return
-        allowed = self._settings.allowed_origins
-        if not allowed:
-            # A token is no cookie: a page has none unless it was given one. Without tokens any
-            # page in a browser on this machine could read calls.
-            allowed = () if self.open_to_all else (ANY_ORIGIN,)
-        if ANY_ORIGIN in allowed or origin in allowed:
-            return
-        _, _, place = origin.partition("://")
-        if place != connection.headers.get("host"):  # not our own page
-            raise Forbidden("origin")
+        host = connection.headers.get("host")
+        with suppress(ValueError):
+            origin = addresses.origin(given)
+            scheme, _, _ = origin.partition("://")
+            if origin in self.origins or origin == addresses.origin(f"{scheme}://{host}"):
+                return
+        raise Forbidden(
+            "pages of this origin may not ask: see ALLOWED_ORIGINS, and PUBLIC_URL for the page of "
+            "the service itself",
+            origin=given[:200],
+            host=host,
+        )
 
     def _check_host(self, connection: HTTPConnection) -> None:
         """
@@ -96,15 +121,17 @@ class Access:
         """
         try:
             name = connection.url.hostname or ""
+            name = addresses.name(name) if name else name
         except ValueError:
-            raise Forbidden("host") from None
-        public = urlsplit(self._settings.public_url or "").hostname
+            raise Forbidden(FOREIGN_NAME) from None
+        public_url = self._settings.public_url
+        public = urlsplit(addresses.origin(public_url)).hostname if public_url else None
         if name == public or "." not in name or name.endswith(".localhost"):
             return
         try:
             ipaddress.ip_address(name)
         except ValueError:
-            raise Forbidden("host") from None
+            raise Forbidden(FOREIGN_NAME, host=name[:200]) from None
 
 
 def _key_set(url: str) -> "KeySet":

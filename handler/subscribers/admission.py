@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import structlog
@@ -12,9 +12,25 @@ import structlog
 from broker.broker import Broker
 from handler.config import Settings
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
+from handler.refusals import refusals
+from handler.server.allowance import Allowance
 from handler.subscribers.access import Access
 from handler.subscribers.calls_list import CallsList
+from handler.subscribers.places import Places, Room, share
+from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS
+from handler.subscribers.transcript_turns import TranscriptTurns
+from handler.subscribers.unknown_calls import UnknownCalls
 from handler.tokens.tokens import Grant
+
+# What every subscriber comes to in time; the other ends are told to an operator.
+EXPECTED_ENDS = frozenset({EndCode.CALL_ENDED, EndCode.LEAVING, EndCode.TOKEN})
+# What one token may have, however small its share is: the tabs of some people; what one socket may
+# ask for; a transcript in each form.
+LEAST_SUBSCRIBERS = 10
+LEAST_TRANSCRIPTS = 4
+# Messages of all sockets of a bearer: many tabs that come back at once; then 3 % of a CPU.
+HEARD_AT_ONCE = 5000
+HEARD_A_SECOND = 200.0
 
 _log = structlog.get_logger()
 
@@ -30,8 +46,11 @@ class Subscribers:
         calls_list: The live calls.
         access: Who may read.
         leaving: Set when subscribers are to come back elsewhere.
-        open: Sockets and event streams that are open now.
+        places: Of sockets and streams that are open.
+        unknown_calls: Those that somebody waits for.
+        transcripts: Those that are being made.
         refused: Requests that were refused: no token that opens anything, a foreign page, no room.
+        limited: Of what was refused or ended, how much because a token had its share.
         too_slow: Subscribers that were cut off because they took less than came.
         deliveries: Records and interims that were sent.
         skipped_interims: Interims that were out of date before their subscriber came for them.
@@ -42,29 +61,69 @@ class Subscribers:
     calls_list: CallsList
     access: Access
     leaving: asyncio.Event
-    open: int = 0
+    places: Places = field(init=False)
+    unknown_calls: UnknownCalls = field(init=False)
+    transcripts: TranscriptTurns = field(init=False)
     refused: int = 0
+    limited: int = 0
     too_slow: int = 0
     deliveries: int = 0
     skipped_interims: int = 0
+    _said: dict[str | None, Allowance] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.places = self._shared_out(settings.max_subscribers, LEAST_SUBSCRIBERS)
+        self.unknown_calls = UnknownCalls(
+            self._shared_out(settings.max_awaited_calls, MAX_SUBSCRIPTIONS)
+        )
+        self.transcripts = TranscriptTurns(
+            self._shared_out(settings.max_transcripts, LEAST_TRANSCRIPTS)
+        )
+
+    def _shared_out(self, in_all: int, least: int) -> Places:
+        return Places(in_all, share(in_all, self.settings.max_share, least))
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def admitted(self, grant: Grant) -> Iterator[None]:
         """
         Count a subscriber in for as long as it stays.
 
         Raises:
             AtCapacity: there are as many as may be, or this process is leaving.
+            SubscriberError: with 4429; those of the same token, or sub, are as many as may be.
         """
         if self.leaving.is_set():
             raise AtCapacity("draining")
-        if self.open >= self.settings.max_subscribers:
-            raise AtCapacity("no room here")
-        self.open += 1
+        match self.places.room(grant.bearer):
+            case Room.FULL:
+                raise AtCapacity("no room here")
+            case Room.SHARE_TAKEN:
+                raise SubscriberError(
+                    EndCode.TOO_MUCH,
+                    f"{self.places.each} sockets and streams are open with this token, or others "
+                    "with its sub: close one, or use a token with another sub",
+                )
         try:
-            yield
+            with self.places.taken_by(grant.bearer):
+                yield
         finally:
-            self.open -= 1
+            if not self.places.has(grant.bearer):
+                self._said.pop(grant.bearer, None)
+
+    async def wait_to_be_heard(self, bearer: str | None) -> None:
+        """
+        Wait until one more message of a bearer may be obeyed: others have their turn first.
+
+        All of its sockets together are heard no faster than is cheap; what they say is not lost.
+        """
+        debt = 0.0
+        if bearer is not None:
+            now = time.monotonic()
+            said = self._said.setdefault(bearer, Allowance(HEARD_AT_ONCE, HEARD_A_SECOND, now))
+            said.spend(now)
+            debt = said.debt
+        await asyncio.sleep(debt)
 
     @property
     def elsewhere(self) -> dict[str, str]:
@@ -114,6 +173,9 @@ class Admission:
         if isinstance(error, TooSlow):
             self._subscribers.too_slow += 1
             _log.info("subscriber cut off: too slow", since=error.since)
+        elif error.code not in EXPECTED_ENDS:
+            self._subscribers.limited += error.code is EndCode.TOO_MUCH
+            refusals.note("subscriber refused", error.code, reason=error.reason)
 
     def _deadline(self) -> float | None:
         left = self.grant.expires - time.time()

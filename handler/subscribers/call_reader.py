@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from broker.broker import Broker
 from broker.call_log import Delivery
 from broker.follower import Follower
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
+from handler.subscribers.unknown_calls import UnknownCalls
 from handler.tokens.tokens import Grant
 
 # How far a reader may fall behind a call that goes on. The past that it asked for does not count.
@@ -19,6 +20,8 @@ LAG_SECONDS = 1.5
 # A refusal comes no sooner: not when it is known that there is nothing, nor when a long past that
 # the token does not allow was read.
 LEAST_PATIENCE = 0.5
+# How often a call is looked at that is over as we know it, and listed all the same.
+LOOK_SECONDS = 0.2
 
 
 class CallReader:
@@ -56,8 +59,13 @@ class CallReader:
         return self._follower.so_far
 
     @property
+    def ended(self) -> bool:
+        """Whether the call has ended, and all of it was given out; it may yet go on."""
+        return self._follower.ended
+
+    @property
     def over(self) -> bool:
-        """Whether the call has ended and nothing of it is to come."""
+        """Whether the call has ended, and the time has passed in which it may go on."""
         return self._follower.over
 
     @property
@@ -123,6 +131,20 @@ class CallReader:
         if since is not None and since > self.last:
             raise CallRefused(EndCode.BAD_REQUEST, f"since is beyond the last record, {self.last}")
 
+    async def goes_on(self) -> bool:
+        """
+        Whether a call that is over, as we know it, is listed; waits a moment for what tells of it.
+
+        Its owner lists it again once its next record is stored, and no longer once its last is: we
+        lag behind the one or the other.
+        """
+        if self._broker.registry.get(self.call_sid) is None:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._follower.more()
+        return True
+
     def check_pace(self) -> None:
         """
         Give up on a reader that has fallen too far behind.
@@ -140,7 +162,13 @@ class CallReader:
 
 @asynccontextmanager
 async def read_call(
-    broker: Broker, wanted: Subscribe, grant: Callable[[], Grant], *, patience: float
+    broker: Broker,
+    wanted: Subscribe,
+    grant: Callable[[], Grant],
+    *,
+    patience: float,
+    pause: float = 0.0,
+    unknown_calls: UnknownCalls,
 ) -> AsyncIterator[CallReader]:
     """
     Open a call to a subscriber.
@@ -150,15 +178,26 @@ async def read_call(
         wanted: The call, and from where on.
         grant: What the subscriber's token allows at this moment; it may be renewed.
         patience: How many seconds to wait for a call that nobody knows yet.
+        pause: For how many seconds after its end the call may go on.
+        unknown_calls: Where those wait.
 
     Raises:
-        CallRefused: with 4403 or 4404.
+        CallRefused: with 4403, 4404 or 4429.
     """
     if not grant().could_allow(wanted.call_sid):
         raise CallRefused(EndCode.FORBIDDEN, "the token can never see this call")
-    async with broker.replicas.follow(
-        wanted.call_sid, since=wanted.since, interim=wanted.interim
-    ) as follower:
-        reader = CallReader(broker, wanted, follower)
-        await reader.admit(grant, patience)
+    following = broker.replicas.follow(
+        wanted.call_sid, since=wanted.since, interim=wanted.interim, pause=pause
+    )
+    async with AsyncExitStack() as stack:
+        if broker.registry.get(wanted.call_sid) is not None:
+            reader = CallReader(broker, wanted, await stack.enter_async_context(following))
+            await reader.admit(grant, patience)
+        else:
+            with unknown_calls.place(grant().bearer, wanted.call_sid):
+                async with unknown_calls.lookups:
+                    follower = await stack.enter_async_context(following)
+                    await follower.synced()
+                reader = CallReader(broker, wanted, follower)
+                await reader.admit(grant, patience)
         yield reader

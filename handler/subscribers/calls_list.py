@@ -27,6 +27,9 @@ class Registry(Protocol):
     def calls(self) -> Mapping[str, CallEntry]:
         """Return the live calls by callSid."""
 
+    def get(self, call_sid: str) -> CallEntry | None:
+        """Return a call if it is live."""
+
     def changes(self) -> AsyncIterator[None]:
         """Yield now and after each change; several that come together count as one."""
 
@@ -101,7 +104,7 @@ class CallsList:
 
     @asynccontextmanager
     async def follow_number(self, number: str) -> AsyncIterator["NumberFollower"]:
-        """Open the calls from or to a number to a follower."""
+        """Open the calls from or to a number, or one call by its callSid, to a follower."""
         self._look()
         live = {call.call_sid for call in self.of_number(number)}
         follower = NumberFollower(self._turns, live)
@@ -112,6 +115,12 @@ class CallsList:
             self._followers[number].discard(follower)
             if not self._followers[number]:
                 del self._followers[number]
+
+    async def listed(self, call_sid: str) -> None:
+        """Wait until a call is live."""
+        async with self.follow_number(call_sid) as follower:
+            while self._registry.get(call_sid) is None:
+                await follower.changed()
 
     def join(self, reader: "ListReader", grant: Grant) -> None:
         """Show a reader the list that a token may see; in place of another one, if it had one."""

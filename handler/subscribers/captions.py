@@ -4,14 +4,16 @@ A call as a text: turns of its speakers, captions, subtitles. Pure.
 WebVTT: https://www.w3.org/TR/webvtt1/ ; SubRip has no standard, and every player takes this.
 """
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.printable import shown
+from handler.subscribers import lines
 from handler.subscribers.speakers import Speakers
 
-# What a viewer can read at a glance: two lines of 42 characters, for no longer than seven seconds.
+# What a viewer can read at a glance: two lines of 42 columns, for no longer than seven seconds.
 # https://partnerhelp.netflixstudios.com/hc/en-us/articles/217350977
 LINE = 42
 MAX_LINES = 2
@@ -20,6 +22,8 @@ MAX_SECONDS = 7.0
 PAUSE = 1.0
 # Captions shorter than this would only flash.
 MIN_SECONDS = 0.3
+# Players of SubRip take <i> and {\an8} for instructions, and have no way to write what they are.
+_UNMARKED = str.maketrans("<>{}", "\u2039\u203a()")
 VTT_HEADER = "WEBVTT\n\n"
 LOST = "[the beginning is no longer kept]"
 # What a text and captions begin with when older records have expired; players show no comment.
@@ -38,12 +42,14 @@ class Caption:
         end: Seconds on the call clock, later than ``start``.
         speaker: Who says it; empty for what nobody says.
         text: Without line breaks.
+        cuts: Where words begin in the text.
     """
 
     start: float
     end: float
     speaker: str
     text: str
+    cuts: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -54,20 +60,28 @@ class Turn:
     start: float
     end: float
     text: str
-    words: list[Message] = field(default_factory=list)
+    words: list[Any] = field(default_factory=list)
     reason: str | None = None
 
 
-def turns(records: Iterable[Message]) -> list[Turn]:
-    """Return what was said in the order of its time, what one side says in a row as one turn."""
-    said = [turn for record in records if (turn := _turn(record)) is not None]
+def turns(
+    records: Iterable[Message], keep: Callable[[list[Message]], list[Any]] = list
+) -> list[Turn]:
+    """
+    Return what was said in the order of its time, what one side says in a row as one turn.
+
+    Args:
+        records: Of the call.
+        keep: What is kept of the words of a result: in a long call they are most of it.
+    """
+    said = [turn for record in records if (turn := _turn(record, keep)) is not None]
     joined: list[Turn] = []
     for turn in sorted(said, key=lambda turn: (turn.start, turn.end)):
         last = joined[-1] if joined else None
         spoken = last is not None and last.reason is None and turn.reason is None
         if last is not None and spoken and last.track == turn.track:
             last.end = max(last.end, turn.end)
-            last.text = f"{last.text} {turn.text}"
+            last.text = lines.join(last.text, turn.text)
             last.words += turn.words
         else:
             joined.append(turn)
@@ -83,9 +97,10 @@ def captions(record: Message, names: Speakers) -> list[Caption]:
         return [_caption(turn.start, turn.end, "", f"[no transcript: {turn.reason}]")]
     speaker = names.of(turn.track)
     return [
-        _caption(piece[0]["start"], piece[-1]["end"], speaker, " ".join(map(_written, piece)))
-        for piece in _pieces(turn.words, speaker)
-    ] or [_caption(turn.start, turn.end, speaker, turn.text)]
+        _caption(part.start, part.end, speaker, part.text, part.cuts)
+        for piece in _pieces(turn, speaker)
+        for part in _shared(piece, speaker)
+    ]
 
 
 def all_captions(records: Iterable[Message], names: Speakers) -> list[Caption]:
@@ -96,7 +111,7 @@ def all_captions(records: Iterable[Message], names: Speakers) -> list[Caption]:
 
 def vtt_cue(caption: Caption) -> str:
     """Write one WebVTT cue, with the empty line after it."""
-    text = _escape(_wrap(caption.text))
+    text = _escape(_wrap(caption))
     voice = f"<v {_escape(caption.speaker)}>" if caption.speaker else ""
     return f"{_clock(caption.start)} --> {_clock(caption.end)}\n{voice}{text}\n\n"
 
@@ -111,9 +126,10 @@ def srt(found: Iterable[Caption]) -> str:
     """Write a SubRip file."""
     cues = []
     for number, caption in enumerate(found, 1):
-        spoken = f"{caption.speaker}: {caption.text}" if caption.speaker else caption.text
+        prefix = _prefix(caption.speaker)
         times = f"{_clock(caption.start)} --> {_clock(caption.end)}".replace(".", ",")
-        cues.append(f"{number}\n{times}\n{_wrap(spoken)}\n\n")
+        spoken = _wrap(caption, prefix).translate(_UNMARKED)
+        cues.append(f"{number}\n{times}\n{spoken}\n\n")
     return "".join(cues)
 
 
@@ -131,11 +147,19 @@ def text_line(turn: Turn, names: Speakers) -> str:
 def text(records: Iterable[Message], names: Speakers, *, expired: bool = False) -> str:
     """Write a call as a plain text, a line for each turn."""
     lost = BEGINNING_LOST["txt"] if expired else ""
-    return lost + "".join(text_line(turn, names) for turn in turns(records))
+    return lost + "".join(text_line(turn, names) for turn in turns(records, lambda _: []))
 
 
-def document(records: Sequence[Message], names: Speakers) -> Message:
-    """Return a call as one JSON object; ``docs/protocol.md`` says what is in it."""
+def document(
+    records: Sequence[Message],
+    names: Speakers,
+    keep: Callable[[list[Message]], list[Any]] = list,
+) -> Message:
+    """
+    Return a call as one JSON object; ``docs/protocol.md`` says what is in it.
+
+    ``records`` may be read again and again, and ``keep`` stand for words what is written as they.
+    """
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     last: Message = records[-1] if records else {}
     ended = last.get("type") == "CallEnded"
@@ -161,7 +185,7 @@ def document(records: Sequence[Message], names: Speakers) -> Message:
                 "text": turn.text,
                 "words": turn.words,
             }
-            for turn in turns(record for record in records if record["type"] == "Results")
+            for turn in turns((one for one in records if one["type"] == "Results"), keep)
         ],
         "gaps": [
             {name: record.get(name) for name in ("start", "end", "track", "reason")}
@@ -171,57 +195,126 @@ def document(records: Sequence[Message], names: Speakers) -> Message:
     }
 
 
-def _turn(record: Message) -> Turn | None:
+def _turn(record: Message, keep: Callable[[list[Message]], list[Any]] = list) -> Turn | None:
     """Return what a record says was said, or lost; None of one that says neither."""
     if record["type"] == "Gap":
-        reason = str(record["reason"])
+        reason = shown(str(record["reason"]))
         return Turn(record.get("track"), record["start"], record["end"], "", reason=reason)
     if record["type"] != "Results":
         return None
     best = record["channel"]["alternatives"][0]
-    transcript = " ".join(best["transcript"].split())
+    transcript = re.sub(" +", " ", shown(best["transcript"])).strip()
     if not transcript:
         return None
     words = list(best.get("words", []))
     # A result spans the silence around its words too; results follow each other without a hole.
-    start = words[0]["start"] if words else record["start"]
-    end = words[-1]["end"] if words else record["start"] + record["duration"]
-    return Turn(record["track"], start, round(end, 6), transcript, words)
+    # Words come in the order of the text, which need not be that of their times.
+    end = record["start"] + record["duration"]
+    start = min((word["start"] for word in words), default=record["start"])
+    end = max((word["end"] for word in words), default=end)
+    return Turn(record["track"], start, round(end, 6), transcript, keep(words))
 
 
-def _pieces(words: Sequence[Message], speaker: str) -> Iterator[list[Message]]:
-    """Cut words where a caption would grow too long, or where there is a pause."""
-    piece: list[Message] = []
-    text = f"{speaker}:"  # as subtitles begin, and long enough for captions
-    for word in words:
-        longer = f"{text} {_written(word)}"
-        if piece and (
-            len(_lines(longer)) > MAX_LINES
-            or word["end"] - piece[0]["start"] > MAX_SECONDS
-            or word["start"] - piece[-1]["end"] > PAUSE
-        ):
-            yield piece
-            piece, longer = [], f"{speaker}: {_written(word)}"
-        piece.append(word)
-        text = longer
-    if piece:
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of what was said, as it stands in the transcript."""
+
+    start: float
+    end: float
+    text: str
+    cuts: frozenset[int] = frozenset()
+
+
+def _pieces(turn: Turn, speaker: str) -> Iterator[_Piece]:
+    """Cut a turn before words, where a caption would grow too long, or where there is a pause."""
+    placed = _placed(turn.text, turn.words)
+    if not placed:
+        yield _Piece(turn.start, turn.end, turn.text)
+        return
+    bounds = [0, *(at for at, _ in placed[1:]), len(turn.text)]
+    first, start, end = 0, placed[0][1]["start"], placed[0][1]["end"]
+    for number, (_, word) in enumerate(placed[1:], 1):
+        longer = turn.text[bounds[first] : bounds[number + 1]]
+        too_long = len(_lines(longer, bounds[first:], bounds[first], speaker)) > MAX_LINES
+        latest, earliest = max(end, word["end"]), min(start, word["start"])
+        if too_long or latest - earliest > MAX_SECONDS or word["start"] - end > PAUSE:
+            yield _piece(turn.text, bounds[first : number + 1], start, end)
+            first, start, end = number, word["start"], word["end"]
+        else:
+            start, end = earliest, latest
+    yield _piece(turn.text, bounds[first:], start, end)
+
+
+def _piece(text: str, bounds: Sequence[int], start: float, end: float) -> _Piece:
+    cuts = frozenset(at - bounds[0] for at in bounds[1:-1])
+    return _Piece(start, end, text[bounds[0] : bounds[-1]].rstrip(), cuts)
+
+
+def _shared(piece: _Piece, speaker: str) -> Iterator[_Piece]:
+    """Share the time of a piece that is no more than a word, and longer than a caption."""
+    if len(_lines(piece.text, piece.cuts, 0, speaker)) <= MAX_LINES:
         yield piece
+        return
+    columns = max(LINE - lines.width(_prefix(speaker)), LINE // 2)  # the name is on the first line
+    found = lines.split(piece.text, columns, piece.cuts)
+    texts = ["".join(found[at : at + MAX_LINES]) for at in range(0, len(found), MAX_LINES)]
+    duration, whole, begin = piece.end - piece.start, sum(map(len, texts)), 0.0
+    for text in texts:
+        end = begin + len(text) / whole
+        yield _Piece(piece.start + begin * duration, piece.start + end * duration, text.strip())
+        begin = end
+
+
+def _placed(text: str, words: Iterable[Message]) -> list[tuple[int, Message]]:
+    """
+    Find words in their text: where each begins.
+
+    The text has its own blanks, or none, as its script has it. A word that is written otherwise
+    there goes with the one before it.
+    """
+    placed = []
+    after = 0
+    for word in words:
+        written = re.sub(" +", " ", shown(_written(word))).strip()
+        at = _find(text, written, after) if written else -1
+        if at >= 0:
+            placed.append((at, word))
+            after = at + len(written)
+    return placed
+
+
+def _find(text: str, written: str, after: int) -> int:
+    """Find a word: next, or after a blank farther on. ``a`` is not in ``said``."""
+    at = text.find(written, after)
+    if at < 0 or not any(map(str.isalnum, text[after:at])):
+        return at
+    at = text.find(f" {written}", after)
+    return at + 1 if at >= 0 else -1
 
 
 def _written(word: Message) -> str:
     return str(word.get("punctuated_word") or word["word"])
 
 
-def _caption(start: float, end: float, speaker: str, spoken: str) -> Caption:
-    return Caption(start, max(end, start + MIN_SECONDS), speaker, spoken)
+def _caption(
+    start: float, end: float, speaker: str, spoken: str, cuts: frozenset[int] = frozenset()
+) -> Caption:
+    return Caption(start, max(end, start + MIN_SECONDS), speaker, spoken, cuts)
 
 
-def _wrap(spoken: str) -> str:
-    return "\n".join(_lines(spoken))
+def _prefix(speaker: str) -> str:
+    return f"{speaker}: " if speaker else ""
 
 
-def _lines(spoken: str) -> list[str]:
-    return textwrap.wrap(spoken, LINE, break_long_words=False, break_on_hyphens=False)
+def _wrap(caption: Caption, prefix: str = "") -> str:
+    cuts = [at + len(prefix) for at in caption.cuts]
+    return "\n".join(lines.wrap(prefix + caption.text, LINE, cuts))
+
+
+def _lines(text: str, cuts: Iterable[int], begin: int, speaker: str) -> list[str]:
+    """Return the lines of a caption with its speaker, as subtitles have it; others have less."""
+    prefix = _prefix(speaker)
+    return lines.wrap(prefix + text, LINE, [at - begin + len(prefix) for at in cuts])
 
 
 def _escape(plain: str) -> str:

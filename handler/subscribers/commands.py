@@ -4,6 +4,7 @@ What a subscriber may say on ``/client``: text in, typed commands out. Pure.
 ``docs/protocol.md`` is the page that this obeys.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,6 +18,7 @@ MAX_COMMAND = 16_384  # characters; the longest is a fresh token
 # Far beyond any call: 50 records a second for a day.
 MAX_SINCE = 2**32
 LIVE = "live"
+LAST_ID = "Last-Event-ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,15 @@ def subscribe_from_query(sid: str, query: Mapping[str, str], last_id: str = "") 
         sid: The call, as the request's path names it.
         query: What stands after the question mark.
         last_id: ``Last-Event-ID``. An EventSource repeats the address that it was made with: what
-            it had last is newer, and wins.
+            it had last is newer, and wins. Those that cannot set a header add it to the query.
 
     Raises:
         SubscriberError: with 4400, and what is wrong with it.
     """
-    after = since(last_id) if last_id else _after(query)
+    name, position = LAST_ID, last_id
+    if not last_id:
+        name, position = next(filter(_is_last_id, query.items()), ("since", ""))
+    after = since(position, name) if position else _after(query)
     return Subscribe(call_sid(sid), after, _wants_interim(query))
 
 
@@ -155,21 +160,27 @@ def number(text: str) -> str:
     return text
 
 
-def since(value: int | str) -> int | None:
-    """Read ``since``: a ``seq``, or ``live``, which is None."""
+def since(value: int | str, name: str = "since") -> int | None:
+    """Read ``since``, or what is called otherwise: a ``seq``, or ``live``, which is None."""
     if value == LIVE:
         return None
     if isinstance(value, str):
         if not (value.isascii() and value.isdecimal() and len(value) <= len(str(MAX_SINCE))):
-            raise _bad("since is a whole number or live")
+            raise _bad(f"{name} is a whole number or live")
         value = int(value)
     if value > MAX_SINCE:
-        raise _bad("since is too large")
+        raise _bad(f"{name} is too large")
     return value
 
 
 def _after(query: Mapping[str, str]) -> int | None:
     return since(query.get("since", "0"))
+
+
+def _is_last_id(given: tuple[str, str]) -> bool:
+    """Whether a part of a query is ``Last-Event-ID``, in any of the spellings that are about."""
+    name, value = given
+    return bool(value) and re.sub("[-_]", "", name).lower() == "lasteventid"
 
 
 def _wants_interim(query: Mapping[str, str]) -> bool:

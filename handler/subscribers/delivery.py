@@ -11,7 +11,8 @@ from handler.subscribers.commands import Subscribe
 
 class CallDelivery:
     """
-    Passes payloads on; in JSON it says where the past lies, and when it has been told.
+    Passes payloads on; in JSON it says where the past lies, when it has been told, and that the
+    call is over.
 
     A subscriber that takes nothing for the write timeout, or falls too far behind, is cut off.
     """
@@ -48,11 +49,16 @@ class CallDelivery:
         if in_past and (since is None or since >= last):
             in_past = False
             await self._say({"type": "CaughtUp", **names, "seq": last})
-        async for delivery in reader:
-            await self._pass_on(reader, delivery.payload)
-            if in_past and delivery.seq is not None and delivery.seq >= last:
-                in_past = False
-                await self._say({"type": "CaughtUp", **names, "seq": delivery.seq})
+        while True:
+            async for delivery in reader:
+                await self._pass_on(reader, delivery.payload)
+                if in_past and delivery.seq is not None and delivery.seq >= last:
+                    in_past = False
+                    await self._say({"type": "CaughtUp", **names, "seq": delivery.seq})
+            if plain or not await reader.goes_on():
+                break
+        if not plain:
+            await self._say({"type": "Over", **names, "seq": reader.cursor})
 
     async def _pass_on(self, reader: CallReader, payload: bytes) -> None:
         self._subscribers.deliveries += 1
@@ -67,13 +73,9 @@ class CallDelivery:
         await self._socket.send(msgspec.json.encode(message))
 
 
-def refusal_message(call_sid: str, error: SubscriberError) -> bytes:
-    """Return the ``Error`` message that ends one subscription, and nothing else."""
+def refusal_message(call_sid: str | None, error: SubscriberError) -> bytes:
+    """Return the ``Error`` message that ends one subscription, or, without a call, the socket."""
+    call = {} if call_sid is None else {"callSid": call_sid}
     return msgspec.json.encode(
-        {
-            "type": "Error",
-            "code": int(error.code),
-            "callSid": call_sid,
-            "message": error.reason,
-        }
+        {"type": "Error", "code": int(error.code), **call, "message": error.reason}
     )

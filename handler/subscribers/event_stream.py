@@ -39,7 +39,7 @@ class EventsEndpoint:
         )
         if not grant.could_allow(wanted.call_sid):
             raise Forbidden
-        return CallEvents(self._subscribers, grant, wanted, resumed=bool(last_id))
+        return CallEvents(self._subscribers, grant, wanted)
 
     async def calls(self, _: Request, grant: Grant) -> Response:
         """``GET /calls/events``: the list of live calls, whole, at each change."""
@@ -64,20 +64,22 @@ class EventStream(LiveResponse):
 class CallEvents(EventStream):
     """The event stream of one call."""
 
-    def __init__(
-        self, subscribers: Subscribers, grant: Grant, wanted: commands.Subscribe, *, resumed: bool
-    ) -> None:
+    def __init__(self, subscribers: Subscribers, grant: Grant, wanted: commands.Subscribe) -> None:
         super().__init__(subscribers, grant)
         self._wanted = wanted
-        self._resumed = resumed
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield the records after ``since``, then live; nothing after ``CallEnded``."""
-        patience = self.shared.settings.await_call_seconds
+        """Yield the records after ``since``, then live; until the call is over."""
+        settings = self.shared.settings
         async with read_call(
-            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
+            self.shared.broker,
+            self._wanted,
+            lambda: self.admission.grant,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
+            unknown_calls=self.shared.unknown_calls,
         ) as reader:
-            if self._resumed and reader.over:
+            if reader.over:  # an EventSource would come back to an empty stream for ever
                 raise AlreadyComplete
             await reader.check_since()
             yield self.heartbeat  # a quiet call: the answer must not wait for its next word

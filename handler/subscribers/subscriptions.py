@@ -25,10 +25,13 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._calls: dict[str, _Followed] = {}
-        # The calls of each number that were seen, until they leave the list: one that has ended,
-        # or was unsubscribed by itself, does not begin again meanwhile.
+        # The calls of each number that were seen, until they leave the list: one that was refused,
+        # or unsubscribed by itself, does not begin again meanwhile.
         self._numbers: dict[str, set[str]] = {}
         self._has_list = False
+
+        # Calls that have ended and may go on: they take no room.
+        self.ended: Collection[str] = frozenset()
 
     def __contains__(self, call_sid: str) -> bool:
         return call_sid in self._calls
@@ -115,11 +118,11 @@ class Subscriptions:
         return ended
 
     def end(self, call_sid: str) -> None:
-        """Note that a call is followed no longer: it is over, or was refused."""
+        """Note that a call is followed no longer: it was refused, or is over and forgotten."""
         self._calls.pop(call_sid, None)
 
     def _check_room(self) -> None:
-        """Calls that a number begins do not count."""
-        asked = sum(followed.asked_for for followed in self._calls.values())
+        """Calls that a number begins do not count, nor those that have ended."""
+        asked = sum(why.asked_for and sid not in self.ended for sid, why in self._calls.items())
         if asked + len(self._numbers) + self._has_list >= MAX_SUBSCRIPTIONS:
             raise SubscriberError(EndCode.TOO_MUCH, f"more than {MAX_SUBSCRIPTIONS} subscriptions")

@@ -2,14 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.broker import Broker
 from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
+from handler.server.connection import SEND_BUFFER
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
@@ -24,8 +28,11 @@ MEDIA_TYPES = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
 }
-# How long a request waits for NATS to say what is kept.
+# So much is sent at a time: what the kernel keeps for a peer.
+PIECE = SEND_BUFFER
+# How long a request waits for NATS to say what is kept; and for NATS itself, if it is away.
 READ_SECONDS = 10.0
+OUTAGE_SECONDS = 2.0
 # Names of speakers: a word or some, in any script, and nothing that could be markup.
 NAME = re.compile(r"[\w .,'+()/-]{1,64}")
 
@@ -56,27 +63,74 @@ class TranscriptEndpoint:
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        payloads, expired = await self._read(call_sid, grant)
-        # Some 10,000 records: not while calls wait for their audio.
-        body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
-        headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
-        return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
+        return WholeTranscript(self._subscribers, grant, call_sid, form, name)
 
-    async def _read(self, call_sid: str, grant: Grant) -> tuple[list[bytes], bool]:
+
+class WholeTranscript(LiveResponse):
+    """
+    A call as it is now.
+
+    It is made when its turn comes, and holds its place until it was read: by a peer that reads
+    nothing only so long as other subscribers may.
+    """
+
+    def __init__(
+        self,
+        subscribers: Subscribers,
+        grant: Grant,
+        call_sid: str,
+        form: str,
+        name: partial[Speakers],
+    ) -> None:
+        super().__init__(subscribers, grant)
+        self._wanted = commands.Subscribe(call_sid, 0, interim=False)
+        self._name = name
+        self._form = form
+        self.media_type = MEDIA_TYPES[form]
+        self.more_headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
+
+    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Return nothing: one that has begun is read to its end, also after that of the token."""
+        return ()
+
+    async def before_head(self) -> None:
+        """Find out whether the call may be read."""
+        async for _ in self.pieces():
+            pass
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield the whole of it, in pieces that a peer can take."""
+        with self.shared.transcripts.place(self.admission.grant.bearer):
+            body = memoryview(await self._make())
+            for at in range(0, len(body), PIECE):
+                yield bytes(body[at : at + PIECE])
+
+    async def _make(self) -> bytes:
+        async with self.shared.transcripts.turn():
+            payloads, expired = await self._read()
+            # Some 10,000 records: not while calls wait for their audio.
+            return await asyncio.to_thread(
+                _write, payloads, self._form, self._name, expired=expired
+            )
+
+    async def _read(self) -> tuple[list[bytes], bool]:
         """Return the payloads of what is kept, and whether the beginning no longer is."""
-        wanted = commands.Subscribe(call_sid, 0, interim=False)
-        try:
-            async with (
-                asyncio.timeout(READ_SECONDS),
-                read_call(self._subscribers.broker, wanted, lambda: grant, patience=0) as reader,
-            ):
-                return reader.so_far, reader.expired is not None
-        except TimeoutError:
-            raise AtCapacity("what is kept cannot be read now") from None
+        shared = self.shared
+        async with (
+            _limited(shared.broker, READ_SECONDS),
+            read_call(
+                shared.broker,
+                self._wanted,
+                lambda: self.admission.grant,
+                patience=0,
+                unknown_calls=shared.unknown_calls,
+            ) as reader,
+        ):
+            return reader.so_far, reader.expired is not None
 
 
 class LiveTranscript(LiveResponse):
-    """Captions, or lines of text, as they become final; complete when the call has ended."""
+    """Captions, or lines of text, as they become final; complete when the call is over."""
 
     def __init__(
         self,
@@ -97,10 +151,18 @@ class LiveTranscript(LiveResponse):
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the cues of each final, in the order in which they became final."""
-        patience = self.shared.settings.await_call_seconds
-        async with read_call(
-            self.shared.broker, self._wanted, lambda: self.admission.grant, patience=patience
-        ) as reader:
+        settings, broker = self.shared.settings, self.shared.broker
+        reading = read_call(
+            broker,
+            self._wanted,
+            lambda: self.admission.grant,
+            patience=settings.await_call_seconds,
+            pause=settings.pause_seconds,
+            unknown_calls=self.shared.unknown_calls,
+        )
+        async with AsyncExitStack() as stack:
+            async with _limited(broker, None):
+                reader = await stack.enter_async_context(reading)
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
             names = self._name(None)
@@ -120,13 +182,51 @@ class LiveTranscript(LiveResponse):
         return written.encode()
 
 
+@asynccontextmanager
+async def _limited(broker: Broker, seconds: float | None) -> AsyncIterator[None]:
+    """
+    Bound what waits for NATS.
+
+    Raises:
+        AtCapacity: it took too long, or NATS is away.
+    """
+    away = not broker.connected
+    try:
+        async with asyncio.timeout(OUTAGE_SECONDS if away else seconds):
+            yield
+    except TimeoutError:
+        why = "NATS cannot be reached" if away else "NATS does not answer in time"
+        raise AtCapacity(f"{why}: what is kept cannot be read now; try again later") from None
+
+
+class _Records(Sequence[Message]):
+    """The records of a call, read one at a time: all of them at once are six times as large."""
+
+    def __init__(self, payloads: list[bytes]) -> None:
+        self._payloads = payloads
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(_decode, self._payloads)
+
+    def __getitem__(self, at: Any) -> Any:  # noqa: ANN401  a slice is never asked for
+        return _decode(self._payloads[at])
+
+
+def _as_json(words: list[Message]) -> list[msgspec.Raw]:
+    """Return what stands for words in a list: itself as it will be written."""
+    return [msgspec.Raw(msgspec.json.encode(words)[1:-1])] if words else []
+
+
 def _write(payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool) -> bytes:
-    records = [_decode(payload) for payload in payloads]
+    records = _Records(payloads)
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     names = name(started.get("direction"))
     match form:
         case "json":
-            return msgspec.json.encode(captions.document(records, names))
+            return msgspec.json.encode(captions.document(records, names, _as_json))
         case "txt":
             return captions.text(records, names, expired=expired).encode()
         case "srt":

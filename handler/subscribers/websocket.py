@@ -7,10 +7,10 @@
 import asyncio
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import msgspec
-import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from handler.errors import (
@@ -20,25 +20,29 @@ from handler.errors import (
     HandlerError,
     InvalidToken,
     SubscriberError,
+    TooSlow,
 )
+from handler.refusals import refusals
+from handler.server.allowance import Allowance
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers import commands
 from handler.subscribers.admission import Admission, Subscribers
-from handler.subscribers.allowance import Allowance
-from handler.subscribers.call_reader import CallReader, read_call
+from handler.subscribers.call_reader import LEAST_PATIENCE, CallReader, read_call
 from handler.subscribers.calls_list import ListReader
 from handler.subscribers.delivery import CallDelivery, refusal_message
-from handler.subscribers.http import refusal
+from handler.subscribers.http import refuse
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
 from handler.tokens.tokens import Grant
 
 # What a subscriber may say: a subscription to each of so many calls at once, then so many a second.
 BURST = 2 * MAX_SUBSCRIPTIONS
 MESSAGES_A_SECOND = 20.0
-# Ended calls of which a socket remembers how far it was: one may be resumed.
+# Calls that are over and may go on all the same: so many a socket awaits, beside what it follows;
+# of so many older ones it remembers how far it was.
+MAX_OVER = 100
 MAX_REMEMBERED = 1000
-
-_log = structlog.get_logger()
+# How long a close waits for the word that says why to be taken.
+FAREWELL_SECONDS = 1.0
 
 
 class ClientEndpoint:
@@ -55,14 +59,11 @@ class ClientEndpoint:
             first = commands.from_query(websocket.query_params)
             if isinstance(first, commands.Subscribe) and not grant.could_allow(first.call_sid):
                 raise Forbidden
-            with subscribers.admitted():
+            with subscribers.admitted(grant):
                 await websocket.accept()
                 await Subscriber(subscribers, websocket, grant).serve(first)
         except HandlerError as exc:
-            if isinstance(exc, InvalidToken):
-                _log.info("subscriber refused", reason=exc.reason)
-            subscribers.refused += 1
-            await websocket.send_denial_response(refusal(exc, subscribers))
+            await websocket.send_denial_response(refuse(exc, subscribers, websocket))
 
 
 class Subscriber:
@@ -84,7 +85,10 @@ class Subscriber:
         self._calls: dict[str, _FollowedCall] = {}
         self._numbers: dict[str, _FollowedNumber] = {}
         self._list: ListReader | None = None
-        self._reached: dict[str, int] = {}  # the last seq of calls that have ended
+        self._over: dict[_FollowedCall, None] = {}  # those that are over; the first comes first
+        self._reached: dict[
+            str, int
+        ] = {}  # the last seq of calls that were over, and are forgotten
 
     async def serve(self, first: commands.Command | None) -> None:
         """Serve the socket until one side ends it."""
@@ -99,13 +103,29 @@ class Subscriber:
                 self._tasks.create_task(self._admission.watch())
                 self._tasks.create_task(self._receive())
         except* SubscriberError as group:
-            error = _first(group)
-            self._admission.note_end(error)
-            await self._socket.close(error.code, error.reason)
+            await self._end(_first(group))
         except* _CallEnded:
             await self._socket.close(EndCode.CALL_ENDED, "call ended")
         except* WebSocketDisconnect:
             pass  # the subscriber left
+
+    async def _end(self, error: SubscriberError) -> None:
+        """Close the socket; what was done wrong is said as a text, too: few see a reason."""
+        self._admission.note_end(error)
+        if error.code is EndCode.LEAVING and self._has_told_all:
+            await self._socket.close(EndCode.CALL_ENDED, "call ended")
+            return
+        if error.code not in (EndCode.LEAVING, EndCode.TOO_SLOW):
+            with suppress(TooSlow, TimeoutError, WebSocketDisconnect):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self._socket.send(refusal_message(None, error))
+        await self._socket.close(error.code, error.reason)
+
+    @property
+    def _has_told_all(self) -> bool:
+        """Whether it is a plain socket that only waits for calls that have ended to go on."""
+        waits = all(followed.wanted.plain and followed.ended for followed in self._calls.values())
+        return bool(self._calls) and waits and not self._numbers and self._list is None
 
     # What the subscriber says
 
@@ -114,6 +134,7 @@ class Subscriber:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                self._shared.limited += message.get("code") == EndCode.TOO_MUCH
                 raise WebSocketDisconnect(message.get("code", 1006))
             if not allowance.spend(time.monotonic()):
                 too_many = f"more than {MESSAGES_A_SECOND:g} messages a second"
@@ -121,9 +142,12 @@ class Subscriber:
             text = message.get("text")
             if text is None:
                 raise SubscriberError(EndCode.BAD_REQUEST, "text only")
-            await self._obey(commands.parse(text))
+            command = commands.parse(text)
+            await self._shared.wait_to_be_heard(self._admission.grant.bearer)
+            await self._obey(command)
 
     async def _obey(self, command: commands.Command) -> None:
+        self._subscriptions.ended = {sid for sid, call in self._calls.items() if call.ended}
         match command:
             case commands.Subscribe(call_sid):
                 self._subscriptions.ask_call(call_sid)
@@ -144,7 +168,7 @@ class Subscriber:
         if (number := self._numbers.pop(target, None)) is not None:
             number.task.cancel()
         for call_sid in self._subscriptions.drop(target):
-            self._calls.pop(call_sid).task.cancel()
+            self._stop(self._calls.pop(call_sid))
 
     async def _renew(self, token: str) -> None:
         if self._shared.access.open_to_all:
@@ -153,10 +177,10 @@ class Subscriber:
         try:
             grant = await self._shared.access.verify(token)
         except InvalidToken as exc:
-            _log.info("renewal refused", reason=exc.reason)
+            refusals.note("renewal refused", EndCode.TOKEN, reason=exc.reason)
             raise SubscriberError(EndCode.TOKEN, "token refused") from exc
         if grant.subject != self._admission.grant.subject:
-            _log.info("renewal refused", reason="another sub")
+            refusals.note("renewal refused", EndCode.TOKEN, reason="another sub")
             raise SubscriberError(EndCode.TOKEN, "token refused")
         # All of it before anything is sent: nothing more comes of what is no longer allowed.
         self._admission.renew(grant)
@@ -178,9 +202,10 @@ class Subscriber:
             error = CallRefused(EndCode.FORBIDDEN, "the token no longer allows this call")
             if followed.wanted.plain:
                 raise error
-            followed.task.cancel()
+            self._stop(followed)
             self._forget(followed)
-            refused.append((call_sid, error))
+            if not followed.over:
+                refused.append((call_sid, error))
         return refused
 
     # What the subscriber gets
@@ -188,31 +213,74 @@ class Subscriber:
     def _begin(self, wanted: commands.Subscribe) -> None:
         """Follow a call; a second subscription to it replaces the first."""
         if (former := self._calls.pop(wanted.call_sid, None)) is not None:
-            former.task.cancel()
+            self._stop(former)
         followed = self._calls[wanted.call_sid] = _FollowedCall(wanted)
         followed.task = self._tasks.create_task(self._follow(followed))
 
     async def _follow(self, followed: "_FollowedCall") -> None:
-        """Carry one call to the subscriber, from the first record it wants to the last."""
-        wanted, patience = followed.wanted, self._shared.settings.await_call_seconds
+        """Carry one call to the subscriber, and again whenever it goes on after it was over."""
         try:
-            async with read_call(
-                self._shared.broker, wanted, lambda: self._admission.grant, patience=patience
-            ) as reader:
-                followed.reader = reader
-                await CallDelivery(self._shared, self._socket, wanted).run(reader)
+            while True:
+                await self._read(followed)
+                if followed.wanted.plain:
+                    break
+                self._keep_over(followed)
+                await self._shared.calls_list.listed(followed.wanted.call_sid)
+                self._over.pop(followed, None)
         except CallRefused as exc:
-            if wanted.plain:
+            if followed.wanted.plain:
                 raise
             self._forget(followed)
-            await self._socket.send(refusal_message(wanted.call_sid, exc))
+            if exc.code is EndCode.TOO_MUCH:
+                self._admission.note_end(exc)
+            await self._socket.send(refusal_message(followed.wanted.call_sid, exc))
             return
-        self._reached[wanted.call_sid] = reader.cursor
+        self._forget(followed)
+        if self._subscriptions.empty:
+            raise _CallEnded
+
+    async def _read(self, followed: "_FollowedCall") -> None:
+        """Carry one call to the subscriber, from the first record it wants until it is over."""
+        settings, wanted = self._shared.settings, followed.wanted
+        waiting = self._tasks.create_task(self._say_that_it_waits(wanted))
+        try:
+            async with read_call(
+                self._shared.broker,
+                wanted,
+                lambda: self._admission.grant,
+                patience=settings.await_call_seconds,
+                pause=settings.pause_seconds,
+                unknown_calls=self._shared.unknown_calls,
+            ) as reader:
+                waiting.cancel()
+                followed.begin(reader)
+                await CallDelivery(self._shared, self._socket, wanted).run(reader)
+        finally:
+            waiting.cancel()
+        followed.end(reader)
+
+    async def _say_that_it_waits(self, wanted: commands.Subscribe) -> None:
+        """Say how long a call is awaited; of one that is not allowed the same, at the same time."""
+        seconds = self._shared.settings.await_call_seconds
+        if not wanted.plain and seconds > LEAST_PATIENCE:
+            await asyncio.sleep(LEAST_PATIENCE)
+            await self._say({"type": "Waiting", "callSid": wanted.call_sid, "seconds": seconds})
+
+    def _keep_over(self, followed: "_FollowedCall") -> None:
+        """Await that a call goes on; of the one that is over for longest only remember how far."""
+        self._over[followed] = None
+        if len(self._over) <= MAX_OVER:
+            return
+        oldest = next(iter(self._over))
+        self._stop(oldest)
+        self._forget(oldest)
+        self._reached[oldest.wanted.call_sid] = oldest.wanted.since or 0
         if len(self._reached) > MAX_REMEMBERED:
             del self._reached[next(iter(self._reached))]
-        self._forget(followed)
-        if wanted.plain and self._subscriptions.empty:
-            raise _CallEnded
+
+    def _stop(self, followed: "_FollowedCall") -> None:
+        followed.task.cancel()
+        self._over.pop(followed, None)
 
     def _forget(self, followed: "_FollowedCall") -> None:
         """Follow a call no longer, unless another subscription has taken its place."""
@@ -259,9 +327,24 @@ class _CallEnded(Exception):
 class _FollowedCall:
     """A call on its way to the subscriber."""
 
-    wanted: commands.Subscribe
+    wanted: commands.Subscribe  # from where it is to be read next
     task: asyncio.Task[None] = field(init=False)
-    reader: CallReader | None = None  # once the subscriber was let in
+    reader: CallReader | None = None  # while it is read: it holds all records of the call
+    over: bool = False  # all was told, and it is awaited to go on
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has ended, for now at least, and all of it was told."""
+        return self.over or (self.reader is not None and self.reader.ended)
+
+    def begin(self, reader: CallReader) -> None:
+        """Note that the subscriber was let in."""
+        self.reader, self.over = reader, False
+
+    def end(self, reader: CallReader) -> None:
+        """Note that all was told; should the call go on, it is read from there."""
+        self.wanted = replace(self.wanted, since=reader.cursor)
+        self.reader, self.over = None, True
 
     def is_allowed(self, grant: Grant) -> bool:
         """Whether a token allows it, or may turn out to once its numbers are known."""

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+import zlib
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 import structlog
 
+from handler import addresses
 from handler.errors import KeysUnavailable
 from handler.tokens import tokens
 from handler.tokens.tokens import VerificationKey
@@ -15,6 +18,7 @@ from handler.tokens.tokens import VerificationKey
 # For the whole of a fetch; subscribers' handshakes wait for it.
 FETCH_SECONDS = 5.0
 MAX_DOCUMENT = 256 * 1024
+MAX_REDIRECTS = 3
 # Keys this old are fetched again, and keys that could not be renewed for so long are dropped: a key
 # that was withdrawn must not open doors for ever.
 REFRESH_SECONDS = 3600.0
@@ -85,24 +89,59 @@ async def _download(url: str, timeout: float) -> tuple[VerificationKey, ...]:
     Raises:
         KeysUnavailable: it is not there in time, too large, or none.
     """
-    document = bytearray()
     try:
-        # Nothing from the environment, no redirection to elsewhere, no compressed surprise.
+        # Nothing from the environment; no redirection that is not looked at.
         async with (
             asyncio.timeout(timeout),
-            httpx.AsyncClient(trust_env=False, headers={"Accept-Encoding": "identity"}) as client,
-            client.stream("GET", url) as answer,
+            httpx.AsyncClient(trust_env=False, headers={"Accept-Encoding": "gzip"}) as client,
         ):
-            if answer.status_code != 200:
-                raise KeysUnavailable(f"HTTP {answer.status_code}")
-            async for piece in answer.aiter_raw():
-                document += piece
-                if len(document) > MAX_DOCUMENT:
-                    raise KeysUnavailable(f"longer than {MAX_DOCUMENT} bytes")
-        return tokens.key_set(msgspec.json.decode(document))
+            return tokens.key_set(msgspec.json.decode(await _ask(client, url)))
     except TimeoutError as exc:
         raise KeysUnavailable(f"nothing whole within {timeout:g} s") from exc
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, zlib.error) as exc:
         raise KeysUnavailable(f"{type(exc).__name__}: {exc}") from exc
     except (ValueError, msgspec.MsgspecError, RecursionError) as exc:
         raise KeysUnavailable(str(exc)) from exc
+
+
+async def _ask(client: httpx.AsyncClient, url: str) -> bytes:
+    """Ask a host, or the one that it names instead, by a way on which nobody changes the keys."""
+    near = addresses.is_loopback(addresses.read(url).hostname or "")
+    for _ in range(MAX_REDIRECTS + 1):
+        async with client.stream("GET", url) as answer:
+            if not answer.has_redirect_location:
+                return await _document(answer)
+            url = str(answer.url.join(answer.headers["location"]))
+            # Nobody elsewhere sends us to a host in here.
+            if not addresses.is_safe(url, near=near):
+                raise KeysUnavailable(f"redirected to {urlsplit(url).hostname}, not by https")
+    raise KeysUnavailable(f"redirected more than {MAX_REDIRECTS} times")
+
+
+async def _document(answer: httpx.Response) -> bytes:
+    """Read an answer to its end, unpacked; neither form of it may be longer than a document."""
+    if answer.status_code != 200:
+        raise KeysUnavailable(f"HTTP {answer.status_code}")
+    unpacker = _unpacker(answer.headers.get("content-encoding", "identity"))
+    document, came = bytearray(), 0
+    async for piece in answer.aiter_raw():
+        came += len(piece)
+        # Of what grows when it is unpacked no more is made than may be.
+        left = MAX_DOCUMENT + 1 - len(document)
+        document += piece if unpacker is None else unpacker.decompress(piece, left)
+        if max(came, len(document)) > MAX_DOCUMENT:
+            raise KeysUnavailable(f"longer than {MAX_DOCUMENT} bytes")
+    if unpacker is not None and not unpacker.eof:
+        raise KeysUnavailable("compressed, and cut off")
+    return bytes(document)
+
+
+def _unpacker(encoding: str) -> "zlib._Decompress | None":
+    """Return what unpacks an answer, if it is packed; some hosts pack whatever they are asked."""
+    match encoding.strip().lower():
+        case "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # both, by their first bytes
+        case _:
+            raise KeysUnavailable(f"compressed as {encoding[:40]!r}: only gzip is read")

@@ -5,9 +5,10 @@ Pure: the time comes in as an argument. Any service that shares the secret, or h
 key, may mint them; ``docs/tokens.md`` says how, and lists the claims.
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -28,6 +29,8 @@ ASYMMETRIC = frozenset({"EdDSA", "ES256", "RS256"})
 MAX_KEYS = 50
 MAX_KEY_ID = 256
 DAY = 86_400.0
+# What the clock of who mints may be ahead of ours, in seconds. An end is an end, by our clock.
+LEEWAY = 60.0
 MAX_TIME = 2.0**53  # beyond it a float has no whole seconds
 
 
@@ -79,12 +82,15 @@ class Grant:
         numbers: E.164 numbers: any call from or to one of them.
         expires: Unix time at which it ends.
         subject: Whom it was made for (``sub``), if it says so.
+        bearer: Who shares limits with whom: all with its subject; without one, those who have the
+            same token. None is nobody's.
     """
 
     calls: frozenset[str]
     numbers: frozenset[str]
     expires: float
     subject: str | None = None
+    bearer: str | None = field(default=None, compare=False)
 
     def allows(self, call_sid: str, numbers: Collection[str | None] = ()) -> bool:
         """Whether it allows to read this call, whose two numbers are ``numbers`` if known."""
@@ -214,22 +220,32 @@ def verify(
         raise InvalidToken("expired")
     if expires > now + rules.longest:
         raise InvalidToken(f"exp is more than {rules.longest:g} s ahead (TOKEN_MAX_AGE)")
-    if "nbf" in claims and _time(claims, "nbf") > now:
+    if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY:
         raise InvalidToken("not valid yet")
     if rules.audience is not None:
         audience = claims.get("aud")
         if rules.audience not in (audience if isinstance(audience, list) else [audience]):
             raise InvalidToken("aud does not name this service (TOKEN_AUDIENCE)")
     subject = claims.get("sub")
+    # Taken for none, it would let another such token renew this one.
+    if "sub" in claims and not isinstance(subject, str):
+        raise InvalidToken("sub is not a text")
     grant = Grant(
         calls=_strings(claims, "calls", CALL_SID, ANY_CALL),
         numbers=_strings(claims, "numbers", E164),
         expires=expires,
-        subject=subject if isinstance(subject, str) else None,
+        subject=subject,
+        bearer=_fingerprint(token) if subject is None else f"sub {subject}",
     )
     if not grant.calls and not grant.numbers:
         raise InvalidToken("grants nothing: neither calls nor numbers")
     return grant
+
+
+def _fingerprint(token: str) -> str:
+    """Name a token: by what is signed, as the signature itself may be spelled in several ways."""
+    signed, _, _ = token.rpartition(".")
+    return hashlib.sha256(signed.encode()).hexdigest()
 
 
 def _claims(token: str, header: Header, keys: Sequence[VerificationKey]) -> dict[str, Any]:

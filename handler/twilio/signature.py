@@ -9,7 +9,12 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from contextlib import suppress
+from urllib.parse import SplitResult
+
+from handler import addresses
+
+DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 
 
 def sign(auth_token: str, url: str) -> str:
@@ -18,31 +23,54 @@ def sign(auth_token: str, url: str) -> str:
     return base64.b64encode(digest).decode()
 
 
-def candidates(public_url: str, path: str) -> list[str]:
+def candidates(public_url: str, path: str, host: str = "") -> list[str]:
     """
     Return the URLs that Twilio may have signed for ``path`` under our public base URL.
 
     Twilio documents the ``wss://`` form, with or without a trailing slash; others saw ``https://``.
-    A base URL without TLS (a laptop) is tried as it stands too, and a port both with and without
-    it, as Twilio's own validator does. Every form needs the auth token, so trying more is safe.
+    It signs the ``<Stream url>`` as it is written: a port that goes without saying may be there or
+    not (another one too, as Twilio's own validator does), the name in any letters. A base URL
+    without TLS (a laptop) is tried as it stands too. Every form needs the auth token, and each of
+    them leads here, so trying more is safe.
+
+    Args:
+        public_url: Our base URL.
+        path: The path of the request.
+        host: Its ``Host`` header: how the name was written, if it is ours.
     """
-    base = urlsplit(public_url)
+    base = addresses.read(public_url)
     schemes = ["wss", "https"]
     if base.scheme in ("http", "ws"):
         schemes += ["ws", "http"]
-    host = base.netloc.rpartition("@")[2]
-    hosts = [host]
-    bare = host.rpartition(":")[0]
-    if bare and host.rpartition(":")[2].isdigit():
-        hosts.append(bare)
     prefix = base.path.rstrip("/")
     stem = path.rstrip("/")
     return [
-        f"{scheme}://{name}{prefix}{stem}{slash}"
-        for name in hosts
+        f"{scheme}://{name}{_port(scheme, base.port, written=written)}{prefix}{stem}{slash}"
+        for name in _names(base, host)
+        for written in (base.port is not None, base.port is None)
         for scheme in schemes
         for slash in ("", "/")
     ]
+
+
+def _names(base: SplitResult, host: str) -> list[str]:
+    """Return our name as it may be written: as it is set, as browsers write it, as it came."""
+    known = addresses.name(base.hostname or "")
+    names = [_written_name(base), f"[{known}]" if ":" in known else known]
+    with suppress(ValueError):
+        came = addresses.read(f"//{host}")
+        if addresses.name(came.hostname or "") == known:
+            names.append(_written_name(came))
+    return list(dict.fromkeys(names))
+
+
+def _written_name(url: SplitResult) -> str:
+    place = url.netloc.rpartition("@")[2]
+    return place if url.port is None else place.rpartition(":")[0]
+
+
+def _port(scheme: str, port: int | None, *, written: bool) -> str:
+    return f":{port or DEFAULT_PORTS[scheme]}" if written else ""
 
 
 def matching_url(signature: str, urls: Iterable[str], auth_tokens: Iterable[str]) -> str | None:

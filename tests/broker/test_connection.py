@@ -3,13 +3,16 @@
 import asyncio
 
 import pytest
+from nats.aio.client import Client
 from support.cable import Cable
-from support.timing import patience, until
+from support.timing import LOOK, patience, until
 
 from broker.broker import Broker
 from broker.connection import Connection, identity
+from broker.provision import find_stream, provision
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
+from broker.subjects import Subjects
 
 
 @pytest.mark.parametrize("address", ["nats://127.0.0.1:42x2", "nats://[::1"])
@@ -84,3 +87,20 @@ async def test_a_client_that_goes_on_trying_is_kept_however_long_nats_is_away(tm
         await until(lambda: connection.connected)
         assert connection.client is first
         await connection.__aexit__()
+
+
+async def test_a_stream_that_is_deleted_while_it_is_used_is_found_missing_and_made_anew(server):
+    settings = BrokerSettings(servers=(server.url,), instance="i1")
+
+    async def check(client: Client) -> None:
+        await provision(client, Subjects(), settings)
+
+    async with Connection(settings, Listening(), check, longest_silence=0.1) as connection:
+        async with patience():
+            await connection.wait_ready()
+            before = await connection.js.stream_info("TRANSCRIPTS")
+            await connection.js.delete_stream("TRANSCRIPTS")
+            while await find_stream(connection.client, "TRANSCRIPTS") is None:  # noqa: ASYNC110
+                await asyncio.sleep(LOOK)
+            after = await connection.js.stream_info("TRANSCRIPTS")
+        assert after.created != before.created

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,17 @@ from pathlib import Path
 import nats
 import nats.errors
 import pytest
+from nats.js.api import RePublish
 from support.brokers import ENDED
-from support.processes import ENVIRON, partyline
+from support.processes import ENVIRON, partyline, running
 from support.servers import nats_server
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 
 import broker as package
 from broker.broker import Broker
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
-from broker.stream import read_history
+from broker.stream import last_stored, read_history
 
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
@@ -80,7 +82,8 @@ def provisioned(port: int) -> None:
 def test_the_service_does_not_provision_where_it_may_not(port):
     refused = partyline("provision", "--url", url("handler", port))
     assert refused.returncode == 1
-    assert "could not be created" in refused.stderr
+    assert "no answer" in refused.stderr
+    assert 'this user may not subscribe to "_inbox_admin.' in refused.stderr.lower()
 
 
 async def test_the_service_needs_no_more_than_it_may_and_a_call_can_be_purged(
@@ -166,3 +169,34 @@ async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, fac
     assert (await listener.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
     await client.close()
     await listener.close()
+
+
+async def test_the_admin_can_read_redirect_and_empty_as_the_operator_is_told(port, facts):
+    """As docs/operations.md says of its password: to provision and to purge is to reach so far."""
+    provisioned(port)
+    call = facts()
+    settings = BrokerSettings(servers=(url("handler", port),), instance="i1")
+    async with Broker(settings) as broker:
+        writer = broker.writer(call, broker.next_epoch())
+        writer.put(ENDED)
+        writer.finish()
+        async with patience():
+            await writer.run()
+    admin = await connect_as("admin", port)
+    newest = await last_stored(admin, "TRANSCRIPTS", f"transcripts.*.{call.call_sid}.>")
+    assert newest is not None
+    stream = await admin.jetstream().stream_info("TRANSCRIPTS")
+    redirected = stream.config.evolve(
+        republish=RePublish(src="transcripts.>", dest="_INBOX_admin.stolen.>")
+    )
+    await admin.jetstream().update_stream(redirected)
+    await admin.jetstream().purge_stream("TRANSCRIPTS")
+    assert (await admin.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
+    await admin.close()
+
+
+def test_who_may_only_tap_reads_with_our_own_command(port):
+    with running("handler.cli", "tap", "--url", url("tap", port)) as tap:
+        assert tap.stderr.readline() == "listening on transcripts.>\n"
+        tap.send_signal(signal.SIGTERM)
+        assert tap.wait(PATIENCE) == 0

@@ -7,8 +7,10 @@ from support.credentials import NATS_CREDS
 
 from broker.settings import (
     read_credentials,
+    read_megabytes,
     read_prefix,
     read_replicas,
+    read_retention,
     read_servers,
     user_of,
     without_password,
@@ -104,6 +106,15 @@ def test_a_cluster_keeps_from_one_to_five_copies():
     for text in ("0", "6", "", "three", "\u0663"):
         with pytest.raises(ValueError, match="are 1 to 5"):
             read_replicas(text)
+
+
+def test_what_is_kept_and_how_long_has_bounds():
+    assert (read_retention("7d"), read_megabytes("16")) == (604_800, 16)
+    with pytest.raises(ValueError, match=r"'3' \(3 seconds\) is not between 1 minute and 366 days"):
+        read_retention("3")
+    for text in ("15", "-1", "1e3", "many", ""):
+        with pytest.raises(ValueError, match="is not a whole number of megabytes, 16 or more"):
+            read_megabytes(text)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """handler/addresses.py: addresses as people write them."""
 
+import errno
+
 import pytest
 
 from handler import addresses
@@ -30,3 +32,138 @@ def test_an_address_has_its_parts(text, parts):
 def test_one_that_cannot_be_reached_is_refused_in_words(text, words):
     with pytest.raises(ValueError, match=words):
         addresses.read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://crm.example.com", "https://crm.example.com"),
+        ("https://CRM.example.com", "https://crm.example.com"),
+        ("HTTPS://crm.example.com:443", "https://crm.example.com"),
+        ("http://crm.example.com:80/", "http://crm.example.com"),
+        ("https://crm.example.com.", "https://crm.example.com"),
+        ("https://crm.example.com:8443/a/path", "https://crm.example.com:8443"),
+        ("http://crm.example.com:443", "http://crm.example.com:443"),
+        ("wss://crm.example.com:443/twilio", "https://crm.example.com"),
+        ("ws://crm.example.com", "http://crm.example.com"),
+        ("https://Bücher.example", "https://xn--bcher-kva.example"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://[0:0:0:0:0:0:0:1]:80", "http://[::1]"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://a_b:8080", "http://a_b:8080"),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+        ("capacitor://localhost", "capacitor://localhost"),
+    ],
+)
+def test_an_origin_has_one_spelling(text, origin):
+    assert addresses.origin(text) == origin
+    assert addresses.origin(origin) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "crm.example.com",
+        "https://",
+        "https://a b",
+        "https://a]b",
+        "https://[",
+        "https://a..b",
+        "https://crm.example.com:0",
+        f"https://{'a' * 64}.example",
+        f"https://{'a.' * 127}com",
+        "https://a%2fb",
+        "https://\u2488.example",
+        f"https://{'é' * 64}.example",
+    ],
+)
+def test_what_has_no_origin_is_no_address(text):
+    with pytest.raises(ValueError, match=r"address|port"):
+        addresses.origin(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("calls.example.com", "calls.example.com"),
+        ("Calls.Example.com:8080", "calls.example.com:8080"),
+        ("[::1]:8080", "[::1]:8080"),
+        ("my_service", "my_service"),
+    ],
+)
+def test_a_host_header_is_read(text, host):
+    assert addresses.host(text) == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[",
+        "a]b",
+        "a b",
+        "a/b",
+        "u@h",
+        "h?q",
+        "h#f",
+        "h:x",
+        "h:70000",
+        "a" * 8000,
+        "h,i",
+        "\xe9",
+        ":80",
+    ],
+)
+def test_a_host_header_that_cannot_be_one_is_told(text):
+    with pytest.raises(ValueError, match=r"address|port"):
+        addresses.host(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("", False),
+        ("0.0.0.0", False),  # noqa: S104
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+    ],
+)
+def test_what_only_this_machine_reaches(text, near):
+    assert addresses.is_loopback(text) == near
+
+
+@pytest.mark.parametrize(
+    ("url", "near", "safe"),
+    [
+        ("https://id.example.com/jwks", False, True),
+        ("http://id.example.com/jwks", True, False),
+        ("http://127.0.0.1:8000/jwks", True, True),
+        ("http://127.0.0.1:8000/jwks", False, False),
+        ("https:///jwks", True, False),
+        ("ftp://127.0.0.1/jwks", True, False),
+    ],
+)
+def test_where_nobody_changes_what_comes(url, near, safe):
+    assert addresses.is_safe(url, near=near) == safe
+
+
+@pytest.mark.parametrize(
+    ("exc", "words"),
+    [
+        (OSError(errno.EADDRINUSE, "in use"), "another program has it"),
+        (OSError(errno.EACCES, "denied"), "set another port, from 1024 on"),
+        (OSError(errno.EADDRNOTAVAIL, "not available"), "set HOST to one of its own"),
+        (OSError(-2, "Name or service not known"), "Name or service not known; is HOST right?"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_said_with_what_to_do(exc, words):
+    said = addresses.cannot_listen("127.0.0.1", 80, exc)
+    assert said.startswith("cannot listen on 127.0.0.1 port 80: ")
+    assert words in said

@@ -3,8 +3,8 @@
 import pytest
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NATS_CREDS, NEEDED, TOKEN_SECRET
 
-from handler.config import Settings, deepgram_options
-from handler.errors import SettingsError
+from handler.config import Settings
+from handler.errors import SettingsError, SettingsErrors
 
 
 def test_the_needed_settings_suffice():
@@ -25,15 +25,69 @@ def test_a_missing_one_is_named_and_says_what_to_set(name):
         assert "missing: set" in str(caught.value)
 
 
+def test_all_that_is_missing_or_malformed_is_said_at_once():
+    """Each would else cost a start of its own."""
+    with pytest.raises(SettingsErrors) as caught:
+        Settings.from_environ({"PORT": "http", "DEEPGRAM_OPTIONS": "?model=nova-2"})
+    names = [line.partition(":")[0] for line in str(caught.value).splitlines()]
+    assert sorted(names) == sorted([*NEEDED, "DEEPGRAM_OPTIONS", "PORT"])
+    assert caught.value.name == ", ".join(names)
+
+
+def test_beside_keys_that_are_malformed_no_secret_is_said_to_be_missing():
+    environ = {key: value for key, value in NEEDED.items() if key != "TOKEN_SECRET"}
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**environ, "TOKEN_PUBLIC_KEY": "nonsense"})
+    assert caught.value.name == "TOKEN_PUBLIC_KEY"
+
+
+@pytest.mark.parametrize("text", ["ws://gateway.internal:8080/deepgram", "wss://h/", "ws://[::1]"])
+def test_a_recogniser_of_ones_own_may_stand_behind_a_path(text):
+    settings = Settings.from_environ({**NEEDED, "DEEPGRAM_URL": text})
+    assert settings.deepgram_url == text.rstrip("/")
+
+
+def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
+    assert Settings.from_environ(NEEDED).pause_seconds == 8.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "0"}).pause_seconds == 0.0
+    assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
+
+
 def test_insecure_does_without_credentials_of_ours():
     settings = Settings.from_environ({"DEEPGRAM_API_KEY": "key"}, insecure=True)
     assert (settings.twilio_auth_tokens, settings.token_keys) == ((), ())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_on_this_machine_alone_no_public_url_is_needed(host):
+    environ = {**NEEDED, "PUBLIC_URL": "", "HOST": host}
+    assert Settings.from_environ(environ).public_url is None
+    with pytest.raises(SettingsError, match=r"^PUBLIC_URL: missing: set .*HOST=127\.0\.0\.1"):
+        Settings.from_environ({**environ, "HOST": "192.168.1.7"})
+
+
+def test_as_many_auth_tokens_are_taken_as_there_are_accounts_and_regions():
+    environ = {**NEEDED, "TWILIO_AUTH_TOKEN": "a, b,c d\ne"}
+    assert Settings.from_environ(environ).twilio_auth_tokens == ("a", "b", "c", "d", "e")
+
+
+def test_origins_are_kept_as_browsers_spell_them():
+    environ = {**NEEDED, "ALLOWED_ORIGINS": "https://CRM.example.com:443/, HTTP://Bücher.example *"}
+    assert Settings.from_environ(environ).allowed_origins == (
+        "https://crm.example.com",
+        "http://xn--bcher-kva.example",
+        "*",
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PORT", "80000"),
+        ("MAX_SHARE", "0"),
+        ("MAX_SHARE", "101"),
+        ("MAX_AWAITED_CALLS", "0"),
+        ("MAX_TRANSCRIPTS", "0"),
         ("PORT", "http"),
         ("PORT", "٨٠"),
         ("PUBLIC_URL", "calls.example.com"),
@@ -41,22 +95,33 @@ def test_insecure_does_without_credentials_of_ours():
         ("PUBLIC_URL", "https://calls.example.com/twilio"),
         ("PUBLIC_URL", "https://[calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com:44x3"),
+        ("PUBLIC_URL", "https://calls..example.com"),
+        ("ALLOWED_ORIGINS", "crm.example.com"),
+        ("ALLOWED_ORIGINS", "https://crm.example.com/page"),
+        ("ALLOWED_ORIGINS", "https://crm.example.com?a=b"),
+        ("ALLOWED_ORIGINS", "https://crm.example.com, https://["),
+        ("ALLOWED_ORIGINS", "https://*.example.com"),
         ("NATS_CREDS", "garbage"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com?model=nova-3"),
+        ("DEEPGRAM_URL", "wss://api.deepgram.com/v1/listen"),
+        ("DEEPGRAM_URL", "wss://api.deepgram.com/v1"),
+        ("DEEPGRAM_URL", "wss://api.eu.deepgram.com/deepgram"),
+        ("DEEPGRAM_URL", "ws://gateway.internal:8080/V1/listen/"),
+        ("DEEPGRAM_URL", "ws://api.deepgram.com"),
+        ("DEEPGRAM_URL", "wss://user:pass@api.deepgram.com"),
+        ("DEEPGRAM_API_KEY", "Token abc"),
+        ("DEEPGRAM_API_KEY", '"abc"'),
+        ("DEEPGRAM_API_KEY", "a b"),
+        ("DEEPGRAM_API_KEY", "clé"),
         ("DEEPGRAM_URL", "wss://[::1"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com:0"),
         ("TOKEN_JWKS_URL", "https://[id.example.com/jwks"),
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
-        ("DEEPGRAM_OPTIONS", "callback=https://example.com"),
-        ("DEEPGRAM_OPTIONS", "utterance_end_ms=999"),
-        ("DEEPGRAM_OPTIONS", "keywords=a:1"),
-        ("DEEPGRAM_OPTIONS", "model=nova-2&keyterm=a"),
-        ("DEEPGRAM_OPTIONS", "diarize=true&diarize_model=latest"),
-        ("DEEPGRAM_OPTIONS", "model"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
-        ("TWILIO_AUTH_TOKEN", "a,b,c"),
+        ("PAUSE_SECONDS", "61m"),
+        ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),
@@ -79,13 +144,15 @@ def test_a_malformed_one_stops_with_its_name(name, value):
     assert str(caught.value).startswith(f"{name}: ")
 
 
-def test_options_are_merged_over_ours():
-    options = deepgram_options("model=nova-3-medical&keyterm=a&keyterm=b&endpointing=500")
-    assert options.count(("keyterm", "a")) == 1
-    assert ("model", "nova-3-medical") in options
-    assert ("model", "nova-3") not in options
-    assert ("endpointing", "500") in options
-    assert ("multichannel", "true") in options
+def test_bounds_of_times_are_said_in_units_that_people_read():
+    for name, value, words in (
+        ("RETENTION", "3", "'3' (3 seconds) is not between 1 minute and 366 days"),
+        ("LEASE_SECONDS", "2h", "'2h' is not between 2 seconds and 1 hour"),
+        ("DRAIN_SECONDS", "2d", "'2d' is not between 1 second and 1 day"),
+    ):
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_environ({**NEEDED, name: value})
+        assert str(caught.value) == f"{name}: {words}"
 
 
 def test_times_take_units():

@@ -1,6 +1,14 @@
 """handler/metrics.py: what dashboards and alerts are built on."""
 
-from handler.metrics import COUNTERS, GAUGES
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from bench.processes import free_port
+from handler.metrics import COUNTERS, GAUGES, Metrics
+
+ODD = {"Accept": "application/openmetrics-text; version=x", "Connection": "close"}
 
 
 def test_the_names_of_metrics_stay():
@@ -10,7 +18,10 @@ def test_the_names_of_metrics_stay():
         "outbox_depth",
         "subscribers",
         "followed_calls",
+        "awaited_calls",
+        "transcripts",
         "nats_connected",
+        "deepgram_accepts",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",
@@ -19,8 +30,23 @@ def test_the_names_of_metrics_stay():
         "calls_one_sided",
         "recogniser_messages_unreadable",
         "subscribers_refused",
+        "subscribers_limited",
         "subscribers_too_slow",
+        "transcripts_made",
         "deliveries",
         "interims_skipped",
         "outbox_dropped",
     ]
+
+
+async def test_metrics_are_told_to_who_asks_and_to_nobody_after_the_end():
+    port = free_port()
+    stop = Metrics(SimpleNamespace(is_open=False)).serve("127.0.0.1", port)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/metrics?a=%ff", headers=ODD)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert "partyline_speech_to_published_seconds_count 0.0" in answer.text
+        stop()
+        with pytest.raises(httpx.TransportError):
+            await client.get(f"http://127.0.0.1:{port}/metrics")

@@ -66,7 +66,8 @@ def test_without_the_demo_extra_it_says_what_to_install(tmp_path):
     ended = rehearse("recognise", str(tmp_path / "call.ulaw"), PYTHONPATH=str(tmp_path))
     assert ended.returncode == 1
     assert ended.stderr == (
-        "partyline rehearse: webrtcvad is not installed; try: pip install 'partyline[demo]'\n"
+        "partyline rehearse: webrtcvad is not installed; in a checkout of the project: make demo, "
+        "or pip install '.[demo]'\n"
     )
 
 

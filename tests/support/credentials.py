@@ -8,6 +8,7 @@ NEEDED = {
     "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
     "TOKEN_SECRET": TOKEN_SECRET,
     "DEEPGRAM_API_KEY": DEEPGRAM_KEY,
+    "PUBLIC_URL": "https://calls.example.com",
 }
 # The text of a .creds file, of nobody.
 NATS_CREDS = f"""\

@@ -145,9 +145,11 @@ def serving() -> Iterator[Serve]:
         settings = {
             **ENVIRON,
             **NEEDED,
+            "PUBLIC_URL": "",  # on loopback streams are signed for the address that they come to
             "PORT": "0",
             "HOST": "127.0.0.1",
             "DEEPGRAM_URL": "ws://127.0.0.1:1",
+            "PAUSE_SECONDS": "0",  # tests that read a call to its end need not wait longer
             **environ,
         }
         if "NATS_URL" not in settings:

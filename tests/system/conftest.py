@@ -239,6 +239,7 @@ async def tell() -> AsyncIterator[Tell]:
             from_: str | None = None,
             to: str | None = None,
             direction: str = "inbound",
+            again: ToldCall | None = None,  # it has ended, and goes on
         ) -> ToldCall:
             if service.nats_url not in brokers:
                 settings = BrokerSettings(
@@ -248,7 +249,7 @@ async def tell() -> AsyncIterator[Tell]:
             broker = brokers[service.nats_url]
             await broker.wait_ready()
             call = CallFacts(
-                call_sid=f"CA{os.urandom(16).hex()}",
+                call_sid=f"CA{os.urandom(16).hex()}" if again is None else again.sid,
                 account_sid=account_sid(1),
                 stream_sid=stream_sid(1),
                 started_at=time.time_ns() // 1_000_000,

@@ -57,8 +57,8 @@ async def test_every_byte_is_in_its_place_or_told_as_lost(serve, deepgram, read,
     for name, changes in SCENARIOS.items():
         calls[name] = asyncio.create_task(carry(name, **changes))
         # So that each is known by its number.
-        await until(lambda: len(deepgram.connections) == len(calls))
-    received = dict(zip(SCENARIOS, (link.received for link in deepgram.connections), strict=True))
+        await until(lambda: len(deepgram.heard) == len(calls))
+    received = dict(zip(SCENARIOS, (link.received for link in deepgram.heard), strict=True))
     for name, task in calls.items():
         report, reader = await task
         sent = [Heard(frame.track, frame.timestamp, frame.payload) for frame in report.sent]

@@ -1,7 +1,9 @@
 """Who gets in: Twilio with a signature, subscribers with a token, nobody else."""
 
 import asyncio
+import contextlib
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -10,10 +12,13 @@ import jwt
 import pytest
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
 from support.sids import call_sid
+from support.timing import PATIENCE, until
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from bench.processes import free_port
+from handler.refusals import LINES
+from handler.subscribers.http import UNAUTHORIZED
 from rehearsal.twilio import HandshakeRefused, HangUp, Options, Signature, place_call
 from rehearsal.twilio import signature as sign
 
@@ -83,12 +88,10 @@ async def test_a_subscriber_must_show_a_token(serve, mint):
     assert await refusal(f"{client}?token={other}&token={other}") == 401
     assert await refusal(f"{client}?token={other}&call={CALL}") == 403
     assert await refusal(f"{client}?token={other}&call=CA*") == 400
-    assert await refusal(f"{service.ws}/elsewhere") == 403
+    assert await refusal(f"{service.ws}/elsewhere") == 404
     for token in (None, expired, forged):
-        assert await asyncio.to_thread(get, f"{service.url}/calls", token) == (
-            401,
-            "unauthorized\n",
-        )
+        answer = await asyncio.to_thread(get, f"{service.url}/calls", token)
+        assert answer == (401, UNAUTHORIZED)
 
 
 async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(serve, mint):
@@ -129,6 +132,35 @@ async def test_a_bad_message_ends_a_subscribers_socket_and_nothing_else(serve, t
         assert await good.recv() == "[]"
         assert json.loads(await good.recv()) == {"type": "Calls", "calls": []}
     assert bad.close_code == 4400
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "code"),
+    [
+        ("", "transcripts.>", 4400),
+        ("", '{"list":', 4400),
+        ("&since=9&call=", "", 4400),
+        (f"&call={OTHER}", "", 4404),
+        ("", OTHER, 4404),
+        ("", '{"token":"none"}', 4401),
+    ],
+)
+async def test_why_a_socket_is_closed_is_said_in_words(serve_many, token, tell, query, said, code):
+    """For people with websocat and the like, which show no close code."""
+    service = serve_many(AWAIT_CALL_SECONDS="0")
+    call = await tell(service)
+    query = query + call.sid if query.endswith("=") else query
+    async with connect(f"{service.ws}/client?token={token}{query}", proxy=None) as socket:
+        if said:
+            await socket.send(said)
+        last = ""
+        with contextlib.suppress(ConnectionClosedError):
+            while True:
+                last = str(await socket.recv())
+        reason = socket.close_reason
+    assert socket.close_code == code
+    assert json.loads(last) == {"type": "Error", "code": code, "message": reason}
+    assert reason
 
 
 async def test_health_is_for_anyone(serve):
@@ -217,3 +249,84 @@ async def test_no_output_holds_a_token_or_what_was_said(serve, deepgram, sound, 
     secrets = [token, AUTH_TOKEN, TOKEN_SECRET, DEEPGRAM_KEY]
     assert not [secret for secret in secrets if secret in output]
     assert not [word for word in sound.words_of(inbound) if word in output]
+
+
+async def door(service, path: str, *, signed: bool = True, **headers: str) -> tuple[int, str]:
+    """Come to a door as Twilio does; returns what is answered."""
+    url = f"{service.ws}{path}"
+    if signed:
+        headers["x-twilio-signature"] = sign(AUTH_TOKEN, url)
+    try:
+        async with connect(url, additional_headers=headers, compression=None, proxy=None):
+            return 101, ""
+    except InvalidStatus as exc:
+        return exc.response.status_code, exc.response.body.decode()
+
+
+async def test_a_media_stream_that_comes_to_a_wrong_path_is_told_the_right_one(serve):
+    service = serve()
+    for path in ("/twilio/", "//twilio", "/twilio"):
+        assert (await door(service, path))[0] == 101
+    for path in ("/media", "/", "/twilio/stream", "/calls"):
+        status, words = await door(service, path)
+        assert (status, "/twilio, in TwiML <Start><Stream url=" in words) == (404, True)
+        status, words = await door(service, path, signed=False)
+        assert status == 404
+    line = await asyncio.to_thread(
+        service.wait_for, "websocket refused: a media stream or a webhook of Twilio's?"
+    )
+    assert (line["path"], line["status"], line["level"]) == ("/media", 404, "warning")
+    assert "/twilio" in line["advice"]
+
+
+async def test_a_stream_url_with_the_port_that_goes_without_saying_is_taken(serve, deepgram):
+    service = serve(PUBLIC_URL="https://Calls.example.com", DEEPGRAM_URL=deepgram.url)
+    for url in (
+        "wss://calls.example.com:443/twilio",
+        "wss://calls.example.com/twilio",
+        "wss://Calls.example.com/twilio",
+    ):
+        call = Options(auth_token=AUTH_TOKEN, signed_url=url)
+        assert (await place_call(f"{service.ws}/twilio", b"\xff" * 160, b"", call)).ok
+
+
+def raw(service, request: str) -> bytes:
+    """Send a request as it stands; returns the first line of the answer."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as one:
+        one.sendall(request.replace("\n", "\r\n").encode("latin-1"))
+        return one.recv(65536).partition(b"\r\n")[0]
+
+
+def test_a_host_that_is_none_is_refused_at_every_door_and_costs_a_short_line(serve):
+    service = serve()
+    upgrade = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n"
+    upgrade += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+    upgrade += "X-Twilio-Signature: c2lnbmF0dXJl\n"
+    for host in ("[", "a]b", "a b", "a" * 8000, "\xe9", "a\nHost: b"):
+        for path, more in (
+            ("/twilio", upgrade),
+            ("/client", upgrade),
+            ("/calls", ""),
+            ("/", ""),
+            ("/healthz", ""),
+        ):
+            answer = raw(service, f"GET {path} HTTP/1.1\nHost: {host}\n{more}\n")
+            assert answer == b"HTTP/1.1 400 Bad Request", (host[:9], path)
+    assert service.stop() == 0
+    assert "Traceback" not in service.text
+    assert max(map(len, service.output)) < 2000
+
+
+async def test_who_is_refused_without_end_fills_no_log(serve):
+    service = serve(ALLOWED_ORIGINS="https://crm.example.com")
+    for number in range(3 * LINES):
+        assert (await asyncio.to_thread(get, f"{service.url}/calls", "wrong"))[0] == 401
+        assert (await asyncio.to_thread(get, f"{service.url}/wrong/{number}"))[0] == 404
+    page = {"Origin": "https://evil.example"}
+    assert (await door(service, "/client", signed=False, **page))[0] == 403
+    await until(lambda: [line for line in service.lines if line.get("status") == 403])
+    line = next(line for line in service.lines if line.get("status") == 403)
+    assert (line["origin"], "ALLOWED_ORIGINS" in line["reason"]) == (page["Origin"], True)
+    for event, status in (("subscriber refused", 401), ("request refused", 404)):
+        kind = [line for line in service.lines if line.get("event") == event]
+        assert len([line for line in kind if line["status"] == status]) == LINES

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from support.cable import Cable
 from support.credentials import TOKEN_SECRET
+from support.page import needs_chromium, opened
 from support.processes import ENVIRON
 from support.timing import PATIENCE
 
@@ -24,6 +26,41 @@ def example(page: str, language: str, holds: str) -> str:
     blocks = re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     [found] = [block for block in blocks if holds in block]
     return found
+
+
+READ = """async ({ name, code, url, callSid, token }) => {
+  const texts = (window.said = []);
+  const note = (message) => { if (message.seq) texts.push(`${message.seq} ${message.type}`); };
+  const given = name === "readOverWebSocket" ? async () => token : token;
+  const read = eval(`(${code})`);
+  await read(url, callSid, given, note).catch((error) => texts.push(error.message));
+  return texts;
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["readOverWebSocket", "readOverEventSource"])
+async def test_a_browser_reads_a_call_over_connections_that_break(serve, token, tell, name):
+    service = serve()
+    call = await tell(service)
+    lines = example("protocol.md", "js", name).splitlines(keepends=True)
+    asked = {"name": name, "code": "".join(lines[1:]), "callSid": call.sid, "token": token}
+    async with (
+        Cable(service.port) as cable,
+        opened(f"http://127.0.0.1:{cable.port}/healthz") as page,
+    ):
+        asked["url"] = f"http://127.0.0.1:{cable.port}"
+        reading = asyncio.create_task(page.evaluate(READ, asked))
+        for number, text in enumerate(("Good morning.", "Still there?"), 2):
+            call.say(text, number)
+            await page.wait_for_function(f"window.said?.length === {number}")
+            cable.cut()
+            cable.mend()
+        await call.end()
+        told = await asyncio.wait_for(reading, PATIENCE)
+        assert told == ["1 CallStarted", "2 Results", "3 Results", "4 CallEnded"]
+        refused = await page.evaluate(READ, {**asked, "token": "none"})
+        assert refused == ["refused: is the token good?"]
 
 
 async def test_the_python_subscriber_reads_a_live_call(serve, token, tell):
@@ -40,6 +77,7 @@ async def test_the_python_subscriber_reads_a_live_call(serve, token, tell):
     )
     call.say("Good morning.")
     assert await asyncio.wait_for(process.stdout.readline(), PATIENCE) == b"inbound Good morning.\n"
+    call.say("")  # as utterances end
     await call.end()
     assert await asyncio.wait_for(process.communicate(), PATIENCE) == (b"", None)
     assert process.returncode == 0

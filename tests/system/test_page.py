@@ -286,6 +286,25 @@ async def test_words_of_low_confidence_are_marked_on_request(serve, token, tell)
         await expect(page.locator("mark")).to_have_text(["Not"])
 
 
+async def test_a_call_that_was_stopped_and_goes_on_is_read_on(serve, token, tell):
+    service = serve()
+    call = await tell(service, from_=NUMBER, to=OTHER)
+    call.say("您好。", 1.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        await call.end()
+        state = page.locator(".call-panel .state")
+        await expect(state).to_have_text("ended")
+        again = await tell(service, from_=NUMBER, to=OTHER, again=call)
+        await expect(state).to_have_text("live")
+        again.put(type="Gap", start=2.0, end=3.0, track=None, reason="paused")
+        await expect(page.locator(".gap")).to_contain_text("was paused")
+        again.say("请问", 3.0)
+        again.say("再见", 4.0)
+        await expect(turns(page)).to_have_count(2)
+        await expect(turns(page).nth(1).locator(".said")).to_have_text("请问再见")
+
+
 def test_the_page_allows_nothing_but_its_own_files(serve):
     service = serve()
     answer = httpx.get(service.url, trust_env=False)

@@ -110,6 +110,29 @@ async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
         assert "token" not in stored
 
 
+async def test_a_link_takes_the_token_in_use_away_only_if_the_reader_says_so(serve, mint, tell):
+    service = serve()
+    mine, other = [await tell(service, from_=f"+1555000{number}") for number in ("1111", "2222")]
+    link = f"location.hash = 'token={mint(calls=[other.sid])}'"
+    async with opened(f"{service.url}/#token={mint(calls=[mine.sid])}") as page:
+        calls = page.locator("#calls")
+        await expect(calls).to_contain_text("1111")
+        await page.evaluate(link)
+        await expect(page.locator("#other-token")).to_be_visible()
+        assert page.url == f"{service.url}/"
+        await page.reload()  # nothing was replaced, in the tab's storage either
+        await expect(calls).to_contain_text("1111")
+        await page.evaluate(link)
+        await page.click("#keep-token")
+        await expect(page.locator("#other-token")).to_be_hidden()
+        await expect(page.locator("#connection")).to_have_text("Connected")
+        await expect(calls).to_contain_text("1111")
+        await page.evaluate(link)
+        await page.click("#use-token")
+        await expect(calls).to_contain_text("2222")
+        await expect(calls).not_to_contain_text("1111")
+
+
 async def test_a_token_that_opens_nothing_is_said(serve):
     service = serve()
     async with opened(f"{service.url}/#token=nonsense") as page:

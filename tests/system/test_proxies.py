@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -9,11 +10,12 @@ import pytest
 from support.credentials import AUTH_TOKEN
 from support.processes import Service
 from support.proxies import proxy
-from support.timing import PATIENCE, patience
+from support.timing import PATIENCE, patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from handler.front_door import MAX_FIELDS
 from rehearsal.twilio import Options, place_call
 
 PUBLIC = Origin("https://calls.example.com")
@@ -43,7 +45,9 @@ class Front:
 )
 def front(request, serve, deepgram, tmp_path) -> Iterator[Front]:
     kind, own_lines = request.param
-    service = serve(DEEPGRAM_URL=deepgram.url, PUBLIC_URL=PUBLIC)
+    service = serve(
+        DEEPGRAM_URL=deepgram.url, PUBLIC_URL=PUBLIC, ALLOWED_ORIGINS="https://CRM.example.com:443"
+    )
     with proxy(kind, service.port, tmp_path, own_lines=own_lines) as port:
         yield Front(service, port, websockets=kind != "nginx" or own_lines)
 
@@ -102,3 +106,52 @@ async def test_every_door_opens(front, token, sound):
         assert "<html" in (await client.get(f"{front.http}/")).text
         for path in ("healthz", "readyz"):
             assert (await client.get(f"{front.http}/{path}")).status_code == 200
+
+
+# What is asked, and how it is refused: method, path, headers, status, and what the words name.
+REFUSED = [
+    ("POST", "/twilio", {}, 405, "TwiML"),
+    ("GET", "/twilio", {}, 426, "proxy_set_header Upgrade"),
+    ("GET", "/media", {}, 404, "/twilio"),
+    ("GET", "/calls", {}, 401, "Authorization"),
+    ("GET", "/calls?token=ey.no.token", {}, 401, "token"),
+    ("GET", f"/calls?{'&' * MAX_FIELDS}", {}, 414, "fields"),
+    ("GET", "/calls", {"Origin": "https://elsewhere.example"}, 403, "ALLOWED_ORIGINS"),
+    ("GET", "/calls/CA1/transcript.pdf", {}, 401, "token"),
+    ("DELETE", "/calls", {}, 405, "GET"),
+]
+# Likewise of handshakes: path, origin, signature; 426 where the proxy takes Upgrade away.
+REFUSED_SOCKETS = [
+    ("/twilio", None, None, 403),
+    ("/twilio", None, "c2lnbmVkIGJ5IG5vYm9keQ==", 403),
+    ("/media", None, "c2lnbmVkIGJ5IG5vYm9keQ==", 404),
+    ("/client", None, None, 401),
+    ("/client?token=ey.no.token", None, None, 401),
+    ("/client", Origin("https://elsewhere.example"), None, 403),
+]
+
+
+async def test_every_refusal_is_told_and_logged(front):
+    """With words for who asks, and a line for who runs it."""
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+        for method, path, headers, status, words in REFUSED:
+            async with one_more_line(front):
+                answer = await client.request(method, f"{front.http}{path}", headers=headers)
+            assert (path, answer.status_code, words in answer.text) == (path, status, True)
+    for path, origin, signature, status in REFUSED_SOCKETS:
+        headers = {} if signature is None else {"X-Twilio-Signature": signature}
+        async with one_more_line(front):
+            answered = await status_of(front, path, origin=origin, additional_headers=headers)
+        if front.websockets:
+            assert (path, answered) == (path, status)
+        else:
+            assert (path, answered) in [(path, 426), (path, 404)]
+
+
+@asynccontextmanager
+async def one_more_line(front: Front) -> AsyncIterator[None]:
+    """What happens in it is logged, with what was answered or why."""
+    before = len(front.service.lines)
+    yield
+    told = {"status", "reason", "advice"}
+    await until(lambda: any(told & {*line} for line in front.service.lines[before:]))

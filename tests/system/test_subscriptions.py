@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import json
 import os
+import tempfile
 import time
+from pathlib import Path
 
 import httpx
 import nats as nats_client
 import pytest
 from support.cable import Cable
+from support.servers import nats_server
 from support.sids import account_sid, stream_sid
 from websockets.asyncio.client import connect
 
@@ -55,6 +58,41 @@ async def until_quiet(socket, token: str) -> list[dict]:
 
 
 # Patience
+
+
+async def test_who_awaits_a_call_is_told_so_at_once_and_for_how_long(serve, token, tell):
+    service = serve(AWAIT_CALL_SECONDS="123")
+    call, unknown = await tell(service), f"CA{os.urandom(16).hex()}"
+    async with client(service, token) as socket:
+        await say(socket, subscribe=unknown)
+        told = {"type": "Waiting", "callSid": unknown, "seconds": 123.0}
+        assert await hear(socket, "Waiting", "Error") == told
+        await say(socket, subscribe=call.sid)
+        assert (await hear(socket, "Waiting", "Subscribed"))["type"] == "Subscribed"
+
+
+@pytest.mark.parametrize("form", ["json", "srt", "txt?follow=true", "vtt?follow=true"])
+async def test_a_transcript_that_cannot_be_read_is_refused_in_words_while_nats_is_away(
+    unreachable_nats, token, tell, form
+):
+    url = f"{unreachable_nats.url}/calls/CA{os.urandom(16).hex()}/transcript.{form}"
+    async with httpx.AsyncClient(timeout=UNTIL) as http:
+        answer = await http.get(url, headers={"Authorization": f"Bearer {token}"})
+    words = "NATS cannot be reached: what is kept cannot be read now; try again later\n"
+    assert (answer.status_code, answer.text) == (503, words)
+
+
+@pytest.fixture(scope="module")
+def unreachable_nats(serve_many):
+    """Run a service whose NATS went away before it was asked for anything."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        nats_server(Path(directory), "-js", "-p=-1") as port,
+    ):
+        service = serve_many(wait=False, NATS_URL=f"nats://127.0.0.1:{port}")
+        service.wait_for("ready")
+    service.wait_for("nats lost")
+    return service
 
 
 @pytest.mark.parametrize("comes", ["before the outage", "during the outage"])

@@ -11,7 +11,7 @@ const GAP_REASONS = {
   "late-audio": "the audio came too late",
   "broker-unreachable": "it could not be stored",
   "owner-lost": "the server that carried the call was lost",
-  "paused": "streaming was paused",
+  paused: "streaming was paused",
 };
 
 /** @type {Record<string, string>} */
@@ -32,6 +32,28 @@ export function clock(seconds) {
   const hours = Math.floor(whole / 3600);
   const rest = `${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
   return hours ? `${hours}:${rest}` : rest;
+}
+
+const UNSPACED = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\u3000-\u303f\uff00-\uff60]";
+const ENDS_UNSPACED = new RegExp(`${UNSPACED}$`, "u");
+const BEGINS_UNSPACED = new RegExp(`^${UNSPACED}`, "u");
+
+/**
+ * What stands between two texts of which one is said after the other: nothing in Chinese and Japanese.
+ * @param {string} before
+ * @param {string} after
+ */
+export function blankBetween(before, after) {
+  if (!before || !after) return "";
+  return ENDS_UNSPACED.test(before) && BEGINS_UNSPACED.test(after) ? "" : " ";
+}
+
+/**
+ * What is said in a row.
+ * @param {string[]} texts
+ */
+export function joined(texts) {
+  return texts.reduce((before, after) => before + blankBetween(before, after) + after, "");
 }
 
 /** @param {string} reason */

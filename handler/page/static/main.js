@@ -10,7 +10,7 @@ const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 const OVER = {
   expired: "Your token has expired. Paste a fresh one: what you have read stays.",
   refused: "This token opens nothing here.",
-  origin: "This address may not read here: see ALLOWED_ORIGINS in the service's settings.",
+  origin: "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.",
 };
 
 const status = byId("connection", HTMLElement);
@@ -18,6 +18,9 @@ const signIn = byId("sign-in", HTMLFormElement);
 const signOut = byId("sign-out", HTMLButtonElement);
 const tokenInput = byId("token", HTMLInputElement);
 const problem = byId("problem", HTMLElement);
+const otherToken = byId("other-token", HTMLElement);
+const keepToken = byId("keep-token", HTMLButtonElement);
+const useToken = byId("use-token", HTMLButtonElement);
 const workspace = new Workspace();
 /** @type {Connection | null} */
 let connection = null;
@@ -30,13 +33,33 @@ function begin() {
   if (location.hash) history.replaceState(null, "", location.pathname);
   const callSid = fragment.get("call") ?? "";
   const link = CALL_SID.test(callSid) ? { callSid, at: Number(fragment.get("t") ?? NaN) } : null;
-  const token = fragment.get("token");
-  if (token !== null) sessionStorage.setItem(TOKEN, token);
-  else if (connection && !connection.closed) {
-    if (link) workspace.open(link.callSid, link);
-    return;
+  const token = fragment.get("token") || null;
+  const inUse = sessionStorage.getItem(TOKEN);
+  const isNew = token !== null && token !== inUse;
+  if (isNew && inUse === null) sessionStorage.setItem(TOKEN, token);
+  else {
+    if (isNew) askWhich(token);
+    if (connection && !connection.closed) {
+      if (link) workspace.open(link.callSid, link);
+      return;
+    }
   }
   read(sessionStorage.getItem(TOKEN), link);
+}
+
+/**
+ * A link may come from anybody: it takes no token away unless the reader says so.
+ * @param {string} token
+ */
+function askWhich(token) {
+  otherToken.hidden = false;
+  keepToken.onclick = () => { otherToken.hidden = true; };
+  useToken.onclick = () => {
+    otherToken.hidden = true;
+    sessionStorage.setItem(TOKEN, token);
+    read(token);
+  };
+  keepToken.focus();
 }
 
 /**

@@ -1,7 +1,7 @@
 // A transcript on the screen: its turns, what may still change, and which part of it is in sight.
 
 import { find, make } from "./dom.js";
-import { clock, speakers } from "./format.js";
+import { blankBetween, clock, joined, speakers } from "./format.js";
 import { Search } from "./search.js";
 import { isSpoken } from "./transcript.js";
 import { gapElement, interimElement, isUncertain, turnElement, writeSegments } from "./turn_elements.js";
@@ -143,7 +143,7 @@ export class TranscriptView {
   toString() {
     const lines = this.transcript.turns.map((turn) => {
       const text = isSpoken(turn)
-        ? `${this.speakers[turn.track]}: ${turn.segments.map((one) => one.text).join(" ")}`
+        ? `${this.speakers[turn.track]}: ${joined(turn.segments.map((one) => one.text))}`
         : this.#elementOf(turn).textContent;
       return `[${clock(turn.start)}] ${text}`;
     });
@@ -233,8 +233,9 @@ export class TranscriptView {
   // What may still change stands where it will stand, so that nothing jumps when it does not.
   #drawInterims() {
     for (const [track, interim] of this.transcript.interims) {
-      const words = interimElement(interim.text);
       const turn = this.transcript.turnFor(track, interim.start);
+      const before = turn?.segments.at(-1)?.text ?? "";
+      const words = interimElement(blankBetween(before, interim.text) + interim.text);
       let element = turn && this.elements.get(turn);
       if (element) this.interims.push(words);
       else {

@@ -1,7 +1,8 @@
 // The elements of which a transcript is made on the screen: turns, gaps, what was said.
 
 import { make } from "./dom.js";
-import { clock, gapReason } from "./format.js";
+import { blankBetween, clock, gapReason } from "./format.js";
+import { partsOf } from "./wire.js";
 
 /** @import { GapTurn, Segment } from "./transcript.js" */
 /** @import { Track, Word } from "./wire.js" */
@@ -44,19 +45,25 @@ export function writeSegments(said, segments, { anew, marksUncertain }) {
   const differs = segments.findIndex((segment, at) => segment !== shown[at]);
   const kept = anew ? 0 : differs < 0 ? segments.length : differs;
   while (said.children.length > kept) said.lastElementChild?.remove();
-  for (const segment of segments.slice(kept)) said.append(segmentElement(segment, marksUncertain));
+  for (let at = kept; at < segments.length; at += 1) {
+    const segment = segments[at];
+    const before = segments[at - 1]?.text ?? "";
+    if (segment) said.append(segmentElement(segment, blankBetween(before, segment.text), marksUncertain));
+  }
 }
 
 /**
  * @param {Segment} segment
+ * @param {string} blank  before it
  * @param {boolean} marksUncertain
  */
-function segmentElement(segment, marksUncertain) {
+function segmentElement(segment, blank, marksUncertain) {
   const part = make("span", "");
   shownSegments.set(part, segment);
   part.title = clock(segment.start);
-  if (marksUncertain && segment.words.some(isUncertain)) part.append(...segment.words.flatMap(marked), " ");
-  else part.textContent = `${segment.text} `;
+  if (marksUncertain && segment.words.some(isUncertain)) {
+    part.append(blank, ...partsOf(segment.text, segment.words).map(marked));
+  } else part.textContent = blank + segment.text;
   return part;
 }
 
@@ -73,15 +80,12 @@ export function isUncertain(word) {
 }
 
 /**
- * A word as it is written, marked if need be, with the blank before it.
- * @param {Word} word
- * @param {number} at
+ * A part of a text, marked if it is a word that need be.
+ * @param {{ text: string, word: Word | null }} part
  */
-function marked(word, at) {
-  const written = word.punctuated_word ?? word.word;
-  const blank = at ? " " : "";
-  if (!isUncertain(word)) return [blank + written];
-  const mark = make("mark", "doubt", written);
+function marked({ text, word }) {
+  if (!word || !isUncertain(word)) return text;
+  const mark = make("mark", "doubt", text);
   mark.title = `${Math.round(100 * word.confidence)} % sure`;
-  return [blank, mark];
+  return mark;
 }

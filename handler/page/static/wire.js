@@ -81,6 +81,8 @@
 /** @typedef {{ type: "CaughtUp", callSid: string, seq: number }} CaughtUp */
 /** @typedef {{ type: "Error", callSid: string, code: number, message: string }} Refusal */
 /** @typedef {{ type: "Token", exp: number | null }} Token */
+/** @typedef {{ type: "Waiting", callSid: string, seconds: number }} Waiting */
+/** @typedef {{ type: "Over", callSid: string, seq: number }} Over */
 
 /**
  * @typedef {object} ListedCall
@@ -93,7 +95,7 @@
  */
 
 /** @typedef {{ type: "Calls", calls: ListedCall[] }} Calls */
-/** @typedef {CallMessage | Subscribed | CaughtUp | Refusal | Calls | Token} Message */
+/** @typedef {CallMessage | Subscribed | Waiting | CaughtUp | Over | Refusal | Calls | Token} Message */
 
 /**
  * @typedef {{ list: true } | { subscribe: string, since: number | "live" } | { unsubscribe: string } | { token: string }} Command
@@ -114,15 +116,48 @@ export function parse(text) {
 }
 
 /**
- * What a result says, and when: a result spans the silence around its words, too.
+ * What a result says, and when: a result spans the silence around its words, too. They come in the
+ * order of the text, which need not be that of their times.
  * @param {Results} results
  */
 export function spoken(results) {
   const { transcript: text, words = [] } = results.channel.alternatives[0] ?? { transcript: "" };
-  return {
-    text,
-    words,
-    start: words[0]?.start ?? results.start,
-    end: words.at(-1)?.end ?? results.start + results.duration,
-  };
+  if (!words.length) return { text, words, start: results.start, end: results.start + results.duration };
+  const start = Math.min(...words.map((word) => word.start));
+  return { text, words, start, end: Math.max(...words.map((word) => word.end)) };
+}
+
+/**
+ * Part a text by its words: it has its own blanks, or none, as its script has it. What is between
+ * words, and a word that is written otherwise there, belong to none.
+ * @param {string} text
+ * @param {Word[]} words
+ * @returns {{ text: string, word: Word | null }[]}
+ */
+export function partsOf(text, words) {
+  const parts = [];
+  let done = 0;
+  for (const word of words) {
+    const written = word.punctuated_word ?? word.word;
+    const at = written ? placeOf(written, text, done) : -1;
+    if (at < 0) continue;
+    if (at > done) parts.push({ text: text.slice(done, at), word: null });
+    parts.push({ text: written, word });
+    done = at + written.length;
+  }
+  if (done < text.length) parts.push({ text: text.slice(done), word: null });
+  return parts;
+}
+
+/**
+ * Where a word stands: next, or after a blank farther on. "a" is not in "said".
+ * @param {string} written
+ * @param {string} text
+ * @param {number} from
+ */
+function placeOf(written, text, from) {
+  const next = text.indexOf(written, from);
+  if (next < 0 || !/[\p{L}\p{N}]/u.test(text.slice(from, next))) return next;
+  const later = text.indexOf(` ${written}`, from);
+  return later < 0 ? -1 : later + 1;
 }

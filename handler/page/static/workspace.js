@@ -80,6 +80,8 @@ export class Workspace {
   receive(message) {
     switch (message.type) {
       case "Token":
+      case "Waiting":
+      case "Over":
         return;
       case "Calls":
         return this.#receiveList(message.calls);

@@ -67,6 +67,52 @@ async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(server):
             await tap.wait()
 
 
+@pytest.mark.parametrize(
+    ("flags", "printed"),
+    [
+        ([], 'evil.\\u001b] {"said":"\\u001b[2J\\u202e"}\\u000a\n'),
+        (["--raw"], '{"said":"\\u001b[2J\\u202e"}\n\n'),
+    ],
+)
+async def test_what_is_published_moves_no_cursor(server, flags, printed):
+    arguments = ["--url", server.url, "--count", "1", "evil.*", *flags]
+    with running("handler.cli", "tap", *arguments) as tap:
+        async with patience():
+            await asyncio.to_thread(tap.stderr.readline)
+            client = await nats.connect(server.url)
+            await client.publish("evil.\x1b", '{"said":"\x1b[2J\u202e"}\n'.encode())
+            await client.close()
+            output, _ = await asyncio.to_thread(tap.communicate)
+    assert output.removeprefix("[") == printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nats://user:s3cret@host"],
+        ["user:s3cret@host"],
+        ["--url", "http://user:s3cret@host"],
+        ["--url", "user:s3cret@host"],
+        ["--server", "nats://user:s3cret@host"],
+        ["transcripts.>", "http://user:s3cret@host"],
+        ["--server=http://user:s3cret@host", "a"],
+    ],
+)
+def test_a_password_is_not_repeated_wherever_an_address_stands(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    output, errors = capsys.readouterr()
+    assert "s3cret" not in output + errors
+    assert "error: " in errors
+
+
+@pytest.mark.parametrize("subject", ["", "a b", "a..b", ".a", "a\x1b"])
+def test_what_is_no_subject_is_refused_in_words(subject, capsys):
+    with pytest.raises(SystemExit):
+        main([subject])
+    assert f"{subject!r} is no subject, such as 'transcripts.>'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "two"])
 def test_a_count_that_would_never_be_reached_is_refused(count, capsys):
     with pytest.raises(SystemExit):

@@ -74,3 +74,22 @@ def test_a_time_that_is_none_is_refused_in_words(mint, capsys, text):
         mint(TOKEN_SECRET, f"--ttl={text}")
     assert caught.value.code == 2
     assert f"argument --ttl: {text!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("age", "ttl"), [(None, "60d"), ("7d", "8d"), ("1h", "61m")])
+def test_what_the_service_would_refuse_for_its_age_is_not_minted(mint, monkeypatch, age, ttl):
+    if age is not None:
+        monkeypatch.setenv("TOKEN_MAX_AGE", age)
+    code, token, errors = mint(TOKEN_SECRET, "--ttl", ttl)
+    assert (code, token) == (2, "")
+    assert errors.startswith("partyline token: TOKEN_MAX_AGE: --ttl is ")
+    assert "the service takes no token for more than" in errors
+
+
+def test_the_longest_that_the_service_takes_is_minted(mint, monkeypatch):
+    assert mint(TOKEN_SECRET, "--ttl", "30d")[0] == 0
+    monkeypatch.setenv("TOKEN_MAX_AGE", "60d")
+    assert mint(TOKEN_SECRET, "--ttl", "60d")[0] == 0
+    monkeypatch.setenv("TOKEN_MAX_AGE", "soon")
+    code, _, errors = mint(TOKEN_SECRET)
+    assert (code, errors.startswith("partyline token: TOKEN_MAX_AGE: 'soon' is not")) == (2, True)

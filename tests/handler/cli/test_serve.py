@@ -1,17 +1,23 @@
 """handler/cli/serve.py: the process around the application."""
 
+import asyncio
 import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from urllib.error import HTTPError
 
+import nats
 import pytest
-from support.credentials import NEEDED
+from support.credentials import DEEPGRAM_KEY, NEEDED
 from support.processes import ENVIRON, partyline
 from support.timing import PATIENCE
 
 from bench.processes import free_port
+from broker.server.embedded import EmbeddedServer
+from rehearsal.deepgram import DeepgramStandIn, Faults
+from rehearsal.errors import Refusal
 
 SETTINGS = {**NEEDED, "HOST": "127.0.0.1", "PORT": "0", "NATS_URL": "nats://127.0.0.1:1"}
 
@@ -37,6 +43,27 @@ def test_a_metrics_port_that_is_taken_is_found_out_before_other_parts_begin(take
     assert "nats" not in ended.stderr  # no server was started, and none has to be closed
 
 
+def test_a_directory_that_the_embedded_server_cannot_use_is_named_by_its_setting(tmp_path):
+    (tmp_path / "file").touch()
+    store = str(tmp_path / "file" / "store")
+    environ = {key: value for key, value in SETTINGS.items() if key != "NATS_URL"}
+    ended = partyline("serve", "--embedded-nats", **environ, NATS_STORE=store)
+    assert ended.returncode == 1
+    assert f"partyline serve: NATS_STORE: cannot write to {store}: Not a directory" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_nats_that_is_away_is_said_in_one_line_with_its_address_and_what_to_do(serve):
+    url = "nats://party:secret@127.0.0.1:1"
+    service = serve(wait=False, NATS_URL=url)
+    line = service.wait_for("nats")
+    assert line["servers"] == "nats://127.0.0.1:1"
+    assert line["problem"] == "connection refused: is a server running there?"
+    assert service.stop() == 0
+    assert service.text.count('"event": "nats"') == 1
+    assert "secret" not in service.text
+
+
 def test_metrics_are_served_while_nats_is_away(serve):
     port = free_port()
     service = serve(wait=False, METRICS_PORT=str(port), NATS_URL="nats://127.0.0.1:1")
@@ -44,6 +71,15 @@ def test_metrics_are_served_while_nats_is_away(serve):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         assert b"\npartyline_nats_connected 0.0\n" in answer.read()
     assert service.stop() == 0
+
+
+def test_what_is_missing_is_said_at_once_a_line_for_each():
+    ended = partyline("serve", PORT="http")
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    names = {line.removeprefix("partyline serve: ").partition(":")[0] for line in lines}
+    assert names == {*NEEDED, "PORT"}
+    assert len(lines) == len(names)
 
 
 @pytest.mark.parametrize("token", [",", " , "])
@@ -72,3 +108,46 @@ def test_standard_input_of_any_kind_ends_the_service_when_it_ends(kind, tmp_path
             check=False,
         )
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310  our own
+        body: bytes = answer.read()
+    return body
+
+
+async def test_a_key_that_deepgram_refuses_is_said_at_the_start_and_the_service_goes_on(serve):
+    port = free_port()
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(401))) as deepgram:
+        service = await asyncio.to_thread(serve, DEEPGRAM_URL=deepgram.url, METRICS_PORT=str(port))
+    line = service.wait_for("deepgram refuses: no call is heard")
+    assert line["advice"].startswith("check DEEPGRAM_API_KEY")
+    assert DEEPGRAM_KEY not in service.text
+    metrics = await asyncio.to_thread(fetched, f"http://127.0.0.1:{port}/metrics")
+    assert b"\npartyline_deepgram_accepts 0.0\n" in metrics
+    assert await asyncio.to_thread(fetched, f"{service.url}/readyz") == b"ready\n"
+    assert (service.stop(), deepgram.handshakes) == (0, 1)
+
+
+async def test_a_stream_that_is_not_ours_keeps_the_service_unready_and_is_said_with_what_to_do(
+    serve, tmp_path
+):
+    port = free_port()
+    async with EmbeddedServer(str(tmp_path)) as server:
+        client = await nats.connect(server.url)
+        await client.jetstream().add_stream(name="TRANSCRIPTS", subjects=["transcripts.>"])
+        service = serve(wait=False, NATS_URL=server.url, PORT=str(port))
+        line = service.wait_for("nats is not as we need it")
+        assert 'subjects is ["transcripts.>"], must be ["ingest.transcripts.>"]' in line["problem"]
+        assert "`partyline provision` brings it up to date" in line["problem"]
+        with pytest.raises(HTTPError) as refused:
+            await asyncio.to_thread(fetched, f"http://127.0.0.1:{port}/readyz")
+        with refused.value as answer:
+            assert (answer.code, answer.read()) == (
+                503,
+                b"NATS is not as it must be: the log says why\n",
+            )
+        mended = await asyncio.to_thread(partyline, "provision", NATS_URL=server.url)
+        assert mended.returncode == 0
+        service.wait_for("ready")
+        await client.close()

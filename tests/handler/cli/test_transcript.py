@@ -53,10 +53,32 @@ def test_an_empty_final_takes_the_interim_back():
         ({"type": "Recogniser", "state": "up", "reason": None}, "── recogniser up"),
         ({"type": "Expired", "first": 3}, "── the beginning is no longer kept"),
         ({"type": "CallEnded", "duration": 3.0}, "── call ended after 00:03.0"),
+        (
+            {"type": "Waiting", "seconds": 30.0},
+            "── nobody knows the call yet: waiting 30 s for it",
+        ),
     ],
 )
 def test_events_are_said_in_words(message, line):
     assert [row for _, row in Transcript().receive({"callSid": CALL, **message})] == [line]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_others_wrote_moves_no_cursor(several):
+    transcript = Transcript(several=several)
+    harm = "\x1b[2J\x9b1A\u202eevil\r\n\ud800"
+    messages = [
+        {"type": "CallStarted", "callSid": CALL, "from": harm, "to": "+1"},
+        result(harm, final=True),
+        {"type": "Gap", "start": 1, "end": 2, "track": None, "reason": harm, "callSid": CALL},
+        {"type": "Recogniser", "state": "down", "reason": harm, "callSid": CALL},
+        {"type": "Error", "message": harm, "callSid": CALL},
+        result(harm, final=False),
+    ]
+    said = [row for message in messages for _, row in transcript.receive(message)]
+    rows = [*said, *transcript.interim.values(), transcript.error or ""]
+    assert "".join(rows).count("evil") == len(messages)
+    assert "".join(rows).isprintable()
 
 
 def test_seconds_are_rounded_before_they_are_split():
@@ -94,7 +116,7 @@ def test_the_end_of_a_call_leaves_what_others_say():
         list(transcript.receive(result("hel", final=False, call=call)))
     list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 3, "duration": 1.0}))
     assert [call for call, _ in transcript.interim] == [other]
-    assert transcript.ended == {CALL}
+    assert transcript.over == set()
 
 
 def test_lines_of_several_calls_are_told_apart_and_those_of_one_are_not_marked():
@@ -125,16 +147,22 @@ def test_a_refusal_is_kept_for_whoever_asked():
 def test_a_call_that_goes_on_after_its_end_is_not_over():
     transcript = Transcript()
     list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 3, "duration": 1.0}))
+    over = {"type": "Over", "callSid": CALL, "seq": 3}
+    assert not transcript.is_known(over)
+    list(transcript.receive(over))
+    assert transcript.over == {CALL}
     list(transcript.receive({"type": "CallResumed", "callSid": CALL, "seq": 4}))
-    assert transcript.ended == set()
+    assert transcript.over == set()
 
 
 def test_a_call_that_goes_on_is_resumed_after_its_newest_record():
     transcript = Transcript(several=True)
     for call in (CALL, call_sid(2), call_sid(3)):
         list(transcript.receive(result("Hello.", final=True, call=call, seq=7)))
-    list(transcript.receive({"type": "CallEnded", "callSid": CALL, "seq": 8, "duration": 3.0}))
-    assert transcript.to_resume == {call_sid(2): 7, call_sid(3): 7}
+    for call in (CALL, call_sid(2)):
+        list(transcript.receive({"type": "CallEnded", "callSid": call, "seq": 8, "duration": 3.0}))
+    list(transcript.receive({"type": "Over", "callSid": CALL, "seq": 8}))
+    assert transcript.to_resume == {call_sid(2): 8, call_sid(3): 7}
 
 
 def test_a_call_of_a_number_that_cannot_be_read_is_said_so_and_given_up_alone():

@@ -40,6 +40,10 @@ def ended(seq: int, call: str = CALL) -> dict:
     return record("CallEnded", seq, call, duration=3.0)
 
 
+def over(seq: int, call: str = CALL) -> dict:
+    return record("Over", seq, call)
+
+
 class Script:
     """A service that says on each connection what it is told, and closes with a code."""
 
@@ -90,17 +94,23 @@ async def test_a_call_goes_on_after_a_broken_connection_where_it_was():
     script = Script(
         (1001, [record("CallStarted", 1, CALL_ASKED), said("Hello.", 2, CALL_ASKED)]),
         (1012, [said("Again.", 3, CALL_ASKED)]),
-        (1000, [ended(4, CALL_ASKED)]),
+        (1012, [ended(4, CALL_ASKED)]),
+        (1012, [record("CallResumed", 5, CALL_ASKED), said("Back.", 6, CALL_ASKED)]),
+        (1000, [ended(7, CALL_ASKED), over(7, CALL_ASKED)]),
     )
     lines, errors, code = await printed(script, CALL_ASKED)
-    assert script.commands == [[{"subscribe": CALL_ASKED, "since": since}] for since in (0, 2, 3)]
+    positions = (0, 2, 3, 4, 6)
+    assert script.commands == [[{"subscribe": CALL_ASKED, "since": since}] for since in positions]
     assert lines == [
         "── call begins",
         "00:01.0  caller  Hello.",
         "00:01.0  caller  Again.",
         "── call ended after 00:03.0",
+        "── call resumes",
+        "00:01.0  caller  Back.",
+        "── call ended after 00:03.0",
     ]
-    assert errors.count("the connection was lost; trying again") == 2
+    assert errors.count("the connection was lost; trying again") == 4
     assert code == 0
 
 
@@ -110,7 +120,7 @@ async def test_a_number_prints_nothing_twice_after_a_broken_connection(flags):
     script = Script(
         (1012, begun),
         # OTHER has ended meanwhile: only who asks for it by name is told.
-        (1012, [*begun, said("Again.", 3), ended(2, OTHER)]),
+        (1012, [*begun, said("Again.", 3), ended(2, OTHER), over(2, OTHER)]),
         (4401, begun),
     )
     lines, _, code = await printed(script, NUMBER, *flags)
@@ -120,7 +130,8 @@ async def test_a_number_prints_nothing_twice_after_a_broken_connection(flags):
         [{"subscribe": CALL, "since": 3}, {"subscribe": NUMBER}],
     ]
     if flags:
-        lines = [f"{line['callSid']} {line['seq']}" for line in map(json.loads, lines)]
+        messages = [line for line in map(json.loads, lines) if line["type"] != "Over"]
+        lines = [f"{line['callSid']} {line['seq']}" for line in messages]
         expected = [f"{CALL} 1", f"{CALL} 2", f"{OTHER} 1", f"{CALL} 3", f"{OTHER} 2"]
     else:
         expected = [

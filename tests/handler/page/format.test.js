@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Delay } from "../../../handler/page/static/delay.js";
 import * as format from "../../../handler/page/static/format.js";
-import { parse, spoken } from "../../../handler/page/static/wire.js";
+import { parse, partsOf, spoken } from "../../../handler/page/static/wire.js";
 
 /** @type {[string, unknown, unknown][]} */
 const TABLE = [
@@ -30,16 +30,42 @@ const TABLE = [
   ["the title without numbers", format.title({ callSid: "CA0" }), "CA0"],
   ["a number as people write it", format.digits(" +1 (555) 000-1111 "), "+15550001111"],
   ["something else", format.digits(" CA0 "), "CA0"],
+  ["finals in a row", format.joined(["One.", "Two."]), "One. Two."],
+  ["finals of a script without blanks", format.joined(["您好。", "请问", "OK"]), "您好。请问 OK"],
+  ["nothing before it", format.blankBetween("", "x"), ""],
+  ["nothing after it", format.blankBetween("x", ""), ""],
   ["a message", parse('{"type":"Calls","calls":[]}'), { type: "Calls", calls: [] }],
   ["the array of callSids at the beginning", parse('["CA0"]'), null],
 ];
 
 for (const [name, got, wanted] of TABLE) test(name, () => assert.deepEqual(got, wanted));
 
+/** @param {string} text @param {string[]} written */
+function parted(text, ...written) {
+  const words = written.map((word) => ({ word, start: 0, end: 1, confidence: 1 }));
+  return partsOf(text, words).map((part) => (part.word ? `[${part.text}]` : part.text)).join("");
+}
+
+/** @type {[string, string, string][]} */
+const PARTED = [
+  ["its own blanks", parted("Not so.", "Not", "so."), "[Not] [so.]"],
+  ["no blanks, if it has none", parted("您好。再见", "您", "好", "再", "见"), "[您][好]。[再][见]"],
+  ["words that are written otherwise", parted("It costs $5 today", "It", "costs", "five", "", "today"),
+    "[It] [costs] $5 [today]"],
+  ["no word within another", parted("I said a lot", "I", "a", "lot"), "[I] said [a] [lot]"],
+  ["what is behind the last", parted("Yes!", "Yes"), "[Yes]!"],
+  ["no word in the midst of another", parted("I said it", "I", "a", "it"), "[I] said [it]"],
+];
+
+for (const [name, got, wanted] of PARTED) test(`a text by its words has ${name}`, () => assert.equal(got, wanted));
+
 const WORD = { word: "yes", start: 2, end: 3, confidence: 1 };
+const LATER = { word: "no", start: 4, end: 5, confidence: 1 };
 
 for (const [name, alternatives, wanted] of /** @type {const} */ ([
   ["words", [{ transcript: "yes", words: [WORD] }], { text: "yes", words: [WORD], start: 2, end: 3 }],
+  ["words out of the order of their times", [{ transcript: "no yes", words: [LATER, WORD] }],
+    { text: "no yes", words: [LATER, WORD], start: 2, end: 5 }],
   ["no words", [{ transcript: "yes" }], { text: "yes", words: [], start: 1, end: 5 }],
   ["nothing", [], { text: "", words: [], start: 1, end: 5 }],
 ])) {

@@ -1,6 +1,7 @@
 """handler/server/frames.py: payloads as they go out on a wire."""
 
 import gc
+import json
 import weakref
 
 import pytest
@@ -22,6 +23,14 @@ def test_a_text_frame_is_what_a_client_reads(size):
 def test_an_event_of_a_record_has_an_id_and_one_of_an_interim_has_none():
     assert event(7, b'{"a":1}') == b'id: 7\ndata: {"a":1}\n\n'
     assert event(None, b"{}") == b"data: {}\n\n"
+
+
+@pytest.mark.parametrize("text", ["\u2028", "\u2029", "\x85", "\\\u2028", "é\u2028…\u2026\x85ą"])
+def test_an_event_is_one_line_for_who_splits_at_any_line_end_and_says_the_same(text):
+    """Not only for those who know that a line of an event stream ends at CR or LF alone."""
+    made = event(7, json.dumps({"text": text}, ensure_ascii=False).encode()).decode()
+    assert made.splitlines() == made.removesuffix("\n").split("\n")
+    assert json.loads(made.splitlines()[1].removeprefix("data: ")) == {"text": text}
 
 
 def test_a_frame_is_made_once_for_all_who_get_it():

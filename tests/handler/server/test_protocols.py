@@ -5,34 +5,14 @@ import contextlib
 
 import httpx
 import pytest
-import uvicorn
-from support.timing import patience, until
+from support.served import serving
+from support.timing import patience
 from uvicorn.protocols.utils import ClientDisconnected
 
-from handler.cli.serve import Server
 from handler.server.connection import CONNECTION
-from handler.server.http_protocol import HttpProtocol
-from handler.server.websocket_protocol import WebSocketProtocol
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 END = {"type": "http.response.body", "body": b"", "more_body": False}
-
-
-@contextlib.asynccontextmanager
-async def serving(app):
-    """Serve an application under our protocols; yields the port."""
-    config = uvicorn.Config(
-        app, port=0, http=HttpProtocol, ws=WebSocketProtocol, lifespan="off", log_config=None
-    )
-    server = Server(config)
-    running = asyncio.create_task(server.serve())
-    async with patience():
-        await until(lambda: server.started)
-        try:
-            yield server.servers[0].sockets[0].getsockname()[1]
-        finally:
-            server.should_exit = True
-            await running
 
 
 async def test_pieces_that_are_written_directly_are_those_that_arrive():

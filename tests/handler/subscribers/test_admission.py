@@ -1,6 +1,7 @@
 """handler/subscribers/admission.py: who is let in, and what ends a admission."""
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 
@@ -8,7 +9,8 @@ import pytest
 from support.timing import UNIT, patience
 
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
-from handler.subscribers.admission import Admission
+from handler.subscribers import admission
+from handler.subscribers.admission import LEAST_SUBSCRIBERS, Admission
 from handler.tokens.tokens import EVERYTHING
 
 
@@ -21,6 +23,34 @@ def lasting(seconds: float):
     return dataclasses.replace(EVERYTHING, expires=time.time() + seconds)
 
 
+def admitted(subscribers, bearer: str = "somebody"):
+    return subscribers.admitted(dataclasses.replace(EVERYTHING, bearer=bearer))
+
+
+async def test_all_that_a_bearer_says_is_heard_but_no_faster_than_is_cheap(
+    make_subscribers, monkeypatch
+):
+    monkeypatch.setattr(admission, "HEARD_AT_ONCE", 5)
+    monkeypatch.setattr(admission, "HEARD_A_SECOND", 1000.0)
+    subscribers = make_subscribers()
+    heard = []
+
+    async def say(bearer: str | None, count: int) -> None:
+        for _ in range(count):
+            await subscribers.wait_to_be_heard(bearer)
+            heard.append(bearer)
+
+    with admitted(subscribers, "many"):
+        async with patience(), asyncio.TaskGroup() as tasks:
+            for _ in range(10):
+                tasks.create_task(say("many", 2))
+            tasks.create_task(say("few", 2))
+            tasks.create_task(say(None, 2))
+    assert heard.count("many") == 20
+    assert heard.index("few") < 15  # others do not wait with them
+    assert "many" not in subscribers._said
+
+
 async def ended(admission: Admission) -> EndCode:
     async with patience():
         with pytest.raises(SubscriberError) as caught:
@@ -29,15 +59,45 @@ async def ended(admission: Admission) -> EndCode:
 
 
 async def test_no_more_are_let_in_than_there_is_room_for(subscribers):
-    with subscribers.admitted():
-        with subscribers.admitted(), pytest.raises(AtCapacity), subscribers.admitted():
+    with admitted(subscribers):
+        with admitted(subscribers), pytest.raises(AtCapacity), admitted(subscribers):
             pass
-        with subscribers.admitted():
-            assert subscribers.open == 2
-    assert subscribers.open == 0
+        with admitted(subscribers):
+            assert subscribers.places.taken == 2
+    assert subscribers.places.taken == 0
     subscribers.leaving.set()
-    with pytest.raises(AtCapacity), subscribers.admitted():
+    with pytest.raises(AtCapacity), admitted(subscribers):
         pass
+
+
+async def test_those_who_share_a_sub_have_a_share_of_the_places(make_subscribers):
+    subscribers = make_subscribers(max_subscribers=100, max_share=20)
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(admitted(subscribers, "a"))
+        with pytest.raises(SubscriberError) as caught, admitted(subscribers, "a"):
+            pass
+        assert caught.value.code == EndCode.TOO_MUCH
+        assert "another sub" in caught.value.reason
+        with admitted(subscribers, "b"):
+            assert subscribers.places.taken == 21
+    with admitted(subscribers, "a"):
+        assert subscribers.places.taken == 1
+
+
+async def test_a_share_is_no_smaller_than_some_tabs_need(make_subscribers):
+    subscribers = make_subscribers(max_subscribers=20, max_share=1)
+    assert subscribers.places.each == LEAST_SUBSCRIBERS
+    assert make_subscribers(max_subscribers=3).places.each == 3
+
+
+async def test_without_tokens_there_are_no_shares(make_subscribers):
+    subscribers = make_subscribers(max_subscribers=100)
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(subscribers.admitted(EVERYTHING))
+        with pytest.raises(AtCapacity), subscribers.admitted(EVERYTHING):
+            pass
 
 
 @pytest.mark.parametrize("seconds", [-5.0, 0.05])

@@ -1,11 +1,13 @@
 """handler/subscribers/captions.py: a call as turns, as captions, as a text."""
 
+import html
 from itertools import pairwise
 
 import pytest
 from support.sids import call_sid
 
 from handler.subscribers import captions
+from handler.subscribers.lines import width
 from handler.subscribers.speakers import Speakers
 
 NAMES = Speakers("Caller", "Callee")
@@ -155,9 +157,168 @@ def test_long_speech_is_cut_into_what_can_be_read():
     assert " ".join(caption.text for caption in found) == text
     for caption, following in pairwise(found):
         assert caption.end == pytest.approx(following.start)
-        assert len(captions._lines(caption.text)) <= captions.MAX_LINES
         assert caption.end - caption.start <= captions.MAX_SECONDS
-        assert all(len(line) <= captions.LINE for line in captions._wrap(caption.text).split("\n"))
+    check_lines(found)
+
+
+def check_lines(found: list[captions.Caption]) -> None:
+    """Check that each caption is two lines of 42 columns, in both forms."""
+    written = captions.vtt(found), captions.srt(found)
+    for block in (block for form in written for block in form.strip().split("\n\n")):
+        rows = block.partition("-->")[2].split("\n")[1:]
+        assert len(rows) <= captions.MAX_LINES
+        for row in rows:
+            assert width(html.unescape(row).removeprefix("<v Caller>")) <= captions.LINE
+
+
+def spoken(text: str, written: list[str], start: float = 0.0, step: float = 0.5) -> dict:
+    """Make a final whose words are not simply those between the blanks of its text."""
+    words = [
+        {"word": word, "start": start + step * number, "end": start + step * (number + 1)}
+        for number, word in enumerate(written)
+    ]
+    whole = {"start": start, "duration": step * len(written), "track": "inbound"}
+    alternative = {"transcript": text, "words": words}
+    return {"type": "Results", "seq": 2, **whole, "channel": {"alternatives": [alternative]}}
+
+
+CHINESE = (
+    "您好\uff0c这里是北风银行的客户服务\uff0c请问您今天需要办理什么业务呢\uff1f"
+    "我可以为您查询余额、转账或者挂失银行卡。"
+)
+JAPANESE = (
+    "お電話ありがとうございます。カスタマーサポートの田中でございます。"
+    "本日はどのようなご用件でしょうか。"
+)
+THAI = [
+    "สวัสดี",
+    "ครับ",
+    "ศูนย์",
+    "บริการ",
+    "ลูกค้า",
+    "ยินดี",
+    "ต้อนรับ",
+    "วันนี้",
+    "มี",
+    "อะไร",
+    "ให้",
+    "ช่วย",
+    "ไหม",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (CHINESE, [one for one in CHINESE if one.isalnum()]),
+        (JAPANESE, [one for one in JAPANESE if one.isalnum()]),
+        ("".join(THAI) * 3, THAI * 3),
+        (
+            "안녕하세요 고객 센터입니다 무엇을 도와 드릴까요 " * 3,
+            ["안녕하세요", "고객", "센터입니다"],
+        ),
+        ("Grüß Gott, " + "é́́" * 120, ["Grüß", "Gott,"]),
+        ("x" * 300, ["x" * 300]),
+        ("x" * 300, []),
+        ("It costs $5.50 today. " * 8, ["it", "costs", "five", "fifty", "today"] * 8),
+    ],
+)
+def test_captions_have_the_text_as_it_is_written_on_lines_that_are_no_wider_than_promised(
+    text, written
+):
+    record = spoken(text.strip(), written)
+    found = captions.captions(record, NAMES)
+    whole = "".join(caption.text for caption in found)
+    assert whole.replace(" ", "") == text.replace(" ", "")
+    assert [caption.text for caption in found if caption.text not in text] == []
+    check_lines(found)
+    assert text.strip() in captions.text([record], NAMES)
+
+
+def test_a_line_of_a_script_without_blanks_breaks_where_a_word_begins():
+    record = spoken("".join(THAI), THAI)
+    blocks = captions.vtt(captions.captions(record, NAMES)).split("\n\n")[1:-1]
+    rows = [row for block in blocks for row in block.split("\n")[1:]]
+    begun = [row.removeprefix("<v Caller>") for row in rows]
+    assert len(begun) > 1
+    starts = {"".join(THAI[number:]) for number in range(len(THAI))}
+    assert {"".join(begun[number:]) for number in range(len(begun))} <= starts
+
+
+def test_captions_of_a_script_without_blanks_are_cut_where_its_words_begin():
+    written = [one for one in CHINESE if one.isalnum()]
+    found = captions.captions(spoken(CHINESE, written, step=0.2), NAMES)
+    assert len(found) > 1
+    for caption, following in pairwise(found):
+        assert caption.end == pytest.approx(following.start)
+        at = CHINESE.index(following.text[0]), written.index(following.text[0])
+        assert following.start == pytest.approx(0.2 * at[1])
+    assert captions._placed("He said a lot", [{"word": word} for word in ("He", "a", "lot")]) == [
+        (0, {"word": "He"}),
+        (8, {"word": "a"}),
+        (10, {"word": "lot"}),
+    ]
+
+
+def test_finals_in_chinese_are_joined_without_blanks_and_those_in_korean_with_them():
+    records = [spoken("您好。", ["您"]), spoken("请问", ["请"], 2.0)]
+    assert [turn.text for turn in captions.turns(records)] == ["您好。请问"]
+    records = [spoken("안녕", ["안녕"]), spoken("고객", ["고객"], 2.0)]
+    assert [turn.text for turn in captions.turns(records)] == ["안녕 고객"]
+
+
+def test_words_out_of_the_order_of_their_times_bound_what_they_are_in():
+    record = final("one two three four", 10, 4)
+    words = record["channel"]["alternatives"][0]["words"]
+    times = [(word["start"], word["end"]) for word in words]
+    for word, (start, end) in zip(words, (times[2], times[0], times[3], times[1]), strict=True):
+        word["start"], word["end"] = start, end
+    [caption], [turn] = captions.captions(record, NAMES), captions.turns([record])
+    assert (caption.start, caption.end, caption.text) == (10, 14, "one two three four")
+    assert (turn.start, turn.end) == (10, 14)
+    other = final("Meanwhile.", 10.5, 1, "outbound")
+    assert [turn.text for turn in captions.turns([other, record])] == [turn.text, "Meanwhile."]
+
+
+def test_captions_of_words_out_of_order_end_after_they_begin():
+    record = final(" ".join(f"word{number}" for number in range(40)), 0, 40)
+    words = record["channel"]["alternatives"][0]["words"]
+    times = [(word["start"], word["end"]) for word in words]
+    for word, (start, end) in zip(words, reversed(times), strict=True):
+        word["start"], word["end"] = start, end
+    for caption in captions.captions(record, NAMES):
+        assert 0 < caption.end - caption.start <= captions.MAX_SECONDS
+
+
+@pytest.mark.parametrize(
+    "said", ["<font size=99>", "{\\an8}up", "<i>", "a --> b", "{\\b1}<b>", "<script>x</script>"]
+)
+def test_what_is_said_is_no_instruction_to_a_player(said):
+    found = captions.captions(final(said, 0, 1), NAMES)
+    subtitle = captions.srt(found).partition("\n")[2].partition("\n")[2]
+    assert not set(subtitle) & set("<>{}")
+    cue = captions.vtt(found).partition("<v Caller>")[2]
+    assert not set(cue) & set("<>")
+    assert html.unescape(cue).strip() == said
+
+
+@pytest.mark.parametrize(
+    "harm", ["\x1b[2J", "\x9b2J", "\x07", "\u202e", "\u2066", "\x7f", "\ud800"]
+)
+def test_what_is_said_moves_no_cursor_and_turns_no_line_around(harm):
+    record = final(f"pay{harm}ment", 0, 1)
+    gap = {**GAP, "reason": f"lost{harm}"}
+    found = captions.all_captions([record, gap], NAMES)
+    for written in (captions.vtt(found), captions.srt(found), captions.text([record, gap], NAMES)):
+        assert harm[0] not in written
+        assert "pay\ufffd" in written
+        assert "lost\ufffd" in written
+
+
+def test_what_ends_lines_is_a_blank():
+    record = spoken("one\r\ntwo\u2028three\x85four", ["one", "two", "three", "four"])
+    [caption] = captions.captions(record, NAMES)
+    assert caption.text == "one two three four"
 
 
 def test_a_pause_begins_a_new_caption():

@@ -91,10 +91,33 @@ def test_what_the_query_of_a_socket_subscribes_to(query, command):
         ({}, "", Subscribe(CALL)),
         ({"since": "3", "interim": "false"}, "", Subscribe(CALL, 3, interim=False)),
         ({"since": "3"}, "7", Subscribe(CALL, 7)),
+        ({"since": "3", "lastEventId": "7"}, "", Subscribe(CALL, 7)),
+        ({"Last-Event-ID": "7"}, "", Subscribe(CALL, 7)),
+        ({"last_event_id": "7"}, "", Subscribe(CALL, 7)),
+        ({"since": "3", "lastEventId": "7"}, "9", Subscribe(CALL, 9)),
+        ({"since": "3", "lastEventId": ""}, "", Subscribe(CALL, 3)),
+        ({"since": "live"}, "", Subscribe(CALL, None)),
     ],
 )
 def test_what_a_request_for_events_asks_for(query, last_id, command):
     assert commands.subscribe_from_query(CALL, query, last_id) == command
+
+
+@pytest.mark.parametrize(
+    ("query", "last_id", "name"),
+    [
+        ({"since": "3"}, "x", "Last-Event-ID"),
+        ({"since": "3"}, "-1", "Last-Event-ID"),
+        ({}, "99999999999", "Last-Event-ID"),
+        ({"lastEventId": "3.5"}, "", "lastEventId"),
+        ({"since": ""}, "", "since"),
+    ],
+)
+def test_a_position_that_cannot_be_read_is_named_as_it_was_given(query, last_id, name):
+    with pytest.raises(SubscriberError) as caught:
+        commands.subscribe_from_query(CALL, query, last_id)
+    assert caught.value.code == EndCode.BAD_REQUEST
+    assert caught.value.reason.startswith(f"{name} is ")
 
 
 @pytest.mark.parametrize(

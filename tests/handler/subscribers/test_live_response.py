@@ -75,7 +75,7 @@ async def answered(response, connection=None):
 async def test_what_is_answered(make_subscribers, pieces, end, status, body):
     subscribers = make_subscribers()
     assert await answered(Pieces(subscribers, pieces, end)) == (status, body)
-    assert (subscribers.open, subscribers.refused) == (0, status == 404)
+    assert (subscribers.places.taken, subscribers.refused) == (0, status == 404)
 
 
 async def test_it_ends_with_the_process(make_subscribers):

@@ -151,3 +151,16 @@ def test_what_is_followed_already_needs_no_room_and_what_a_number_begins_does_no
     assert not subscriptions.ask_list()
     with pytest.raises(SubscriberError):
         subscriptions.ask_call(begun[0])  # from now on it counts
+
+
+def test_calls_that_have_ended_take_no_room():
+    subscriptions = Subscriptions()
+    for number in range(MAX_SUBSCRIPTIONS):
+        subscriptions.ask_call(call_sid(number))
+    with pytest.raises(SubscriberError):
+        subscriptions.ask_number(A)
+    subscriptions.ended = {call_sid(7)}
+    assert subscriptions.ask_number(A)
+    with pytest.raises(SubscriberError):
+        subscriptions.ask_number(B)
+    assert call_sid(7) in subscriptions

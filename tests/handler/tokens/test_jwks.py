@@ -1,8 +1,11 @@
 """handler/tokens/jwks.py: keys from a host that may be down, slow, or talk too much."""
 
 import asyncio
+import gzip
 import json
 import time
+import tracemalloc
+import zlib
 from contextlib import suppress
 from typing import Any, Self
 
@@ -14,7 +17,14 @@ from support.timing import PATIENCE
 
 from handler.errors import InvalidToken
 from handler.tokens import tokens
-from handler.tokens.jwks import KEEP_SECONDS, MAX_DOCUMENT, PAUSE_SECONDS, REFRESH_SECONDS, KeySet
+from handler.tokens.jwks import (
+    KEEP_SECONDS,
+    MAX_DOCUMENT,
+    MAX_REDIRECTS,
+    PAUSE_SECONDS,
+    REFRESH_SECONDS,
+    KeySet,
+)
 
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
@@ -177,6 +187,8 @@ async def test_a_host_that_talks_without_end(host, keys):
         ("200 OK", b"", b'{"keys":[1,null,{"kty":"EC"},{"kty":"RSA","n":"x","e":"y"}]}'),
         ("200 OK", b"", b'{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}'),
         ("200 OK", b"Content-Encoding: gzip\r\n", b"\x1f\x8b"),
+        ("200 OK", b"Content-Encoding: gzip\r\n", b'{"keys":[]}'),
+        ("200 OK", b"Content-Encoding: br\r\n", b"{}"),
     ],
 )
 async def test_an_answer_that_is_no_set_of_keys(host, keys, status, headers, answer):
@@ -200,3 +212,58 @@ async def test_keys_that_are_of_no_use_are_left_out():
         ]
     }
     assert [key.key_id for key in tokens.key_set(document)] == ["good"]
+
+
+async def test_a_set_of_keys_may_come_compressed(host, keys):
+    host.say(entry(EC, "a"))
+    host.answer, host.headers = gzip.compress(host.answer), b"Content-Encoding: gzip\r\n"
+    assert [key.key_id for key in await keys.keys("a")] == ["a"]
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"x-gzip", b"deflate"])
+async def test_what_grows_without_end_when_it_is_unpacked_is_not_unpacked(host, keys, encoding):
+    pack = zlib.compressobj(wbits=15 if encoding == b"deflate" else 31)
+    packed = b"".join(pack.compress(b" " * 2**20) for _ in range(64)) + pack.flush()
+    host.answer, host.headers = packed, b"Content-Encoding: %b\r\n" % encoding
+    tracemalloc.start()
+    try:
+        assert await keys.keys("a") == ()
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("cut", [-10, -1])
+async def test_a_compressed_answer_that_is_cut_off_is_none(host, keys, cut):
+    host.say(entry(EC, "a"))
+    host.answer = gzip.compress(host.answer)[:cut]
+    host.headers = b"Content-Encoding: gzip\r\n"
+    assert await keys.keys("a") == ()
+
+
+async def test_a_host_that_has_moved_is_followed_but_not_in_circles(host, keys, clock):
+    async with Host() as new:
+        new.say(entry(EC, "a"))
+        host.status, host.headers = "301 Moved", f"Location: {new.url}\r\n".encode()
+        assert len(await keys.keys("a")) == 1
+        new.status, new.headers = "302 Found", f"Location: {host.url}\r\n".encode()
+        again = KeySet(host.url, clock=clock, timeout=PATIENCE)
+        assert await again.keys("a") == ()
+    assert host.requests + new.requests == 2 + MAX_REDIRECTS + 1
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://id.example.com/jwks",
+        "ftp://127.0.0.1/jwks",
+        "file:///etc/passwd",
+        "//id.example.com/jwks",
+        "http://[::1",
+    ],
+)
+async def test_a_redirection_to_where_keys_may_not_come_from_is_not_followed(host, keys, location):
+    """What comes from there could be changed on the way, as what comes from TOKEN_JWKS_URL."""
+    host.status, host.headers = "302 Found", f"Location: {location}\r\n".encode()
+    assert await keys.keys("a") == ()
+    assert host.requests == 1

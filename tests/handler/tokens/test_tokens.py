@@ -14,6 +14,7 @@ from support.sids import call_sid
 
 from handler.errors import InvalidToken
 from handler.tokens import tokens
+from handler.tokens.tokens import LEEWAY
 
 NOW = 1_800_000_000
 CALL, OTHER = call_sid(1), call_sid(2)
@@ -40,6 +41,29 @@ def test_a_token_for_a_number_opens_calls_from_and_to_it():
     assert grant.allows(CALL, (None, "+15551230000"))
     assert not grant.allows(CALL, ("+15551230001", "anonymous"))
     assert grant.could_allow(CALL)
+
+
+def test_those_with_one_sub_are_one_bearer_and_so_is_a_token_without():
+    """Whatever else it says; the signature may be spelled in several ways."""
+    one, same = signed(sub="page"), signed(sub="page", calls=[CALL])
+    assert bearer(one) == bearer(same) != bearer(signed(sub="other"))
+    alone = signed()
+    assert bearer(alone) == bearer(alone) != bearer(signed(calls=[CALL]))
+    assert bearer(alone) not in (None, bearer(one))
+    others = [f"{alone[:-1]}{last}" for last in "048AEIMQUYcgkosw" if last != alone[-1]]
+    assert {bearer(token) for token in others if opens(token)} <= {bearer(alone)}
+
+
+def bearer(token: str) -> str | None:
+    return tokens.verify(token, KEYS, NOW).bearer
+
+
+def opens(token: str) -> bool:
+    try:
+        tokens.verify(token, KEYS, NOW)
+    except InvalidToken:
+        return False
+    return True
 
 
 def test_each_of_several_secrets_is_tried():
@@ -106,8 +130,12 @@ def test_public_keys_check_and_cannot_be_used_as_secrets(private, algorithm):
         signed(exp=NOW - 1),
         signed(exp=str(NOW + 60)),
         signed(exp=True),
-        signed(nbf=NOW + 1),
+        signed(nbf=NOW + LEEWAY + 1),
         signed(nbf="soon"),
+        signed(sub=7),
+        signed(sub=None),
+        signed(sub=["page"]),
+        signed(sub={"id": "page"}),
         signed(calls=[]),
         signed(calls="*"),
         signed(calls=["CA*"]),
@@ -122,6 +150,17 @@ def test_a_defective_token_opens_nothing(token):
     with pytest.raises(InvalidToken) as caught:
         tokens.verify(token, KEYS, NOW)
     assert caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(nbf=NOW + LEEWAY),
+        signed(iat=NOW + LEEWAY, nbf=NOW + 1),
+    ],
+)
+def test_a_clock_that_is_a_little_ahead_of_ours_may_mint(token):
+    assert tokens.verify(token, KEYS, NOW).allows(CALL)
 
 
 def test_unknown_claims_are_ignored():

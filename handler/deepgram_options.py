@@ -1,0 +1,184 @@
+"""
+What Deepgram's live endpoint is asked for: DEEPGRAM_OPTIONS over our defaults. Pure.
+
+Refused at the start is what Deepgram would refuse each call for, or silently do nothing about.
+Source: https://developers.deepgram.com/reference/speech-to-text/listen-streaming
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import parse_qsl
+
+Pairs = tuple[tuple[str, str], ...]
+
+# DEEPGRAM_OPTIONS merges over these.
+DEFAULTS: Pairs = (
+    ("model", "nova-3"),
+    ("endpointing", "300"),  # ms of silence that end an utterance; Deepgram's 10 ms chops phrases
+    ("utterance_end_ms", "1000"),  # the smallest value that Deepgram takes
+    ("smart_format", "true"),
+)
+# What the audio path depends on stays ours.
+FIXED: Pairs = (
+    ("encoding", "mulaw"),
+    ("sample_rate", "8000"),
+    ("channels", "2"),
+    ("multichannel", "true"),
+    ("interim_results", "true"),
+)
+FORBIDDEN = frozenset(name for name, _ in FIXED) | {"callback", "callback_method"}
+REPEATED = frozenset(
+    {"extra", "keyterm", "keywords", "language_hint", "redact", "replace", "search", "tag"}
+)
+SWITCHES = frozenset(
+    {
+        "detect_entities",
+        "diarize",
+        "dictation",
+        "filler_words",
+        "mip_opt_out",
+        "no_delay",
+        "numerals",
+        "profanity_filter",
+        "punctuate",
+        "smart_format",
+        "vad_events",
+    }
+)
+# Deepgram has them for recordings alone.
+BATCH = frozenset({"detect_language", "intents", "sentiment", "summarize", "topics"})
+
+MIN_UTTERANCE_END_MS = 1000
+MAX_KEYTERM_TOKENS = 500  # of all together; a word is a token or more
+MAX_TAG = 128
+MAX_EXTRA = 2048
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+MODEL = re.compile(r"[a-z0-9][a-z0-9._-]*")
+LANGUAGE = re.compile(r"multi|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+EXAMPLE = "model=nova-2-phonecall&language=en-US"
+
+
+def deepgram_options(query: str) -> Pairs:
+    """
+    Merge a query string such as ``model=nova-2-phonecall&keyterm=Northwind`` over our defaults.
+
+    Raises:
+        ValueError: it sets what is ours alone, or what Deepgram would not do; says what instead.
+    """
+    given = _pairs(query)
+    names = [name for name, _ in given]
+    if fixed := sorted(set(names) & FORBIDDEN):
+        raise ValueError(f"{', '.join(fixed)}: set by the service itself; leave it out")
+    if batch := sorted(set(names) & BATCH):
+        raise ValueError(f"{', '.join(batch)}: for recordings only; leave it out")
+    if twice := sorted({name for name in names if names.count(name) > 1} - REPEATED):
+        raise ValueError(f"{', '.join(twice)}: given twice; say it once")
+    merged = [pair for pair in DEFAULTS if pair[0] not in names] + given
+    for name, value in merged:
+        if problem := CHECKS.get(name, _anything)(value):
+            raise ValueError(f"{name}: {problem}")
+    if problem := next(_contradictions(dict(merged), given), None):
+        raise ValueError(problem)
+    return (*merged, *FIXED)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Split a query string; what is only nearly one is refused, with what it should be."""
+    if not query:
+        return []
+    if query.startswith("?"):
+        raise ValueError(f"begins with ?: leave that out, as in {EXAMPLE}")
+    pairs = []
+    for part in query.split("&"):
+        name, equals, value = part.partition("=")
+        if not NAME.fullmatch(name):
+            lower = name.strip().lower()
+            hint = f"; say {lower}" if NAME.fullmatch(lower) else ""
+            raise ValueError(
+                f"{name[:40]!r} is no name of an option{hint}. It is like {EXAMPLE}, joined by &, "
+                "names in lower case"
+            )
+        if not equals or not value.strip():
+            raise ValueError(f"{name}: has no value; say {name}=…, or leave it out")
+        if "=" in value:
+            raise ValueError(f"{name}: options are joined by & alone, as in {EXAMPLE}")
+        pairs += parse_qsl(f"{name}={value}")
+    return pairs
+
+
+def _contradictions(options: Mapping[str, str], given: list[tuple[str, str]]) -> Iterator[str]:
+    """Yield what Deepgram would refuse of options that are good by themselves."""
+    model, language = options["model"], options.get("language", "en")
+    nova_3 = model.startswith("nova-3")
+    if "keywords" in options and nova_3:
+        yield "keywords: not with a nova-3 model; use keyterm"
+    if "keyterm" in options and not nova_3:
+        yield "keyterm: only with a nova-3 model; use keywords"
+    if sum(len(value.split()) for name, value in given if name == "keyterm") > MAX_KEYTERM_TOKENS:
+        yield f"keyterm: more than {MAX_KEYTERM_TOKENS} words in all; leave some out"
+    if "language_hint" in options and not (nova_3 and language == "multi"):
+        yield "language_hint: only with a nova-3 model and language=multi"
+    if model == "nova-2-phonecall" and not re.fullmatch("en(-US)?", language):
+        yield f"language: {language!r}, but nova-2-phonecall knows en and en-US alone"
+    if {"diarize", "diarize_model"} <= options.keys():
+        yield "diarize and diarize_model: set one of them"
+
+
+def _model(value: str) -> str | None:
+    if value.startswith("flux"):
+        return f"{value!r} hears one channel, and a call has two: use a nova model, such as nova-3"
+    if value.startswith("whisper"):
+        return f"{value!r} cannot be streamed to: use a nova model, such as nova-3"
+    if not MODEL.fullmatch(value):
+        return f"{value[:40]!r} is no name of a model: they are lower case, such as nova-3"
+    return None
+
+
+def _language(value: str) -> str | None:
+    if not LANGUAGE.fullmatch(value):
+        return f"{value[:40]!r} is no code of a language, such as en-US, de or multi"
+    return None
+
+
+def _switch(value: str) -> str | None:
+    # Deepgram's own packages have sent True and False.
+    return None if value.lower() in ("true", "false") else f"{value[:40]!r} is not true or false"
+
+
+def _endpointing(value: str) -> str | None:
+    if value in ("true", "false") or (value.isascii() and value.isdecimal()):
+        return None
+    return f"{value[:40]!r} is no number of milliseconds, nor false"
+
+
+def _utterance_end(value: str) -> str | None:
+    if value.isascii() and value.isdecimal() and int(value) >= MIN_UTTERANCE_END_MS:
+        return None
+    return f"{value[:40]!r} is not a number of milliseconds of at least {MIN_UTTERANCE_END_MS}"
+
+
+def _diarize_model(value: str) -> str | None:
+    return None if value in ("latest", "v1") else f"{value[:40]!r} is not latest or v1"
+
+
+def _at_most(length: int) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        return f"longer than {length} characters" if len(value) > length else None
+
+    return check
+
+
+def _anything(_: str) -> str | None:
+    return None
+
+
+CHECKS: dict[str, Callable[[str], str | None]] = {
+    "model": _model,
+    "language": _language,
+    "endpointing": _endpointing,
+    "utterance_end_ms": _utterance_end,
+    "diarize_model": _diarize_model,
+    "tag": _at_most(MAX_TAG),
+    "extra": _at_most(MAX_EXTRA),
+    **dict.fromkeys(SWITCHES, _switch),
+}

@@ -1,0 +1,123 @@
+"""
+A websocket until its handshake is answered: by a 101, or by a refusal in words, and soon.
+
+``tests/handler/server/test_handshake.py`` holds what it relies on of uvicorn's and of websockets'.
+"""
+
+import asyncio
+import logging
+from asyncio import TimerHandle
+from contextlib import suppress
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import SecurityError
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+
+from handler.refusals import refusals
+from handler.server.connection import CONNECTION, NO_PLACE, part, refuse
+from handler.server.lobby import Lobby
+
+# From the handshake to the application's answer to it.
+ANSWER_SECONDS = 10.0
+
+
+class Handshake(WebSocketsSansIOProtocol):
+    """What becomes a websocket; until then it has a place in the lobby."""
+
+    lobby: Lobby
+    _unanswered: TimerHandle | None = None
+
+    def enter(self, lobby: Lobby, transport: asyncio.Transport) -> None:
+        """Begin, in the lobby in which the request was."""
+        self.lobby = lobby
+        transport.set_protocol(self)
+        self.connection_made(transport)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the handshake's answer."""
+        super().connection_made(transport)
+        self.lobby.serve(self)
+        self._unanswered = self.loop.call_later(ANSWER_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be over, answered or not."""
+        self._answered()
+        super().connection_lost(exc)
+
+    def evict(self) -> None:
+        """Lose the place."""
+        self._end(503, NO_PLACE)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the handshake, and nothing more before it is answered: RFC 6455 section 4.1."""
+        if self.handshake_complete:
+            super().data_received(data)
+        elif self.handshake_initiated:
+            self._end(400, "a websocket says nothing before its handshake is answered")
+        else:
+            self.conn.receive_data(data)
+            if (exc := self.conn.handshake_exc) is None:
+                self.handle_events()
+            else:
+                status = 431 if isinstance(exc, SecurityError) else 400
+                self._end(status, f"the handshake cannot be read: {exc.__cause__ or exc}")
+
+    def handle_connect(self, event: Request) -> None:
+        """Answer a handshake that is none; let the application answer others."""
+        self.app = _until_left(self.app)
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
+        else:
+            words = bytes(self.response.body).decode().strip()
+            refusals.note("handshake refused", self.response.status_code, advice=words)
+
+    def start_keepalive(self) -> None:
+        """Be a websocket: its 101 has been sent."""
+        self._answered()
+        super().start_keepalive()
+
+    def send_500_response(self) -> None:
+        """Answer for an application that has not, if anybody is there to read it."""
+        if not self.conn.eof_sent and not self.transport.is_closing():
+            super().send_500_response()
+
+    def shutdown(self) -> None:
+        """End with the process, in whatever state."""
+        if not self.handshake_complete:
+            self._end(503, "draining: come back in a moment")
+        elif self.close_sent or self.conn.state is OPEN:
+            super().shutdown()
+        else:
+            part(self.transport)
+
+    def _answered(self) -> None:
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+            self._unanswered = None
+        self.lobby.leave(self)
+
+    def _give_up(self) -> None:
+        self._end(503, f"no answer to the handshake within {ANSWER_SECONDS:g} s", logging.WARNING)
+
+    def _end(self, status: int, words: str, level: int = logging.INFO) -> None:
+        """Answer the handshake ourselves; for the application the peer is gone."""
+        if self.transport.is_closing():
+            return  # the peer is gone, and the transport will say so by itself
+        refusals.note("handshake refused", status, level, advice=words)
+        self.connection_lost(ConnectionAbortedError(words))
+        refuse(self.transport, status, words, self.lobby)
+
+
+def _until_left(app: ASGIApp) -> ASGIApp:
+    """Let an application end without a word when its peer has left."""
+
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(WebSocketDisconnect, ClientDisconnected):
+            await app(scope, receive, send)
+
+    return run

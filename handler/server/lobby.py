@@ -1,0 +1,75 @@
+"""
+Who is connected and has shown nothing yet: no accepted websocket, no stream that is let in.
+
+They share a bounded number of places, so that those who are let in, and our own connections to
+Deepgram and NATS, find descriptors left. Whoever comes last is given a place, and the one that has
+waited longest without a whole request loses its own: what says at once what it wants, as Twilio
+does, gets in beside a thousand that say nothing.
+"""
+
+import logging
+from typing import Protocol
+
+from handler.refusals import refusals
+from handler.server.places import MAX_LOBBY
+
+
+class Guest(Protocol):
+    """A connection in the lobby."""
+
+    def evict(self) -> None:
+        """Cut the connection; its place is taken."""
+
+
+class Lobby:
+    """The places, and who has them."""
+
+    def __init__(self, places: int = MAX_LOBBY) -> None:
+        self.places = places
+        self._waiting: dict[Guest, None] = {}  # for a request; who waits longest comes first
+        self._served: set[Guest] = set()
+
+    def __len__(self) -> int:
+        """Return how many are in it."""
+        return len(self._waiting) + len(self._served)
+
+    def enter(self, guest: Guest) -> bool:
+        """
+        Give somebody a place: who comes, or was answered and may ask again.
+
+        Returns:
+            False if all are taken by those that are being answered.
+        """
+        self.leave(guest)
+        if len(self) >= self.places and not self.make_room():
+            _note("connection refused: all places are taken by requests that are being answered")
+            return False
+        self._waiting[guest] = None
+        return True
+
+    def make_room(self) -> bool:
+        """Take the place of the one that waits longest; False if nobody waits."""
+        for guest in self._waiting:
+            del self._waiting[guest]
+            _note("connection cut off: it asked for nothing, and its place is needed")
+            guest.evict()
+            return True
+        return False
+
+    def serve(self, guest: Guest) -> None:
+        """Keep the place of one whose request is being answered."""
+        self._waiting.pop(guest, None)
+        self._served.add(guest)
+
+    def leave(self, guest: Guest) -> None:
+        """Forget one that is gone, or let in."""
+        self._waiting.pop(guest, None)
+        self._served.discard(guest)
+
+
+def _note(event: str) -> None:
+    advice = (
+        "if these are no strangers, raise the limit of open files (ulimit -n, LimitNOFILE=, docker "
+        "--ulimit nofile=); else let a proxy before the service limit connections for each address"
+    )
+    refusals.note(event, 503, logging.WARNING, advice=advice)

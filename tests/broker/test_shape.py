@@ -1,0 +1,127 @@
+"""broker/shape.py: what stream and bucket must be, and what is said of those that are not."""
+
+from typing import Any
+
+import pytest
+
+from broker.settings import BrokerSettings
+from broker.shape import (
+    advice,
+    brought_up_to_date,
+    bucket_config,
+    bucket_differences,
+    has,
+    stream_config,
+    stream_differences,
+)
+from broker.subjects import Subjects
+
+SUBJECTS = Subjects()
+SETTINGS = BrokerSettings(servers=("nats://h",), instance="i")
+STREAM, BUCKET = stream_config(SUBJECTS, SETTINGS), bucket_config(SUBJECTS, SETTINGS)
+HOUR = 3600 * 10**9
+
+
+def test_what_we_create_is_as_we_need_it():
+    assert stream_differences(SUBJECTS, STREAM) == []
+    assert bucket_differences(SUBJECTS, BUCKET) == []
+
+
+def test_a_short_retention_makes_the_window_of_repetitions_short_too():
+    settings = BrokerSettings(servers=("nats://h",), instance="i", retention=60)
+    config = stream_config(SUBJECTS, settings)
+    assert (config["max_age"], config["duplicate_window"]) == (60 * 10**9, 60 * 10**9)
+    assert stream_differences(SUBJECTS, config) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_age": 0, "max_bytes": -1, "max_msgs_per_subject": -1, "max_msg_size": -1},
+        {"max_age": HOUR, "max_bytes": 2**30, "num_replicas": 5, "compression": "s2"},
+        {"persist_mode": "default", "mirror": None, "sources": [], "no_ack": False},
+        {"deny_purge": True, "metadata": {"owner": "us"}, "max_msgs": 10**6},
+    ],
+)
+def test_what_is_an_operators_choice_may_be_otherwise(changes):
+    assert stream_differences(SUBJECTS, {**STREAM, **changes}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"subjects": ["a"]}, 'subjects is ["a"], must be ["ingest.transcripts.>"]'),
+        (
+            {"subject_transform": None},
+            "subject_transform is not set, must be ingest.transcripts.> to transcripts.>",
+        ),
+        (
+            {"republish": {"src": ">", "dest": "transcripts.>"}},
+            'republish is {"src": ">", "dest": "transcripts.>"}, must be transcripts.> to',
+        ),
+        ({"discard": "new"}, 'discard is "new", must be "old"'),
+        ({"no_ack": True}, "no_ack is true, must be left out"),
+        ({"sources": [{"name": "A"}]}, 'sources is [{"name": "A"}], must be left out'),
+        ({"max_age": 10**9}, "max_age is 1 second, must be without limit or a minute at least"),
+        ({"max_bytes": 1}, "max_bytes is 1, must be without limit or 16777216 at least"),
+        ({"max_msgs_per_subject": 1}, "without limit or 10000 at least"),
+        (
+            {"duplicate_window": 10**8},
+            "duplicate_window is 0.1 seconds, must be 2 minutes at least",
+        ),
+        ({"duplicate_window": None}, "duplicate_window is not set"),
+        ({"allow_direct": None}, "allow_direct is not set, must be true"),
+    ],
+)
+def test_what_keeps_records_from_being_kept_or_read_is_named_and_can_be_mended(changes, said):
+    (difference,) = stream_differences(SUBJECTS, {**STREAM, **changes})
+    assert said in difference.text
+    assert not difference.fixed
+    assert "`partyline provision`" in advice("TRANSCRIPTS", [difference])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"retention": "interest"},
+        {"storage": "memory"},
+        {"sealed": True},
+        {"mirror": {"name": "A"}},
+        {"allow_msg_counter": True},
+        {"persist_mode": "async"},
+    ],
+)
+def test_what_nats_changes_in_no_stream_is_to_be_deleted_or_left_to_others(changes):
+    (difference,) = stream_differences(SUBJECTS, {**STREAM, **changes})
+    assert difference.fixed
+    said = advice("TRANSCRIPTS", [difference])
+    assert "set SUBJECT_PREFIX" in said
+    assert "nats stream rm TRANSCRIPTS" in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subjects": ["$KV.TRANSCRIPTS_CALLS.call.>"]},
+        {"republish": {"src": "$KV.TRANSCRIPTS_CALLS.>", "dest": "elsewhere.>"}},
+        {"subject_transform": {"src": "a", "dest": "b"}},
+        {"max_age": HOUR},
+        {"max_bytes": 1000},
+        {"max_msgs": 10},
+        {"max_msg_size": 10},
+        {"allow_msg_ttl": False},
+        {"subject_delete_marker_ttl": 0},
+        {"subject_delete_marker_ttl": None},
+        {"retention": "workqueue"},
+    ],
+)
+def test_what_keeps_the_list_of_calls_from_being_kept_or_read_is_named(changes):
+    (difference,) = bucket_differences(SUBJECTS, {**BUCKET, **changes})
+    assert difference.text.startswith(f"{next(iter(changes))} is ")
+
+
+def test_what_only_an_operator_sets_outlives_an_update():
+    found: dict[str, Any] = {"name": "TRANSCRIPTS", "compression": "s2", "discard": "new"}
+    updated = brought_up_to_date(found, STREAM)
+    assert updated == {**STREAM, "compression": "s2"}
+    assert (has(found, STREAM), has(updated, STREAM)) == (False, True)
