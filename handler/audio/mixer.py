@@ -150,6 +150,15 @@ class Mixer:
                 self._refuse(leap.timeline, leap.payload)
         return self._pop(self._lead)
 
+    def collect_losses(self) -> list[Loss]:
+        """Return what found no place since the last call of this method."""
+        losses: list[Loss] = []
+        for timeline in self._timelines.values():
+            if timeline.losses:
+                losses += timeline.losses
+                timeline.losses = []
+        return losses
+
     def begin_anew(self, track: Track, at: int, reason: Reason | None) -> None:
         """
         A track has timestamps of another clock from now on: it is sent on another websocket.
@@ -168,15 +177,6 @@ class Mixer:
     def miss(self, track: Track) -> None:
         """The stream has ended, and what a track lacks up to there never came."""
         self._miss(track, self._lead, "media-lost")
-
-    def collect_losses(self) -> list[Loss]:
-        """Return what found no place since the last call of this method."""
-        losses: list[Loss] = []
-        for timeline in self._timelines.values():
-            if timeline.losses:
-                losses += timeline.losses
-                timeline.losses = []
-        return losses
 
     def _miss(self, track: Track, until: int, reason: Reason) -> None:
         timeline = self._timelines[track]

@@ -228,7 +228,7 @@ async def test_a_media_stream_is_replaced_once_it_has_fallen_silent_and_answers_
             if report.close_code != 1008:
                 return report
             turned_away.append(knocked)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
 
     reading = asyncio.create_task(read(service, first.call_sid, token=token))
     async with Cable(service.port) as cable, media_stream(service, first, cable.port) as older:
@@ -237,7 +237,7 @@ async def test_a_media_stream_is_replaced_once_it_has_fallen_silent_and_answers_
         silent_since = loop.time()
         knocking = asyncio.create_task(knock())
         # It is silent for longer than that takes, but its socket answers.
-        await until(lambda: turned_away and turned_away[-1] > silent_since + TAKEOVER_SECONDS + 1)
+        await until(lambda: turned_away and turned_away[-1] > silent_since + TAKEOVER_SECONDS)
         cable.swallow()
         newer = await knocking
         cable.cut()
