@@ -181,7 +181,7 @@ async def test_two_streams_of_one_track_each_are_one_call(serve, deepgram, nats,
     assert records[-1]["reason"] == "completed"
     assert words(records, "inbound") == sound.words_of(inbound)
     assert words(records, "outbound") == sound.words_of(outbound)
-    assert len(deepgram.connections) == 1
+    assert len(deepgram.heard) == 1
     advice = service.wait_for("media stream of one track: the other side of the call is not heard")
     assert 'track="both_tracks"' in advice["advice"]
 
