@@ -93,9 +93,9 @@ def part(transport: asyncio.Transport, unread: int = -1) -> None:
 
 
 def limit_buffer(transport: asyncio.Transport) -> None:
-    """Bound what the kernel keeps for a peer."""
+    """Bound what the kernel keeps for a peer, if it is there."""
     connection: Any = transport.get_extra_info("socket")
-    if connection is not None:
+    if connection is not None and not transport.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 

@@ -98,8 +98,9 @@ class Listener:
         """Try again soon: who came waits in the kernel's queue."""
         self._loop.remove_reader(self._socket)
         self._pause = self._loop.call_later(PAUSE_SECONDS, self._listen)
-        if exc.errno in EXHAUSTED:
-            self._lobby.make_room()
+        if exc.errno in EXHAUSTED:  # for those who wait, and for our own connections meanwhile
+            for _ in range(self._at_once):
+                self._lobby.make_room()
         if self._loop.time() - self._logged >= PERIOD_SECONDS:
             self._logged = self._loop.time()
             _log.error("cannot accept connections", error=exc.strerror, advice=ADVICE)

@@ -10,12 +10,15 @@ from urllib.error import HTTPError
 
 import nats
 import pytest
+from structlog.testing import capture_logs
 from support.credentials import DEEPGRAM_KEY, NEEDED
 from support.processes import ENVIRON, partyline
 from support.timing import PATIENCE
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
+from handler.cli.serve import _fit
+from handler.config import Settings
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 
@@ -151,3 +154,16 @@ async def test_a_stream_that_is_not_ours_keeps_the_service_unready_and_is_said_w
         assert mended.returncode == 0
         service.wait_for("ready")
         await client.close()
+
+
+def test_too_few_open_files_lower_what_is_taken_and_the_log_says_what_to_change():
+    """A service that takes more than there are descriptors for would drop calls instead."""
+    settings = Settings(max_calls=100, max_subscribers=5000)
+    with capture_logs() as lines:
+        fitted, places = _fit(settings, 20_000)
+        assert (fitted, lines) == (settings, [])
+        fitted, places = _fit(settings, 1024)
+    assert (fitted.max_calls, fitted.max_subscribers) == (100, 420)
+    assert places.lobby == 240
+    assert lines[0]["needed"] == 5864
+    assert "ulimit -n" in lines[0]["advice"]
