@@ -26,7 +26,8 @@ SOCKETS = 20
 SENT_AT_ONCE = 256 * 1024
 NOBODY = call_sid(9)
 
-pytestmark = pytest.mark.proof
+# One after the other: each keeps a processor busy.
+pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("busy")]
 
 
 def wire(*frames: Frame) -> bytes:
