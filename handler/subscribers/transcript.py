@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -101,11 +102,14 @@ class WholeTranscript(LiveResponse):
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole of it, in pieces that a peer can take."""
         with self.shared.transcripts.place(self.admission.grant.bearer):
-            body = memoryview(await self._make())
-            for at in range(0, len(body), PIECE):
-                yield bytes(body[at : at + PIECE])
+            parts = await self._make()
+            while parts:
+                piece = bytearray()
+                while parts and len(piece) < PIECE:
+                    piece += parts.popleft()
+                yield bytes(piece)
 
-    async def _make(self) -> bytes:
+    async def _make(self) -> deque[bytes]:
         async with self.shared.transcripts.turn():
             payloads, expired = await self._read()
             # Some 10,000 records: not while calls wait for their audio.
@@ -215,24 +219,44 @@ class _Records(Sequence[Message]):
         return _decode(self._payloads[at])
 
 
-def _as_json(words: list[Message]) -> list[msgspec.Raw]:
-    """Return what stands for words in a list: itself as it will be written."""
-    return [msgspec.Raw(msgspec.json.encode(words)[1:-1])] if words else []
+def _as_json(words: list[Message]) -> list[bytes]:
+    """Return what stands for words: them as they will be written, a quarter of their size."""
+    return [msgspec.json.encode(words)[1:-1]] if words else []
 
 
-def _write(payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool) -> bytes:
+def _write(
+    payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool
+) -> deque[bytes]:
+    """Return a transcript in parts, which together are it."""
     records = _Records(payloads)
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     names = name(started.get("direction"))
     match form:
         case "json":
-            return msgspec.json.encode(captions.document(records, names, _as_json))
+            return _json_parts(captions.document(records, names, _as_json))
         case "txt":
-            return captions.text(records, names, expired=expired).encode()
+            text = captions.text(records, names, expired=expired)
         case "srt":
-            return captions.srt(captions.all_captions(records, names)).encode()
+            text = captions.srt(captions.all_captions(records, names))
         case _:
-            return captions.vtt(captions.all_captions(records, names), expired=expired).encode()
+            text = captions.vtt(captions.all_captions(records, names), expired=expired)
+    return deque([text.encode()])
+
+
+def _json_parts(document: Message) -> deque[bytes]:
+    """Write a document whose words are written already; they are most of it, and not copied."""
+    turns = document["turns"]
+    # A quotation mark in a string has a backslash before it: what is split at is there once.
+    head, tail = msgspec.json.encode(document | {"turns": []}).split(b'"turns":[]')
+    parts = deque([head, b'"turns":['])
+    for number, turn in enumerate(turns):
+        spoken = msgspec.json.encode(turn | {"words": []}).removesuffix(b"]}")
+        parts.append(b"," + spoken if number else spoken)
+        for at, words in enumerate(turn["words"]):
+            parts += (b",", words) if at else (words,)
+        parts.append(b"]}")
+    parts += (b"]", tail)
+    return parts
 
 
 def _name(text: str | None) -> str | None:

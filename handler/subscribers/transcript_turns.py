@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, contextmanager
 from handler.errors import AtCapacity, EndCode, SubscriberError
 from handler.subscribers.places import Places, Room
 
-# One is read while another is written. More would only wait for the same CPU, beside the calls.
-AT_ONCE = 2
+# More would only wait for the same CPU, beside the calls; and each takes four times the memory of
+# its records while it is made.
+AT_ONCE = 1
 # Longer than those before it take, unless NATS cannot be read.
 WAIT_SECONDS = 15.0
 

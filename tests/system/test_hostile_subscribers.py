@@ -153,7 +153,7 @@ async def test_transcripts_of_a_long_call_from_one_token(serve, mint, long_call,
     seconds = len(rounds(sample=2, full=10))
     everything = mint(calls=["*"])
     with live_call(serve, everything) as call:
-        sid = await long_call(call.service, 1000 * seconds // 2)
+        sid = await long_call(call.service, 400 * seconds)
         call.attacked()
         limits = httpx.Limits(max_connections=None)
         async with (
