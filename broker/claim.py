@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from broker.entries import CallEntry
 from broker.records import CallFacts, Record, Stored
 
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
@@ -92,6 +93,21 @@ class Claim:
             return call
         from_, to, direction = self.numbers
         return replace(call, from_=from_, to=to, direction=direction)
+
+    def is_free(self, instance: str, entry: CallEntry | None, *, owner_lives: bool) -> bool:
+        """
+        Whether a process may take the call, or somebody has it who was not seen before.
+
+        Two media streams of one call that reach two processes at once are in neither's registry.
+
+        Args:
+            instance: The process that would take it.
+            entry: What the registry says of the call.
+            owner_lives: Whether :attr:`owner` gives signs of life.
+        """
+        if self.ended or not owner_lives or self.owner == instance:
+            return True
+        return entry is not None and (entry.owner != self.owner or entry.state == "waiting")
 
     def given_up(self, own_epochs: Collection[str]) -> bool:
         """

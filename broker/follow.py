@@ -148,6 +148,9 @@ class Replica:
         if self._subscription is not None and self._subscribed_with is self._connection.client:
             with suppress(nats.errors.Error, OSError):
                 await self._subscription.unsubscribe()
+        # The client's subscription and its task refer to each other, and by us to all of the call,
+        # until Python collects them: that takes long, as bytes do not count there.
+        self.log = CallLog()
 
     def on_lost(self) -> None:
         """Take nothing for the next record until the past was read again."""

@@ -15,6 +15,14 @@ from broker.records import Stored
 from broker.words import said
 
 BATCH = 500
+# Headers that say where a message was found: more than half of what comes with it.
+OF_THE_ANSWER = {
+    "Nats-Stream",
+    "Nats-Subject",
+    "Nats-Sequence",
+    "Nats-Last-Sequence",
+    "Nats-Num-Pending",
+}
 # Something newer was stored for the subject than the publisher knew of.
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
@@ -41,11 +49,9 @@ async def read_history(
         headers = message.headers or {}
         status = headers.get("Status")
         if status is None:
-            found.append(
-                Stored(
-                    int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers
-                )
-            )
+            sequence, subject = int(headers["Nats-Sequence"]), headers["Nats-Subject"]
+            kept = {name: headers[name] for name in headers.keys() - OF_THE_ANSWER}
+            found.append(Stored(sequence, subject, message.data, kept))
         elif batch_over is not None and not batch_over.done():
             batch_over.set_result((status, headers))
 
@@ -72,6 +78,7 @@ async def read_history(
         finally:
             if not client.is_closed:
                 await subscription.unsubscribe()
+            found = []  # else all of it stays until Python collects the subscription and its task
     except (nats.errors.Error, TimeoutError, OSError) as exc:
         raise HistoryUnavailable(said(exc)) from exc
 

@@ -153,15 +153,18 @@ class CallWriter:
         """
         await self._listing.abandon(received)
 
-    async def run(self) -> None:
+    async def run(self, may_claim: Callable[[Claim], bool] = lambda _: True) -> None:
         """
         Claim the call and publish until it is finished.
 
+        Args:
+            may_claim: Whether the call may be taken from whoever has it, by what is stored of it.
+
         Raises:
-            Fenced: another owner has claimed the call since.
+            Fenced: another owner has the call, or has claimed it since.
         """
         await self._connection.wait_ready()
-        await self._claim()
+        await self._claim(may_claim)
         try:
             await self._publish_all()
             if self._appender.last_type == "CallEnded":
@@ -174,12 +177,14 @@ class CallWriter:
         finally:
             await self._listing.close()
 
-    async def _claim(self) -> None:
+    async def _claim(self, may_claim: Callable[[Claim], bool]) -> None:
         """Take the call over: its numbers go on, and a former owner's next record is refused."""
         while True:
             newest = await self._appender.newest()
             if newest is not None:
                 self.claim = await self._appender.learn(newest)
+                if not may_claim(self.claim):
+                    raise Fenced(self.call.call_sid, self.epoch)
                 self.call = self.claim.facts(self.call)
             try:
                 await self._appender.append(first_record(self.call, self.claim), self.epoch)

@@ -101,6 +101,16 @@ COUNTERS = (
         lambda parts: seconds(parts.calls.audio.late_samples),
     ),
     Measure(
+        "calls_one_sided",
+        "Calls that ended and of which one side was sent (track is not both_tracks)",
+        lambda parts: parts.calls.one_sided,
+    ),
+    Measure(
+        "recogniser_messages_unreadable",
+        "Messages of Deepgram that could not be read",
+        lambda parts: parts.calls.unreadable,
+    ),
+    Measure(
         "subscribers_refused",
         "Requests of subscribers that were refused",
         lambda parts: parts.subscribers.refused,

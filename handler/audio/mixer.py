@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from handler.audio.counts import AudioCounts
-from handler.audio.loss import Loss
+from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
 from handler.audio.timeline import Timeline
 from handler.audio.wait import Wait
@@ -158,6 +158,30 @@ class Mixer:
                 losses += timeline.losses
                 timeline.losses = []
         return losses
+
+    def begin_anew(self, track: Track, at: int, reason: Reason | None) -> None:
+        """
+        A track has timestamps of another clock from now on: it is sent on another websocket.
+
+        Args:
+            track: Which.
+            at: Position of that clock's zero by the time; it lies behind the audio that is known.
+            reason: Why what the track lacks up to there never came; None if there was nothing.
+        """
+        self._catch_up(track)
+        self._nexts[track] = 0
+        self._shifts[track] = max(at, self._timelines[track].audio_end)
+        if reason is not None:
+            self._miss(track, at, reason)
+
+    def miss(self, track: Track) -> None:
+        """The stream has ended, and what a track lacks up to there never came."""
+        self._miss(track, self._lead, "media-lost")
+
+    def _miss(self, track: Track, until: int, reason: Reason) -> None:
+        timeline = self._timelines[track]
+        if timeline.audio_end < until:
+            timeline.drop(timeline.audio_end, until, reason)
 
     def _place(self, timeline: Timeline, start: int, payload: bytes) -> None:
         track = timeline.track

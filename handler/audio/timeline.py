@@ -51,6 +51,11 @@ class Timeline:
         return self.position + len(self._pending)
 
     @property
+    def audio_end(self) -> int:
+        """Position after the last sample that came from Twilio."""
+        return max(0, self._audio_end)
+
+    @property
     def ends_in_audio(self) -> bool:
         """Whether the last sample came from Twilio, and is no silence of our own."""
         return self._audio_end == self.position + len(self._pending)

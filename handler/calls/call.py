@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import functools
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,14 +12,15 @@ import structlog
 
 from broker import records
 from broker.broker import Broker
-from broker.claim import Claim as StoredClaim
 from broker.records import Record
 from handler.audio.counts import AudioCounts
-from handler.audio.loss import Loss, Reason
-from handler.audio.mulaw import samples, seconds
-from handler.calls.call_clock import MEDIA_LOST, OWNER_LOST, PAUSED, Before, CallClock, Claim
+from handler.audio.loss import Loss
+from handler.audio.mulaw import TRACKS, seconds
+from handler.calls.call_clock import MEDIA_LOST, PAUSED, Before, CallClock
+from handler.calls.claiming import Claiming
 from handler.calls.gaps import OpenGaps, gap
-from handler.calls.media_stream import Activity, End, MediaStream, StreamQueue, Tick
+from handler.calls.media_stream import End, MediaStream
+from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.records import Utterances, call_facts
 from handler.config import Settings
 from handler.deepgram.messages import Result, Signal
@@ -26,9 +28,6 @@ from handler.deepgram.recogniser import Down, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
 from handler.twilio.start import StartDetails
-
-# How long the first audio waits for the claim, which tells where the call clock begins.
-CLAIM_SECONDS = 2.0
 
 
 class CallState(enum.Enum):
@@ -62,22 +61,27 @@ class Call:
         self.call_sid = start.call_sid
         self._account_sid = start.account_sid
         self._settings = settings
-        self._broker = broker
         self._note_delay = note_delay
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
         self._state = CallState.LISTENING
-        self._streams = StreamQueue(stream)
+        self._streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
         self._recogniser = Recogniser(settings, self._publish, start.call_sid, breaker=breaker)
         self._gaps = OpenGaps()
         self._utterances = Utterances()
         facts = call_facts(start, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
+        self._claiming = Claiming(broker, self.writer, settings.instance)
 
     @property
     def audio(self) -> AudioCounts:
         """What its media streams carried so far."""
         return self._streams.counts
+
+    @property
+    def unreadable(self) -> int:
+        """Messages of Deepgram that could not be read so far."""
+        return self._recogniser.unread.unreadable
 
     @property
     def over(self) -> bool:
@@ -86,8 +90,16 @@ class Call:
 
     @property
     def waiting(self) -> bool:
-        """Whether it has lost its media stream and waits for another."""
-        return self._state is CallState.LISTENING and self._streams.current.end is End.LOST
+        """Whether it waits for another media stream: for the next, or for its other track's."""
+        if self._state is not CallState.LISTENING:
+            return False
+        now = asyncio.get_running_loop().time()
+        return self._streams.current.end is End.LOST or self._streams.current.is_half(now)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether it was never said that both sides are sent."""
+        return len(self._streams.tracks) < len(TRACKS)
 
     @property
     def listening(self) -> bool:
@@ -108,10 +120,10 @@ class Call:
 
     def attach(self, stream: MediaStream, account_sid: str) -> None:
         """
-        Take another media stream of this call in place of the current one.
+        Take another media stream of this call: its other track, or in place of the current one.
 
         Raises:
-            StreamRefused: the current one is alive, or it is not of the same account.
+            StreamRefused: its tracks are alive, or it is not of the same account.
         """
         if account_sid != self._account_sid:
             raise StreamRefused("another account's call")
@@ -124,7 +136,7 @@ class Call:
         self._streams.close()
 
     async def close_socket(self, code: int, reason: str) -> None:
-        """Close the current media stream's websocket, if it is open."""
+        """Close the websockets of the current media streams, if they are open."""
         stream = self._streams.current
         if stream.end is None:
             stream.finish(End.LOST)
@@ -167,17 +179,17 @@ class Call:
     async def _write(self, predecessor: asyncio.Task[None] | None) -> None:
         if predecessor is not None:
             await asyncio.wait({predecessor})
-        await self.writer.run()
+        await self.writer.run(self._claiming.may_claim)
 
     # In: media streams, placed on the call clock, to the recogniser.
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Take media streams one after the other, until the call is over; returns how it ended."""
-        stream: MediaStream | None = self._streams.pop()
+        stream: MixedStream | None = self._streams.pop()
         while stream is not None:
             await self._place_on_call_clock(stream)
-            await stream.pump(self._settings.chunk_ms / 1000, self._forward)
-            self._log.info("media stream over", **stream.summary())
+            forward = functools.partial(self._forward, stream, tasks)
+            await stream.pump(self._settings.chunk_ms / 1000, forward)
             match stream.end:
                 case End.STOPPED:
                     return End.STOPPED
@@ -186,16 +198,15 @@ class Call:
                     tasks.create_task(stream.close(1012, "draining"))
                     return End.DRAINED
                 case End.REPLACED:
-                    tasks.create_task(stream.close(1008, "replaced by another media stream"))
                     stream = self._streams.pop()
                 case _:
                     stream = await self._outlive_loss(tasks)
             if stream is not None:
                 self.writer.update(state="live", covered={}, abandoned="crashed")
-                self.writer.resume(stream.stream_sid)
+                self.writer.resume(stream.first.stream_sid)
         return End.DRAINED if self._state is CallState.LEAVING else End.LOST
 
-    async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MediaStream | None:
+    async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
         self._recogniser.flush()
         announcing = tasks.create_task(self._announce_loss())
@@ -210,36 +221,20 @@ class Call:
                 await self._recogniser.settled()
         self.writer.update(state="waiting", covered=self._transcribed(), abandoned=End.LOST.value)
 
-    async def _place_on_call_clock(self, stream: MediaStream) -> None:
-        await self._wait_for_claim()
-        place = self._clock.place(stream.received_at, self._recogniser.audio_end, self._claim())
+    async def _place_on_call_clock(self, stream: MixedStream) -> None:
+        await self._claiming.wait()
+        audio_end, claim = self._recogniser.audio_end, self._claiming.found()
+        place = self._clock.place(stream.first.received_at, audio_end, claim)
         stream.offset = place.offset
         if place.loss is not None:
             self._put_gap(place.loss)
 
-    async def _wait_for_claim(self) -> None:
-        if self.writer.claimed.is_set() or not self._broker.connected:
-            return
-        try:
-            async with asyncio.timeout(CLAIM_SECONDS):
-                await self.writer.claimed.wait()
-        except TimeoutError:
-            self._log.warning("claim is late; the call clock is as the registry has it")
-
-    def _claim(self) -> Claim | None:
-        """Return what the claim has found, once it is there."""
-        writer = self.writer
-        if not writer.claimed.is_set() or writer.started_at is None:
-            return None
-        ends = (*writer.published_ends.values(), writer.gap_end)
-        return Claim(
-            started_at=writer.started_at,
-            known_end=samples(max(ends)),
-            missing=_missing(writer.claim),
-        )
-
-    def _forward(self, tick: Tick) -> None:
-        """Take what a media stream brings. Never waits."""
+    def _forward(self, stream: MixedStream, tasks: asyncio.TaskGroup, tick: Tick) -> None:
+        """Take what media streams bring. Never waits."""
+        for over in tick.over:
+            self._log.info("media stream over", **over.summary(), **stream.summary())
+            if over.end is End.REPLACED:
+                tasks.create_task(over.socket.close(1008, "replaced by another media stream"))
         match tick.changed:
             case Activity.ACTIVE:
                 self.writer.update(state="live", covered={})
@@ -295,12 +290,3 @@ class Call:
         """Return how far each track is transcribed, as the registry has it."""
         reached = self._recogniser.transcribed_until
         return {track.value: seconds(position) for track, position in reached.items()}
-
-
-def _missing(claim: StoredClaim | None) -> Reason | None:
-    """Return why nothing is known of a call after what is stored of it; None of a new call."""
-    if claim is None:
-        return None
-    if not claim.ended:
-        return OWNER_LOST
-    return PAUSED if claim.reason == End.STOPPED.value else MEDIA_LOST

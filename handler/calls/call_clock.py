@@ -6,8 +6,10 @@ began by the wall clock, but never before audio that is known: its own call's, o
 stored of it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLES_PER_MS, samples
@@ -15,6 +17,8 @@ from handler.audio.mulaw import SAMPLES_PER_MS, samples
 MEDIA_LOST: Reason = "media-lost"
 PAUSED: Reason = "paused"
 OWNER_LOST: Reason = "owner-lost"
+# How a call ends that Twilio stopped.
+COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,22 @@ class Claim:
     started_at: int
     known_end: int
     missing: Reason | None
+
+    @classmethod
+    def of(cls, started_at: int, ends: Iterable[float], stored: StoredClaim | None) -> "Claim":
+        """
+        Read what was stored of a call, if anything was.
+
+        Args:
+            started_at: Unix ms: the zero of the call clock.
+            ends: Up to where it is known what was said, or lost, in seconds.
+            stored: What was found when it was claimed.
+        """
+        missing: Reason | None = None
+        if stored is not None:
+            ended = PAUSED if stored.reason == COMPLETED else MEDIA_LOST
+            missing = ended if stored.ended else OWNER_LOST
+        return cls(started_at=started_at, known_end=samples(max(ends)), missing=missing)
 
 
 @dataclass(frozen=True, slots=True)

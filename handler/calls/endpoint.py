@@ -13,7 +13,9 @@ from handler.calls.records import unread_parameters
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
 from handler.refusals import refusals
+from handler.server.connection import CONNECTION
 from handler.server.sockets import close
+from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
 from handler.twilio.start import StartDetails
 
@@ -95,6 +97,29 @@ class MediaEndpoint:
         return False
 
 
+class _Socket:
+    """The websocket of a media stream, as its call sees it."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        connection = websocket.scope.get("extensions", {}).get(CONNECTION)
+        self._protocol = connection if isinstance(connection, WebSocketProtocol) else None
+
+    @property
+    def unanswered_since(self) -> float | None:
+        """Loop time of a ping without an answer; under a server without pings, all of them are."""
+        return 0.0 if self._protocol is None else self._protocol.unanswered_since
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life, unless it owes one."""
+        if self._protocol is not None:
+            self._protocol.ask()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close it, if it is open."""
+        await close(self._websocket, code, reason)
+
+
 class _Reader:
     """Reads one media stream, message by message."""
 
@@ -173,11 +198,7 @@ class _Reader:
             self._fault("second-start", "ignored")
             return
         self.names = {"call_sid": details.call_sid, "stream_sid": details.stream_sid}
-
-        async def close_socket(code: int, reason: str) -> None:
-            await close(self._websocket, code, reason)
-
-        self._stream = self._calls.open(details, close_socket)
+        self._stream = self._calls.open(details, _Socket(self._websocket))
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",

@@ -10,9 +10,10 @@ import structlog
 from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
+from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
-from handler.calls.media_stream import CloseSocket, MediaStream
+from handler.calls.media_stream import MediaStream, StreamSocket
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
@@ -20,6 +21,12 @@ from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
 MEDIA_FORMAT = MediaFormat()
+
+# What Twilio is told, whose console shows it: 120 bytes at most.
+ELSEWHERE = "a media stream of this call is alive in another container"
+ELSEWHERE_HALF = (
+    'another container has this call\'s other track: send both in one stream, track="both_tracks"'
+)
 
 # So many times MAX_CALLS may be carried, with those that are over and wait for NATS.
 UNSTORED_SHARE = 4
@@ -41,11 +48,14 @@ class LiveCalls:
         self._note_delay = note_delay  # seconds from speech to its record
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
+        self._earlier_unreadable = 0
+        self._advised = False  # on how both sides are sent
         self._broker = broker
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
+        self.one_sided = 0  # calls that are over, of which one side was sent
 
     def __len__(self) -> int:
         """How many calls are carried, those included whose last records are on their way."""
@@ -78,6 +88,11 @@ class LiveCalls:
         """Finals that made room in a full outbox, of calls that are over included."""
         return self._earlier_dropped + sum(call.writer.dropped for call in list(self._tasks))
 
+    @property
+    def unreadable(self) -> int:
+        """Messages of Deepgram that could not be read, of calls that are over included."""
+        return self._earlier_unreadable + sum(call.unreadable for call in list(self._tasks))
+
     def refusal(self) -> str | None:
         """Why no media stream may come in now; a full process may still take a call's next one."""
         if self.draining:
@@ -95,9 +110,9 @@ class LiveCalls:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def open(self, start: StartDetails, close: CloseSocket) -> MediaStream:
+    def open(self, start: StartDetails, socket: StreamSocket) -> MediaStream:
         """
-        Begin a media stream: of a new call, or of one that lost its stream.
+        Begin a media stream: of a new call, of one that lost its stream, or of its other track.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
@@ -106,9 +121,9 @@ class LiveCalls:
         stream = MediaStream(
             start.stream_sid,
             time.time_ns() // 1_000_000,
-            close,
+            socket,
             now=asyncio.get_running_loop().time(),
-            mix_wait=self._settings.mix_wait_ms / 1000,
+            tracks=start.tracks,
         )
         known = self._calls.get(start.call_sid)
         if known is not None and known.listening:
@@ -122,6 +137,7 @@ class LiveCalls:
         before = self._before(start) if known is None else known.before
         if self.full:
             raise StreamRefused("no room for another call", 1013)
+        self._advise(start)
         call = Call(
             self._settings,
             self._broker,
@@ -137,6 +153,19 @@ class LiveCalls:
             self._run(call, predecessor), name=f"{start.call_sid} call"
         )
 
+    def _advise(self, start: StartDetails) -> None:
+        """Say once how both sides of a call are sent: Twilio's own default is one of them."""
+        if self._advised or len(start.tracks) == len(TRACKS):
+            return
+        self._advised = True
+        _log.warning(
+            "media stream of one track: the other side of the call is not heard",
+            call_sid=start.call_sid,
+            tracks=list(start.tracks),
+            advice='set track="both_tracks" in <Stream> (without it Twilio sends inbound_track), '
+            "or send the other track in a stream of its own",
+        )
+
     def _before(self, start: StartDetails) -> Before | None:
         """
         Return the call as another container left it, if one did.
@@ -148,7 +177,7 @@ class LiveCalls:
         if former is None or former.owner == self._settings.instance:
             return None  # our own is of a call that is over
         if former.state == "live" and self._broker.registry.has_lease(former.owner):
-            raise StreamRefused("a media stream of this call is alive in another container")
+            raise StreamRefused(ELSEWHERE_HALF if len(start.tracks) < len(TRACKS) else ELSEWHERE)
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")
         return Before.of_entry(former)
@@ -185,14 +214,17 @@ class LiveCalls:
         try:
             await call.run(predecessor)
         except* Fenced:
-            log.warning("another container owns this call now")
-            await call.close_socket(1008, "another container owns this call")
+            advice = ELSEWHERE_HALF if call.one_sided else None
+            log.warning("another container owns this call now", advice=advice)
+            await call.close_socket(1008, advice or "another container owns this call")
         except* Exception:
             log.exception("defect: call ended")
             await call.close_socket(1011, "internal error")
             await call.abandon()
         finally:
             self._earlier_audio += call.audio
+            self._earlier_unreadable += call.unreadable
+            self.one_sided += call.one_sided
             self._earlier_dropped += call.writer.dropped
             del self._tasks[call]
             if self._calls.get(call.call_sid) is call:

@@ -60,7 +60,7 @@ def _run(name: str, arguments: list[str]) -> int:
         print(_usage())
         return 0
     if name not in COMMANDS:
-        print(f"partyline: {_unknown(name)}", file=sys.stderr)
+        print(f"partyline: {_unknown(name)}\n\n{_usage()}", file=sys.stderr)
         return 2
     try:
         code: int = importlib.import_module(COMMANDS[name].module).main(arguments)
@@ -81,8 +81,8 @@ def _version() -> str:
 
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"there is no command {name!r}; {hint}partyline --help lists them"
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no command {name!r}{hint}"
 
 
 def _usage() -> str:

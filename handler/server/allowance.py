@@ -10,6 +10,11 @@ class Allowance:
         self._left = float(burst)
         self._counted_at = now
 
+    @property
+    def debt(self) -> float:
+        """In how many seconds from the last count on it is earned what was spent beyond it."""
+        return max(0.0, -self._left / self._per_second)
+
     def spend(self, now: float, count: int = 1) -> bool:
         """Count some; returns whether they were within the bounds."""
         earned = (now - self._counted_at) * self._per_second

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.utils import ClientDisconnected
 
@@ -15,8 +16,14 @@ from handler.server.websocket_protocol import FrameLimit, WebSocketProtocol
 MESSAGES_A_TURN = 32
 # A subscriber answers a ping within this, or is gone.
 PONG_SECONDS = 20.0
+
+
+def _too_much(reason: str) -> bytes:
+    return msgspec.json.encode({"type": "Error", "code": EndCode.TOO_MUCH, "message": reason})
+
+
 # What it says and answers: twice what it may ask for, as there are pings, and messages in pieces.
-SUBSCRIBER_FRAMES = FrameLimit(400, 40.0, EndCode.TOO_MUCH)
+SUBSCRIBER_FRAMES = FrameLimit(400, 40.0, EndCode.TOO_MUCH, _too_much)
 
 _frames = RecentFrames(text_frame)
 

@@ -4,16 +4,18 @@ A websocket, as uvicorn's class and ours of it see it.
 ``tests/system/test_subscribers.py`` holds what it relies on of uvicorn's.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import structlog
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
+from handler.refusals import refusals
 from handler.server.allowance import Allowance
 from handler.server.connection import limit_buffer
+from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 
 # How long a peer may take to read a close frame.
@@ -25,23 +27,38 @@ CUT_OFF_SECONDS = 1.0
 SLICE = 2048
 NOTHING = memoryview(b"")
 
-_log = structlog.get_logger()
-
 
 class FrameLimit(NamedTuple):
-    """How many frames a peer may send, of whatever kind: so many at once, then so many a second."""
+    """
+    How many frames a peer may send, of whatever kind: so many at once, then so many a second.
+
+    Attributes:
+        burst: How many at once.
+        per_second: How many a second from then on.
+        close_code: What one that sends more is closed with.
+        last_word: Makes the text that it gets before, if there is one, of the reason.
+    """
 
     burst: int
     per_second: float
     close_code: int
+    last_word: Callable[[str], bytes] | None = None
 
 
-# A media stream has a hundred frames a second. What a network held up comes at once: two minutes.
-MEDIA_FRAMES = FrameLimit(12_000, 1000.0, 1008)
+# A media stream has a hundred frames a second. What a network held up comes at once, and a recorded
+# call may be replayed as fast as it goes: ten minutes, then fifty times real time.
+MEDIA_FRAMES = FrameLimit(60_000, 5000.0, 1008)
 
 
 class WebSocketProtocol(Handshake):
-    """A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`."""
+    """
+    A websocket; an application finds it in its scope's extensions as :data:`CONNECTION`.
+
+    Attributes:
+        unanswered_since: Loop time of the ping of :meth:`ask` that the peer has not answered.
+    """
+
+    unanswered_since: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
         super().__init__(*args, **kwargs)
@@ -87,6 +104,19 @@ class WebSocketProtocol(Handshake):
         self.close_sent = True
         self._go_on()  # the answer to the close is to be heard
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def ask(self) -> None:
+        """Ask the peer for a sign of life, with a ping, unless it owes the answer to one."""
+        if self.unanswered_since is not None or self.close_sent or self.transport.is_closing():
+            return
+        self.unanswered_since = self.loop.time()
+        self.conn.send_ping(b"")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take a sign of life, whichever ping it answers."""
+        self.unanswered_since = None
+        super().handle_pong(event)
 
     def expect_pongs(self, seconds: float) -> None:
         """End the connection, as too slow, if a ping is not answered for so long."""
@@ -154,9 +184,12 @@ class WebSocketProtocol(Handshake):
         self._cut_off = True
         self._unread = NOTHING
         self.conn.data_to_send()  # answers to its pings
-        too_many = f"more than {self._limit.per_second:g} frames a second"
-        _log.info("websocket cut off", path=self.scope["path"], reason=too_many)
-        self.end(self._limit.close_code, f"{too_many}, pings and pongs counted: send less")
+        limit = self._limit
+        too_many = f"more than {limit.per_second:g} frames a second, pings and pongs counted"
+        refusals.note("websocket cut off", limit.close_code, path=self.scope["path"])
+        if limit.last_word is not None and not self._closed:
+            self.transport.write(text_frame(limit.last_word(f"{too_many}: send less")))
+        self.end(limit.close_code, f"{too_many}: send less")
         self._pause_reading()
         if self.close_timer is not None:
             self.close_timer.cancel()

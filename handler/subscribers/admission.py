@@ -13,6 +13,7 @@ from broker.broker import Broker
 from handler.config import Settings
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
 from handler.refusals import refusals
+from handler.server.allowance import Allowance
 from handler.subscribers.access import Access
 from handler.subscribers.calls_list import CallsList
 from handler.subscribers.places import Places, Room, share
@@ -27,6 +28,9 @@ EXPECTED_ENDS = frozenset({EndCode.CALL_ENDED, EndCode.LEAVING, EndCode.TOKEN})
 # ask for; a transcript in each form.
 LEAST_SUBSCRIBERS = 10
 LEAST_TRANSCRIPTS = 4
+# Messages of all sockets of a bearer: many tabs that come back at once; then 3 % of a CPU.
+HEARD_AT_ONCE = 5000
+HEARD_A_SECOND = 200.0
 
 _log = structlog.get_logger()
 
@@ -65,6 +69,7 @@ class Subscribers:
     too_slow: int = 0
     deliveries: int = 0
     skipped_interims: int = 0
+    _said: dict[str | None, Allowance] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -99,8 +104,26 @@ class Subscribers:
                     f"{self.places.each} sockets and streams are open with this token, or others "
                     "with its sub: close one, or use a token with another sub",
                 )
-        with self.places.taken_by(grant.bearer):
-            yield
+        try:
+            with self.places.taken_by(grant.bearer):
+                yield
+        finally:
+            if not self.places.has(grant.bearer):
+                self._said.pop(grant.bearer, None)
+
+    async def wait_to_be_heard(self, bearer: str | None) -> None:
+        """
+        Wait until one more message of a bearer may be obeyed: others have their turn first.
+
+        All of its sockets together are heard no faster than is cheap; what they say is not lost.
+        """
+        debt = 0.0
+        if bearer is not None:
+            now = time.monotonic()
+            said = self._said.setdefault(bearer, Allowance(HEARD_AT_ONCE, HEARD_A_SECOND, now))
+            said.spend(now)
+            debt = said.debt
+        await asyncio.sleep(debt)
 
     @property
     def elsewhere(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ WebVTT: https://www.w3.org/TR/webvtt1/ ; SubRip has no standard, and every playe
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,13 +60,21 @@ class Turn:
     start: float
     end: float
     text: str
-    words: list[Message] = field(default_factory=list)
+    words: list[Any] = field(default_factory=list)
     reason: str | None = None
 
 
-def turns(records: Iterable[Message]) -> list[Turn]:
-    """Return what was said in the order of its time, what one side says in a row as one turn."""
-    said = [turn for record in records if (turn := _turn(record)) is not None]
+def turns(
+    records: Iterable[Message], keep: Callable[[list[Message]], list[Any]] = list
+) -> list[Turn]:
+    """
+    Return what was said in the order of its time, what one side says in a row as one turn.
+
+    Args:
+        records: Of the call.
+        keep: What is kept of the words of a result: in a long call they are most of it.
+    """
+    said = [turn for record in records if (turn := _turn(record, keep)) is not None]
     joined: list[Turn] = []
     for turn in sorted(said, key=lambda turn: (turn.start, turn.end)):
         last = joined[-1] if joined else None
@@ -139,11 +147,19 @@ def text_line(turn: Turn, names: Speakers) -> str:
 def text(records: Iterable[Message], names: Speakers, *, expired: bool = False) -> str:
     """Write a call as a plain text, a line for each turn."""
     lost = BEGINNING_LOST["txt"] if expired else ""
-    return lost + "".join(text_line(turn, names) for turn in turns(records))
+    return lost + "".join(text_line(turn, names) for turn in turns(records, lambda _: []))
 
 
-def document(records: Sequence[Message], names: Speakers) -> Message:
-    """Return a call as one JSON object; ``docs/protocol.md`` says what is in it."""
+def document(
+    records: Sequence[Message],
+    names: Speakers,
+    keep: Callable[[list[Message]], list[Any]] = list,
+) -> Message:
+    """
+    Return a call as one JSON object; ``docs/protocol.md`` says what is in it.
+
+    ``records`` may be read again and again, and ``keep`` stand for words what is written as they.
+    """
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     last: Message = records[-1] if records else {}
     ended = last.get("type") == "CallEnded"
@@ -169,7 +185,7 @@ def document(records: Sequence[Message], names: Speakers) -> Message:
                 "text": turn.text,
                 "words": turn.words,
             }
-            for turn in turns(record for record in records if record["type"] == "Results")
+            for turn in turns((one for one in records if one["type"] == "Results"), keep)
         ],
         "gaps": [
             {name: record.get(name) for name in ("start", "end", "track", "reason")}
@@ -179,7 +195,7 @@ def document(records: Sequence[Message], names: Speakers) -> Message:
     }
 
 
-def _turn(record: Message) -> Turn | None:
+def _turn(record: Message, keep: Callable[[list[Message]], list[Any]] = list) -> Turn | None:
     """Return what a record says was said, or lost; None of one that says neither."""
     if record["type"] == "Gap":
         reason = shown(str(record["reason"]))
@@ -196,7 +212,7 @@ def _turn(record: Message) -> Turn | None:
     end = record["start"] + record["duration"]
     start = min((word["start"] for word in words), default=record["start"])
     end = max((word["end"] for word in words), default=end)
-    return Turn(record["track"], start, round(end, 6), transcript, words)
+    return Turn(record["track"], start, round(end, 6), transcript, keep(words))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ mark none. https://www.unicode.org/reports/tr11/
 
 import unicodedata
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 # Categories of what is drawn upon, or within, the character before it.
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
@@ -15,10 +16,13 @@ _OPENING = frozenset({"Ps", "Pi"})
 # They go on with what is before them, too: prolonged and repeated sounds, small kana.
 _GOING_ON = frozenset("ー々〻ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ")
 
+# An hour of talk asks some million times about characters, and pairs of them: a few thousand.
+CHARACTERS = 8192
+
 
 def width(text: str) -> int:
     """Return how many columns a text takes."""
-    return sum(map(_columns, text))
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def join(before: str, after: str) -> str:
@@ -42,6 +46,8 @@ def split(text: str, columns: int, cuts: Collection[int] = ()) -> list[str]:
         columns: The widest line.
         cuts: Where words begin: there a line may break in scripts without blanks, too.
     """
+    if width(text.rstrip(" ")) <= columns:
+        return [text]
     lines: list[str] = []
     line = ""
     for unit in _units(text, cuts):
@@ -56,6 +62,7 @@ def split(text: str, columns: int, cuts: Collection[int] = ()) -> list[str]:
     return [*lines, line]
 
 
+@lru_cache(CHARACTERS)
 def _columns(character: str) -> int:
     if unicodedata.category(character) in _NO_WIDTH:
         return 0
@@ -80,6 +87,7 @@ def _units(text: str, cuts: Collection[int]) -> Iterator[str]:
     yield text[begin:]
 
 
+@lru_cache(CHARACTERS)
 def _may_break(before: str, after: str, *, is_cut: bool) -> bool:
     if after == " ":
         return False

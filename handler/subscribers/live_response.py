@@ -6,8 +6,10 @@ Each is a subscriber, as a websocket is: counted, cut off when it is too slow, e
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
+from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -37,10 +39,12 @@ class LiveResponse(Response):
     Attributes:
         opening: What comes before the first piece.
         heartbeat: What means nothing.
+        more_headers: Of the response, beside those of all.
     """
 
     opening = b""
     heartbeat = b""
+    more_headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
         super().__init__()
@@ -52,6 +56,13 @@ class LiveResponse(Response):
     @abstractmethod
     def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what is to be sent; when it ends, so does the response."""
+
+    async def before_head(self) -> None:
+        """Find out whether there is anything, where the head alone is asked for."""
+
+    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Return what goes on while pieces are sent."""
+        return self.admission.watch(), self._beat()
 
     def farewell(self, error: SubscriberError) -> bytes:
         """Return what the subscriber is told at an end that is not the call's."""
@@ -66,6 +77,7 @@ class LiveResponse(Response):
         try:
             with self.shared.admitted(self.admission.grant):
                 if scope["method"] == "HEAD":
+                    await self.before_head()
                     await self._start()
                 else:
                     await self._serve(receive)
@@ -79,11 +91,8 @@ class LiveResponse(Response):
     async def _serve(self, receive: Receive) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                waiting = [
-                    tasks.create_task(self._watch_peer(receive)),
-                    tasks.create_task(self.admission.watch()),
-                    tasks.create_task(self._beat()),
-                ]
+                beside = self._watch_peer(receive), *self.companions()
+                waiting = [tasks.create_task(work) for work in beside]
                 async with aclosing(self.pieces()) as pieces:
                     async for piece in pieces:
                         await self._send(piece)
@@ -124,6 +133,7 @@ class LiveResponse(Response):
         if self._connection is not None:
             self._connection.limit_buffer()
         headers = {**PRIVATE, "Content-Type": str(self.media_type), "X-Accel-Buffering": "no"}
+        headers |= self.more_headers
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await self._write({"type": "http.response.start", "status": 200, "headers": raw})
         await self._write({"type": "http.response.body", "body": self.opening, "more_body": True})

@@ -41,6 +41,10 @@ class Places:
             return Room.SHARE_TAKEN
         return Room.FREE
 
+    def has(self, bearer: str | None) -> bool:
+        """Whether a bearer has any."""
+        return bearer in self._taken_by
+
     def take(self, bearer: str | None) -> None:
         """Take a place, for which there must be room."""
         self.taken += 1

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +14,7 @@ from starlette.responses import Response
 
 from broker.broker import Broker
 from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
+from handler.server.connection import SEND_BUFFER
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
@@ -26,6 +29,8 @@ MEDIA_TYPES = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
 }
+# So much is sent at a time: what the kernel keeps for a peer.
+PIECE = SEND_BUFFER
 # How long a request waits for NATS to say what is kept; and for NATS itself, if it is away.
 READ_SECONDS = 10.0
 OUTAGE_SECONDS = 2.0
@@ -59,23 +64,68 @@ class TranscriptEndpoint:
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        async with self._subscribers.transcripts.turn(grant.bearer):
-            payloads, expired = await self._read(call_sid, grant)
-            # Some 10,000 records: not while calls wait for their audio.
-            body = await asyncio.to_thread(_write, payloads, form, name, expired=expired)
-        headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
-        return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
+        return WholeTranscript(self._subscribers, grant, call_sid, form, name)
 
-    async def _read(self, call_sid: str, grant: Grant) -> tuple[list[bytes], bool]:
+
+class WholeTranscript(LiveResponse):
+    """
+    A call as it is now.
+
+    It is made when its turn comes, and holds its place until it was read: by a peer that reads
+    nothing only so long as other subscribers may.
+    """
+
+    def __init__(
+        self,
+        subscribers: Subscribers,
+        grant: Grant,
+        call_sid: str,
+        form: str,
+        name: partial[Speakers],
+    ) -> None:
+        super().__init__(subscribers, grant)
+        self._wanted = commands.Subscribe(call_sid, 0, interim=False)
+        self._name = name
+        self._form = form
+        self.media_type = MEDIA_TYPES[form]
+        self.more_headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
+
+    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Return nothing: one that has begun is read to its end, also after that of the token."""
+        return ()
+
+    async def before_head(self) -> None:
+        """Find out whether the call may be read."""
+        async for _ in self.pieces():
+            pass
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield the whole of it, in pieces that a peer can take."""
+        with self.shared.transcripts.place(self.admission.grant.bearer):
+            parts = await self._make()
+            while parts:
+                piece = bytearray()
+                while parts and len(piece) < PIECE:
+                    piece += parts.popleft()
+                yield bytes(piece)
+
+    async def _make(self) -> deque[bytes]:
+        async with self.shared.transcripts.turn():
+            payloads, expired = await self._read()
+            # Some 10,000 records: not while calls wait for their audio.
+            return await asyncio.to_thread(
+                _write, payloads, self._form, self._name, expired=expired
+            )
+
+    async def _read(self) -> tuple[list[bytes], bool]:
         """Return the payloads of what is kept, and whether the beginning no longer is."""
-        wanted = commands.Subscribe(call_sid, 0, interim=False)
-        shared = self._subscribers
+        shared = self.shared
         async with (
             _limited(shared.broker, READ_SECONDS),
             read_call(
                 shared.broker,
-                wanted,
-                lambda: grant,
+                self._wanted,
+                lambda: self.admission.grant,
                 patience=0,
                 unknown_calls=shared.unknown_calls,
             ) as reader,
@@ -153,19 +203,60 @@ async def _limited(broker: Broker, seconds: float | None) -> AsyncIterator[None]
         raise AtCapacity(f"{why}: what is kept cannot be read now; try again later") from None
 
 
-def _write(payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool) -> bytes:
-    records = [_decode(payload) for payload in payloads]
+class _Records(Sequence[Message]):
+    """The records of a call, read one at a time: all of them at once are six times as large."""
+
+    def __init__(self, payloads: list[bytes]) -> None:
+        self._payloads = payloads
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(_decode, self._payloads)
+
+    def __getitem__(self, at: Any) -> Any:  # noqa: ANN401  a slice is never asked for
+        return _decode(self._payloads[at])
+
+
+def _as_json(words: list[Message]) -> list[bytes]:
+    """Return what stands for words: them as they will be written, a quarter of their size."""
+    return [msgspec.json.encode(words)[1:-1]] if words else []
+
+
+def _write(
+    payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool
+) -> deque[bytes]:
+    """Return a transcript in parts, which together are it."""
+    records = _Records(payloads)
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     names = name(started.get("direction"))
     match form:
         case "json":
-            return msgspec.json.encode(captions.document(records, names))
+            return _json_parts(captions.document(records, names, _as_json))
         case "txt":
-            return captions.text(records, names, expired=expired).encode()
+            text = captions.text(records, names, expired=expired)
         case "srt":
-            return captions.srt(captions.all_captions(records, names)).encode()
+            text = captions.srt(captions.all_captions(records, names))
         case _:
-            return captions.vtt(captions.all_captions(records, names), expired=expired).encode()
+            text = captions.vtt(captions.all_captions(records, names), expired=expired)
+    return deque([text.encode()])
+
+
+def _json_parts(document: Message) -> deque[bytes]:
+    """Write a document whose words are written already; they are most of it, and not copied."""
+    turns = document["turns"]
+    # A quotation mark in a string has a backslash before it: what is split at is there once.
+    head, tail = msgspec.json.encode(document | {"turns": []}).split(b'"turns":[]')
+    parts = deque([head, b'"turns":['])
+    for number, turn in enumerate(turns):
+        spoken = msgspec.json.encode(turn | {"words": []}).removesuffix(b"]}")
+        parts.append(b"," + spoken if number else spoken)
+        for at, words in enumerate(turn["words"]):
+            parts += (b",", words) if at else (words,)
+        parts.append(b"]}")
+    parts += (b"]", tail)
+    return parts
 
 
 def _name(text: str | None) -> str | None:

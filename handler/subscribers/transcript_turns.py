@@ -1,21 +1,22 @@
 """Whose transcript is made next: a few at a time, and not many wait."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from handler.errors import AtCapacity, EndCode, SubscriberError
 from handler.subscribers.places import Places, Room
 
-# One is read while another is written. More would only wait for the same CPU, beside the calls.
-AT_ONCE = 2
+# More would only wait for the same CPU, beside the calls; and each takes four times the memory of
+# its records while it is made.
+AT_ONCE = 1
 # Longer than those before it take, unless NATS cannot be read.
 WAIT_SECONDS = 15.0
 
 
 class TranscriptTurns:
     """
-    Those that are made, and those that wait.
+    Those that are made or read, and those that wait.
 
     Attributes:
         made: How many were made.
@@ -29,13 +30,13 @@ class TranscriptTurns:
     def __len__(self) -> int:
         return self._places.taken
 
-    @asynccontextmanager
-    async def turn(self, bearer: str | None) -> AsyncIterator[None]:
+    @contextmanager
+    def place(self, bearer: str | None) -> Iterator[None]:
         """
-        Wait until a bearer may have a transcript made.
+        Let a bearer have a transcript made, or wait for it.
 
         Raises:
-            AtCapacity: too many wait, or too long.
+            AtCapacity: too many wait.
             SubscriberError: with 4429; the bearer has asked for too many at once.
         """
         match self._places.room(bearer):
@@ -48,13 +49,23 @@ class TranscriptTurns:
                     "when one is done",
                 )
         with self._places.taken_by(bearer):
-            try:
-                async with asyncio.timeout(WAIT_SECONDS):
-                    await self._turns.acquire()
-            except TimeoutError:
-                raise AtCapacity("transcripts take long to make now: come back") from None
-            try:
-                yield
-                self.made += 1
-            finally:
-                self._turns.release()
+            yield
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """
+        Wait until one may be made.
+
+        Raises:
+            AtCapacity: the wait was too long.
+        """
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise AtCapacity("transcripts take long to make now: come back later") from None
+        try:
+            yield
+            self.made += 1
+        finally:
+            self._turns.release()

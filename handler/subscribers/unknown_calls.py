@@ -21,12 +21,10 @@ class UnknownCalls:
 
     Attributes:
         lookups: Held while NATS is asked for what it keeps of a call.
-        refused: How many were not taken.
     """
 
     def __init__(self, places: Places) -> None:
         self.lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        self.refused = 0
         self._places = places
         self._asked = Counter[tuple[str | None, str]]()
 
@@ -58,7 +56,6 @@ class UnknownCalls:
         room = self._places.room(bearer)
         if room is Room.FREE:
             return
-        self.refused += 1
         most = self._places.in_all if room is Room.FULL else self._places.each
         raise CallRefused(
             EndCode.TOO_MUCH,

@@ -134,6 +134,7 @@ class Subscriber:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                self._shared.limited += message.get("code") == EndCode.TOO_MUCH
                 raise WebSocketDisconnect(message.get("code", 1006))
             if not allowance.spend(time.monotonic()):
                 too_many = f"more than {MESSAGES_A_SECOND:g} messages a second"
@@ -141,7 +142,9 @@ class Subscriber:
             text = message.get("text")
             if text is None:
                 raise SubscriberError(EndCode.BAD_REQUEST, "text only")
-            await self._obey(commands.parse(text))
+            command = commands.parse(text)
+            await self._shared.wait_to_be_heard(self._admission.grant.bearer)
+            await self._obey(command)
 
     async def _obey(self, command: commands.Command) -> None:
         self._subscriptions.ended = {sid for sid, call in self._calls.items() if call.ended}

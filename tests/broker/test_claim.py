@@ -1,11 +1,13 @@
 """broker/claim.py: what a new owner must know and claim, as tables of cases."""
 
 import json
+from typing import Literal
 
 import pytest
 from support.sids import account_sid, call_sid
 
 from broker.claim import Claim, Epochs, first_record, is_own, still_to_say
+from broker.entries import CallEntry
 from broker.records import CallFacts, Record, Stored, call_ended, gap
 
 CALL = CallFacts(
@@ -25,6 +27,17 @@ def final(sequence: int, track: str, start: float, duration: float) -> Stored:
 
 STARTED = stored(11, "CallStarted", startedAt=1000, **{"from": "+2", "to": "+3", "direction": "in"})
 FOREIGN = Stored(12, "a subject", b"not ours", {"Call-Seq": "2"})
+
+
+def entry(owner: str, state: Literal["live", "waiting"]) -> CallEntry:
+    return CallEntry(
+        call_sid=call_sid(1),
+        account_sid=account_sid(1),
+        started_at=1000,
+        epoch="i1-1",
+        owner=owner,
+        state=state,
+    )
 
 
 def claim(*records: Stored) -> Claim:
@@ -60,6 +73,23 @@ def test_a_claim_knows_the_clock_the_numbers_and_how_far_each_side_is_known():
 )
 def test_how_far_a_call_is_known_is_told_by_its_ends_too(newest, known_end):
     assert claim(STARTED, final(15, "inbound", 0.0, 2.0), newest).gap_end == known_end
+
+
+@pytest.mark.parametrize(
+    ("newest", "entry", "lives", "free"),
+    [
+        (STARTED, None, True, False),  # not seen before: it has begun this moment
+        (STARTED, entry("i1", "live"), True, False),
+        (STARTED, entry("i1", "waiting"), True, True),
+        (STARTED, entry("", "live"), True, True),  # given up
+        (STARTED, None, False, True),
+        (stored(12, "CallEnded", reason="completed"), None, True, True),
+        (stored(12, "CallResumed", epoch="me-1"), entry("me", "live"), True, True),
+    ],
+)
+def test_a_call_is_free_unless_a_process_that_lives_has_it(newest, entry, lives, free):
+    known = claim(STARTED, newest)
+    assert known.is_free("me", entry, owner_lives=lives) is free
 
 
 def test_what_a_call_is_does_not_change_with_the_media_stream_that_carries_it_on():

@@ -27,6 +27,8 @@ def test_the_names_of_metrics_stay():
         "frames",
         "filled_audio_seconds",
         "late_audio_seconds",
+        "calls_one_sided",
+        "recogniser_messages_unreadable",
         "subscribers_refused",
         "subscribers_limited",
         "subscribers_too_slow",

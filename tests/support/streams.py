@@ -62,15 +62,17 @@ class Stream:
 
 
 @asynccontextmanager
-async def media_stream(service: Service, options: Options | None = None) -> AsyncIterator[Stream]:
-    """Open a media stream, of a call of its own unless ``options`` name one."""
+async def media_stream(
+    service: Service, options: Options | None = None, port: int | None = None
+) -> AsyncIterator[Stream]:
+    """Open a media stream, of a call of its own unless ``options`` name one; maybe by a cable."""
     options = options or Options(auth_token=AUTH_TOKEN, account_sid=account_sid(1))
     sids = {
         "accountSid": options.account_sid,
         "callSid": options.call_sid,
         "streamSid": options.stream_sid,
     }
-    url = f"{service.ws}/twilio"
+    url = f"ws://127.0.0.1:{port or service.port}/twilio"
     signed = headers(url, options)
     async with connect(url, additional_headers=signed, compression=None, proxy=None) as socket:
         yield Stream(socket, sids)

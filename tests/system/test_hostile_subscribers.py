@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 from collections import Counter
 
 import httpx
@@ -25,7 +26,8 @@ SOCKETS = 20
 SENT_AT_ONCE = 256 * 1024
 NOBODY = call_sid(9)
 
-pytestmark = pytest.mark.proof
+# One after the other: each keeps a processor busy.
+pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("busy")]
 
 
 def wire(*frames: Frame) -> bytes:
@@ -151,7 +153,7 @@ async def test_transcripts_of_a_long_call_from_one_token(serve, mint, long_call,
     seconds = len(rounds(sample=2, full=10))
     everything = mint(calls=["*"])
     with live_call(serve, everything) as call:
-        sid = await long_call(call.service, 1000 * seconds // 2)
+        sid = await long_call(call.service, 400 * seconds)
         call.attacked()
         limits = httpx.Limits(max_connections=None)
         async with (
@@ -172,6 +174,31 @@ async def test_transcripts_of_a_long_call_from_one_token(serve, mint, long_call,
         assert set(answers) <= {200, 429, 503}
         assert call.service.stop() == 0
         assert "Traceback" not in call.service.text
+
+
+async def test_a_transcript_that_nobody_reads_holds_its_place_no_longer_than_any_subscriber(
+    serve, mint, long_call
+):
+    service = serve(MAX_TRANSCRIPTS="1", WRITE_TIMEOUT="1")
+    sid = await long_call(service, 500)
+    path = f"/calls/{sid}/transcript.json?token={mint(calls=['*'])}"
+    with socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.connect(("127.0.0.1", service.port))
+        idle.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.to_thread(idle.recv, 1)
+        async with httpx.AsyncClient(trust_env=False) as client, patience():
+            refused = 0
+            while (answer := await client.get(f"{service.url}{path}")).status_code != 200:
+                assert answer.status_code == 503
+                refused += 1
+                await asyncio.sleep(LOOK)
+            assert refused
+            assert len(answer.json()["turns"][0]["words"]) == 500 * 12
+            head = await client.head(f"{service.url}{path}")
+            assert (head.status_code, head.content) == (200, b"")
+            head = await client.head(f"{service.url}{path.replace(sid, NOBODY)}")
+            assert head.status_code == 404
 
 
 async def test_places_of_one_sub_leave_room_for_others(serve, mint, tell):

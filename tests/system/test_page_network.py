@@ -158,6 +158,7 @@ async def demonstrated():
         await asyncio.wait_for(demo.wait(), PATIENCE)
 
 
+@pytest.mark.xdist_group("busy")
 @pytest.mark.proof
 async def test_the_demo_is_read_along_on_the_page(rounds):
     """Recorded speech, both sides; without a network for 10 s; in full, to the end."""

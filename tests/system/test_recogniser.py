@@ -70,7 +70,8 @@ async def test_a_refusal_for_good_is_one_attempt_one_record_one_line(serve, soun
 
 async def refused(status: int, serve, sound, read, token) -> None:
     async with DeepgramStandIn(faults=Faults(refuse=Refusal(status))) as deepgram:
-        service = serve(DEEPGRAM_URL=deepgram.url)
+        # In a thread: five begin at once, and none is to stand still while another starts.
+        service = await asyncio.to_thread(serve, DEEPGRAM_URL=deepgram.url)
         report, reader = await carry(service, read, token, sound.bursts(5, 2))
     assert report.ok
     assert deepgram.handshakes == 2  # with the one at the start

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +20,9 @@ from broker.server.embedded import EmbeddedServer
 from rehearsal.twilio import Options
 
 LONG = "x" * 600
+ELSEWHERE = (
+    'another container has this call\'s other track: send both in one stream, track="both_tracks"'
+)
 Records = list[dict[str, Any]]
 
 
@@ -142,3 +146,108 @@ async def test_a_pause_is_told_when_the_call_goes_on_here_or_elsewhere(
         assert gap["end"] <= (resumed[number]["at"] - records[0]["startedAt"]) / 1000
         later = [m for m in of(records, "Results") if m["seq"] > gap["seq"]]
         assert min(message["start"] for message in later) >= gap["end"]
+
+
+def sibling(call: Options) -> Options:
+    """Another media stream of the same call."""
+    return Options(auth_token=call.auth_token, account_sid=call.account_sid, call_sid=call.call_sid)
+
+
+async def test_two_streams_of_one_track_each_are_one_call(serve, deepgram, nats, sound):
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url)
+    call = Options(auth_token=AUTH_TOKEN)
+    inbound, outbound = sound.bursts(40, 3), sound.bursts(41, 3)
+    async with (
+        tapped(nats, call.call_sid) as records,
+        media_stream(service, call) as one,
+        media_stream(service, sibling(call)) as other,
+    ):
+        await one.start(["inbound"])
+        await other.start(["outbound"])
+        async with media_stream(service, sibling(call)) as double:
+            await double.start(["inbound"])
+            assert await double.closed() == (
+                1008,
+                "a media stream of this call's inbound track is alive",
+            )
+        await asyncio.gather(one.say("inbound", inbound), other.say("outbound", outbound))
+        await one.stop()
+        await asyncio.to_thread(service.wait_for, "media stream over")
+        assert not of(records, "CallEnded")
+        await other.stop()
+        await until(partial(ended, records))
+    kinds = [message["type"] for message in records if message["type"] != "Results"]
+    assert kinds == ["CallStarted", "CallEnded"]
+    assert records[-1]["reason"] == "completed"
+    assert words(records, "inbound") == sound.words_of(inbound)
+    assert words(records, "outbound") == sound.words_of(outbound)
+    assert len(deepgram.heard) == 1
+    advice = service.wait_for("media stream of one track: the other side of the call is not heard")
+    assert 'track="both_tracks"' in advice["advice"]
+
+
+async def test_either_of_two_streams_of_one_track_may_be_lost_and_come_back(
+    serve, deepgram, nats, sound
+):
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url)
+    call = Options(auth_token=AUTH_TOKEN)
+    before, after, outbound = sound.bursts(42, 0.5), sound.bursts(43, 0.5), sound.bursts(44, 2)
+    async with tapped(nats, call.call_sid) as records, media_stream(service, call) as other:
+        await other.start(["outbound"])
+        begun = time.monotonic()
+        async with media_stream(service, sibling(call)) as one:
+            await one.start(["inbound"])
+            await one.say("inbound", before)
+        await asyncio.to_thread(service.wait_for, "media stream over")
+        await asyncio.sleep(0.7)  # more than was said at once: the loss that is to be told
+        async with media_stream(service, sibling(call)) as again:
+            await again.start(["inbound"])
+            await again.say("inbound", after)
+            await other.say("outbound", outbound, at=round(1000 * (time.monotonic() - begun)))
+            await other.stop()
+            await again.stop()
+        await until(partial(ended, records))
+    kinds = [message["type"] for message in records if message["type"] != "Results"]
+    assert kinds == ["CallStarted", "Gap", "CallEnded"]
+    assert words(records, "inbound") == sound.words_of(before) + sound.words_of(after)
+    assert words(records, "outbound") == sound.words_of(outbound)
+    [gap] = of(records, "Gap")
+    assert (gap["reason"], gap["track"]) == ("media-lost", "inbound")
+    said = [
+        word
+        for message in of(records, "Results")
+        if message["track"] == "inbound"
+        for word in message["channel"]["alternatives"][0]["words"]
+    ]
+    heard_before = len(sound.words_of(before))
+    assert said[heard_before - 1]["end"] <= gap["start"] < gap["end"] <= said[heard_before]["start"]
+
+
+async def test_of_two_streams_in_two_containers_one_is_told_to_send_both_tracks(
+    serve, deepgram, nats, sound
+):
+    """Both come at once, before either container can have heard of the other's."""
+    settings = {"DEEPGRAM_URL": deepgram.url, "NATS_URL": nats.url}
+    one, other = serve(**settings), serve(**settings)
+    call = Options(auth_token=AUTH_TOKEN)
+    inbound = sound.bursts(45, 1)
+    async with (
+        tapped(nats, call.call_sid) as records,
+        media_stream(one, call) as first,
+        media_stream(other, sibling(call)) as second,
+    ):
+        await asyncio.gather(first.start(["inbound"]), second.start(["outbound"]))
+        await asyncio.wait(
+            closing := [asyncio.create_task(stream.closed()) for stream in (first, second)],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        [refused] = [task.result() for task in closing if task.done()]
+        assert refused == (1008, ELSEWHERE)
+        kept, track = (first, "inbound") if closing[1].done() else (second, "outbound")
+        await kept.say(track, inbound)
+        await kept.stop()
+        await asyncio.wait(closing)
+        await until(partial(ended, records))
+    kinds = [message["type"] for message in records if message["type"] != "Results"]
+    assert kinds == ["CallStarted", "CallEnded"]
+    assert words(records, track) == sound.words_of(inbound)

@@ -531,3 +531,64 @@ def test_a_frame_that_is_late_in_part_keeps_its_rest_in_place():
     assert chunk.start == 1600
     assert tracks(chunk.audio)[1] == frame(b"b", 35)
     assert mixer.collect_losses() == [Loss(155 * 8, 1600, OUT, "late-audio")]
+
+
+def test_a_track_that_goes_on_by_another_clock_is_placed_by_it_and_what_never_came_is_told():
+    mixer = Mixer()
+    for step in range(10):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+    for step in range(100):
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+    mixer.feed(IN, 50, frame(b"x"))  # in doubt: it went back, or began anew
+    mixer.begin_anew(IN, 2_000 * 8, "paused")
+    for step in range(10):
+        mixer.feed(IN, FRAME_MS * step, frame(b"c"))
+        mixer.feed(OUT, 2_000 + FRAME_MS * step, frame(b"b"))
+    inbound, outbound = heard(mixer)
+    assert inbound == frame(b"a", 200) + frame(b"\xff", 1_800) + frame(b"c", 200)
+    assert outbound == frame(b"b", 2_200)
+    assert mixer.collect_losses() == [Loss(1600, 16_000, IN, "paused")]
+    assert mixer.counts.restarts == 0
+
+
+def test_the_clock_of_a_track_that_began_anew_does_not_outlive_its_websocket():
+    mixer = Mixer()
+    for timestamp in (*range(0, 2_000, 20), *range(0, 1_000, 20)):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    assert mixer.counts.restarts == 1
+    heard(mixer)
+    mixer.collect_losses()
+    mixer.begin_anew(IN, 3_000 * 8, "media-lost")
+    mixer.feed(IN, 0, frame(b"c"))
+    mixer.feed(IN, 20, frame(b"c"))
+    assert heard(mixer)[0].endswith(frame(b"c", 40))
+    assert mixer.counts.restarts == 1
+
+
+@pytest.mark.parametrize("reason", ["media-lost", None])
+def test_a_track_that_goes_on_before_its_audio_has_ended_follows_it(reason):
+    mixer = Mixer()
+    for step in range(10):
+        mixer.feed(IN, FRAME_MS * step, frame(b"a"))
+    mixer.begin_anew(IN, 100 * 8, reason)
+    mixer.feed(IN, 0, frame(b"c"))
+    assert heard(mixer)[0] == frame(b"a", 200) + frame(b"c")
+    assert mixer.collect_losses() == []
+
+
+def test_a_track_that_begins_lacks_nothing_before():
+    mixer = Mixer()
+    mixer.begin_anew(IN, 100 * 8, None)
+    mixer.feed(IN, 0, frame(b"c"))
+    assert heard(mixer)[0] == frame(b"\xff", 100) + frame(b"c")
+    assert mixer.collect_losses() == []
+
+
+def test_what_a_track_lacks_at_the_end_is_told_if_it_never_came():
+    mixer = Mixer()
+    for step in range(10):
+        mixer.feed(OUT, FRAME_MS * step, frame(b"b"))
+    mixer.feed(IN, 0, frame(b"a"))
+    mixer.miss(OUT)
+    mixer.miss(IN)
+    assert mixer.collect_losses() == [Loss(160, 1600, IN, "media-lost")]

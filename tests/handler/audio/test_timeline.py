@@ -161,3 +161,11 @@ def test_a_frame_from_before_all_spans_that_are_remembered_is_an_overlap(timelin
     timeline.place(320, b"z" * 160)
     assert (counts.overlap_samples, counts.late_samples) == (160, 160)
     assert timeline.losses == [Loss(320, 480, Track.INBOUND, "late-audio")]
+
+
+def test_its_audio_ends_where_the_last_sample_from_twilio_does():
+    line = Timeline(Track.INBOUND, AudioCounts())
+    assert line.audio_end == 0
+    line.place(800, b"a" * 160)
+    line.pop(2000)
+    assert (line.audio_end, line.end) == (960, 2000)

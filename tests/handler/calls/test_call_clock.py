@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import pytest
 from support.sids import account_sid, call_sid
 
+from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
 from handler.audio.loss import Loss, Reason
-from handler.calls.call_clock import PAUSED, Before, CallClock, Claim, Place
+from handler.calls.call_clock import COMPLETED, PAUSED, Before, CallClock, Claim, Place
+from handler.calls.media_stream import End
 
 NOON = 1_800_000_000_000  # Unix ms: the zero of the call clock
 
@@ -172,3 +174,18 @@ def test_what_lies_between_two_media_streams_is_told_though_the_first_brought_no
     place = clock.place(NOON + 4_000, 0, claim(missing=None))
     assert place == Place(NOON, at(4), Loss(0, at(4), None, "media-lost"))
     assert clock.reached == at(4)
+
+
+@pytest.mark.parametrize(
+    ("stored", "missing"),
+    [
+        (None, None),
+        (StoredClaim(seq=2, sequence=2, type="Results"), "owner-lost"),
+        (StoredClaim(seq=2, sequence=2, type="CallEnded", reason="completed"), "paused"),
+        (StoredClaim(seq=2, sequence=2, type="CallEnded", reason="stream-lost"), "media-lost"),
+        (StoredClaim(seq=2, sequence=2, type="CallEnded", reason="crashed"), "media-lost"),
+    ],
+)
+def test_what_is_stored_says_why_nothing_follows_it(stored, missing):
+    assert Claim.of(NOON, (1.5, 0.0, 0.25), stored) == claim(1.5, missing)
+    assert End.STOPPED.value == COMPLETED

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 
@@ -13,7 +14,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Close, Frame, Opcode
 
 from handler.server.connection import CONNECTION
-from handler.server.sockets import close
+from handler.server.sockets import SUBSCRIBER_FRAMES, close
 from handler.server.websocket_protocol import MEDIA_FRAMES, SLICE, FrameLimit
 
 FEW = FrameLimit(50, 10.0, 4429)
@@ -143,9 +144,20 @@ async def test_frames_are_counted_whatever_their_kind(kind, said):
         end = await peer.closed()
         assert end.code == 4429
         assert end.reason.startswith("more than 10 frames a second")
+        assert len(end.reason) < 120
         await until(lambda: app.ends or app.errors)
     assert len(app.taken) <= FEW.burst
     assert not said()
+
+
+async def test_a_subscriber_that_is_cut_off_is_told_why_in_a_text_too():
+    async with serving(App(SUBSCRIBER_FRAMES)) as port, dialled(port) as peer:
+        await peer.opened()
+        peer.writer.write(wire(Frame(Opcode.PONG, b"")) * MANY)
+        opcode, said = await peer.frame()
+        assert opcode is Opcode.TEXT
+        assert json.loads(said)["message"].startswith("more than 40 frames a second")
+        assert (await peer.closed()).code == json.loads(said)["code"] == 4429
 
 
 async def test_a_flood_after_the_end_was_told_is_not_read(said):

@@ -9,6 +9,7 @@ import pytest
 from support.timing import UNIT, patience
 
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
+from handler.subscribers import admission
 from handler.subscribers.admission import LEAST_SUBSCRIBERS, Admission
 from handler.tokens.tokens import EVERYTHING
 
@@ -24,6 +25,30 @@ def lasting(seconds: float):
 
 def admitted(subscribers, bearer: str = "somebody"):
     return subscribers.admitted(dataclasses.replace(EVERYTHING, bearer=bearer))
+
+
+async def test_all_that_a_bearer_says_is_heard_but_no_faster_than_is_cheap(
+    make_subscribers, monkeypatch
+):
+    monkeypatch.setattr(admission, "HEARD_AT_ONCE", 5)
+    monkeypatch.setattr(admission, "HEARD_A_SECOND", 1000.0)
+    subscribers = make_subscribers()
+    heard = []
+
+    async def say(bearer: str | None, count: int) -> None:
+        for _ in range(count):
+            await subscribers.wait_to_be_heard(bearer)
+            heard.append(bearer)
+
+    with admitted(subscribers, "many"):
+        async with patience(), asyncio.TaskGroup() as tasks:
+            for _ in range(10):
+                tasks.create_task(say("many", 2))
+            tasks.create_task(say("few", 2))
+            tasks.create_task(say(None, 2))
+    assert heard.count("many") == 20
+    assert heard.index("few") < 15  # others do not wait with them
+    assert "many" not in subscribers._said
 
 
 async def ended(admission: Admission) -> EndCode:

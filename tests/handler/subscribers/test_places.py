@@ -12,7 +12,9 @@ def test_a_bearer_has_a_share_and_all_have_no_more_than_there_is():
     places.take("a")
     assert places.room("a") is Room.SHARE_TAKEN
     assert places.room("b") is Room.FREE
+    assert not places.has("b")
     with places.taken_by("b"):
+        assert places.has("b")
         assert places.taken == 3
         assert (places.room("a"), places.room("c")) == (Room.FULL, Room.FULL)
     places.give_back("a")

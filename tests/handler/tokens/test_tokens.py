@@ -43,6 +43,29 @@ def test_a_token_for_a_number_opens_calls_from_and_to_it():
     assert grant.could_allow(CALL)
 
 
+def test_those_with_one_sub_are_one_bearer_and_so_is_a_token_without():
+    """Whatever else it says; the signature may be spelled in several ways."""
+    one, same = signed(sub="page"), signed(sub="page", calls=[CALL])
+    assert bearer(one) == bearer(same) != bearer(signed(sub="other"))
+    alone = signed()
+    assert bearer(alone) == bearer(alone) != bearer(signed(calls=[CALL]))
+    assert bearer(alone) not in (None, bearer(one))
+    others = [f"{alone[:-1]}{last}" for last in "048AEIMQUYcgkosw" if last != alone[-1]]
+    assert {bearer(token) for token in others if opens(token)} <= {bearer(alone)}
+
+
+def bearer(token: str) -> str | None:
+    return tokens.verify(token, KEYS, NOW).bearer
+
+
+def opens(token: str) -> bool:
+    try:
+        tokens.verify(token, KEYS, NOW)
+    except InvalidToken:
+        return False
+    return True
+
+
 def test_each_of_several_secrets_is_tried():
     keys = [tokens.secret_key("another-secret-of-thirty-two-bytes!!"), *KEYS]
     assert tokens.verify(signed(), keys, NOW).allows(CALL)
