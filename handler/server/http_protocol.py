@@ -245,9 +245,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
 
     def _become_websocket(self, rest: bytes) -> None:
-        target = f"{self.scope['method']} ".encode() + self.url
-        fields = [name + b": " + value for name, value in self.headers]
-        head = b"\r\n".join([target + b" HTTP/1.1", *fields, b"", b""])
+        head = _head(self.scope["method"], self.url, self.headers)
         self._stop_waiting()
         self._lobby.leave(self)
         self.connections.discard(self)
@@ -307,6 +305,13 @@ class _Early(Exception):
 
 class _Unread(Exception):
     """A body comes that nobody reads."""
+
+
+def _head(method: str, target: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
+    """Write a head as it came, for who parses it anew."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), target)]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def _no_http(data: bytes) -> str:
