@@ -85,6 +85,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._lobby.leave(self)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        self._let_go()
 
     def eof_received(self) -> None:
         """Close, but do not wait for ever until a peer reads that has said all it had to say."""
@@ -100,6 +101,8 @@ class HttpProtocol(HttpToolsProtocol):
             if self._deadline is None and self._stage is Stage.HEAD:
                 self._await_request()
             self._parse(data)
+            if self._stage is Stage.HEAD:
+                self._lobby.hold(self, self._size)
 
     def evict(self) -> None:
         """Lose the place: a request that has begun is answered, what is left unread is not sent."""
@@ -232,7 +235,8 @@ class HttpProtocol(HttpToolsProtocol):
                 case _ if self._stage is not Stage.ANSWER:
                     self._refuse(400, _no_http(data), reason=str(exc))
                 case _:
-                    refusals.note("request not read: another is not answered yet", None)
+                    advice = "wait for an answer before the next request, or open a connection more"
+                    refusals.note("request not read: another is unanswered", None, advice=advice)
                     self._listen_no_more()
 
     def _listen_no_more(self) -> None:
@@ -241,26 +245,26 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
 
     def _become_websocket(self, rest: bytes) -> None:
-        target = f"{self.scope['method']} ".encode() + self.url
-        fields = [name + b": " + value for name, value in self.headers]
-        head = b"\r\n".join([target + b" HTTP/1.1", *fields, b"", b""])
+        head = _head(self.scope["method"], self.url, self.headers)
         self._stop_waiting()
         self._lobby.leave(self)
         self.connections.discard(self)
+        self._let_go()
         protocol: Handshake = self.ws_protocol_class(  # type: ignore[assignment, call-arg, misc]
             config=self.config, server_state=self.server_state, app_state=self.app_state
         )
         protocol.enter(self._lobby, self.transport)
         for data in filter(None, (head, rest)):
-            if not self.transport.is_closing():
+            if self.transport.get_protocol() is protocol and not self.transport.is_closing():
                 protocol.data_received(data)
 
     def _refuse(self, status: int, words: str, **facts: str) -> None:
         """Answer what is no request that can be served; one that is being answered is cut off."""
-        answered = self.cycle is not None and self.cycle.response_started
+        cycle = self.cycle
+        begun = cycle is not None and cycle.response_started and not cycle.response_complete
         refusals.note("request refused unread", status, logging.INFO, advice=words, **facts)
         self.connection_lost(ConnectionAbortedError(words))
-        if answered and not self.cycle.response_complete:
+        if begun:
             self.transport.abort()
         else:
             refuse(self.transport, status, words, self._lobby)
@@ -272,6 +276,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _let_go(self) -> None:
+        """Have nothing that holds this: it would stay until the collector comes."""
+        self.url = b""
+        self.parser = self.headers = self.scope = self.cycle = None  # type: ignore[assignment]
 
     def _give_up(self) -> None:
         if self._size:
@@ -296,6 +305,13 @@ class _Early(Exception):
 
 class _Unread(Exception):
     """A body comes that nobody reads."""
+
+
+def _head(method: str, target: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
+    """Write a head as it came, for who parses it anew."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), target)]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def _no_http(data: bytes) -> str:

@@ -13,6 +13,9 @@ from typing import Protocol
 from handler.refusals import refusals
 from handler.server.places import MAX_LOBBY
 
+# Of requests that are not all there yet. The parsers keep them twice.
+MAX_BYTES = 4 * 1024 * 1024
+
 
 class Guest(Protocol):
     """A connection in the lobby."""
@@ -26,8 +29,10 @@ class Lobby:
 
     def __init__(self, places: int = MAX_LOBBY) -> None:
         self.places = places
-        self._waiting: dict[Guest, None] = {}  # for a request; who waits longest comes first
+        # For a request, with what is there of it, in bytes; who waits longest comes first.
+        self._waiting: dict[Guest, int] = {}
         self._served: set[Guest] = set()
+        self._bytes = 0
 
     def __len__(self) -> int:
         """Return how many are in it."""
@@ -44,13 +49,21 @@ class Lobby:
         if len(self) >= self.places and not self.make_room():
             _note("connection refused: all places are taken by requests that are being answered")
             return False
-        self._waiting[guest] = None
+        self._waiting[guest] = 0
         return True
+
+    def hold(self, guest: Guest, size: int) -> None:
+        """Note how much there is of a request; of all together there may be so much."""
+        if guest in self._waiting:
+            self._bytes += size - self._waiting[guest]
+            self._waiting[guest] = size
+        while self._bytes > MAX_BYTES and self.make_room():
+            pass
 
     def make_room(self) -> bool:
         """Take the place of the one that waits longest; False if nobody waits."""
         for guest in self._waiting:
-            del self._waiting[guest]
+            self.leave(guest)
             _note("connection cut off: it asked for nothing, and its place is needed")
             guest.evict()
             return True
@@ -58,12 +71,12 @@ class Lobby:
 
     def serve(self, guest: Guest) -> None:
         """Keep the place of one whose request is being answered."""
-        self._waiting.pop(guest, None)
+        self.leave(guest)
         self._served.add(guest)
 
     def leave(self, guest: Guest) -> None:
         """Forget one that is gone, or let in."""
-        self._waiting.pop(guest, None)
+        self._bytes -= self._waiting.pop(guest, 0)
         self._served.discard(guest)
 
 

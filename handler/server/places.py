@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 # For NATS, the port, the log, the loop, files that are read, keys that are fetched, /metrics.
 OWN = 64
-# Twilio's socket and Deepgram's, and one that takes the place of either.
-PER_CALL = 3
+# Twilio's socket, or two with a track each, Deepgram's, and one that takes the place of another.
+PER_CALL = 4
 # The most there are for who has shown nothing yet: more take memory, and none needs long.
 MAX_LOBBY = 500
 

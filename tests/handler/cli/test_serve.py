@@ -163,7 +163,7 @@ def test_too_few_open_files_lower_what_is_taken_and_the_log_says_what_to_change(
         fitted, places = _fit(settings, 20_000)
         assert (fitted, lines) == (settings, [])
         fitted, places = _fit(settings, 1024)
-    assert (fitted.max_calls, fitted.max_subscribers) == (100, 420)
+    assert (fitted.max_calls, fitted.max_subscribers) == (100, 320)
     assert places.lobby == 240
-    assert lines[0]["needed"] == 5864
+    assert lines[0]["needed"] == 5964
     assert "ulimit -n" in lines[0]["advice"]

@@ -67,7 +67,7 @@ async def test_what_comes_before_the_answer_is_not_read_and_the_connection_ends(
     assert answer.endswith(b"/1 ")
     assert b"connection: close" in answer
     assert app.asked == ["/1"]
-    assert [line["event"] for line in lines] == ["request not read: another is not answered yet"]
+    assert [line["event"] for line in lines] == ["request not read: another is unanswered"]
 
 
 async def test_what_comes_in_another_piece_before_the_answer_is_not_read_either(app):

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from support.served import serving
 from support.timing import patience
 
-from handler.server.lobby import Lobby
+from handler.server.lobby import MAX_BYTES, Lobby
 
 
 class Guest:
@@ -54,6 +54,21 @@ async def test_who_leaves_gives_a_place_back(guests):
     assert len(lobby) == 0
     assert not any(guest.evicted for guest in guests)
     assert not lobby.make_room()
+
+
+async def test_who_waits_longest_goes_too_where_all_together_have_sent_too_much(guests):
+    lobby = Lobby(10)
+    for guest in guests:
+        lobby.enter(guest)
+        lobby.hold(guest, 10)
+        lobby.hold(guest, MAX_BYTES // 3)
+    assert [guest.evicted for guest in guests] == [True, True, True, False, False, False]
+    lobby.serve(guests[3])  # it has all of its request
+    lobby.leave(guests[4])
+    lobby.hold(guests[5], MAX_BYTES)
+    assert not guests[5].evicted
+    lobby.hold(guests[4], 2 * MAX_BYTES)  # it has left
+    assert not guests[5].evicted
 
 
 async def told(scope, receive, send):

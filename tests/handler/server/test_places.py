@@ -30,4 +30,4 @@ def test_no_kind_takes_what_another_may_open(descriptors, calls):
 
 
 def test_with_hardly_any_there_is_still_a_call_and_a_reader():
-    assert share(10, 100, 5000) == Places(calls=2, subscribers=6, lobby=4)
+    assert share(10, 100, 5000) == Places(calls=2, subscribers=4, lobby=4)
