@@ -21,11 +21,12 @@ SPEECH = Path(__file__).parent.parent / "speech"
 PAUSE = audio.SILENCE * 8000
 
 
-def shuffled(seed: int) -> tuple[str, bytes, bytes]:
+def shuffled(seed: int, share: int) -> tuple[str, bytes, bytes]:
     """Two tracks of utterances in an order that nobody knows beforehand, and the first's text."""
     source = random.Random(seed)
     utterances = json.loads((SPEECH / "utterances.json").read_text())
     source.shuffle(utterances)
+    del utterances[len(utterances) // share :]
     half = len(utterances) // 2
 
     def track(chosen: list[dict]) -> bytes:
@@ -41,11 +42,17 @@ async def test_a_call_has_the_words_of_its_files_alone(rounds, serve, read, toke
     moonshine = Moonshine()
     async with DeepgramStandIn(moonshine) as deepgram:
         service = serve(DEEPGRAM_URL=deepgram.url)
-        for _ in rounds(sample=1, full=10):
+        seeds = rounds(sample=1, full=10)
+        for _ in seeds:
             seed = random.SystemRandom().getrandbits(32)
-            text, inbound, outbound = shuffled(seed)
+            # The sample runs beside other tests, and a recogniser that cannot keep up is no news.
+            speed, share = (3, 1) if len(seeds) > 1 else (1, 2)
+            text, inbound, outbound = shuffled(seed, share)
             call = Options(
-                auth_token="twilio-auth-token-of-the-tests", seed=seed, speed=3, outbound_delay=1.0
+                auth_token="twilio-auth-token-of-the-tests",
+                seed=seed,
+                speed=speed,
+                outbound_delay=1.0,
             )
             reader, report = await asyncio.gather(
                 read(service, call.call_sid, token=token),
