@@ -8,10 +8,11 @@ from typing import Any, Protocol, Self
 
 import nats.errors
 import structlog
-from nats.aio.client import Client, RawCredentials
+from nats.aio.client import RawCredentials
 from nats.js import JetStreamContext
 
 from broker import supervise
+from broker.client import Client
 from broker.errors import BrokerError, Misconfigured
 from broker.settings import BrokerSettings, user_of, without_password
 from broker.words import said
@@ -103,8 +104,9 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
         # It raises when it cannot deliver what it still holds; that is lost either way. A client
-        # that has never begun to connect asserts that it has.
-        with suppress(nats.errors.Error, OSError, AssertionError):
+        # that has never begun to connect asserts that it has; one whose connection is lost writes
+        # to it all the same, which uvloop's transports answer with RuntimeError.
+        with suppress(nats.errors.Error, OSError, AssertionError, RuntimeError):
             await self._client.close()
 
     @property

@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import nats
 import nats.errors
-from nats.aio.client import Client
 
+from broker.client import Client
 from broker.connection import identity
 from broker.errors import BrokerError
 from broker.settings import (
@@ -141,9 +140,10 @@ async def connected(
         if on_error is not None:
             await on_error(error)
 
+    client = Client()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            client = await nats.connect(
+            await client.connect(
                 list(arguments.servers),
                 name=name,
                 error_cb=note,

@@ -61,6 +61,7 @@ def _or_unlimited(shown: Callable[[T], str], value: T) -> str:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Create the stream and the bucket, or bring them up to date. Needs a user that "
         "may; the service itself then needs no such rights.",

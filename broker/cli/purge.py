@@ -77,6 +77,7 @@ async def _is_live(client: Client, subjects: Subjects, call_sid: str) -> bool:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Delete every record of a call that has ended, for good. A live call is "
         "refused: its owner would go on writing it.",

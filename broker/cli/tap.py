@@ -88,6 +88,7 @@ def _count(text: str) -> int:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Print what is published to NATS, live: a line '[subject] payload' for each "
         "message.",

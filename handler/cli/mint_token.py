@@ -61,6 +61,7 @@ def _max_age() -> float:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Make a token that lets a subscriber read transcripts. It is signed with "
         "TOKEN_SECRET from the environment, the same as the service's. Without --call and "

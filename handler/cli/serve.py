@@ -193,6 +193,7 @@ async def _announce(server: Server, service: Service) -> None:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Run the service: take media streams from Twilio at /twilio, have them "
         "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",

@@ -73,7 +73,7 @@ class Transcript:
             case "Waiting":
                 yield (
                     "dim",
-                    f"── nobody knows the call yet: waiting {message['seconds']:g} s for it",
+                    f"── nothing is known of the call yet: waiting {message['seconds']:g} s for it",
                 )
             case "CallEnded":
                 self._forget_interims(call_sid)

@@ -182,6 +182,7 @@ def _refusal(status: int, *, has_token: bool) -> str:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
         "gaps and the end. Ends with the call, some seconds later, as it may go on; with a number "

@@ -60,7 +60,10 @@ class TranscriptEndpoint:
             inbound=_name(query.get("inbound")),
             outbound=_name(query.get("outbound")),
         )
-        if query.get("follow", "false") == "true":
+        follow = query.get("follow", "false")
+        if follow not in ("true", "false"):
+            raise SubscriberError(EndCode.BAD_REQUEST, "follow is true or false")
+        if follow == "true":
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
             return LiveTranscript(self._subscribers, grant, call_sid, form, name)

@@ -27,7 +27,9 @@ def main(argv: list[str], prog: str = "partyline rehearse") -> int:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description="Stand-ins for Twilio and Deepgram, to rehearse without accounts."
+        allow_abbrev=False,
+        prog=prog,
+        description="Stand-ins for Twilio and Deepgram, to rehearse without accounts.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     call.add_arguments(

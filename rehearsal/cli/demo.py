@@ -14,6 +14,7 @@ def main(argv: list[str], prog: str = "partyline demo") -> int:
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=prog,
         description="Start a nats-server, the service, a stand-in for Deepgram with a real "
         "recogniser and one for Twilio; place a recorded call of two minutes and print its "

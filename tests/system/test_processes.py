@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from support.credentials import NEEDED, TOKEN_SECRET
 from support.processes import command_line, descendants, partyline, running, wait_gone
+from support.servers import nats_server
 from support.sids import call_sid
 from support.timing import PATIENCE
 
@@ -125,6 +126,15 @@ def test_ctrl_c_ends_the_demo_with_0_and_leaves_nothing():
         output, _ = demo.communicate(timeout=PATIENCE)
         assert demo.returncode == 0, output
         wait_gone(family)
+
+
+async def test_a_service_that_has_lost_nats_ends_as_well_as_any(serve, tmp_path):
+    with nats_server(tmp_path, "--jetstream", f"--store_dir={tmp_path}") as port:
+        service = await asyncio.to_thread(serve, NATS_URL=f"nats://127.0.0.1:{port}")
+    await asyncio.to_thread(service.wait_for, "nats lost")
+    assert await asyncio.to_thread(service.stop) == 0
+    assert "stopped" in service.text
+    assert "Traceback" not in service.text
 
 
 async def test_a_service_whose_supervisor_is_gone_stops_as_on_sigterm(serve):

@@ -55,7 +55,7 @@ def test_an_empty_final_takes_the_interim_back():
         ({"type": "CallEnded", "duration": 3.0}, "── call ended after 00:03.0"),
         (
             {"type": "Waiting", "seconds": 30.0},
-            "── nobody knows the call yet: waiting 30 s for it",
+            "── nothing is known of the call yet: waiting 30 s for it",
         ),
     ],
 )

@@ -1,0 +1,51 @@
+"""broker/client.py: what the client of NATS lets pass, and ours does not."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from support.processes import partyline
+from support.timing import patience, until
+
+from broker.broker import Broker
+from broker.settings import BrokerSettings
+
+INFO = b'INFO {"server_id":"x","version":"2.15.1","max_payload":1048576,"headers":true}\r\n'
+
+
+@asynccontextmanager
+async def server_without_tls():
+    """Listen as a server does that asks for no TLS; yields its port, and what it is told."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO)
+        while data := await reader.read(65536):
+            heard.append(data)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, patience():
+        yield server.sockets[0].getsockname()[1], heard
+
+
+async def test_no_password_is_said_in_clear_to_a_server_that_was_to_be_reached_by_tls(capfd):
+    async with server_without_tls() as (port, heard):
+        settings = BrokerSettings(
+            servers=(f"tls://handler:the-password@127.0.0.1:{port}",), instance="one"
+        )
+        async with Broker(settings) as broker:
+            await until(lambda: "the server asks for no TLS" in "".join(capfd.readouterr()))
+            assert not broker.connected
+        assert heard == []
+
+
+@pytest.mark.parametrize("command", [("provision",), ("tap",), ("purge", f"CA{0:032}")])
+async def test_nor_does_a_command(command):
+    async with server_without_tls() as (port, heard):
+        url = f"tls://admin:the-password@127.0.0.1:{port}"
+        ended = await asyncio.to_thread(partyline, *command, "--url", url)
+        assert ended.returncode == 1
+        assert "the server asks for no TLS" in ended.stderr
+        assert "the-password" not in ended.stderr
+        assert heard == []
