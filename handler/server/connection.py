@@ -39,8 +39,7 @@ class Lingering(asyncio.Protocol):
         self._left = LINGER_BYTES
         loop = asyncio.get_running_loop()
         self._end: TimerHandle = loop.call_later(LINGER_SECONDS, transport.abort)
-        if not lobby.enter(self):
-            transport.close()
+        lobby.enter(self)
 
     def data_received(self, data: bytes) -> None:
         """Take what was on its way."""

@@ -74,10 +74,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        if self._lobby.enter(self):
-            self._await_request()
-        else:
-            dismiss(transport, 503, NO_PLACE)
+        self._lobby.enter(self)
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -106,7 +104,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def evict(self) -> None:
         """Lose the place: a request that has begun is answered, what is left unread is not sent."""
-        if self.transport.get_write_buffer_size():
+        begun = self.cycle is not None and self.cycle.response_started
+        if self.transport.get_write_buffer_size() or (begun and not self.cycle.response_complete):
             self.transport.abort()
         elif self._size:
             dismiss(self.transport, 503, NO_PLACE)
@@ -181,8 +180,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._stage = Stage.HEAD
         self._size = 0
         super().on_response_complete()
-        if self.transport.is_closing() or self._deaf or not whole or not self._lobby.enter(self):
+        if self.transport.is_closing() or self._deaf or not whole:
             part(self.transport)
+        else:
+            self._lobby.enter(self)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Let a request that offers another protocol be answered as any."""

@@ -3,8 +3,9 @@ Who is connected and has shown nothing yet: no accepted websocket, no stream tha
 
 They share a bounded number of places, so that those who are let in, and our own connections to
 Deepgram and NATS, find descriptors left. Whoever comes last is given a place, and the one that has
-waited longest without a whole request loses its own: what says at once what it wants, as Twilio
-does, gets in beside a thousand that say nothing.
+waited longest without a whole request loses its own; where all have said what they want, the one
+that has waited longest for its answer. What says at once what it wants, and is answered at once, as
+Twilio's streams are, gets in beside a thousand that say nothing or wait for what does not come.
 """
 
 import logging
@@ -31,26 +32,23 @@ class Lobby:
         self.places = places
         # For a request, with what is there of it, in bytes; who waits longest comes first.
         self._waiting: dict[Guest, int] = {}
-        self._served: set[Guest] = set()
+        # For its answer; who waits longest comes first.
+        self._served: dict[Guest, None] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
         """Return how many are in it."""
         return len(self._waiting) + len(self._served)
 
-    def enter(self, guest: Guest) -> bool:
-        """
-        Give somebody a place: who comes, or was answered and may ask again.
-
-        Returns:
-            False if all are taken by those that are being answered.
-        """
+    def enter(self, guest: Guest) -> None:
+        """Give somebody a place: who comes, or was answered and may ask again."""
         self.leave(guest)
         if len(self) >= self.places and not self.make_room():
-            _note("connection refused: all places are taken by requests that are being answered")
-            return False
+            longest = next(iter(self._served))
+            self.leave(longest)
+            _note("connection cut off: it was not answered yet, and its place is needed")
+            longest.evict()
         self._waiting[guest] = 0
-        return True
 
     def hold(self, guest: Guest, size: int) -> None:
         """Note how much there is of a request; of all together there may be so much."""
@@ -72,12 +70,12 @@ class Lobby:
     def serve(self, guest: Guest) -> None:
         """Keep the place of one whose request is being answered."""
         self.leave(guest)
-        self._served.add(guest)
+        self._served[guest] = None
 
     def leave(self, guest: Guest) -> None:
         """Forget one that is gone, or let in."""
         self._bytes -= self._waiting.pop(guest, 0)
-        self._served.discard(guest)
+        self._served.pop(guest, None)
 
 
 def _note(event: str) -> None:

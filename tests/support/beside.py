@@ -77,8 +77,13 @@ class LiveCall:
         self._memory = resident(self.service.popen.pid, "VmRSS")
         self._before = len(self._delays)
 
-    def check(self) -> None:
-        """End the call: nothing was lost, no final late, Deepgram never left, little memory."""
+    def check(self, calls: int = 1) -> None:
+        """
+        End the call: nothing was lost, no final late, Deepgram never left, little memory.
+
+        Args:
+            calls: How many there were, with those that came during the attack.
+        """
         count = len(self._delays)
         peak = resident(self.service.popen.pid, "VmHWM") - self._memory
         self.portal.call(self._hang_up.set)
@@ -87,7 +92,7 @@ class LiveCall:
         late = max(self._delays[self._before :]) - usual
         print(f"{count} finals, {late:.2f} s late at most, {peak:.1f} MB more")
         assert count > self._before, "no final came during the attack"
-        assert len(self.deepgram.heard) == 1
+        assert len(self.deepgram.heard) == calls
         received = self.deepgram.heard[0].received
         for channel, track in enumerate(("inbound", "outbound")):
             assert self._sent[track] in received[channel::2], f"{track} is not all there"

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from support.beside import LiveCall, live_call
 from support.credentials import AUTH_TOKEN
+from support.sids import call_sid
 from support.timing import UNIT, patience, until
 
 from bench.processes import free_port
@@ -188,6 +189,26 @@ async def test_a_thousand_who_say_nothing_take_no_place_of_a_call(serve, token, 
         for peer in hung:
             peer.leave()
         assert "its place is needed" in call.service.text
+        assert "Traceback" not in call.service.text
+
+
+async def test_a_new_call_comes_beside_hundreds_who_wait_for_an_answer(serve, mint, token, rounds):
+    """Event streams of a call that nobody knows, by the narrowest token: each waits 30 s."""
+    count = len(rounds(sample=520, full=800))
+    nobody = call_sid(9)
+    narrow = mint(calls=[nobody])
+    asked = f"GET /calls/{nobody}/events?token={narrow} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with live_call(serve, token) as call:
+        async with patience():
+            waiting = [await Peer.come(call.service.port, asked) for _ in range(count)]
+            await until(lambda: "its place is needed" in call.service.text)
+            options = Options(auth_token=AUTH_TOKEN, speed=4)
+            report = await place_call(f"{call.service.ws}/twilio", b"\xff" * 8000, b"", options)
+        assert report.ok
+        await asyncio.to_thread(call.check, calls=2)
+        assert await asyncio.to_thread(call.service.stop) == 0
+        for peer in waiting:
+            peer.leave()
         assert "Traceback" not in call.service.text
 
 

@@ -26,29 +26,40 @@ def guests():
 
 async def test_who_comes_takes_the_place_of_who_has_waited_longest(guests):
     lobby = Lobby(3)
-    assert [lobby.enter(guest) for guest in guests] == [True] * 6
+    for guest in guests:
+        lobby.enter(guest)
     assert [guest.evicted for guest in guests] == [True, True, True, False, False, False]
     assert len(lobby) == 3
 
 
-async def test_who_is_being_answered_keeps_its_place(guests):
+async def test_who_is_being_answered_keeps_its_place_while_anybody_waits_for_a_request(guests):
     lobby = Lobby(3)
     for guest in guests[:3]:
         lobby.enter(guest)
+    for guest in guests[:2]:
+        lobby.serve(guest)
+    lobby.enter(guests[3])
+    assert [guest.evicted for guest in guests] == [False, False, True, False, False, False]
+
+
+async def test_who_waits_for_an_answer_that_does_not_come_gives_way_too(guests):
+    lobby = Lobby(3)
+    for guest in guests[:3]:
+        lobby.enter(guest)
+    for guest in (guests[1], guests[0], guests[2]):
         lobby.serve(guest)
     with capture_logs() as lines:
-        assert not lobby.enter(guests[3])
+        lobby.enter(guests[3])
     assert [line["status"] for line in lines] == [503]
     assert "advice" in lines[0]
-    assert lobby.enter(guests[0])  # it was answered, and waits again
-    assert lobby.enter(guests[3])
-    assert [guest.evicted for guest in guests[:4]] == [True, False, False, False]
+    assert [guest.evicted for guest in guests] == [False, True, False, False, False, False]
+    assert len(lobby) == 3
 
 
 async def test_who_leaves_gives_a_place_back(guests):
     lobby = Lobby(2)
     for guest in guests:
-        assert lobby.enter(guest)
+        lobby.enter(guest)
         lobby.serve(guest)
         lobby.leave(guest)
     assert len(lobby) == 0
