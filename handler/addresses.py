@@ -18,6 +18,11 @@ LISTENING = {
 }
 
 
+def shown(text: str) -> str:
+    """Return an address as a message may show it: without a user, a password, or a query."""
+    return re.sub(r"\?.*", "?…", re.sub(r"(^|//)[^/?#\s]*@", r"\1", text), flags=re.DOTALL)
+
+
 def read(text: str) -> SplitResult:
     """
     Split an address, whose parts are there when they are asked for.
@@ -30,13 +35,13 @@ def read(text: str) -> SplitResult:
     try:
         url = urlsplit(text)
     except ValueError as exc:
-        raise ValueError(f"{text!r} is no address") from exc
+        raise ValueError(f"{shown(text)!r} is no address") from exc
     try:
         port = url.port
     except ValueError:
         port = 0
     if port == 0:
-        raise ValueError(f"{text!r} has a port that is no number from 1 to 65535")
+        raise ValueError(f"{shown(text)!r} has a port that is no number from 1 to 65535")
     return url
 
 
@@ -55,7 +60,7 @@ def origin(text: str) -> str:
     url = read(text)
     scheme = _PAGES.get(url.scheme, url.scheme)
     if not scheme:
-        raise ValueError(f"{text!r} is no address with a scheme")
+        raise ValueError(f"{shown(text)!r} is no address with a scheme")
     return f"{scheme}://{_place(url, DEFAULT_PORTS.get(scheme))}"
 
 
@@ -68,7 +73,7 @@ def host(text: str) -> str:
     """
     url = read(f"//{text}")
     if url.netloc != text or "@" in text or not text.isascii():
-        raise ValueError(f"{text!r} is no address of a host")
+        raise ValueError(f"{shown(text)!r} is no address of a host")
     return _place(url, None)
 
 
@@ -109,10 +114,10 @@ def name(text: str) -> str:
     try:
         spelled = text if text.isascii() else text.encode("idna").decode("ascii")
     except UnicodeError as exc:
-        raise ValueError(f"{text!r} is no address of a host") from exc
+        raise ValueError(f"{shown(text)!r} is no address of a host") from exc
     spelled = spelled.lower().removesuffix(".")
     if len(spelled) > MAX_NAME or not _NAME.fullmatch(spelled):
-        raise ValueError(f"{text!r} is no address of a host")
+        raise ValueError(f"{shown(text)!r} is no address of a host")
     return spelled
 
 

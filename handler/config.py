@@ -283,7 +283,9 @@ def _jwks_url(text: str | None) -> str | None:
         return None
     _url("TOKEN_JWKS_URL", text)
     if not addresses.is_safe(text, near=True):  # who can change what comes makes keys
-        raise SettingsError("TOKEN_JWKS_URL", f"{text!r} is not like https://id.example.com/jwks")
+        raise SettingsError(
+            "TOKEN_JWKS_URL", f"{addresses.shown(text)!r} is not like https://id.example.com/jwks"
+        )
     return text
 
 
@@ -301,7 +303,8 @@ def _origin(text: str) -> str:
         url, origin = None, ""
     if url is None or url.path.strip("/") or url.query or url.fragment:
         raise SettingsError(
-            "ALLOWED_ORIGINS", f"{text!r} is not like https://crm.example.com, nor *"
+            "ALLOWED_ORIGINS",
+            f"{addresses.shown(text)!r} is not like https://crm.example.com, nor *",
         )
     return origin
 
@@ -320,7 +323,9 @@ def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
         )
     url = _url(name, text)
     if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
-        raise SettingsError(name, f"{text!r} is not like https://calls.example.com")
+        raise SettingsError(
+            name, f"{addresses.shown(text)!r} is not like https://calls.example.com"
+        )
     read.read(name, addresses.origin, "")
     if url.path.rstrip("/").endswith("/twilio"):
         raise SettingsError(name, "without /twilio, which the service adds")
@@ -331,7 +336,9 @@ def _deepgram_url(text: str) -> str:
     name = "DEEPGRAM_URL"
     url = _url(name, text)
     if url.scheme not in ("wss", "ws") or not url.hostname or url.username is not None:
-        raise SettingsError(name, f"{text!r} is not like wss://api.eu.deepgram.com")
+        raise SettingsError(
+            name, f"{addresses.shown(text)!r} is not like wss://api.eu.deepgram.com"
+        )
     if url.query or url.fragment:
         raise SettingsError(name, "no query here; use DEEPGRAM_OPTIONS")
     theirs = re.fullmatch(r"(.*\.)?deepgram\.com", url.hostname) is not None

@@ -32,6 +32,8 @@ RECONNECT_SECONDS = 1.0
 COME_BACK = frozenset({1000, 1001, 1006, 1011, 1012, 4408})
 # Calls of a number that a new connection asks for by name; it may hold 100 subscriptions.
 MAX_RESUMED = 50
+# Of what a service says of a refusal, so many characters are shown.
+MAX_WORDS = 300
 
 
 def main(argv: list[str], prog: str = "partyline watch") -> int:
@@ -89,14 +91,15 @@ def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_t
             status = exc.response.status_code
             if status in (502, 503):
                 return End(True, "the service is full or restarting")
-            return End(False, _refusal(status, has_token=has_token))
+            words = bytes(exc.response.body or b"").decode(errors="replace").partition("\n")[0]
+            return End(False, _refusal(status, shown(words)[:MAX_WORDS], has_token=has_token))
         case ConnectionClosed():
             code = exc.rcvd.code if exc.rcvd is not None else 1006
             if code in COME_BACK:
                 return End(True, "the connection was lost")
             return End(False, f"closed with {code}: {shown(exc.rcvd.reason) if exc.rcvd else ''}")
         case _:
-            return End(True, f"cannot reach {url}: {exc}")
+            return End(True, f"cannot reach {addresses.shown(url)}: {exc}")
 
 
 def subscriptions(target: str, transcript: Transcript) -> list[dict[str, Any]]:
@@ -170,14 +173,14 @@ def _client_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
-def _refusal(status: int, *, has_token: bool) -> str:
+def _refusal(status: int, words: str, *, has_token: bool) -> str:
     if status == 401 and not has_token:
         return "a token is needed: set PARTYLINE_TOKEN to what `partyline token` printed"
     if status == 401:
         return (
             "the service refuses this token: it may have expired, or was made with another secret"
         )
-    return f"the service answered HTTP {status}: is the address right?"
+    return f"the service answered HTTP {status}: {words or 'is the address right?'}"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -207,7 +210,9 @@ def _url(text: str) -> str:
     except ValueError:
         parts = None
     if parts is None or parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like https://calls.example.com")
+        raise argparse.ArgumentTypeError(
+            f"{addresses.shown(text)!r} is not like https://calls.example.com"
+        )
     return text
 
 

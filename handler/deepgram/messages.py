@@ -170,7 +170,7 @@ def trim(result: Result, published_end: float) -> Result | None:
         if len(kept) < len(words):
             cut = True
             alternative["words"] = kept
-            alternative["transcript"] = " ".join(w.get("punctuated_word", w["word"]) for w in kept)
+            alternative["transcript"] = _rest(alternative["transcript"], words, kept)
     if cut:
         body["trimmed"] = True
     body["start"] = _rounded(published_end)
@@ -184,6 +184,20 @@ def trim(result: Result, published_end: float) -> Result | None:
         transcript=body["channel"]["alternatives"][0]["transcript"],
         body=body,
     )
+
+
+def _rest(text: str, words: list[dict[str, Any]], kept: list[dict[str, Any]]) -> str:
+    """Return what is left of a transcript, with its own blanks: not every script has them."""
+    written = [str(word.get("punctuated_word", word["word"])) for word in words]
+    if not kept or kept != words[-len(kept) :]:
+        return " ".join(str(word.get("punctuated_word", word["word"])) for word in kept)
+    at = after = 0
+    for one in written[: len(words) - len(kept) + 1]:
+        at = text.find(one, after)
+        if at < 0:  # the transcript has it otherwise
+            return " ".join(written[-len(kept) :])
+        after = at + len(one)
+    return text[at:]
 
 
 def _rounded(seconds: float) -> float:

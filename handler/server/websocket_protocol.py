@@ -163,12 +163,15 @@ class WebSocketProtocol(Handshake):
     def _parse(self, data: bytes | memoryview) -> None:
         conn = self.conn
         conn.receive_data(data)  # type: ignore[arg-type]
-        if conn.parser_exc is not None:
-            self.handle_parser_exception()
-        elif not self._allowance.spend(self.loop.time(), len(conn.events)):
+        if not self._allowance.spend(self.loop.time(), len(conn.events)):
             self._end_flood()
-        else:
-            self.handle_events()
+            return
+        self.handle_events()  # also of what came whole before what cannot be read
+        if conn.parser_exc is not None and not self._closed:
+            code = 1006 if conn.close_sent is None else conn.close_sent.code
+            why = str(conn.parser_exc)
+            refusals.note("websocket closed", code, path=self.scope["path"], reason=why)
+            self.handle_parser_exception()
 
     def handle_events(self) -> None:
         """Handle what was parsed; mostly it is one whole text."""

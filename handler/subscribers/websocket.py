@@ -231,8 +231,7 @@ class Subscriber:
             if followed.wanted.plain:
                 raise
             self._forget(followed)
-            if exc.code is EndCode.TOO_MUCH:
-                self._admission.note_end(exc)
+            self._admission.note_end(exc)
             await self._socket.send(refusal_message(followed.wanted.call_sid, exc))
             return
         self._forget(followed)

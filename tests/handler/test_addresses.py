@@ -167,3 +167,19 @@ def test_a_port_that_cannot_be_opened_is_said_with_what_to_do(exc, words):
     said = addresses.cannot_listen("127.0.0.1", 80, exc)
     assert said.startswith("cannot listen on 127.0.0.1 port 80: ")
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://calls.example.com/a", "https://calls.example.com/a"),
+        ("htp://u:secret@h", "htp://h"),
+        ("wss://u:secret@h:99999", "wss://h:99999"),
+        ("u:secret@h", "h"),
+        ("https://u:se@cret@h/x", "https://h/x"),
+        ("https://h/jwks?key=secret", "https://h/jwks?…"),
+        ("https://h/a@b", "https://h/a@b"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret(text, shown):
+    assert addresses.shown(text) == shown

@@ -176,3 +176,20 @@ def test_each_process_has_a_name_of_its_own():
     names = {Settings.from_environ(environ).instance for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("e286509ef6_") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("TOKEN_JWKS_URL", "http://id.example.com/jwks?key=the-secret"),
+        ("DEEPGRAM_URL", "wss://user:the-secret@h"),
+        ("DEEPGRAM_URL", "wss://user:the-secret@h:99999"),
+        ("PUBLIC_URL", "https://user:the-secret@h?x"),
+        ("ALLOWED_ORIGINS", "https://user:the-secret@h/x"),
+    ],
+)
+def test_no_part_of_a_secret_is_shown_of_an_address_that_is_refused(name, text):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**NEEDED, name: text})
+    assert caught.value.name == name
+    assert "the-secret" not in str(caught.value)

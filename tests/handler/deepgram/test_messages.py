@@ -155,3 +155,37 @@ def test_what_was_not_published_is_left_alone():
     untouched = messages.trim(result, 3.3)
     assert untouched.transcript == "Yes, please."
     assert "trimmed" not in untouched.body
+
+
+def said(transcript: str, written: list[str]) -> messages.Result:
+    """Make a final of words of a second each."""
+    words = [
+        {"word": word, "punctuated_word": word, "start": float(at), "end": at + 1.0}
+        for at, word in enumerate(written)
+    ]
+    body = {"channel": {"alternatives": [{"transcript": transcript, "words": words}]}}
+    return messages.Result(
+        track=Track.INBOUND,
+        start=0.0,
+        end=float(len(words)),
+        is_final=True,
+        speech_final=True,
+        transcript=transcript,
+        body=body,
+    )
+
+
+@pytest.mark.parametrize(
+    ("transcript", "written", "left"),
+    [
+        ("Hello, good day to you.", ["Hello,", "good", "day", "to", "you."], "good day to you."),
+        ("我们今天开会。", ["我们", "今天", "开", "会。"], "今天开会。"),
+        ("สวัสดีครับวันนี้", ["สวัสดี", "ครับ", "วันนี้"], "ครับวันนี้"),
+        ("a a a b", ["a", "a", "a", "b"], "a a b"),
+        ("It costs $5.", ["It", "costs", "five", "dollars"], "costs $5."),
+    ],
+)
+def test_what_is_left_of_a_final_has_the_transcripts_own_spacing(transcript, written, left):
+    trimmed = messages.trim(said(transcript, written), 1.0)
+    assert trimmed is not None
+    assert trimmed.transcript == left

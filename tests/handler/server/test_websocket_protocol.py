@@ -7,7 +7,7 @@ import logging
 import os
 
 import pytest
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from support.served import serving
 from support.timing import patience, until
 from uvicorn.protocols.utils import ClientDisconnected
@@ -247,8 +247,9 @@ async def test_what_is_no_message_ends_the_connection_without_a_traceback(kind, 
                     self.taken.append(await websocket.receive_text())
                     await asyncio.sleep(0)
                     await websocket.send_text("yes")
-            with contextlib.suppress(WebSocketDisconnect):
-                await websocket.send_text("gone?")
+            if websocket.application_state is WebSocketState.CONNECTED:  # it was told by receive
+                with contextlib.suppress(WebSocketDisconnect):
+                    await websocket.send_text("gone?")
             self.ends.append(1)
 
     app = Answers()
@@ -258,6 +259,17 @@ async def test_what_is_no_message_ends_the_connection_without_a_traceback(kind, 
         assert (await peer.closed()).code == code
         await until(lambda: app.ends or app.errors)
     assert not said()
+
+
+async def test_what_came_whole_before_what_is_no_message_is_taken():
+    sent, code = BAD["messages, then nonsense"]
+    app = App()
+    async with serving(app) as port, dialled(port) as peer:
+        await peer.opened()
+        peer.writer.write(sent)
+        assert (await peer.closed()).code == code
+        await until(lambda: app.ends or app.errors)
+    assert app.taken == ["1"] * 40
 
 
 class Stubborn(App):
