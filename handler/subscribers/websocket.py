@@ -253,7 +253,10 @@ class Subscriber:
             ) as reader:
                 waiting.cancel()
                 followed.begin(reader)
-                await CallDelivery(self._shared, self._socket, wanted).run(reader)
+                try:
+                    await CallDelivery(self._shared, self._socket, wanted).run(reader)
+                finally:
+                    followed.told_all = reader.ended  # of a call that is left nothing is kept
         finally:
             waiting.cancel()
         followed.end(reader)
@@ -330,15 +333,16 @@ class _FollowedCall:
     task: asyncio.Task[None] = field(init=False)
     reader: CallReader | None = None  # while it is read: it holds all records of the call
     over: bool = False  # all was told, and it is awaited to go on
+    told_all: bool = False  # when it was last read, it had ended, and all of it was told
 
     @property
     def ended(self) -> bool:
         """Whether the call has ended, for now at least, and all of it was told."""
-        return self.over or (self.reader is not None and self.reader.ended)
+        return self.over or self.told_all or (self.reader is not None and self.reader.ended)
 
     def begin(self, reader: CallReader) -> None:
         """Note that the subscriber was let in."""
-        self.reader, self.over = reader, False
+        self.reader, self.over, self.told_all = reader, False, False
 
     def end(self, reader: CallReader) -> None:
         """Note that all was told; should the call go on, it is read from there."""
