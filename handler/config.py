@@ -89,7 +89,7 @@ class Settings:
     max_subscribers: int = 5000  # one result to so many takes some 0.1 s (bench/)
     max_share: int = 25  # of these and the next two, for a token or a sub: percent
     max_awaited_calls: int = 1000  # unknown ones that are asked for; each some 20 kB
-    max_transcripts: int = 16  # whole ones at once; an hour takes up to 0.5 s of CPU, 3 MB
+    max_transcripts: int = 12  # whole ones at once; an hour takes up to 0.5 s of CPU, 3 MB
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
 

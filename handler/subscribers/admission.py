@@ -25,9 +25,9 @@ from handler.tokens.tokens import Grant
 # What every subscriber comes to in time; the other ends are told to an operator.
 EXPECTED_ENDS = frozenset({EndCode.CALL_ENDED, EndCode.LEAVING, EndCode.TOKEN})
 # What one token may have, however small its share is: the tabs of some people; what one socket may
-# ask for; a transcript in each form.
+# ask for; some transcripts.
 LEAST_SUBSCRIBERS = 10
-LEAST_TRANSCRIPTS = 4
+LEAST_TRANSCRIPTS = 3
 # Messages of all sockets of a bearer: many tabs that come back at once; then 3 % of a CPU.
 HEARD_AT_ONCE = 5000
 HEARD_A_SECOND = 200.0

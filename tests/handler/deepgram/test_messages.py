@@ -189,3 +189,15 @@ def test_what_is_left_of_a_final_has_the_transcripts_own_spacing(transcript, wri
     trimmed = messages.trim(said(transcript, written), 1.0)
     assert trimmed is not None
     assert trimmed.transcript == left
+
+
+def test_words_that_the_transcript_has_otherwise_or_in_another_order_are_joined():
+    trimmed = messages.trim(said("It costs $5.", ["It", "five", "dollars"]), 1.0)
+    assert trimmed is not None
+    assert trimmed.transcript == "five dollars"
+    mixed = said("one two three", ["one", "two", "three"])
+    words = mixed.body["channel"]["alternatives"][0]["words"]
+    words[0], words[1] = words[1], words[0]  # by time: two, one, three
+    trimmed = messages.trim(mixed, 1.0)
+    assert trimmed is not None
+    assert trimmed.transcript == "two three"
