@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -34,6 +35,8 @@ PIECE = SEND_BUFFER
 # How long a request waits for NATS to say what is kept; and for NATS itself, if it is away.
 READ_SECONDS = 10.0
 OUTAGE_SECONDS = 2.0
+# One at a time, in the same thread: each thread keeps memory of its own.
+_thread = ThreadPoolExecutor(1, "transcripts")
 # Names of speakers: a word or some, in any script, and nothing that could be markup.
 NAME = re.compile(r"[\w .,'+()/-]{1,64}")
 
@@ -116,9 +119,8 @@ class WholeTranscript(LiveResponse):
         async with self.shared.transcripts.turn():
             payloads, expired = await self._read()
             # Some 10,000 records: not while calls wait for their audio.
-            return await asyncio.to_thread(
-                _write, payloads, self._form, self._name, expired=expired
-            )
+            write = partial(_write, payloads, self._form, self._name, expired=expired)
+            return await asyncio.get_running_loop().run_in_executor(_thread, write)
 
     async def _read(self) -> tuple[list[bytes], bool]:
         """Return the payloads of what is kept, and whether the beginning no longer is."""

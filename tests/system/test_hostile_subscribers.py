@@ -150,7 +150,7 @@ async def ask(client: httpx.AsyncClient, url: str, until: float) -> list[int]:
 
 
 async def test_transcripts_of_a_long_call_from_one_token(serve, mint, long_call, rounds):
-    seconds = len(rounds(sample=2, full=10))
+    seconds = len(rounds(sample=2, full=6))
     everything = mint(calls=["*"])
     with live_call(serve, everything) as call:
         sid = await long_call(call.service, 400 * seconds)
