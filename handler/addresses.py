@@ -5,7 +5,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 # A page that opens a websocket is of the origin that the websocket's host has for pages.
 _PAGES = {"ws": "http", "wss": "https"}
 # RFC 1035 section 2.3.4; of letters, digits, hyphens, and what containers are called besides.

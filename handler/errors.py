@@ -22,6 +22,9 @@ Every error of the handler.
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class HandlerError(Exception):
@@ -182,3 +185,9 @@ class DeepgramDisconnected(DeepgramError):
     """Deepgram could not be reached, or the connection broke; worth another try."""
 
     retry = True
+
+
+def first_of(group: BaseExceptionGroup[E]) -> E:
+    """Return the first error of a group, however deep it lies."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

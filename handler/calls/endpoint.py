@@ -13,7 +13,7 @@ from handler.calls.records import unread_parameters
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
 from handler.refusals import refusals
-from handler.server.connection import CONNECTION
+from handler.server.connection import CONNECTION, ELSEWHERE_ON_FLY
 from handler.server.sockets import close
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
@@ -46,8 +46,7 @@ class MediaEndpoint:
             return
         if (reason := self._calls.refusal()) is not None:
             refusals.note("media stream refused", 503, logging.WARNING, reason=reason)
-            # https://fly.io/docs/networking/dynamic-request-routing/
-            elsewhere = {"fly-replay": "elsewhere=true"} if self._settings.on_fly else None
+            elsewhere = ELSEWHERE_ON_FLY if self._settings.on_fly else None
             refusal = PlainTextResponse(f"no room here: {reason}\n", 503, elsewhere)
             await websocket.send_denial_response(refusal)
             return

@@ -20,6 +20,9 @@ from handler.server.lobby import Lobby
 NO_PLACE = "no place here: come back in a moment"
 # Where a scope's extensions name its connection.
 CONNECTION = "partyline.connection"
+# Of a refusal: Fly.io's proxy asks another machine.
+# https://fly.io/docs/networking/dynamic-request-routing/
+ELSEWHERE_ON_FLY = {"fly-replay": "elsewhere=true"}
 # What the kernel may hold for a subscriber who does not read. At 1 kB a result, minutes of a call.
 SEND_BUFFER = 64 * 1024
 # A connection that we close is cut when its peer takes nothing of what is left for so long.

@@ -82,6 +82,10 @@ class SubscriberSocket:
             raise WebSocketDisconnect(1006) from exc
         return False
 
+    async def say(self, message: object) -> None:
+        """Send a message of ours, as :meth:`send` does."""
+        await self.send(msgspec.json.encode(message))
+
     async def close(self, code: int, reason: str) -> None:
         """Close the socket, without waiting for the peer."""
         if self._protocol is not None:

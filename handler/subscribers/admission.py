@@ -14,6 +14,7 @@ from handler.config import Settings
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
 from handler.refusals import refusals
 from handler.server.allowance import Allowance
+from handler.server.connection import ELSEWHERE_ON_FLY
 from handler.subscribers.access import Access
 from handler.subscribers.calls_list import CallsList
 from handler.subscribers.places import Places, Room, share
@@ -128,8 +129,7 @@ class Subscribers:
     @property
     def elsewhere(self) -> dict[str, str]:
         """Headers of an answer that there is no room: Fly.io's proxy asks another machine."""
-        # https://fly.io/docs/networking/dynamic-request-routing/
-        return {"fly-replay": "elsewhere=true"} if self.settings.on_fly else {"retry-after": "2"}
+        return ELSEWHERE_ON_FLY if self.settings.on_fly else {"retry-after": "2"}
 
 
 class Admission:

@@ -40,25 +40,27 @@ class CallDelivery:
 
     async def _deliver(self, reader: CallReader) -> None:
         if (expired := reader.expired) is not None:
-            await self._say(expired)
+            await self._socket.say(expired)
         last, since, plain = reader.last, self._wanted.since, self._wanted.plain
         names = {"callSid": reader.call_sid}
         if not plain:
-            await self._say({"type": "Subscribed", **names, "first": reader.first, "last": last})
+            await self._socket.say(
+                {"type": "Subscribed", **names, "first": reader.first, "last": last}
+            )
         in_past = not plain
         if in_past and (since is None or since >= last):
             in_past = False
-            await self._say({"type": "CaughtUp", **names, "seq": last})
+            await self._socket.say({"type": "CaughtUp", **names, "seq": last})
         while True:
             async for delivery in reader:
                 await self._pass_on(reader, delivery.payload)
                 if in_past and delivery.seq is not None and delivery.seq >= last:
                     in_past = False
-                    await self._say({"type": "CaughtUp", **names, "seq": delivery.seq})
+                    await self._socket.say({"type": "CaughtUp", **names, "seq": delivery.seq})
             if plain or not await reader.goes_on():
                 break
         if not plain:
-            await self._say({"type": "Over", **names, "seq": reader.cursor})
+            await self._socket.say({"type": "Over", **names, "seq": reader.cursor})
 
     async def _pass_on(self, reader: CallReader, payload: bytes) -> None:
         self._subscribers.deliveries += 1
@@ -68,9 +70,6 @@ class CallDelivery:
             raise TooSlow(reader.cursor) from None
         if not kept_up:
             reader.check_pace()
-
-    async def _say(self, message: object) -> None:
-        await self._socket.send(msgspec.json.encode(message))
 
 
 def refusal_message(call_sid: str | None, error: SubscriberError) -> bytes:

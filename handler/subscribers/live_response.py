@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from handler.errors import HandlerError, SubscriberError, TooSlow
+from handler.errors import HandlerError, SubscriberError, TooSlow, first_of
 from handler.server.connection import CONNECTION
 from handler.server.http_protocol import HttpProtocol
 from handler.server.sockets import MESSAGES_A_TURN
@@ -99,7 +99,7 @@ class LiveResponse(Response):
                 for task in waiting:
                     task.cancel()
         except BaseExceptionGroup as group:
-            first = _first(group)
+            first = first_of(group)
             if not isinstance(first, _PeerLeft):
                 raise first from None
 
@@ -182,9 +182,3 @@ class LiveResponse(Response):
 
 class _PeerLeft(Exception):
     """The subscriber is gone."""
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group, however deep it lies."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -63,17 +64,38 @@ class TranscriptEndpoint:
             inbound=_name(query.get("inbound")),
             outbound=_name(query.get("outbound")),
         )
+        asked = _Asked(call_sid, form, name)
         follow = query.get("follow", "false")
         if follow not in ("true", "false"):
             raise SubscriberError(EndCode.BAD_REQUEST, "follow is true or false")
         if follow == "true":
             if form not in ("txt", "vtt"):
                 raise SubscriberError(EndCode.BAD_REQUEST, "follow is for txt and vtt")
-            return LiveTranscript(self._subscribers, grant, call_sid, form, name)
-        return WholeTranscript(self._subscribers, grant, call_sid, form, name)
+            return LiveTranscript(self._subscribers, grant, asked)
+        return WholeTranscript(self._subscribers, grant, asked)
 
 
-class WholeTranscript(LiveResponse):
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which call, in which form, with which names of the speakers."""
+
+    call_sid: str
+    form: str
+    name: partial[Speakers]
+
+
+class _Transcript(LiveResponse):
+    """A call in one of the forms."""
+
+    def __init__(self, subscribers: Subscribers, grant: Grant, asked: _Asked) -> None:
+        super().__init__(subscribers, grant)
+        self._wanted = commands.Subscribe(asked.call_sid, 0, interim=False)
+        self._name = asked.name
+        self._form = asked.form
+        self.media_type = MEDIA_TYPES[asked.form]
+
+
+class WholeTranscript(_Transcript):
     """
     A call as it is now.
 
@@ -81,20 +103,10 @@ class WholeTranscript(LiveResponse):
     nothing only so long as other subscribers may.
     """
 
-    def __init__(
-        self,
-        subscribers: Subscribers,
-        grant: Grant,
-        call_sid: str,
-        form: str,
-        name: partial[Speakers],
-    ) -> None:
-        super().__init__(subscribers, grant)
-        self._wanted = commands.Subscribe(call_sid, 0, interim=False)
-        self._name = name
-        self._form = form
-        self.media_type = MEDIA_TYPES[form]
-        self.more_headers = {"Content-Disposition": f'inline; filename="{call_sid}.{form}"'}
+    def __init__(self, subscribers: Subscribers, grant: Grant, asked: _Asked) -> None:
+        super().__init__(subscribers, grant, asked)
+        filename = f"{asked.call_sid}.{asked.form}"
+        self.more_headers = {"Content-Disposition": f'inline; filename="{filename}"'}
 
     def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
         """Return nothing: one that has begun is read to its end, also after that of the token."""
@@ -138,23 +150,12 @@ class WholeTranscript(LiveResponse):
             return reader.so_far, reader.expired is not None
 
 
-class LiveTranscript(LiveResponse):
+class LiveTranscript(_Transcript):
     """Captions, or lines of text, as they become final; complete when the call is over."""
 
-    def __init__(
-        self,
-        subscribers: Subscribers,
-        grant: Grant,
-        call_sid: str,
-        form: str,
-        name: partial[Speakers],
-    ) -> None:
-        super().__init__(subscribers, grant)
-        self._wanted = commands.Subscribe(call_sid, 0, interim=False)
-        self._name = name
-        self._form = form
-        self.media_type = MEDIA_TYPES[form]
-        if form == "vtt":
+    def __init__(self, subscribers: Subscribers, grant: Grant, asked: _Asked) -> None:
+        super().__init__(subscribers, grant, asked)
+        if asked.form == "vtt":
             self.opening = captions.VTT_HEADER.encode()
             self.heartbeat = b"NOTE\n\n"
 

@@ -10,7 +10,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from handler.errors import (
@@ -21,6 +20,7 @@ from handler.errors import (
     InvalidToken,
     SubscriberError,
     TooSlow,
+    first_of,
 )
 from handler.refusals import refusals
 from handler.server.allowance import Allowance
@@ -86,9 +86,8 @@ class Subscriber:
         self._numbers: dict[str, _FollowedNumber] = {}
         self._list: ListReader | None = None
         self._over: dict[_FollowedCall, None] = {}  # those that are over; the first comes first
-        self._reached: dict[
-            str, int
-        ] = {}  # the last seq of calls that were over, and are forgotten
+        # The last seq of calls that were over, and are forgotten.
+        self._reached: dict[str, int] = {}
 
     async def serve(self, first: commands.Command | None) -> None:
         """Serve the socket until one side ends it."""
@@ -97,13 +96,13 @@ class Subscriber:
             async with self._tasks:
                 if first is None:
                     visible = self._shared.calls_list.visible(self._admission.grant)
-                    await self._say([call.call_sid for call in visible])
+                    await self._socket.say([call.call_sid for call in visible])
                 else:
                     await self._obey(first)
                 self._tasks.create_task(self._admission.watch())
                 self._tasks.create_task(self._receive())
         except* SubscriberError as group:
-            await self._end(_first(group))
+            await self._end(first_of(group))
         except* _CallEnded:
             await self._socket.close(EndCode.CALL_ENDED, "call ended")
         except* WebSocketDisconnect:
@@ -172,7 +171,7 @@ class Subscriber:
 
     async def _renew(self, token: str) -> None:
         if self._shared.access.open_to_all:
-            await self._say({"type": "Token", "exp": None})
+            await self._socket.say({"type": "Token", "exp": None})
             return
         try:
             grant = await self._shared.access.verify(token)
@@ -190,7 +189,7 @@ class Subscriber:
         for followed in self._numbers.values():
             calls = self._shared.calls_list.of_number(followed.wanted.number)
             self._look_at(followed.wanted, [call.call_sid for call in calls])
-        await self._say({"type": "Token", "exp": int(grant.expires)})
+        await self._socket.say({"type": "Token", "exp": int(grant.expires)})
         for call_sid, error in refused:
             await self._socket.send(refusal_message(call_sid, error))
 
@@ -266,7 +265,9 @@ class Subscriber:
         seconds = self._shared.settings.await_call_seconds
         if not wanted.plain and seconds > LEAST_PATIENCE:
             await asyncio.sleep(LEAST_PATIENCE)
-            await self._say({"type": "Waiting", "callSid": wanted.call_sid, "seconds": seconds})
+            await self._socket.say(
+                {"type": "Waiting", "callSid": wanted.call_sid, "seconds": seconds}
+            )
 
     def _keep_over(self, followed: "_FollowedCall") -> None:
         """Await that a call goes on; of the one that is over for longest only remember how far."""
@@ -317,9 +318,6 @@ class Subscriber:
             while True:
                 await self._socket.send(await self._list.newest())
 
-    async def _say(self, message: object) -> None:
-        await self._socket.send(msgspec.json.encode(message))
-
 
 class _CallEnded(Exception):
     """A plain socket has told all of its call."""
@@ -363,9 +361,3 @@ class _FollowedNumber:
 
     wanted: commands.SubscribeNumber
     task: asyncio.Task[None]
-
-
-def _first(group: BaseExceptionGroup[SubscriberError]) -> SubscriberError:
-    """Return the first error of a group, however deep it lies."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

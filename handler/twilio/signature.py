@@ -14,8 +14,6 @@ from urllib.parse import SplitResult
 
 from handler import addresses
 
-DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
-
 
 def sign(auth_token: str, url: str) -> str:
     """Return the signature that Twilio sends for a websocket to ``url``."""
@@ -70,7 +68,7 @@ def _written_name(url: SplitResult) -> str:
 
 
 def _port(scheme: str, port: int | None, *, written: bool) -> str:
-    return f":{port or DEFAULT_PORTS[scheme]}" if written else ""
+    return f":{port or addresses.DEFAULT_PORTS[scheme]}" if written else ""
 
 
 def matching_url(signature: str, urls: Iterable[str], auth_tokens: Iterable[str]) -> str | None:
