@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
@@ -23,8 +25,7 @@ MAX_PENDING = 60 * SAMPLE_RATE
 MAX_CHUNK = SAMPLE_RATE
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True, gc=False):
     """
     A piece of the mixed call.
 

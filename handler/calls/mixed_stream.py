@@ -5,9 +5,10 @@ import enum
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
@@ -34,8 +35,7 @@ class Activity(enum.Enum):
     SILENT = enum.auto()  # no frame, and no answer: another media stream may take over
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True):
     """
     What comes at one tick.
 

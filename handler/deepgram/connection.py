@@ -367,7 +367,7 @@ class Connection:
 
     async def _watch(self) -> None:
         """Give up a connection that takes audio and says nothing of it."""
-        step = self._timing.stall / 16
+        step = self._timing.stall / 8
         loop = asyncio.get_running_loop()
         while not self._stall.stalled:
             await asyncio.sleep(step)

@@ -19,7 +19,15 @@ TIME_DIGITS = 6
 
 
 class ConnectionClock(Protocol):
-    """Moves times of one connection (seconds of its audio) to the call clock (seconds)."""
+    """
+    Moves times of one connection (seconds of its audio) to the call clock (seconds).
+
+    Attributes:
+        shift: What is added to all of them; None once the call has made a leap.
+    """
+
+    @property
+    def shift(self) -> float | None: ...
 
     def starts_at(self, seconds: float) -> float:
         """Move the beginning of something."""
@@ -28,8 +36,7 @@ class ConnectionClock(Protocol):
         """Move the end of something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """
     A ``Results`` message on the call clock.
 
@@ -120,9 +127,14 @@ def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:
     start, end = clock.starts_at(seen.start), clock.ends_at(seen.end)
     body["start"] = _rounded(start)
     body["duration"] = _rounded(end - start)
+    shift = clock.shift
     for word in seen.words:
-        word["start"] = _rounded(clock.starts_at(word["start"]))
-        word["end"] = _rounded(clock.ends_at(word["end"]))
+        if shift is None:
+            word["start"] = _rounded(clock.starts_at(word["start"]))
+            word["end"] = _rounded(clock.ends_at(word["end"]))
+        else:
+            word["start"] = round(word["start"] + shift, TIME_DIGITS)
+            word["end"] = round(word["end"] + shift, TIME_DIGITS)
     return Result(
         track=seen.track,
         start=start,
