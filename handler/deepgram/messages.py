@@ -19,15 +19,11 @@ TIME_DIGITS = 6
 
 
 class ConnectionClock(Protocol):
-    """
-    Moves times of one connection (seconds of its audio) to the call clock (seconds).
-
-    Attributes:
-        shift: What is added to all of them; None once the call has made a leap.
-    """
+    """Moves times of one connection (seconds of its audio) to the call clock (seconds)."""
 
     @property
-    def shift(self) -> float | None: ...
+    def shift(self) -> float | None:
+        """What is added to all of them; None once the call has made a leap."""
 
     def starts_at(self, seconds: float) -> float:
         """Move the beginning of something."""
@@ -133,8 +129,8 @@ def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:
             word["start"] = _rounded(clock.starts_at(word["start"]))
             word["end"] = _rounded(clock.ends_at(word["end"]))
         else:
-            word["start"] = round(word["start"] + shift, TIME_DIGITS)
-            word["end"] = round(word["end"] + shift, TIME_DIGITS)
+            word["start"] = _rounded(word["start"] + shift)
+            word["end"] = _rounded(word["end"] + shift)
     return Result(
         track=seen.track,
         start=start,

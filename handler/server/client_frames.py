@@ -4,10 +4,7 @@ A client's frames, found in bytes as they come. Pure.
 Source: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 """
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # where it was not compiled
-    from websockets.utils import apply_mask
+from websockets.frames import apply_mask  # type: ignore[attr-defined]
 
 # The first byte of a frame that is a whole message of text; of another, what its bits say.
 WHOLE_TEXT = 0x81
