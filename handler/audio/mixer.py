@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
@@ -23,8 +25,7 @@ MAX_PENDING = 60 * SAMPLE_RATE
 MAX_CHUNK = SAMPLE_RATE
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True, gc=False):
     """
     A piece of the mixed call.
 
@@ -122,6 +123,13 @@ class Mixer:
             self._judge(self._leap, timeline, start, payload)
         elif start > self._lead + LEAP:
             self._leap = _Leap(timeline, start, payload)
+        elif (
+            not self._behind
+            and start <= timeline.position + MAX_PENDING
+            and (end := timeline.follow(start, payload)) is not None
+        ):
+            self._nexts[track] = start + len(payload)
+            self._lead = max(self._lead, end)
         else:
             self._place(timeline, start, payload)
 
@@ -132,11 +140,15 @@ class Mixer:
         Ready is what both tracks have without a hole, and what one of them has had for the wait,
         counted from the pop that first saw it. There may be more: ask until there is none.
         """
-        in_step = all(timeline.ends_in_audio for timeline in self._timelines.values())
-        overdue = self._wait.overdue(now, self._lead, fed=self._fed, in_step=in_step)
-        self._fed = False
-        whole = min([timeline.whole_until for timeline in self._timelines.values()])
-        return self._pop(max(whole, min(overdue, self._lead)))
+        return self._pop(self._ready_until(now))
+
+    def pop_all(self, now: float) -> list[Chunk]:
+        """Return all that is ready at ``now``, as :meth:`pop` would bit by bit."""
+        until = self._ready_until(now)
+        chunks = []
+        while (chunk := self._pop(until)) is not None:
+            chunks.append(chunk)
+        return chunks
 
     def drain(self) -> Chunk | None:
         """Return the next audio of all that is left, waiting for nobody: the stream has ended."""
@@ -223,18 +235,26 @@ class Mixer:
         for loss in behind.losses if behind is not None else ():
             self._timelines[track].drop(loss.start, loss.end, loss.reason)
 
+    def _ready_until(self, now: float) -> int:
+        one, other = self._timelines.values()
+        in_step = one.ends_in_audio and other.ends_in_audio
+        overdue = self._wait.overdue(now, self._lead, fed=self._fed, in_step=in_step)
+        self._fed = False
+        whole = min(one.whole_until, other.whole_until)
+        return max(whole, min(overdue, self._lead))
+
     def _pop(self, until: int) -> Chunk | None:
         if self._before_leap:
             return self._before_leap.popleft()
         return self._pop_placed(until)
 
     def _pop_placed(self, until: int) -> Chunk | None:
-        timelines = self._timelines.values()
-        position = self._timelines[Track.INBOUND].position
+        inbound, outbound = self._timelines.values()
+        position = inbound.position
         until = min(until, position + MAX_CHUNK)
         if until <= position:
             return None
-        return Chunk(position, interleave(*[timeline.pop(until) for timeline in timelines]))
+        return Chunk(position, interleave(inbound.pop(until), outbound.pop(until)))
 
     # A single wrong timestamp must not move the call: a frame that leaps ahead is held until the
     # next one, 10 or 20 ms later. A clock that was really set must not silence a track: what goes

@@ -14,6 +14,7 @@ from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
 from handler.calls.media_stream import MediaStream, StreamSocket
+from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
@@ -51,6 +52,7 @@ class LiveCalls:
         self._earlier_unreadable = 0
         self._advised = False  # on how both sides are sent
         self._broker = broker
+        self._ticker = Ticker(settings.chunk_ms / 1000)
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
@@ -145,6 +147,7 @@ class LiveCalls:
             stream,
             before=before,
             breaker=self.breaker,
+            ticker=self._ticker,
             note_delay=self._note_delay,
         )
         predecessor = self._tasks.get(known) if known is not None else None

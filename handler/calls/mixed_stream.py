@@ -5,15 +5,17 @@ import enum
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
 from handler.audio.mixer import Chunk, Mixer
 from handler.audio.mulaw import SAMPLES_PER_MS, TRACKS, Track, samples
 from handler.calls.media_stream import End, MediaStream
+from handler.calls.ticker import Ticker
 from handler.errors import StreamRefused
 from handler.twilio.messages import Frame
 
@@ -33,8 +35,7 @@ class Activity(enum.Enum):
     SILENT = enum.auto()  # no frame, and no answer: another media stream may take over
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True):
     """
     What comes at one tick.
 
@@ -73,11 +74,11 @@ class MixedStream:
         self.end: End | None = None
         self._streams = [first]
         self._mixer = Mixer(wait=mix_wait)
-        self._over = asyncio.Event()
+        self._over: asyncio.Future[None] | None = None  # while it is pumped
         self._activity = Activity.ACTIVE
         self._ended: list[MediaStream] = []  # since the last tick
         self._last = first  # of those that have ended
-        first.take = partial(self._take, first)
+        self._listen(first)
 
     @property
     def counts(self) -> AudioCounts:
@@ -120,7 +121,8 @@ class MixedStream:
             former.finish(End.REPLACED)
         self._mixer.begin_anew(track, began, _missing_before(former))
         self._streams.append(stream)
-        stream.take = partial(self._take, stream)
+        for one in self._streams:
+            self._listen(one)
 
     def finish(self, end: End) -> None:
         """No more frames will come; the first reason given stands."""
@@ -137,23 +139,23 @@ class MixedStream:
         """Whether a media stream of the call may take the place of all that is here."""
         return all(stream.may_be_replaced(now) for stream in self.live)
 
-    async def pump(self, interval: float, forward: Callable[[Tick], None]) -> None:
-        """Forward what comes in, every ``interval`` seconds, until all of it is over."""
+    async def pump(self, ticker: Ticker, forward: Callable[[Tick], None]) -> None:
+        """Forward what comes in, at each turn of the ``ticker``, until all of it is over."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
-        while self.end is None:
-            due = max(due + interval, loop.time())
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await self._over.wait()
+        self._over = loop.create_future()
+        if self.end is None:
+            await ticker.run(lambda now: forward(self.tick(now)), self._over)
             forward(self.tick(loop.time()))
         self._miss_what_was_lost()
         # The tail: what one side still waited for the other to match.
-        forward(self._collect(loop.time(), None, self._mixer.drain))
+        forward(self._collect(loop.time(), None, list(iter(self._mixer.drain, None))))
 
     def tick(self, now: float) -> Tick:
         """Return what is new at ``now``, by the loop's clock."""
-        return self._collect(now, self._look(now), lambda: self._mixer.pop(now))
+        for stream in self._streams:
+            if stream.end is None:
+                stream.socket.poll()
+        return self._collect(now, self._look(now), self._mixer.pop_all(now))
 
     def summary(self) -> dict[str, Any]:
         """Return what is logged of the audio once one of the media streams is over."""
@@ -168,18 +170,31 @@ class MixedStream:
             "refused_frames": counts.refused_frames,
         }
 
-    def _take(self, stream: MediaStream, frame: Frame | None) -> None:
-        """Take a frame of a media stream, or its end."""
-        if frame is None:
-            self._ended.append(stream)
-            self._last = stream
-            if not self.live:
-                self.end = stream.end
-                self._over.set()
-        elif frame.track in stream.tracks or len(self._streams) == 1:
-            self._mixer.feed(frame.track, frame.timestamp, frame.payload)
-        else:  # it has a stream of its own
-            stream.faults["frame-of-the-other-track"] += 1
+    def _listen(self, stream: MediaStream) -> None:
+        """Take the frames of a media stream, and note its end."""
+        stream.take = self._take if len(self._streams) == 1 else partial(self._take_of, stream)
+        stream.over = partial(self._note_end, stream)
+
+    def _take(self, frames: list[Frame]) -> None:
+        """Take frames of both tracks."""
+        feed = self._mixer.feed
+        for frame in frames:
+            feed(frame.track, frame.timestamp, frame.payload)
+
+    def _take_of(self, stream: MediaStream, frames: list[Frame]) -> None:
+        """Take frames of a track of two that come on streams of their own."""
+        ours = [frame for frame in frames if frame.track in stream.tracks]
+        self._take(ours)
+        if others := len(frames) - len(ours):
+            stream.faults["frame-of-the-other-track"] += others
+
+    def _note_end(self, stream: MediaStream) -> None:
+        self._ended.append(stream)
+        self._last = stream
+        if not self.live:
+            self.end = stream.end
+            if self._over is not None and not self._over.done():
+                self._over.set_result(None)
 
     def _miss_what_was_lost(self) -> None:
         """Tell of each track that was lost and did not come back while the other went on."""
@@ -202,12 +217,9 @@ class MixedStream:
         self._activity = activity
         return activity if changed else None
 
-    def _collect(
-        self, now: float, changed: Activity | None, pop: Callable[[], Chunk | None]
-    ) -> Tick:
-        chunks = []
-        while (chunk := pop()) is not None:
-            chunks.append(Chunk(chunk.start + self.offset, chunk.audio))
+    def _collect(self, now: float, changed: Activity | None, chunks: list[Chunk]) -> Tick:
+        if self.offset:
+            chunks = [Chunk(chunk.start + self.offset, chunk.audio) for chunk in chunks]
         losses = [loss.moved(self.offset) for loss in self._mixer.collect_losses()]
         over, self._ended = tuple(self._ended), []
         return Tick(now, changed, chunks, losses, over)

@@ -116,6 +116,7 @@ class Recogniser:
         self._settled = asyncio.Event()  # all that was sent is transcribed
         self._state = State.UP
         self._deadline: float | None = None  # loop time by which a finished call must be done
+        self._connection: Connection | None = None  # while it is open
         self._connection_timeout: asyncio.Timeout | None = None
 
     # What the call does with it: nothing here waits.
@@ -133,9 +134,11 @@ class Recogniser:
     def send(self, chunk: Chunk) -> None:
         """Take the next piece of the call, its ``start`` on the call clock."""
         self._settled.clear()
+        self._coverage.append(chunk)
+        if self._connection is not None and self._connection.offer(chunk):
+            return
         if self._demand.queued_since is None:
             self._demand.queued_since = asyncio.get_running_loop().time()
-        self._coverage.append(chunk)
         self._demand.set(Stage.STREAMING)
 
     async def settled(self) -> None:
@@ -189,7 +192,7 @@ class Recogniser:
         connection: Connection | None = None
         try:
             async with asyncio.timeout_at(self._deadline) as self._connection_timeout:
-                connection = await self._connect(replaying=failures > 0)
+                connection = self._connection = await self._connect(replaying=failures > 0)
                 await connection.run(self._connection_timeout, self._close_seconds)
                 connection.check_end()
         except TimeoutError:
@@ -202,7 +205,7 @@ class Recogniser:
             lived = 0.0 if connection is None else connection.lived
             return self._timing.backoff.failures(failures, lived)
         finally:
-            self._connection_timeout = None
+            self._connection = self._connection_timeout = None
         for track in TRACKS:
             self._lose(self._coverage.hole_before(track, connection.sent.end))
         # Deepgram has answered all that it was sent, also where it found nothing to say.

@@ -404,6 +404,14 @@ def test_a_frame_that_is_sent_twice_is_heard_once_wherever_it_strays():
     assert mixer.counts.overlap_samples == 160 + 56
 
 
+def test_a_frame_that_strays_far_for_its_length_and_is_sent_twice_is_heard_once():
+    mixer = Mixer()
+    for timestamp, byte in ((0, b"a"), (24, b"b"), (24, b"b"), (30, b"c")):
+        mixer.feed(IN, timestamp, frame(byte, 15))
+    assert tracks(mixer.drain().audio)[0] == frame(b"a", 15) + frame(b"b", 15) + frame(b"c", 15)
+    assert mixer.counts.overlap_samples == 120
+
+
 def test_a_short_frame_that_is_lost_is_filled():
     mixer = Mixer()
     for timestamp in (0, 7, 21, 28):

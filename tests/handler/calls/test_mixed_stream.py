@@ -19,6 +19,7 @@ from handler.calls.mixed_stream import (
     StreamQueue,
     Tick,
 )
+from handler.calls.ticker import Ticker
 from handler.errors import StreamRefused
 from handler.twilio.messages import Frame
 
@@ -57,13 +58,13 @@ def both_tracks(timestamp: int) -> list[Frame]:
 
 def say(media: MediaStream, track: Track, begins: int, ends: int, byte: bytes = b"a") -> None:
     for timestamp in range(begins, ends, 20):
-        media.feed(frame(track, timestamp, byte))
+        media.feed([frame(track, timestamp, byte)])
 
 
 async def pumped(stream: MixedStream) -> tuple[bytes, list[Loss]]:
     """What a mixed stream that is over brings: audio and losses."""
     ticks: list[Tick] = []
-    await stream.pump(0.01, ticks.append)
+    await stream.pump(Ticker(0.01), ticks.append)
     audio = b"".join(chunk.audio for tick in ticks for chunk in tick.chunks)
     return audio, [loss for tick in ticks for loss in tick.losses]
 
@@ -71,13 +72,13 @@ async def pumped(stream: MixedStream) -> tuple[bytes, list[Loss]]:
 def test_chunks_and_losses_come_out_on_the_call_clock():
     stream, media = mixed()
     stream.offset = 8000
-    media.feed(frame(IN))
+    media.feed([frame(IN)])
     assert stream.tick(0.0) == Tick(0.0, None, [], [])
     assert stream.tick(0.2).chunks == [Chunk(8000, interleave(b"a" * 160, b"\xff" * 160))]
-    media.feed(frame(OUT))
+    media.feed([frame(OUT)])
     assert stream.tick(0.3).losses == [Loss(8000, 8160, OUT, "late-audio")]
     for step in (*both_tracks(20), *both_tracks(40)):
-        media.feed(step)
+        media.feed([step])
     assert stream.tick(0.4) == Tick(0.4, None, [Chunk(8160, b"a" * 640)], [])
 
 
@@ -85,7 +86,7 @@ def test_one_without_frames_and_answers_falls_silent_and_may_be_replaced():
     peer = Peer(unanswered_since=0.0)
     media = media_stream(now=100.0, peer=peer)
     stream = MixedStream(media, mix_wait=0.2)
-    media.feed(frame(IN))
+    media.feed([frame(IN)])
     assert stream.tick(101.0).changed is None
     silent = 101.0 + TAKEOVER_SECONDS
     assert stream.tick(silent - 0.1).changed is None
@@ -108,11 +109,11 @@ async def test_the_pump_forwards_at_each_tick_and_the_tail_at_the_end():
         if tick.chunks:
             first.set()
 
-    pumping = asyncio.create_task(stream.pump(0.01, forward))
+    pumping = asyncio.create_task(stream.pump(Ticker(0.01), forward))
     for step in both_tracks(0):
-        media.feed(step)
+        media.feed([step])
     await first.wait()
-    media.feed(frame(IN, 20))
+    media.feed([frame(IN, 20)])
     media.finish(End.STOPPED)
     await pumping
     assert [chunk for tick in ticks for chunk in tick.chunks] == [
@@ -128,19 +129,19 @@ async def test_the_pump_forwards_at_each_tick_and_the_tail_at_the_end():
 async def test_one_that_is_over_before_its_turn_gives_what_it_has():
     stream, media = mixed()
     for step in both_tracks(0):
-        media.feed(step)
+        media.feed([step])
     media.finish(End.LOST)
     ticks: list[Tick] = []
-    await stream.pump(0.01, ticks.append)
+    await stream.pump(Ticker(0.01), ticks.append)
     assert [(tick.chunks, tick.over) for tick in ticks] == [([Chunk(0, b"a" * 320)], (media,))]
 
 
 def test_the_summary_is_what_was_counted():
     stream, media = mixed()
     for step in (frame(IN, 0), frame(OUT, 20), frame(OUT, 20), frame(IN, 90_000)):
-        media.feed(step)
+        media.feed([step])
     media.finish(End.STOPPED)
-    asyncio.run(stream.pump(1, lambda tick: None))
+    asyncio.run(stream.pump(Ticker(1), lambda tick: None))
     assert stream.summary() == {
         "filled_ms": 40,
         "late_ms": 0,
@@ -218,7 +219,7 @@ async def test_one_that_ended_is_followed_by_the_next_of_its_track(end, reason):
     say(other, OUT, 6000, 6400, b"b")
     stream.finish(End.STOPPED)
     ticks: list[Tick] = []
-    await stream.pump(0.01, ticks.append)
+    await stream.pump(Ticker(0.01), ticks.append)
     losses = [loss for tick in ticks for loss in tick.losses]
     assert losses == [Loss(3200, 48_000, IN, reason)]
     audio = b"".join(chunk.audio for tick in ticks for chunk in tick.chunks)
@@ -255,10 +256,10 @@ def test_a_track_gets_only_so_many_media_streams():
 def test_a_frame_of_the_other_track_is_taken_only_as_long_as_nobody_else_sends_it():
     one = media_stream(1, 0.0, (IN,))
     stream = MixedStream(one, mix_wait=0.2)
-    one.feed(frame(OUT))
+    one.feed([frame(OUT)])
     assert stream.counts.frames == 1
     stream.join(media_stream(2, 0.0, (OUT,)))
-    one.feed(frame(OUT, 20))
+    one.feed([frame(OUT, 20)])
     assert (stream.counts.frames, one.faults) == (1, {"frame-of-the-other-track": 1})
 
 
@@ -293,7 +294,7 @@ async def test_media_streams_come_one_after_the_other():
     second = media_stream(2)
     assert streams.current.first is first
     assert streams.pop() is streams.current
-    first.feed(frame(IN))
+    first.feed([frame(IN)])
     first.finish(End.LOST)
     waiting = asyncio.create_task(streams.next(60))
     await asyncio.sleep(0)
@@ -301,8 +302,8 @@ async def test_media_streams_come_one_after_the_other():
     following = await waiting
     assert following is streams.current
     assert following.first is second
-    second.feed(frame(IN))
-    second.feed(frame(OUT))
+    second.feed([frame(IN)])
+    second.feed([frame(OUT)])
     assert streams.counts.frames == 3
 
 

@@ -68,6 +68,15 @@ def test_all_times_of_a_later_connection_are_moved():
     assert body == expected
 
 
+def test_what_lies_on_both_sides_of_a_leap_is_moved_by_what_lies_there():
+    sent = SentAudio()
+    sent.add(Chunk(0, bytes(2 * 28_000)))
+    sent.add(Chunk(800_000, bytes(2 * 28_000)))  # after 3.5 s of audio
+    result = messages.parse(json.dumps(RESULTS), sent)
+    words = result.body["channel"]["alternatives"][0]["words"]
+    assert [(word["start"], word["end"]) for word in words] == [(3.44, 100.18), (100.18, 100.5)]
+
+
 def test_signals_are_moved_but_a_stale_end_stays_stale():
     end = {"type": "UtteranceEnd", "channel": [0, 2], "last_word_end": 2.5}
     assert parse(end, 10) == Signal(Track.INBOUND, {**end, "last_word_end": 12.5})
