@@ -15,8 +15,17 @@ from bench.servers import OURS, PLAIN, TUTORIAL, Kind
 CALLS = 75
 GROWING = (1, 20, 150, 300)
 SUBSCRIBERS = 1000
+FOLLOWED = (
+    ("websocket", (OURS, PLAIN, TUTORIAL)),
+    ("events", (OURS, PLAIN)),
+)
+FINISHED = 100  # calls in a batch
+BATCHES = 6
+SECONDS = 4.0  # in which costs are taken, once all calls are there
 DELAY_MS = 100.0  # of the newest frame in a message: more than that is falling behind
-FAULTS = ("lost", "misplaced", "foreign", "disordered", "damaged", "refused", "unended")
+# Whatever the machine had to do. The others say nothing where the load itself was late.
+CONFUSED = ("foreign", "disordered", "damaged")
+AMISS = ("lost", "misplaced", "refused", "unended")
 
 Say = Callable[[str], None]
 
@@ -39,8 +48,16 @@ class Spread:
 
 def faults(run: Figures) -> list[str]:
     """What is wrong with the audio of a run, or with the ends of its calls."""
-    found = [f"{run[name]} {name}" for name in FAULTS if run[name]]
-    return found if run["closed"] else [*found, "sockets left open"]
+    names = CONFUSED + AMISS if run["on_time"] else CONFUSED
+    found = [f"{run[name]} {name}" for name in names if run[name]]
+    return [*found, "sockets left open"] if run["on_time"] and not run["closed"] else found
+
+
+def in_time(run: Figures) -> bool:
+    """Whether the server kept pace; of a load that was late nobody knows."""
+    lasted = run["ended"] - run["begun"]
+    kept_pace = run["frames"] >= 0.97 * run["sent_a_second"] * lasted
+    return bool(run["on_time"] and kept_pace and run["chunk_p99"] <= DELAY_MS)
 
 
 def cheaper(ours: Figures, theirs: Figures, cost: str = "spins_a_frame") -> float:
@@ -53,10 +70,12 @@ class Comparison:
     Takes the measures, and keeps what came of each.
 
     Attributes:
-        rounds: Of 75 calls: a run of each server.
-        growth: One run for each number of calls.
-        idle, subscribers, kept: A run of each server; subscribers by their way too.
+        rounds: Of the same calls: a run of each server.
+        growth: A run of each server for each number of calls.
+        idle, kept: A run of each server.
+        subscribers: The same, for each way to read.
         capacity: The most calls in time, where it was asked for.
+        faults: What was wrong with any run of ours; nothing may be.
     """
 
     def __init__(self, bench: Bench, say: Say = lambda _: None) -> None:
@@ -65,26 +84,19 @@ class Comparison:
         self.idle: dict[str, Figures] = {}
         self.rounds: list[dict[str, Figures]] = []
         self.growth: dict[int, dict[str, Figures]] = {}
-        self.subscribers: dict[str, dict[str, Figures]] = {"websocket": {}, "events": {}}
+        self.subscribers: dict[str, dict[str, Figures]] = {}
         self.kept: dict[str, Figures] = {}
         self.capacity: dict[str, int] = {}
+        self.faults: list[str] = []
 
-    def _carry(self, kind: Kind, calls: int, *, seconds: float = 4.0) -> Figures:
-        with self._bench.server(kind) as server:
-            run = self._bench.carry(server, calls, seconds=seconds)
-        late = "" if run["on_time"] else ", load late"
-        self._say(
-            f"{kind.name}, {calls} calls: {run['us_a_frame']:.0f} us a frame, delay p50 "
-            f"{run['frame_p50']:.0f} p99 {run['frame_p99']:.0f} ms{late}"
-        )
-        return run
-
-    def measure_rounds(self, count: int, kinds: Sequence[Kind] = (OURS, PLAIN, TUTORIAL)) -> None:
-        """Carry 75 calls; a round in which the load was late counts for nothing and is repeated."""
+    def measure_rounds(
+        self, count: int, kinds: Sequence[Kind], calls: int = CALLS, seconds: float = SECONDS
+    ) -> None:
+        """Carry calls; a round in which the load was late counts for nothing and is repeated."""
         for number in range(2 * count):
             turn = number % len(kinds)
             order = (*kinds[turn:], *kinds[:turn])
-            runs = {kind.name: self._carry(kind, CALLS) for kind in order}
+            runs = {kind.name: self._carry(kind, calls, seconds) for kind in order}
             if all(run["on_time"] for run in runs.values()):
                 self.rounds.append(runs)
             if len(self.rounds) == count:
@@ -99,82 +111,65 @@ class Comparison:
     def measure_growth(self) -> None:
         """Carry few calls, and many."""
         for calls in GROWING:
-            self.growth[calls] = {
-                kind.name: self._carry(kind, calls, seconds=10.0 if calls == 1 else 4.0)
-                for kind in (OURS, TUTORIAL)
-            }
+            seconds = SECONDS if calls > 1 else 10.0
+            runs = {kind.name: self._carry(kind, calls, seconds) for kind in (OURS, TUTORIAL)}
+            self.growth[calls] = runs
 
     def measure_subscribers(self) -> None:
         """Have one call read by many."""
-        for kind, way in (
-            (OURS, "websocket"),
-            (TUTORIAL, "websocket"),
-            (PLAIN, "websocket"),
-            (OURS, "events"),
-            (PLAIN, "events"),
-        ):
-            with self._bench.server(kind) as server:
-                run = self._bench.follow(server, SUBSCRIBERS, way)
-            self._say(
-                f"{kind.name}, {run['joined']} by {way}: {run['us_a_delivery']:.0f} us a delivery"
-            )
-            self.subscribers[way][kind.name] = run
+        for way, kinds in FOLLOWED:
+            self.subscribers[way] = {kind.name: self._follow(kind, way) for kind in kinds}
 
     def measure_kept(self) -> None:
         """See what stays of calls that are over."""
         for kind in (OURS, TUTORIAL):
             with self._bench.server(kind) as server:
-                self.kept[kind.name] = self._bench.kept(server, calls=100, batches=4)
+                self.kept[kind.name] = self._bench.kept(server, FINISHED, BATCHES)
 
     def measure_capacity(self, most: int) -> None:
         """Find the most calls in time, to a tenth; a number that fails is tried twice."""
         for kind in (OURS, TUTORIAL):
             good, bad = 0, most + 1
-            calls = min(100, most)
             while bad - good > max(1, good // 10):
-                if any(in_time(kind, self._carry(kind, calls)) for _ in range(2)):
+                calls = (good + bad) // 2
+                if any(in_time(self._carry(kind, calls, SECONDS)) for _ in range(2)):
                     good = calls
                 else:
                     bad = calls
-                calls = min(2 * good, most) if bad > most else (good + bad) // 2
-                if good == most:
-                    break
             self.capacity[kind.name] = good
 
-    def ratios(self, kind: Kind = OURS) -> Spread:
-        """How many times less a frame costs than with the tutorial's server, round by round."""
-        return Spread.of([cheaper(runs[kind.name], runs[TUTORIAL.name]) for runs in self.rounds])
+    def ratios(self, kind: Kind = OURS) -> Spread | None:
+        """
+        How many times less a frame costs than with the tutorial's server, round by round.
 
-    def faults(self) -> list[str]:
-        """What is wrong with any run of ours; nothing may be."""
-        runs = [
-            *(
-                runs[kind.name]
-                for runs in self.rounds
-                for kind in (OURS, PLAIN)
-                if kind.name in runs
-            ),
-            *(runs[OURS.name] for runs in self.growth.values()),
-            *(
-                run
-                for way in self.subscribers.values()
-                for name, run in way.items()
-                if name != TUTORIAL.name
-            ),
-        ]
-        found = [f"{run['calls']} calls: {fault}" for run in runs for fault in faults(run)]
-        for way, of in self.subscribers.items():
-            for name, run in of.items():
-                if run["missed"]:
-                    found.append(f"{name}: {run['missed']} deliveries by {way} missed or doubled")
-        return found
+        None where no round counts.
+        """
+        found = [cheaper(runs[kind.name], runs[TUTORIAL.name]) for runs in self.rounds]
+        return Spread.of(found) if found else None
 
+    def _carry(self, kind: Kind, calls: int, seconds: float) -> Figures:
+        with self._bench.server(kind) as server:
+            run = self._bench.carry(server, calls, seconds=seconds, warm_up=seconds / 2)
+        late = "" if run["on_time"] else "; but the load was late"
+        self._say(
+            f"{kind.name}, {calls} calls: {run['us_a_frame']:.0f} us a frame, delay p50 "
+            f"{run['frame_p50']:.0f} p99 {run['frame_p99']:.0f} ms{late}"
+        )
+        self._note(kind, f"{calls} calls", faults(run))
+        return run
 
-def in_time(kind: Kind, run: Figures) -> bool:
-    """Whether nobody fell behind; the tutorial's server loses the end of every call."""
-    return bool(
-        run["on_time"]
-        and (kind is TUTORIAL or not faults(run))
-        and run["chunk_p99"] <= DELAY_MS
-        and run["frames"] >= 0.97 * run["sent_a_second"] * (run["ended"] - run["begun"])
-    )
+    def _follow(self, kind: Kind, way: str) -> Figures:
+        with self._bench.server(kind) as server:
+            run = self._bench.follow(server, SUBSCRIBERS, way)
+        what = f"{SUBSCRIBERS} by {way}"
+        self._say(
+            f"{kind.name}, {what}: {run['us_a_delivery']:.0f} us a delivery, "
+            f"p50 {run['p50']:.0f} p99 {run['p99']:.0f} ms"
+        )
+        missed = [f"{run['missed']} finals missed or doubled"] if run["missed"] else []
+        self._note(kind, what, faults(run) + missed)
+        return run
+
+    def _note(self, kind: Kind, what: str, found: list[str]) -> None:
+        if kind is not TUTORIAL:
+            self.faults += [f"{kind.name}, {what}: {fault}" for fault in found]

@@ -19,6 +19,7 @@ from bench.servers import AUTH_TOKEN, Kind, Server, running
 from bench.spin import Spin
 
 IDLE_SECONDS = 5.0
+FORGET_SECONDS = 12.0  # readers stay with a call that was stopped for PAUSE_SECONDS
 LATE_MS = 25.0  # a load whose frames went later than this (p99) measured itself
 BUSY = 0.9  # of its processor: likewise
 CALLS_A_SECOND = 75.0  # begin
@@ -142,6 +143,7 @@ class Bench:
         alone, together = answer["alone"], answer["together"]
         theirs = together["cpu"] - alone["cpu"]
         return answer | {
+            "on_time": together["load_share"] <= BUSY and answer["joined"] == subscribers,
             "us_a_delivery": theirs / max(1, answer["deliveries"]) * 1e6,
             "spins_a_delivery": (self._even(together) - self._even(alone))
             / max(1, answer["deliveries"]),
@@ -149,10 +151,11 @@ class Bench:
         }
 
     def kept(self, server: Server, calls: int, batches: int) -> Figures:
-        """What stays in memory of calls that are over: growth after the first batch."""
+        """What stays in memory of calls that are over, beyond what the first of them left."""
         after = []
-        for _ in range(batches):
+        for number in range(batches):
             self.carry(server, calls, seconds=1.0, warm_up=0.5)
-            time.sleep(1.0)
+            if number in (0, batches - 1):
+                time.sleep(FORGET_SECONDS)
             after.append(resident_kb(server.pid))
         return {"after_kb": after, "kb_each": (after[-1] - after[0]) / calls / (batches - 1)}

@@ -107,4 +107,5 @@ class Ear:
             tally.misplaced += 1
         if number <= self._newest[channel]:
             tally.disordered += 1
-        self._newest[channel] = number
+        else:
+            self._newest[channel] = number

@@ -68,10 +68,10 @@ class Connection:
         self.is_open = True
         self._poller = poller
         self._socket = sock
-        self._unsent = b""
+        self._unsent = bytearray()
         poller.add(sock.fileno(), self)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Send, now or later."""
         if self._unsent or not self.is_open:
             self._unsent += data
@@ -84,13 +84,13 @@ class Connection:
             self.drop()
             return
         if sent < len(data):
-            self._unsent = data[sent:]
+            self._unsent += data[sent:]
             self._poller.want_write(self._socket.fileno(), wanted=True)
 
     def ready(self, events: int) -> None:
         if events & select.EPOLLOUT:
             self._poller.want_write(self._socket.fileno(), wanted=False)
-            unsent, self._unsent = self._unsent, b""
+            unsent, self._unsent = self._unsent, bytearray()
             self.write(unsent)
         if self.is_open and events & ~select.EPOLLOUT:
             try:
