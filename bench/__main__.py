@@ -5,19 +5,18 @@ Linux. What each row means, and what to make of it: docs/performance.md.
 """
 
 import argparse
-import asyncio
 import json
+import platform
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 from bench.comparison import CALLS, SECONDS, Comparison
-from bench.machine import Cores, describe
+from bench.machine import Cores, describe, open_files
 from bench.measures import Bench
 from bench.report import table
-from bench.servers import OURS, PLAIN, TUTORIAL
-from broker.server.embedded import EmbeddedServer
+from bench.servers import OURS, PLAIN, TUTORIAL, nats_server
 from handler import logs
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -36,19 +35,19 @@ def measure(comparison: Comparison, arguments: argparse.Namespace) -> None:
         comparison.measure_capacity(arguments.capacity)
 
 
-async def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Measure and print; 1 if a frame of ours was not where it belongs."""
     logs.configure("ERROR")
     machine, cores = describe(), Cores()
     cores.take_others()
+    open_files()
     if cores.shared:
         print("one processor: servers and load share it; mind the ratios alone", file=sys.stderr)
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     begun = time.strftime("%Y-%m-%d %H:%M")
-    async with EmbeddedServer() as nats:
-        with Bench(cores, nats.url, settings) as bench:
-            comparison = Comparison(bench, lambda line: print(line, file=sys.stderr, flush=True))
-            await asyncio.to_thread(measure, comparison, arguments)
+    with nats_server() as nats_url, Bench(cores, nats_url, settings) as bench:
+        comparison = Comparison(bench, lambda line: print(line, file=sys.stderr, flush=True))
+        measure(comparison, arguments)
     ratios = comparison.ratios()
     kept = {
         "date": begun,
@@ -87,7 +86,11 @@ def main() -> int:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of ours"
     )
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"default: {RESULTS.name} here")
-    return asyncio.run(run(parser.parse_args()))
+    arguments = parser.parse_args()
+    if platform.system() != "Linux":
+        print("Linux alone tells what a process costs to the microsecond", file=sys.stderr)
+        return 1
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,10 @@ class Bench:
         common = {"do": what, "pid": server.pid, "port": server.port, "auth_token": AUTH_TOKEN}
         self._load.stdin.write(json.dumps(common | order) + "\n")
         self._load.stdin.flush()
-        answer: Figures = json.loads(self._load.stdout.readline())
+        line = self._load.stdout.readline()
+        if not line:
+            raise RuntimeError("the load's process has ended; what it says stands above")
+        answer: Figures = json.loads(line)
         return answer
 
     def _even(self, metered: Figures) -> float:

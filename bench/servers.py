@@ -1,16 +1,18 @@
 """The servers that are compared, each a process with a processor to itself."""
 
+import asyncio
 import os
 import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
 from bench.machine import Cores
 from bench.processes import free_port, wait_ready
+from broker.server.embedded import EmbeddedServer
 from handler.tokens import tokens
 
 AUTH_TOKEN = secrets.token_hex(16)
@@ -60,6 +62,18 @@ class Server:
             return "/client", "{call}"
         token = tokens.mint(SECRET, expires=time.time() + 600, calls=["*"])
         return f"{LISTEN[way]}&token={token}", ""
+
+
+@contextmanager
+def nats_server() -> Iterator[str]:
+    """Run NATS; yields its URL. Its loop rests meanwhile: whoever measures may block."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        server = runner.run(stack.enter_async_context(EmbeddedServer()))
+        try:
+            yield server.url
+        finally:
+            runner.run(stack.aclose())
 
 
 @contextmanager

@@ -8,7 +8,6 @@ measured and NATS run beside it.
 import argparse
 import gc
 import json
-import resource
 import sys
 import time
 from typing import Any
@@ -18,6 +17,7 @@ from bench.load.deepgram import Deepgram
 from bench.load.marks import Tally
 from bench.load.sockets import Poller
 from bench.load.subscribers import EACH_SECOND, Audience, percentile
+from bench.machine import open_files
 from bench.processes import cpu_of, resident_kb
 
 STEP = 0.05
@@ -195,8 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     parser.add_argument("--deepgram-port", type=int, required=True)
     arguments = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_files()
     gc.disable()  # a collection is a moment in which frames are late; nothing here goes in circles
     Load(arguments.deepgram_port).serve()
 
