@@ -23,7 +23,7 @@ FINISHED = 100  # calls in a batch
 BATCHES = 6
 SECONDS = 4.0  # in which costs are taken, once all calls are there
 DELAY_MS = 100.0  # of the newest frame in a message: more than that is falling behind
-# Whatever the machine had to do. The others say nothing where the load itself was late.
+# Never, whatever else is to be done; the others only where load and server kept pace.
 CONFUSED = ("foreign", "disordered", "damaged")
 AMISS = ("lost", "misplaced", "refused", "unended")
 
@@ -46,18 +46,18 @@ class Spread:
         return f"{self.median:.2f} [{self.low:.2f}-{self.high:.2f}]"
 
 
-def faults(run: Figures) -> list[str]:
-    """What is wrong with the audio of a run, or with the ends of its calls."""
-    names = CONFUSED + AMISS if run["on_time"] else CONFUSED
-    found = [f"{run[name]} {name}" for name in names if run[name]]
-    return [*found, "sockets left open"] if run["on_time"] and not run["closed"] else found
-
-
 def in_time(run: Figures) -> bool:
     """Whether the server kept pace; of a load that was late nobody knows."""
     lasted = run["ended"] - run["begun"]
     kept_pace = run["frames"] >= 0.97 * run["sent_a_second"] * lasted
     return bool(run["on_time"] and kept_pace and run["chunk_p99"] <= DELAY_MS)
+
+
+def faults(run: Figures) -> list[str]:
+    """What is wrong with the audio of a run, or with the ends of its calls."""
+    names = CONFUSED + AMISS if in_time(run) else CONFUSED
+    found = [f"{run[name]} {name}" for name in names if run[name]]
+    return [*found, "sockets left open"] if in_time(run) and not run["closed"] else found
 
 
 def cheaper(ours: Figures, theirs: Figures, cost: str = "spins_a_frame") -> float:

@@ -120,10 +120,9 @@ class Bench:
             seconds=seconds,
             drain=server.kind.drain,
         )
-        on_time = answer["lag_p99"] <= LATE_MS and answer["load_share"] <= BUSY
         frames = max(1, answer["frames"])
         return answer | {
-            "on_time": on_time,
+            "on_time": _on_time(answer),
             "us_a_frame": answer["cpu"] / frames * 1e6,
             "spins_a_frame": self._even(answer) / frames,
             "kb_a_call": (answer["rss_kb"] - before) / calls,
@@ -143,15 +142,18 @@ class Bench:
             results_every=0.5,
             drain=server.kind.drain,
         )
-        alone, together = answer["alone"], answer["together"]
-        theirs = together["cpu"] - alone["cpu"]
-        return answer | {
-            "on_time": together["load_share"] <= BUSY and answer["joined"] == subscribers,
-            "us_a_delivery": theirs / max(1, answer["deliveries"]) * 1e6,
-            "spins_a_delivery": (self._even(together) - self._even(alone))
-            / max(1, answer["deliveries"]),
-            "kb_each": (together["rss_kb"] - alone["rss_kb"]) / subscribers,
-        }
+        alone, together = answer.pop("alone"), answer.pop("together")
+        deliveries = max(1, answer["deliveries"])
+        return (
+            together
+            | answer
+            | {
+                "on_time": _on_time(together) and answer["joined"] == subscribers,
+                "us_a_delivery": (together["cpu"] - alone["cpu"]) / deliveries * 1e6,
+                "spins_a_delivery": (self._even(together) - self._even(alone)) / deliveries,
+                "kb_each": (together["rss_kb"] - alone["rss_kb"]) / subscribers,
+            }
+        )
 
     def kept(self, server: Server, calls: int, batches: int) -> Figures:
         """What stays in memory of calls that are over, beyond what the first of them left."""
@@ -162,3 +164,8 @@ class Bench:
                 time.sleep(FORGET_SECONDS)
             after.append(resident_kb(server.pid))
         return {"after_kb": after, "kb_each": (after[-1] - after[0]) / calls / (batches - 1)}
+
+
+def _on_time(metered: Figures) -> bool:
+    """Whether the load kept its own time: else nothing can be said of the server."""
+    return bool(metered["lag_p99"] <= LATE_MS and metered["load_share"] <= BUSY)

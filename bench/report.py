@@ -106,6 +106,7 @@ def _followed(name: str, runs: Runs) -> Iterator[Row]:
         ratio = f"{cheaper(runs[OURS.name], runs[TUTORIAL.name], 'spins_a_delivery'):.2f}"
     yield _row(f"{name}, a delivery", runs, lambda run: f"{run['us_a_delivery']:.0f} us", ratio)
     yield _row("... p50 / p99", runs, lambda run: f"{run['p50']:.0f} / {run['p99']:.0f} ms")
+    yield _row("... latest chunk of the call", runs, lambda run: f"{run['chunk_max']:.0f} ms")
     yield _row("... memory each", runs, lambda run: f"{run['kb_each']:.0f} kB")
 
 

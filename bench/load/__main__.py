@@ -16,35 +16,13 @@ from bench.load.calls import Callers
 from bench.load.deepgram import Deepgram
 from bench.load.marks import Tally
 from bench.load.sockets import Poller
-from bench.load.subscribers import EACH_SECOND, Audience, percentile
+from bench.load.subscribers import Audience, percentile
 from bench.machine import open_files
 from bench.processes import cpu_of, resident_kb
 
 STEP = 0.05
 SETTLE = 1.5
-OPEN_SECONDS = 20.0
 Answer = dict[str, Any]
-
-
-class Meter:
-    """What a process costs between two moments."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self.begun = time.monotonic()
-        self._cpu, self._own = cpu_of(pid), time.process_time()
-
-    def read(self) -> Answer:
-        now = time.monotonic()
-        seconds = now - self.begun
-        return {
-            "begun": self.begun,
-            "ended": now,
-            "cpu": cpu_of(self._pid) - self._cpu,
-            "share": (cpu_of(self._pid) - self._cpu) / seconds,
-            "load_share": (time.process_time() - self._own) / seconds,
-            "rss_kb": resident_kb(self._pid),
-        }
 
 
 class Load:
@@ -81,22 +59,9 @@ class Load:
     ) -> Answer:
         """Carry calls; what they cost in the middle, and what came of every frame."""
         callers = Callers(self._poller, calls, port, auth_token, ramp)
-        journal = callers.journal
-        self._deepgram.begin(journal, results_every)
+        self._deepgram.begin(callers.journal, results_every)
         callers.speak(ramp + warm_up)
-        journal.counting = True
-        meter = Meter(pid)
-        callers.speak(seconds)
-        answer = meter.read()
-        journal.counting = False
-        answer |= self._end(callers, drain)
-        return answer | {
-            "frames": journal.counted,
-            "sent_a_second": 100 * calls,
-            "frame_p50": percentile(journal.frame_delays, 50),
-            "frame_p99": percentile(journal.frame_delays, 99),
-            "chunk_p99": percentile(journal.chunk_delays, 99),
-        }
+        return _counted(pid, callers, seconds) | self._end(callers, drain)
 
     def _end(self, callers: Callers, drain: float) -> Answer:
         """End the calls; what the marks say."""
@@ -114,8 +79,6 @@ class Load:
             "sent": sent,
             "lost": sent - tally.received,
             **vars(tally),
-            "lag_p99": percentile(callers.lags, 99),
-            "lag_max": percentile(callers.lags, 100),
         }
 
     def follow(
@@ -136,39 +99,57 @@ class Load:
         callers = Callers(self._poller, 1, port, auth_token, STEP)
         self._deepgram.begin(callers.journal, results_every)
         callers.speak(2 * SETTLE)
-        meter = Meter(pid)
-        callers.speak(seconds)
-        alone = meter.read()
+        alone = _counted(pid, callers, seconds)
 
         sid = callers.calls[0].options.call_sid
-        audience = Audience(
-            self._poller, port, path.format(call=sid), wish.format(call=sid), events=events
-        )
-        while len(audience.members) < subscribers:
-            audience.grow(min(round(EACH_SECOND * STEP), subscribers - len(audience.members)))
-            callers.speak(STEP)
-        patience = time.monotonic() + OPEN_SECONDS
-        while audience.joined < subscribers and time.monotonic() < patience:
-            callers.speak(STEP)
+        wanted, said = path.format(call=sid), wish.format(call=sid)
+        audience = Audience(self._poller, port, wanted, said, events=events)
+        audience.join(subscribers, callers.speak)
         callers.speak(SETTLE)
 
         window = audience.window
         window.begin = time.monotonic()
-        meter = Meter(pid)
-        callers.speak(seconds)
-        together = meter.read()
+        together = _counted(pid, callers, seconds)
         window.end = time.monotonic()
         callers.speak(SETTLE)  # the last ones arrive
-        made = [at for at in callers.journal.results if window.begin <= at < window.end]
+        made = sum(window.begin <= at < window.end for at in callers.journal.results)
         answer = {
+            "alone": alone,
+            "together": together,
             "joined": audience.joined,
-            "deliveries": len(made) * subscribers,
-            "missed": sum(abs(member.count - len(made)) for member in audience.members),
+            "deliveries": made * subscribers,
+            "missed": sum(abs(member.count - made) for member in audience.members),
             "p50": percentile(window.delays, 50),
             "p99": percentile(window.delays, 99),
         }
         audience.leave()
-        return answer | {"alone": alone, "together": together, **self._end(callers, drain)}
+        return answer | self._end(callers, drain)
+
+
+def _counted(pid: int, callers: Callers, seconds: float) -> Answer:
+    """Let them speak for so long; what that costs the server, and how long frames take."""
+    journal = callers.journal
+    journal.begin()
+    begun, cpu, own = time.monotonic(), cpu_of(pid), time.process_time()
+    callers.speak(seconds)
+    ended, cpu, own = time.monotonic(), cpu_of(pid) - cpu, time.process_time() - own
+    journal.counting = False
+    return {
+        "begun": begun,
+        "ended": ended,
+        "cpu": cpu,
+        "share": cpu / (ended - begun),
+        "load_share": own / (ended - begun),
+        "rss_kb": resident_kb(pid),
+        "frames": len(journal.frame_delays),
+        "sent_a_second": 100 * len(callers.calls),
+        "frame_p50": percentile(journal.frame_delays, 50),
+        "frame_p99": percentile(journal.frame_delays, 99),
+        "chunk_p99": percentile(journal.chunk_delays, 99),
+        "chunk_max": percentile(journal.chunk_delays, 100),
+        "lag_p99": percentile(journal.lags, 99),
+        "lag_max": percentile(journal.lags, 100),
+    }
 
 
 class Orders:

@@ -77,7 +77,6 @@ class Callers:
     def __init__(self, poller: Poller, count: int, port: int, auth_token: str, ramp: float) -> None:
         self.journal = Journal(count)
         self.calls: list[Call] = []
-        self.lags: list[float] = []  # how late frames went
         self._poller = poller
         self._count, self._port, self._auth_token = count, port, auth_token
         self._begun = time.monotonic()
@@ -110,7 +109,7 @@ class Callers:
             if call < len(calls) and calls[call].streaming:
                 calls[call].speak(track)
                 if self.journal.counting:
-                    self.lags.append(now - due)
+                    self.journal.lags.append(now - due)
             self._next = next(self._slots)
         return now
 

@@ -23,18 +23,22 @@ class Journal:
     def __init__(self, calls: int) -> None:
         # When each was sent, by call and track: its number is its place.
         self.sent: list[tuple[list[float], list[float]]] = [([], []) for _ in range(calls)]
+        self.results: list[float] = []  # when each final was made
+        self.begin()
+        self.counting = False
+
+    def begin(self) -> None:
+        """Count anew from here."""
+        self.counting = True
         self.frame_delays: list[float] = []
         self.chunk_delays: list[float] = []  # of the newest frame in a message
-        self.results: list[float] = []  # when each final was made
-        self.counting = False
-        self.counted = 0
+        self.lags: list[float] = []  # how late frames were sent
 
     def came(self, arrived: list[tuple[int, int, int]], now: float) -> None:
         """Take the frames that one message completed: call, track and number of each."""
         if not self.counting or not arrived:
             return
         delays = [now - self.sent[call][track][number] for call, track, number in arrived]
-        self.counted += len(delays)
         self.frame_delays += delays
         self.chunk_delays.append(min(delays))
 

@@ -1,8 +1,9 @@
 """Subscribers of one call: each takes what comes, as cheaply as can be."""
 
+import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bench.load.sockets import Connection, Poller, WebSocket, dial
@@ -10,6 +11,8 @@ from bench.load.wire import TEXT, ask
 
 SENT = re.compile(rb" sent (\d+\.\d{6})")  # see deepgram.results
 EACH_SECOND = 500  # so many connect
+STEP = 0.05
+OPEN_SECONDS = 20.0
 
 
 @dataclass
@@ -83,8 +86,15 @@ class Audience:
         self._poller = poller
         self._port, self._path, self._wish, self._events = port, path, wish, events
 
-    def grow(self, number: int) -> None:
-        """Let so many more connect."""
+    def join(self, number: int, meanwhile: Callable[[float], None]) -> None:
+        """Let so many connect, and wait for them."""
+        each = round(EACH_SECOND * STEP)
+        end = time.monotonic() + number / EACH_SECOND + OPEN_SECONDS
+        while self.joined < number and time.monotonic() < end:
+            self._grow(min(each, number - len(self.members)))
+            meanwhile(STEP)
+
+    def _grow(self, number: int) -> None:
         for _ in range(number):
             self.members.append(
                 Eventful(self._poller, self._port, self._path, self.window)
@@ -102,9 +112,9 @@ class Audience:
             member.drop()
 
 
-def percentile(delays: Sequence[float], percent: float) -> float | None:
-    """In milliseconds; None of nothing."""
+def percentile(delays: Sequence[float], percent: float) -> float:
+    """In milliseconds; of nothing there is none."""
     if not delays:
-        return None
+        return math.nan
     ordered = sorted(delays)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
