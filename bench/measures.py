@@ -142,18 +142,16 @@ class Bench:
             results_every=0.5,
             drain=server.kind.drain,
         )
-        alone, together = answer.pop("alone"), answer.pop("together")
+        alone: Figures = answer.pop("alone")
+        together: Figures = answer.pop("together")
         deliveries = max(1, answer["deliveries"])
-        return (
-            together
-            | answer
-            | {
-                "on_time": _on_time(together) and answer["joined"] == subscribers,
-                "us_a_delivery": (together["cpu"] - alone["cpu"]) / deliveries * 1e6,
-                "spins_a_delivery": (self._even(together) - self._even(alone)) / deliveries,
-                "kb_each": (together["rss_kb"] - alone["rss_kb"]) / subscribers,
-            }
-        )
+        costs = {
+            "on_time": _on_time(together) and answer["joined"] == subscribers,
+            "us_a_delivery": (together["cpu"] - alone["cpu"]) / deliveries * 1e6,
+            "spins_a_delivery": (self._even(together) - self._even(alone)) / deliveries,
+            "kb_each": (together["rss_kb"] - alone["rss_kb"]) / subscribers,
+        }
+        return together | answer | costs
 
     def kept(self, server: Server, calls: int, batches: int) -> Figures:
         """What stays in memory of calls that are over, beyond what the first of them left."""
