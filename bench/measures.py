@@ -51,7 +51,6 @@ class Bench:
         self._spinning = subprocess.Popen(
             [sys.executable, "-m", "bench.spin"],
             stdout=subprocess.PIPE,
-            bufsize=0,
             start_new_session=True,
         )
         self._cores.give(self._spinning.pid)
@@ -62,7 +61,7 @@ class Bench:
         self._spinning.terminate()
         self._load.terminate()
         for process in (self._spinning, self._load):
-            process.communicate()
+            process.wait()
 
     @contextmanager
     def server(self, kind: Kind) -> Iterator[Server]:

@@ -7,11 +7,11 @@ counts, and they need little memory: how cold a processor is when it wakes is th
 """
 
 import argparse
-import os
-import select
+import statistics
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 
@@ -20,7 +20,6 @@ READING = struct.Struct("dd")  # when, and how many seconds of CPU it took
 PIECES = 4
 ROUNDS = 1_000  # 0.15 ms
 TABLE = bytes(range(256))
-READ_BYTES = READING.size * 4096  # all that a pipe holds
 KEPT = 4096  # some two minutes
 
 
@@ -44,19 +43,23 @@ def spin() -> None:
 
 
 class Spin:
-    """Reads the process that spins."""
+    """Reads the process that spins, all the time: one that waits for its reader does not spin."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None
-        self._pipe = process.stdout.fileno()
+        self._pipe = process.stdout
         self._readings: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while reading := self._pipe.read(READING.size):
+            self._readings.append(READING.unpack(reading))
 
     def mean(self, begun: float, ended: float) -> float:
         """Seconds of CPU for the work, between two moments of the monotonic clock."""
-        while select.select([self._pipe], [], [], 0)[0]:
-            self._readings.extend(READING.iter_unpack(os.read(self._pipe, READ_BYTES)))
-        took = [seconds for at, seconds in self._readings if begun <= at <= ended]
-        return sum(took) / len(took)
+        return statistics.fmean(
+            seconds for at, seconds in tuple(self._readings) if begun <= at <= ended
+        )
 
 
 def main() -> None:
