@@ -41,8 +41,11 @@ def _rows(comparison: Comparison) -> Iterator[Row]:
     if comparison.idle:
         yield from _idle(comparison.idle)
     if comparison.capacity:
-        found = {name: {"calls": calls} for name, calls in comparison.capacity.items()}
-        yield _row("most calls in time", found, lambda run: f"{run['calls']}")
+        yield _row(
+            "most calls in time",
+            comparison.capacity,
+            lambda found: f"{'at least ' if found['load_late'] else ''}{found['calls']}",
+        )
 
 
 def _rounds(comparison: Comparison) -> Iterator[Row]:
