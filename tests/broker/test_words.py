@@ -61,7 +61,12 @@ def of_the_api(**answer: object) -> Exception:
         (ConnectionRefusedError(111, "Connect call failed ('::1', 1)"), "is a server running"),
         (OSError("Multiple exceptions: [Errno 111] Connect call failed"), "is a server running"),
         (socket.gaierror(-2, "Name or service not known"), "is the name right?"),
-        (OSError(113, "Connect call to ..."), "No route to host"),
+        (OSError(113, "Connect call failed ('10.0.0.1', 1)"), "No route to host"),
+        (
+            OSError("Multiple exceptions: [Errno 101] …, [Errno 113] Connect call failed"),
+            "No route",
+        ),
+        (ConnectionResetError(), "the connection was closed"),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version"), "TLS failed"),
     ],
 )
