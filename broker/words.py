@@ -62,6 +62,7 @@ BY_TEXT = (
     ("maximum payload", "the server takes no message of that size: raise its max_payload"),
 )
 _DOING = {"publish": "publish to", "subscription": "subscribe to"}
+_OWN_INBOX = re.compile(r"(\b_INBOX\w*)\.[^\"]*")
 _PERMISSION = re.compile(r'permissions violation for (\w+) (?:to )?("[^"]*")', re.IGNORECASE)
 
 
@@ -80,13 +81,19 @@ def said(exc: BaseException) -> str:
             return _of_the_client(exc)
 
 
+def forbidden(exc: BaseException) -> str | None:
+    """Return what a user may not do, with its subject; None if that is not what went wrong."""
+    match = _PERMISSION.search(str(exc))
+    if match is None:
+        return None
+    subject = _OWN_INBOX.sub(r"\1.>", match[2])  # what stands for each of its replies
+    return f"{_DOING.get(match[1].lower(), match[1])} {subject}"
+
+
 def _of_the_client(exc: BaseException) -> str:
     text = " ".join(str(exc).split()).removeprefix("nats: ").strip("'") or type(exc).__name__
-    if match := _PERMISSION.search(text):
-        return (
-            f"this user may not {_DOING.get(match[1].lower(), match[1])} {match[2]}: "
-            "docs/operations.md says what each user needs"
-        )
+    if (what := forbidden(exc)) is not None:
+        return f"this user may not {what}: docs/operations.md says what each user needs"
     return next((words for form, words in BY_TEXT if re.search(form, text, re.IGNORECASE)), text)
 
 

@@ -24,7 +24,9 @@ def main(argv: list[str], prog: str = "partyline provision") -> int:
 
 async def _provision(arguments: argparse.Namespace) -> int:
     subjects = Subjects(arguments.prefix)
-    async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
+    async with connected(
+        arguments, name="partyline admin", user="admin", inbox_prefix=INBOX_PREFIX
+    ) as client:
         check_version(client)
         found = await find_stream(client, subjects.stream)
         settings = _settings(arguments, {} if found is None else found)

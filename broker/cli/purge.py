@@ -39,7 +39,9 @@ def main(argv: list[str], prog: str = "partyline purge") -> int:
 async def _purge(arguments: argparse.Namespace) -> int:
     subjects, call_sid = Subjects(arguments.prefix), arguments.call
     subject = subjects.call(call_sid)
-    async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
+    async with connected(
+        arguments, name="partyline admin", user="admin", inbox_prefix=INBOX_PREFIX
+    ) as client:
         if await _is_live(client, subjects, call_sid):
             raise BrokerError(f"{call_sid} is live: end it first")
         newest = await last_stored(client, subjects.stream, subject)

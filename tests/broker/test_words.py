@@ -54,6 +54,12 @@ def of_the_api(**answer: object) -> Exception:
             nats.errors.Error('nats: permissions violation for subscription to "a.>"'),
             'this user may not subscribe to "a.>"',
         ),
+        (
+            nats.errors.Error(
+                'nats: permissions violation for subscription to "_INBOX_admin.xR2d.*"'
+            ),
+            'this user may not subscribe to "_INBOX_admin.>"',
+        ),
         (nats.errors.Error("nats: empty response from server when expecting INFO message"), "port"),
         (nats.errors.UnexpectedEOF(), "the server closed the connection"),
         (nats.errors.Error("nats: something\r\nnew"), "something new"),
