@@ -82,9 +82,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
 
     A malformed variable ends the program, with its name.
     """
-    arguments, rest = parser.parse_known_args(argv)
-    if rest:  # in the parser's words, but without passwords
-        parser.error(f"unrecognized arguments: {' '.join(map(without_password, rest))}")
+    arguments = parser.parse_args(argv)
     for attribute, variable in VARIABLES.items():
         if getattr(arguments, attribute, variable) is None:
             try:

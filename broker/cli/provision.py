@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from broker import durations
+from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.errors import BrokerError
 from broker.provision import check_version, look_at, provision
@@ -80,8 +81,7 @@ def _or_unlimited(shown: Callable[[T], str], value: T) -> str:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Create the stream and the bucket, or bring them up to date. Needs a user that "
         "may; the service itself then needs no such rights.",

@@ -5,6 +5,7 @@ import argparse
 import msgspec
 from nats.aio.client import Client
 
+from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.entries import is_gone
 from broker.errors import BrokerError
@@ -78,8 +79,7 @@ async def _is_live(client: Client, subjects: Subjects, call_sid: str) -> bool:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Delete every record of a call that has ended, for good. A live call is "
         "refused: its owner would go on writing it.",

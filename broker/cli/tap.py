@@ -8,6 +8,7 @@ import sys
 
 from nats.aio.msg import Msg
 
+from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.errors import BrokerError
 from broker.identifiers import check_call_sid
@@ -121,8 +122,7 @@ def _count(text: str) -> int:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Print what is published to NATS, live: a line '[subject] payload' for each "
         "message. NATS must be there at the start; if it goes away later, it is waited for.",

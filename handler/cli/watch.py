@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
 from broker.printable import escaped
 from handler import addresses
@@ -184,8 +185,7 @@ def _client_url(url: str) -> str:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
         "gaps and the end. Ends with the call, some seconds later, as it may go on; with a number "

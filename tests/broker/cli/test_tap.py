@@ -143,7 +143,7 @@ def test_a_password_is_not_repeated_wherever_an_address_stands(arguments, capsys
         main(arguments)
     output, errors = capsys.readouterr()
     assert "s3cret" not in output + errors
-    assert "error: " in errors
+    assert errors.startswith("partyline tap: ")
 
 
 @pytest.mark.parametrize("subject", ["", "a b", "a..b", ".a", "a\x1b"])
