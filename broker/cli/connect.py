@@ -25,7 +25,7 @@ from broker.settings import (
     without_password,
 )
 from broker.subjects import DEFAULT_PREFIX
-from broker.words import forbidden, said
+from broker.words import NO_ANSWER, forbidden, said
 
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS: Any = 0.1  # the client takes fractions, but its types say int
@@ -151,7 +151,9 @@ async def connected(
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
         shown = ", ".join(map(without_password, arguments.servers))
-        raise BrokerError(f"cannot reach NATS at {shown}: {problems.said or said(exc)}") from exc
+        reason = problems.said or said(exc)
+        hint = ": is it NATS that listens there?" if reason == NO_ANSWER else ""
+        raise BrokerError(f"cannot reach NATS at {shown}: {reason}{hint}") from exc
     problems.untried = None
     try:
         async with asyncio.timeout(None) as problems.limit:

@@ -110,7 +110,9 @@ def _subject(arguments: argparse.Namespace) -> str:
 def _subject_of(text: str) -> str:
     if "://" in text or "@" in text:  # not repeated: it may hold a password
         raise ValueError("is an address, and no subject; an address goes behind --url")
-    if not re.fullmatch(r"[^\s.]+(\.[^\s.]+)*", text) or escaped(text) != text:
+    tokens = text.split(".")
+    wild = {*tokens[:-1]} & {">"} or any({*token} & {"*", ">"} and token[1:] for token in tokens)
+    if not all(tokens) or wild or re.search(r"\s", text) or escaped(text) != text:
         raise ValueError(f"{text!r} is no subject, such as 'transcripts.>'")
     return text
 

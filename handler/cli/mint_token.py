@@ -30,7 +30,7 @@ def _mint(arguments: argparse.Namespace) -> str:
     """Make the token; raises SettingsError where the service would not take it."""
     text = os.environ.get("TOKEN_SECRET", "").strip()
     if not text:
-        raise SettingsError("TOKEN_SECRET", "missing: set the service's own")
+        raise SettingsError("TOKEN_SECRET", "missing: set it in this shell, as for the service")
     longest = _max_age()
     if arguments.ttl > longest:
         raise SettingsError(

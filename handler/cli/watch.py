@@ -220,5 +220,8 @@ def _url(text: str) -> str:
 
 def _target(text: str) -> str:
     if not CALL_SID.fullmatch(text) and not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a callSid (CA…) nor a number (+1…)")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a callSid (CA and 32 lower-case hex digits) nor a number such as "
+            "+15551230000"
+        )
     return text

@@ -146,7 +146,7 @@ def test_a_password_is_not_repeated_wherever_an_address_stands(arguments, capsys
     assert errors.startswith("partyline tap: ")
 
 
-@pytest.mark.parametrize("subject", ["", "a b", "a..b", ".a", "a\x1b"])
+@pytest.mark.parametrize("subject", ["", "a b", "a..b", ".a", "a\x1b", "a.>>", ">.a", "a.b*"])
 def test_what_is_no_subject_is_refused_in_words(subject, capsys):
     with pytest.raises(SystemExit):
         main([subject])
