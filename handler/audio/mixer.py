@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
-from handler.audio.timeline import Timeline
+from handler.audio.timeline import TOLERANCE, Timeline
 from handler.audio.wait import Wait
 
 # A timestamp so far ahead of both tracks leaps. It is believed once another frame bears it out.
@@ -159,20 +159,26 @@ class Mixer:
                 timeline.losses = []
         return losses
 
-    def begin_anew(self, track: Track, at: int, reason: Reason | None) -> None:
+    def begin_anew(
+        self, track: Track, at: int, reason: Reason | None, first: int | None = None
+    ) -> None:
         """
         A track has timestamps of another clock from now on: it is sent on another websocket.
 
         Args:
             track: Which.
-            at: Position of that clock's zero by the time; it lies behind the audio that is known.
-            reason: Why what the track lacks up to there never came; None if there was nothing.
+            at: Position of that clock's zero by the time.
+            reason: Why what the track lacks before it never came; None if there was nothing.
+            first: Its first sample there, if it was sent on both for a while: what is known of it
+                is not heard again. Else it comes to lie behind the audio that is known.
         """
         self._catch_up(track)
         self._nexts[track] = 0
-        self._shifts[track] = max(at, self._timelines[track].audio_end)
-        if reason is not None:
-            self._miss(track, at, reason)
+        audio_end = self._timelines[track].audio_end
+        self._shifts[track] = max(at, audio_end) if first is None else at
+        until = at if first is None else min(at + first, self._lead)
+        if reason is not None and until - audio_end >= TOLERANCE:
+            self._miss(track, until, reason)
 
     def miss(self, track: Track) -> None:
         """The stream has ended, and what a track lacks up to there never came."""

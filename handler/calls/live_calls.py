@@ -23,7 +23,9 @@ from handler.twilio.start import MediaFormat, StartDetails
 MEDIA_FORMAT = MediaFormat()
 
 # What Twilio is told, whose console shows it: 120 bytes at most.
-ELSEWHERE = "a media stream of this call is alive in another container"
+ELSEWHERE = (
+    'a media stream of this call is alive in another container: send one alone, track="both_tracks"'
+)
 ELSEWHERE_HALF = (
     'another container has this call\'s other track: send both in one stream, track="both_tracks"'
 )
