@@ -26,6 +26,8 @@ from handler.deepgram.retry import Breaker
 from handler.deepgram.timing import Timing
 from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
 
+# Types of messages that are new to us, of which a call's log tells.
+MAX_UNKNOWN = 8
 # Names of a call's connections that are kept, for its last record; the newest ones.
 MAX_REQUEST_IDS = 50
 
@@ -65,7 +67,14 @@ class Unread:
     def __init__(self, log: BoundLogger) -> None:
         self.unreadable = 0
         self.incomplete = 0
+        self._unknown: set[str] = set()
         self._log = log
+
+    def note_unknown(self, kind: str) -> None:
+        """Log the first message of a type that is new to us: it carries no words."""
+        if kind not in self._unknown and len(self._unknown) < MAX_UNKNOWN:
+            self._unknown.add(kind)
+            self._log.info("unknown message from deepgram", type=kind)
 
     def note_unreadable(self, problem: UnreadableResult, request_id: str | None) -> None:
         """Count a message."""
@@ -261,6 +270,10 @@ class Recogniser:
         if problem.is_final:
             self._lose(self._coverage.unread(problem.track, problem.span, sent_end))
             self._note_progress()
+
+    def receive_unknown(self, kind: str) -> None:
+        """Say once that there was a message of a type that is new to us."""
+        self.unread.note_unknown(kind)
 
     def lose(self, loss: Loss) -> None:
         """Tell of audio that fell out of the buffer before it could be sent."""

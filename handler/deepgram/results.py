@@ -97,8 +97,14 @@ def read_results(body: dict[str, Any]) -> Reading:
     track = read_track(body.get("channel_index"))
     span = _span(body)
     transcript = _transcript(body)
-    if track is None or span is None or transcript is None:
-        named = (("channel_index", track), ("start, duration", span), ("transcript", transcript))
+    typed = True if body.get("type") == "Results" else None
+    if track is None or span is None or transcript is None or not typed:
+        named = (
+            ("type", typed),
+            ("channel_index", track),
+            ("start, duration", span),
+            ("transcript", transcript),
+        )
         problem = ", ".join(name for name, value in named if value is None)
         raise UnreadableResult(problem, is_final=is_final is not False, track=track, span=span)
     if body["channel_index"] != [track.channel, len(TRACKS)]:
@@ -108,6 +114,11 @@ def read_results(body: dict[str, Any]) -> Reading:
     _strip(body.get("metadata", {}), SIDE_FIELDS_OF_METADATA, left_out)
     words = _read_alternatives(body["channel"], *span, left_out)
     return Reading(track, *span, is_final, speech_final, transcript, words, left_out)
+
+
+def carries_words(body: dict[str, Any]) -> bool:
+    """Whether a message has what a ``Results`` has, whatever it calls itself."""
+    return "alternatives" in body or isinstance(body.get("channel"), dict)
 
 
 def read_track(channel: object) -> Track | None:
