@@ -90,12 +90,12 @@ def test_other_messages_carry_nothing():
     assert parse({"type": "Flux", "channel": [0, 2]}) == Ignored("Flux", "")
 
 
-@pytest.mark.parametrize("kind", [None, "results", "Result", 5, True, ["Results"], {}, ...])
-def test_words_of_a_type_that_is_not_known_are_unreadable_and_no_silence(kind):
+@pytest.mark.parametrize(
+    "given", [{}, *({"type": kind} for kind in (None, "results", "Result", 5, True, ["Results"]))]
+)
+def test_words_of_a_type_that_is_not_known_are_unreadable_and_no_silence(given):
     """Whether they are a draft, or a final that says so oddly, nobody knows but who sent them."""
-    odd = {name: value for name, value in RESULTS.items() if name != "type"}
-    if kind is not ...:
-        odd["type"] = kind
+    odd = {name: value for name, value in RESULTS.items() if name != "type"} | given
     with pytest.raises(UnreadableResult, match="type") as caught:
         parse(odd, offset=100)
     assert (caught.value.is_final, caught.value.track) == (True, Track.OUTBOUND)
