@@ -15,9 +15,9 @@ LEAP = SAMPLE_RATE // 4
 # call goes on so far, has a clock of its own: it goes on where the call is.
 BACK = SAMPLE_RATE // 4
 BEHIND = SAMPLE_RATE
-# One frame or two may be sent twice. As many as these, each behind the other, that lie where audio
-# was, are other audio by a clock that was set back.
-IN_A_ROW = 3
+# Some frames may be sent twice. As many as these, each behind the other, that lie where audio was,
+# are other audio by a clock that was set back.
+IN_A_ROW = 4
 # A silence of both tracks is filled up to here, and skipped beyond.
 MAX_FILL = 10 * SAMPLE_RATE
 # What may be held when nobody pops. A burst after a stall stays far below.

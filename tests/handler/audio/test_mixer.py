@@ -250,7 +250,7 @@ def test_timestamps_that_begin_anew_go_on_where_the_call_is(both, back):
 
 @pytest.mark.parametrize("popped", [True, False])
 @pytest.mark.parametrize("both", [True, False])
-@pytest.mark.parametrize("back", [50, 60, 100, 190, 240, 260, 300, 400, 499, 520])
+@pytest.mark.parametrize("back", [70, 80, 100, 190, 240, 260, 300, 400, 499, 520])
 def test_what_a_clock_that_steps_back_leaves_out_is_told_to_the_sample(back, both, popped):
     """Speech whose timestamps say that it was heard before: it is not, and its side is told so."""
     mixer = Mixer()
@@ -296,7 +296,7 @@ def test_a_frame_alone_that_goes_back_to_where_audio_was_is_told():
     "timestamps",
     [
         (0, 20, 40, 40, 60, 60, 80),  # each sent twice
-        (0, 20, 40, 60, 40, 60, 80, 100),  # two of them once more
+        (0, 20, 40, 60, 20, 40, 60, 80, 100),  # three of them once more
         (0, 20, 40, 60, 80, 60, 40, 20, 100),
         (0, 5, 40, 45, 80, 85, 120),  # to and fro
         (0, 20, 32, 60, 72, 100, 112),

@@ -100,9 +100,15 @@ def test_words_of_a_type_that_is_not_known_are_unreadable_and_no_silence(given):
         parse(odd, offset=100)
     assert (caught.value.is_final, caught.value.track) == (True, Track.OUTBOUND)
     assert caught.value.span == (pytest.approx(103.2), pytest.approx(104.24))
+
+
+def test_words_of_a_type_that_is_not_known_are_a_loss_only_where_they_are_final():
     with pytest.raises(UnreadableResult) as caught:
-        parse(odd | {"is_final": False})
+        parse(RESULTS | {"type": None, "is_final": False})
     assert not caught.value.is_final
+
+
+def test_words_without_track_and_times_whose_type_is_not_known_are_unreadable_too():
     with pytest.raises(UnreadableResult) as caught:
         parse({"type": "Words", "is_final": True, "alternatives": [{"transcript": "lost"}]})
     assert (caught.value.is_final, caught.value.track, caught.value.span) == (True, None, None)
