@@ -1,6 +1,7 @@
 """The calls that this process owns."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Self
@@ -17,6 +18,7 @@ from handler.calls.media_stream import MediaStream, StreamSocket
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
+from handler.refusals import refusals
 from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
@@ -217,7 +219,13 @@ class LiveCalls:
             await call.run(predecessor)
         except* Fenced:
             advice = ELSEWHERE_HALF if call.one_sided else None
-            log.warning("another container owns this call now", advice=advice)
+            refusals.note(
+                "another container owns this call now",
+                1008,
+                logging.WARNING,
+                call_sid=call.call_sid,
+                advice=advice,
+            )
             await call.close_socket(1008, advice or "another container owns this call")
         except* Exception:
             log.exception("defect: call ended")

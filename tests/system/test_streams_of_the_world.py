@@ -17,6 +17,7 @@ from support.streams import media_stream
 from support.timing import until
 
 from broker.server.embedded import EmbeddedServer
+from handler.refusals import LINES
 from rehearsal.twilio import Options
 
 LONG = "x" * 600
@@ -112,6 +113,19 @@ async def test_a_start_that_cannot_be_used_is_closed_at_once_with_the_name_of_th
         closed = await stream.closed()
     assert closed[0] == code
     assert (closed[1] or "").startswith(reason)
+
+
+async def test_whoever_is_refused_again_and_again_fills_no_log(serve, deepgram, nats):
+    """Signed as Twilio's are: streams that begin with what cannot be read, and then not at all."""
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url)
+    for _ in range(LINES + 10):
+        async with media_stream(service) as stream:
+            await stream.send(event="media", media={})
+            await stream.start(callSid="")
+            assert (await stream.closed())[0] == 1008
+    service.stop()
+    for event in ("media stream refused", "bad message from twilio"):
+        assert len([line for line in service.lines if line.get("event") == event]) == LINES
 
 
 async def test_a_pause_is_told_when_the_call_goes_on_here_or_elsewhere(
