@@ -204,6 +204,7 @@ class Recogniser:
         except TimeoutError:
             # Finished: what is missing is reported. Else: what is missing is replayed.
             self._report_timeout(connection)
+            self._note_deadline(self._connection_timeout)
             return failures + 1
         except DeepgramDisconnected as exc:
             self._report_lost(exc)
@@ -320,6 +321,12 @@ class Recogniser:
         self._log.warning("deepgram did not close", waited=waited, request_id=request_id)
         if self._demand.stage is not Stage.FINISHED:
             self._set_state(State.DOWN, str(DeepgramDisconnected("did not close", request_id)))
+
+    def _note_deadline(self, timeout: asyncio.Timeout | None) -> None:
+        """The call's time is over if this was its end, also by a clock that is yet to get there."""
+        struck = None if timeout is None else timeout.when()
+        if self._deadline is not None and struck is not None and struck >= self._deadline:
+            self._deadline = min(self._deadline, asyncio.get_running_loop().time())
 
     async def _back_off(self, failures: int) -> None:
         delay = self._timing.backoff.seconds(failures)
