@@ -214,6 +214,7 @@ async def test_a_stream_of_both_tracks_beside_one_of_a_single_track_brings_the_o
         media_stream(service, sibling(call)) as both,
     ):
         await one.start(["inbound"])
+        await asyncio.to_thread(service.wait_for, "media stream begins")
         await both.start(["inbound", "outbound"])
         await one.say("inbound", inbound[0])
         for track, said in (("outbound", outbound[0]), ("inbound", inbound[0])):
