@@ -130,7 +130,14 @@ class Call:
         """
         if account_sid != self._account_sid:
             raise StreamRefused("another account's call")
-        self._streams.attach(stream, asyncio.get_running_loop().time())
+        doubled = self._streams.attach(stream, asyncio.get_running_loop().time())
+        if doubled:
+            self._log.warning(
+                "track sent twice: it is heard of the media stream that had it first",
+                tracks=list(doubled),
+                stream_sid=stream.stream_sid,
+                advice='one <Stream> of track="both_tracks" is enough',
+            )
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""

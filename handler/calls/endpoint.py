@@ -60,7 +60,8 @@ class MediaEndpoint:
         try:
             await reader.read()
         except StreamRefused as exc:
-            _log.warning("media stream refused", reason=exc.reason, **reader.names)
+            facts = {"reason": exc.reason, **reader.names}
+            refusals.note("media stream refused", exc.close_code, logging.WARNING, **facts)
             await close(websocket, exc.close_code, exc.reason)
         finally:
             reader.lost()
@@ -261,6 +262,7 @@ class _Reader:
         """Count what was wrong, and log the first of each kind."""
         counts = self._faults if self._stream is None else self._stream.faults
         if kind not in counts and len(counts) < 32:
-            _log.warning("bad message from twilio", kind=kind, detail=detail[:200], **self.names)
+            facts = {"kind": kind, "detail": detail[:200], **self.names}
+            refusals.note("bad message from twilio", None, logging.WARNING, **facts)
         if kind in counts or len(counts) < 32:
             counts[kind] = counts.get(kind, 0) + 1

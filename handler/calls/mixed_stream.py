@@ -60,7 +60,8 @@ class MixedStream:
 
     Twilio sends both tracks on one websocket (``both_tracks``), or is told to send each on its own.
     Of two, either may begin later, end earlier, and be followed by another of its track; the whole
-    ends when none is open, as the last one ended.
+    ends when none is open, as the last one ended. A track that two of them have is heard of one,
+    and of the other once that one has ended.
 
     Attributes:
         first: The media stream with which it began; its zero is that of all.
@@ -73,6 +74,7 @@ class MixedStream:
         self.offset = 0
         self.end: End | None = None
         self._streams = [first]
+        self._carriers = dict.fromkeys(first.tracks, first)  # whose frames are heard
         self._mixer = Mixer(wait=mix_wait)
         self._over: asyncio.Future[None] | None = None  # while it is pumped
         self._activity = Activity.ACTIVE
@@ -96,16 +98,10 @@ class MixedStream:
         return {track for stream in self._streams for track in stream.tracks}
 
     def takes(self, stream: MediaStream, now: float) -> bool:
-        """Whether a media stream is the other track of this call, or the next of one of the two."""
-        others = [one for one in self.live if one.tracks != stream.tracks]
-        same = [one for one in self.live if one.tracks == stream.tracks]
-        return (
-            len(stream.tracks) == 1
-            and len(others) == 1
-            and len(others[0].tracks) == 1
-            and all(one.may_be_replaced(now) for one in same)
-            and len(self._streams) < MAX_STREAMS
-        )
+        """Whether a media stream brings a track that is missing while the other one goes on."""
+        missing = self._missing(stream, now)
+        others = [one for one in self.live if not set(one.tracks) & set(missing)]
+        return len(missing) == 1 and len(others) > 0 and len(self._streams) < MAX_STREAMS
 
     def is_half(self, now: float) -> bool:
         """Whether it is of one track, and so young that the other may be on its way."""
@@ -114,15 +110,19 @@ class MixedStream:
 
     def join(self, stream: MediaStream) -> None:
         """Take a media stream that :meth:`takes` says is ours."""
-        [track] = stream.tracks
-        began = samples(stream.began_at - self.first.began_at)
-        former = self._carrier(track)
-        if former is not None:
-            former.finish(End.REPLACED)
-        self._mixer.begin_anew(track, began, _missing_before(former))
+        [track] = self._missing(stream, stream.began_at)
+        former = self._carriers.get(track)
+        for one in self.live:
+            if track in one.tracks:
+                one.finish(End.REPLACED)
         self._streams.append(stream)
+        self._carry(track, stream, _missing_before(former))
         for one in self._streams:
             self._listen(one)
+
+    def doubled(self, stream: MediaStream) -> tuple[Track, ...]:
+        """Return the tracks of a media stream that are heard of another one."""
+        return tuple(track for track in stream.tracks if self._carriers[track] is not stream)
 
     def finish(self, end: End) -> None:
         """No more frames will come; the first reason given stands."""
@@ -176,17 +176,28 @@ class MixedStream:
         stream.over = partial(self._note_end, stream)
 
     def _take(self, frames: list[Frame]) -> None:
-        """Take frames of both tracks."""
+        """Take frames, of whichever track."""
         feed = self._mixer.feed
         for frame in frames:
             feed(frame.track, frame.timestamp, frame.payload)
 
     def _take_of(self, stream: MediaStream, frames: list[Frame]) -> None:
-        """Take frames of a track of two that come on streams of their own."""
-        ours = [frame for frame in frames if frame.track in stream.tracks]
-        self._take(ours)
-        if others := len(frames) - len(ours):
-            stream.faults["frame-of-the-other-track"] += others
+        """Take what is to be heard of one media stream among several."""
+        self._take([frame for frame in frames if self._hears(stream, frame)])
+
+    def _hears(self, stream: MediaStream, frame: Frame) -> bool:
+        """Whether a frame's track is heard of its media stream, which may take it over by that."""
+        carrier = self._carriers.get(frame.track, stream)
+        if carrier is stream:
+            return True
+        if frame.track not in stream.tracks:  # it has a stream of its own
+            stream.faults["frame-of-the-other-track"] += 1
+            return False
+        if carrier.end is None or stream.end is not None:
+            stream.faults["frame-of-a-doubled-track"] += 1
+            return False
+        self._carry(frame.track, stream, "media-lost", frame.timestamp * SAMPLES_PER_MS)
+        return True
 
     def _note_end(self, stream: MediaStream) -> None:
         self._ended.append(stream)
@@ -196,22 +207,38 @@ class MixedStream:
             if self._over is not None and not self._over.done():
                 self._over.set_result(None)
 
+    def _carry(
+        self, track: Track, stream: MediaStream, reason: Reason | None, first: int | None = None
+    ) -> None:
+        """Hear a track of another media stream; ``first`` as the mixer has it."""
+        began = samples(stream.began_at - self.first.began_at)
+        self._mixer.begin_anew(track, began, reason, first)
+        self._carriers[track] = stream
+
+    def _missing(self, stream: MediaStream, now: float) -> list[Track]:
+        """Return which tracks of a media stream no other one sends."""
+        alive = [one for one in self.live if not one.may_be_replaced(now)]
+        return [track for track in stream.tracks if all(track not in one.tracks for one in alive)]
+
     def _miss_what_was_lost(self) -> None:
         """Tell of each track that was lost and did not come back while the other went on."""
-        for track in self.tracks:
-            carrier = self._carrier(track)
-            lost = carrier is not None and carrier.end in (End.LOST, End.REPLACED)
-            if lost and carrier is not self._last:
+        for track, carrier in self._carriers.items():
+            if carrier.end in (End.LOST, End.REPLACED) and carrier is not self._last:
                 self._mixer.miss(track)
 
-    def _carrier(self, track: Track) -> MediaStream | None:
-        """Return the newest media stream of a track."""
-        return next((one for one in reversed(self._streams) if track in one.tracks), None)
+    def _leave_dead_carriers(self, now: float) -> None:
+        """End a media stream without a sign of life if another one sends its track, too."""
+        for track, carrier in self._carriers.items():
+            if carrier.end is None and carrier.may_be_replaced(now):
+                others = [one for one in self.live if one is not carrier and track in one.tracks]
+                if any(not one.may_be_replaced(now) for one in others):
+                    carrier.finish(End.REPLACED)
 
     def _look(self, now: float) -> Activity | None:
         """Find out whether there is a sign of life; returns what changed, if anything did."""
         for stream in self.live:
             stream.look(now)
+        self._leave_dead_carriers(now)
         activity = Activity.SILENT if self.may_be_replaced(now) else Activity.ACTIVE
         changed = activity is not self._activity and self.end is None
         self._activity = activity
@@ -254,16 +281,18 @@ class StreamQueue:
         """The sides of which it was ever said that they are sent."""
         return self._tracks | self.current.tracks
 
-    def attach(self, stream: MediaStream, now: float) -> None:
+    def attach(self, stream: MediaStream, now: float) -> tuple[Track, ...]:
         """
         Put a media stream beside the current one, or in its place.
+
+        Returns which of its tracks are heard of another one.
 
         Raises:
             StreamRefused: its tracks are alive, or too many wait for their turn.
         """
         if self.current.takes(stream, now):
             self.current.join(stream)
-            return
+            return self.current.doubled(stream)
         if not self.current.may_be_replaced(now):
             raise StreamRefused(_alive(stream, self.current))
         if len(self._waiting) >= MAX_WAITING:
@@ -274,6 +303,7 @@ class StreamQueue:
         self.current = MixedStream(stream, mix_wait=self._mix_wait)
         self._waiting.append(self.current)
         self._changed.set()
+        return ()
 
     def close(self) -> None:
         """No other will be attached."""
@@ -295,7 +325,14 @@ class StreamQueue:
 
 
 def _alive(stream: MediaStream, current: MixedStream) -> str:
-    """Say why a media stream may not come in."""
-    if len(stream.tracks) == 1 and any(one.tracks == stream.tracks for one in current.live):
-        return f"a media stream of this call's {stream.tracks[0]} track is alive"
-    return "a media stream of this call is alive"
+    """Say why a media stream may not come in, and what to do if a side is not heard."""
+    heard = {track for one in current.live for track in one.tracks}
+    if not heard.issuperset(stream.tracks):
+        return "too many media streams of this call"
+    if len(heard) == len(TRACKS):
+        return "a media stream of this call is alive, and both sides are heard"
+    track = stream.tracks[0]
+    return (
+        f"a media stream of this call's {track} track is alive; for both sides, send one of "
+        'track="both_tracks"'
+    )

@@ -80,6 +80,9 @@ class Receiver(Protocol):
     ) -> None:
         """Take note of a message that could not be read; audio was sent up to ``sent_end``."""
 
+    def receive_unknown(self, kind: str) -> None:
+        """Take note of a message of a type that is new to us."""
+
     def lose(self, loss: Loss) -> None:
         """Take note of audio that fell out of the buffer before it could be sent."""
 
@@ -362,8 +365,8 @@ class Connection:
                 # The summary is Deepgram's last word: results may have been under way anyway.
                 self._answered_close = self.asked_to_close
                 self._stall.has_results = True
-            case messages.Ignored():
-                pass  # a type that is new to us
+            case messages.Ignored(kind):
+                self._receiver.receive_unknown(kind)
 
     async def _watch(self) -> None:
         """Give up a connection that takes audio and says nothing of it."""

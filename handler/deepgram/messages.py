@@ -11,8 +11,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from broker.printable import shown
 from handler.audio.mulaw import TRACKS, Track
-from handler.deepgram.results import UnreadableResult, read_results, read_seconds, read_track
+from handler.deepgram.results import (
+    UnreadableResult,
+    carries_words,
+    read_results,
+    read_seconds,
+    read_track,
+)
 
 # Deepgram's floats are float32 widened to double; a microsecond is far below what they resolve.
 TIME_DIGITS = 6
@@ -92,7 +99,8 @@ def parse(text: str | bytes, clock: ConnectionClock) -> Message:
         clock: Moves the times of this connection to the call clock.
 
     Raises:
-        UnreadableResult: no JSON object, or a known type without what readers need of it.
+        UnreadableResult: no JSON object, a known type without what readers need of it, or words
+            of a type that is not known.
     """
     try:
         body = msgspec.json.decode(text)
@@ -109,8 +117,10 @@ def parse(text: str | bytes, clock: ConnectionClock) -> Message:
             return Metadata()
         case "Error":
             return Ignored("Error", str(body.get("description", ""))[:200])
+        case _ if carries_words(body):
+            return _result(body, clock)  # says what is known of them
         case other:
-            return Ignored(str(other)[:64], "")
+            return Ignored(shown(str(other)[:64]), "")
 
 
 def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:

@@ -118,6 +118,7 @@ class _Metadata(msgspec.Struct, gc=False):
 class _Documented(msgspec.Struct, gc=False):
     """A message in which all that is read is as Deepgram's documentation has it."""
 
+    type: Literal["Results"]
     channel_index: tuple[Literal[0, 1], Literal[2]]
     start: Seconds
     duration: Seconds
@@ -156,8 +157,14 @@ def _read_by_field(body: dict[str, Any]) -> Reading:
     track = read_track(body.get("channel_index"))
     span = _span(body)
     transcript = _transcript(body)
-    if track is None or span is None or transcript is None:
-        named = (("channel_index", track), ("start, duration", span), ("transcript", transcript))
+    typed = True if body.get("type") == "Results" else None
+    if track is None or span is None or transcript is None or not typed:
+        named = (
+            ("type", typed),
+            ("channel_index", track),
+            ("start, duration", span),
+            ("transcript", transcript),
+        )
         problem = ", ".join(name for name, value in named if value is None)
         raise UnreadableResult(problem, is_final=is_final is not False, track=track, span=span)
     if body["channel_index"] != [track.channel, len(TRACKS)]:
@@ -167,6 +174,11 @@ def _read_by_field(body: dict[str, Any]) -> Reading:
     _strip(body.get("metadata", {}), SIDE_FIELDS_OF_METADATA, left_out)
     words = _read_alternatives(body["channel"], *span, left_out)
     return Reading(track, *span, is_final, speech_final, transcript, words, left_out)
+
+
+def carries_words(body: dict[str, Any]) -> bool:
+    """Whether a message has what a ``Results`` has, whatever it calls itself."""
+    return "alternatives" in body or isinstance(body.get("channel"), dict)
 
 
 def read_track(channel: object) -> Track | None:

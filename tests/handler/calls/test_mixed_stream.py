@@ -231,7 +231,7 @@ def test_no_other_is_taken_beside_what_is_alive():
     stream, one, _ = pair()
     again = media_stream(3, 1.0, (IN,))
     assert not stream.takes(again, 1.0)  # its track is alive
-    assert not stream.takes(media_stream(3, 1.0), 1.0)  # it has both tracks
+    assert not stream.takes(media_stream(3, 1.0), 1.0)  # both of its tracks are
     one.finish(End.LOST)
     assert stream.takes(again, 1.0)
     whole, _ = mixed()
@@ -251,6 +251,120 @@ def test_a_track_gets_only_so_many_media_streams():
         stream.join(again)
         again.finish(End.LOST)
     assert not stream.takes(media_stream(99, 1.0, (IN,)), 1.0)
+
+
+def test_a_media_stream_too_many_is_told_so():
+    streams, first = queue(1, (IN,))
+    for number in range(2, MAX_STREAMS + 1):
+        again = media_stream(number, 1.0, (OUT,))
+        streams.attach(again, 1.0)
+        again.finish(End.LOST)
+    with pytest.raises(StreamRefused, match="too many media streams of this call"):
+        streams.attach(media_stream(99, 1.0, (OUT,)), 1.0)
+    assert first.end is None
+
+
+BOTH = TRACKS
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "heard", "refusal"),
+    [
+        ((IN,), (IN,), (b"a", b"\xff"), "inbound track is alive; .*both_tracks"),
+        ((IN,), (OUT,), (b"a", b"d"), None),
+        ((IN,), BOTH, (b"a", b"d"), None),
+        ((OUT,), (IN,), (b"c", b"b"), None),
+        ((OUT,), (OUT,), (b"\xff", b"b"), "outbound track is alive; .*both_tracks"),
+        ((OUT,), BOTH, (b"c", b"b"), None),
+        (BOTH, (IN,), (b"a", b"b"), "alive, and both sides are heard"),
+        (BOTH, (OUT,), (b"a", b"b"), "alive, and both sides are heard"),
+        (BOTH, BOTH, (b"a", b"b"), "alive, and both sides are heard"),
+    ],
+)
+async def test_a_second_media_stream_beside_the_first_lets_every_side_be_heard_once(
+    first, second, heard, refusal
+):
+    """Whatever tracks the two are of: what is sent of a side is heard, or the words say how."""
+    streams, one = queue(1, first)
+    other = media_stream(2, tracks=second)
+    whole = streams.pop()
+    if refusal is None:
+        doubled = streams.attach(other, now=0.0)
+        assert doubled == tuple(track for track in second if track in first)
+    else:
+        with pytest.raises(StreamRefused, match=refusal) as refused:
+            streams.attach(other, now=0.0)
+        assert len(refused.value.reason) <= 120  # Twilio's console shows no more
+        doubled = ()
+    for timestamp in range(0, 1000, 20):
+        for media, words in ((one, (b"a", b"b")), (other, (b"c", b"d"))):
+            for track in media.tracks:
+                media.feed([frame(track, timestamp, words[TRACKS.index(track)])])
+    whole.finish(End.STOPPED)
+    assert other.faults["frame-of-a-doubled-track"] == 50 * len(doubled)
+    assert await pumped(whole) == (interleave(heard[0] * 8000, heard[1] * 8000), [])
+    assert (whole.counts.overlap_samples, one.faults) == (0, {})
+
+
+@pytest.mark.parametrize("end", [End.STOPPED, End.LOST, None])
+async def test_a_track_that_was_sent_twice_goes_on_where_it_is_still_sent(end):
+    """The media stream that had it ends, or is dead: the other one has it, too."""
+    peer = Peer()
+    one, other = media_stream(1, 0.0, (IN,), peer), media_stream(2, 0.4)
+    stream = MixedStream(one, mix_wait=0.2)
+    assert stream.takes(other, 0.4)
+    stream.join(other)
+    say(one, IN, 0, 1000, b"a")
+    for timestamp in range(0, 600, 20):
+        for step in both_tracks(timestamp):
+            other.feed([step])
+    stream.tick(1.0)
+    gone = 1.0 if end else 7.0
+    if end is None:
+        peer.unanswered_since = 1.0
+        for timestamp in range(600, 6600, 20):
+            for step in both_tracks(timestamp):
+                other.feed([step])
+        assert stream.tick(gone).over == (one,)
+        assert one.end is End.REPLACED
+    else:
+        one.finish(end)
+    for timestamp in range(round(gone * 1000) - 400, round(gone * 1000) + 600, 20):
+        other.feed([frame(IN, timestamp, b"c")])
+        other.feed([frame(OUT, timestamp, b"d")])
+    other.finish(End.STOPPED)
+    audio, losses = await pumped(stream)
+    assert audio[0::2].endswith(b"c" * 8000)
+    assert audio[1::2].endswith(b"d" * 8000)
+    assert losses == ([] if end else [Loss(8000, 56_000, IN, "media-lost")])
+
+
+def test_a_media_stream_of_both_tracks_brings_the_one_whose_own_is_gone():
+    stream, one, other = pair()
+    one.finish(End.LOST)
+    again = media_stream(3, 1.0)
+    assert stream.takes(again, 1.0)
+    stream.join(again)
+    assert not stream.takes(media_stream(4, 1.0, (OUT,)), 1.0)
+    other.finish(End.STOPPED)
+    assert not stream.takes(media_stream(4, 1.0, (OUT,)), 1.0)  # it is sent twice no longer
+    say(again, OUT, 0, 100, b"d")
+    assert again.faults == {}
+
+
+async def test_what_comes_of_a_media_stream_that_was_replaced_is_not_heard():
+    """Its socket is being closed, and still brings what was on its way."""
+    peer = Peer(unanswered_since=0.0)
+    stream, one, other = pair(0.0, peer, Peer())
+    say(other, OUT, 0, 6000, b"b")
+    stream.tick(5.9)
+    again = media_stream(3, 6.0, (IN,))
+    stream.join(again)
+    again.finish(End.STOPPED)
+    say(one, IN, 0, 400, b"a")
+    stream.finish(End.STOPPED)
+    audio, _ = await pumped(stream)
+    assert b"a" not in audio
 
 
 def test_a_frame_of_the_other_track_is_taken_only_as_long_as_nobody_else_sends_it():
@@ -327,8 +441,10 @@ def test_the_other_track_joins_and_the_same_track_is_turned_away():
     assert streams.tracks == {IN}
     streams.attach(media_stream(3, tracks=(OUT,)), now=1.0)
     assert (streams.current.first, streams.tracks) == (first, {IN, OUT})
-    with pytest.raises(StreamRefused, match="a media stream of this call is alive"):
+    with pytest.raises(StreamRefused, match="a media stream of this call is alive, and both"):
         streams.attach(media_stream(4), now=1.0)
+    with pytest.raises(StreamRefused, match="a media stream of this call is alive, and both"):
+        streams.attach(media_stream(5, tracks=(IN,)), now=1.0)
     streams.current.finish(End.LOST)
     streams.attach(media_stream(5, tracks=(OUT,)), now=1.0)
     assert streams.current.first is not first

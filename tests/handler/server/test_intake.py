@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
+from broker import supervise
 from handler.server.connection import CONNECTION
 from handler.server.intake import READ_SIZE, TEXTS_A_TURN
 
@@ -71,11 +72,11 @@ async def polling(app: App, seconds: float = 0.005):
             if app.protocol is not None and "take" in app.heard:
                 app.protocol.poll()
 
-    task = asyncio.create_task(poll())
+    task = supervise.start(poll(), "polling")
     try:
         yield
     finally:
-        task.cancel()
+        await supervise.end(task)
 
 
 @contextlib.asynccontextmanager
@@ -199,6 +200,7 @@ async def test_a_peer_that_is_gone_without_a_word_is_found_to_be(polled):
         await until(lambda: "last" in app.heard)
         writer.transport.abort()
         await until(lambda: app.end)
+    assert app.end["type"] == "websocket.disconnect"
 
 
 @pytest.mark.parametrize("polled", [False, True], ids=["pushed", "polled"])
@@ -226,4 +228,4 @@ async def test_a_ping_is_answered_while_it_is_polled():
     async with serving(app) as port, polling(app), connect(f"ws://127.0.0.1:{port}") as peer:
         await peer.send("take")
         async with patience():
-            await (await peer.ping())
+            assert await (await peer.ping()) >= 0
