@@ -34,7 +34,8 @@ class LiveResponse(Response):
 
     It owns its tasks: the one that sends, one that shows that the line is alive, and those that
     wait for what ends its admission, and for the subscriber to go. What :meth:`pieces` raises
-    before its first piece is answered with a status.
+    before its first piece is answered with a status. A request for the head alone goes the same
+    way, as far as the head.
 
     Attributes:
         opening: What comes before the first piece.
@@ -51,14 +52,12 @@ class LiveResponse(Response):
         self.shared = subscribers
         self.admission = Admission(subscribers, grant)
         self._started = False
+        self._head_alone = False
         self._sent = 0
 
     @abstractmethod
     def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what is to be sent; when it ends, so does the response."""
-
-    async def before_head(self) -> None:
-        """Find out whether there is anything, where the head alone is asked for."""
 
     def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
         """Return what goes on while pieces are sent."""
@@ -74,13 +73,10 @@ class LiveResponse(Response):
         self._send_message = send
         connection = scope.get("extensions", {}).get(CONNECTION)
         self._connection = connection if isinstance(connection, HttpProtocol) else None
+        self._head_alone = scope["method"] == "HEAD"
         try:
             with self.shared.admitted(self.admission.grant):
-                if scope["method"] == "HEAD":
-                    await self.before_head()
-                    await self._start()
-                else:
-                    await self._serve(receive)
+                await self._serve(receive)
                 await self._end()
         except TooSlow as exc:
             self.admission.note_end(exc)
@@ -100,12 +96,14 @@ class LiveResponse(Response):
                     task.cancel()
         except BaseExceptionGroup as group:
             first = first_of(group)
-            if not isinstance(first, _PeerLeft):
+            if not isinstance(first, _PeerLeft | _HeadSent):
                 raise first from None
 
     async def _send(self, piece: bytes) -> None:
         if not self._started:
             await self._start()
+        if self._head_alone:
+            raise _HeadSent
         self._sent += 1
         if self._sent % MESSAGES_A_TURN == 0:
             await asyncio.sleep(0)
@@ -182,3 +180,7 @@ class LiveResponse(Response):
 
 class _PeerLeft(Exception):
     """The subscriber is gone."""
+
+
+class _HeadSent(Exception):
+    """The head was asked for, and no more."""

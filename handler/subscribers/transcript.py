@@ -112,11 +112,6 @@ class WholeTranscript(_Transcript):
         """Return nothing: one that has begun is read to its end, also after that of the token."""
         return ()
 
-    async def before_head(self) -> None:
-        """Find out whether the call may be read."""
-        async for _ in self.pieces():
-            pass
-
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole of it, in pieces that a peer can take."""
         with self.shared.transcripts.place(self.admission.grant.bearer):
