@@ -153,6 +153,17 @@ class LiveTranscript(_Transcript):
         if asked.form == "vtt":
             self.opening = captions.VTT_HEADER.encode()
             self.heartbeat = b"NOTE\n\n"
+        # With NATS away from the beginning, it is refused in words instead.
+        self.found = not subscribers.broker.connected
+
+    def aside(self, words: str) -> bytes:
+        """Return a note in captions, and in a text, which has none, a line in brackets."""
+        return (f"NOTE [{words}]\n\n" if self._form == "vtt" else f"[{words}]\n").encode()
+
+    def farewell(self, error: SubscriberError) -> bytes:
+        """Say that this is not the end of the call."""
+        leaving = error.code is EndCode.LEAVING
+        return self.aside("no more here: " + ("draining, ask again" if leaving else error.reason))
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the cues of each final, in the order in which they became final."""
@@ -168,6 +179,7 @@ class LiveTranscript(_Transcript):
         async with AsyncExitStack() as stack:
             async with _limited(broker, None):
                 reader = await stack.enter_async_context(reading)
+                self.note_found()
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
             names = self._name(None)

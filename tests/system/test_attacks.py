@@ -331,7 +331,8 @@ async def test_a_call_of_a_foreign_number_looks_like_none(service):
         assert time.monotonic() - begun >= 1.9  # a second each at the socket and the stream
     assert seen[0] == seen[1]
     assert [message.get("code") for message in seen[0][:2]] == [None, 4404]
-    assert [one[0] for one in seen[0][2:]] == [404, 404]
+    assert [one[0] for one in seen[0][2:]] == [200, 404]  # that it waits was said before
+    assert b'"code":4404' in seen[0][2][1]
 
 
 async def test_a_replayed_last_event_id_of_a_foreign_call(service):

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.timing import patience
+from support.timing import patience, until
 
 from handler.errors import AlreadyComplete, AtCapacity, EndCode, HandlerError, SubscriberError
 from handler.server.connection import CONNECTION
 from handler.server.http_protocol import HttpProtocol
-from handler.subscribers.live_response import LiveResponse
+from handler.subscribers.live_response import AWAY, LiveResponse
 from handler.tokens.tokens import EVERYTHING
 
 
@@ -105,6 +105,30 @@ async def test_a_head_is_told_as_soon_as_there_is_something_and_nothing_goes_on(
 
     response = Endless(make_subscribers(), [])
     assert await answered(response, method="HEAD") == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("end", "body"),
+    [
+        (AlreadyComplete(), b"(waiting)"),
+        (SubscriberError(EndCode.NO_SUCH_CALL, "no such call"), b"(waiting)(no such call)"),
+    ],
+)
+async def test_what_was_awaited_in_vain_ends_a_response_that_has_begun(make_subscribers, end, body):
+    class Awaited(Pieces):
+        found = False
+
+        def aside(self, words):
+            assert words == AWAY  # there is no NATS in this test
+            return b"(waiting)"
+
+        async def pieces(self):
+            await until(lambda: self._started)
+            for piece in self._pieces:
+                yield piece
+            raise end
+
+    assert await answered(Awaited(make_subscribers(), [])) == (200, body)
 
 
 async def test_it_ends_with_the_process(make_subscribers):
