@@ -404,7 +404,8 @@ async def test_a_saying_that_nobody_should_obey(service, saying):
 
 async def test_a_message_larger_than_any(service):
     heard, code, _ = await answers(service, signed(calls=[MINE]), "x" * 200_000)
-    assert (heard, code) == ([], 1009)
+    why = {"type": "Error", "code": 1009, "message": "a message is at most 65536 bytes"}
+    assert (heard, code) == ([why], 1009)
 
 
 async def test_text_that_is_not_utf_8(service):
@@ -412,6 +413,8 @@ async def test_text_that_is_not_utf_8(service):
         await socket_.recv()
         mask = b"\x00\x00\x00\x00"
         socket_.transport.write(b"\x81\x82" + mask + b"\xc3\x28")
+        said = json.loads(await socket_.recv())
+        assert said == {"type": "Error", "code": 1007, "message": "not UTF-8"}
         with pytest.raises(ConnectionClosed):
             await socket_.recv()
         assert socket_.close_code == 1007
