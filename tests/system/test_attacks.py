@@ -440,6 +440,24 @@ async def test_a_since_that_is_none(service, query):
     assert get(service, f"/calls/{THERE}/events?token={token}&{query}").status == 400
 
 
+@pytest.mark.parametrize("path", ["/calls", "/calls/events", "events", "transcript.txt"])
+def test_a_misspelt_name_in_a_query(service, path):
+    whole = path if path.startswith("/") else f"/calls/{THERE}/{path}"
+    asked = get(service, f"{whole}?token={signed()}&sinse=1")
+    assert asked.status == 400
+    assert asked.body.startswith(b"'sinse' in the query says nothing here; what does: ")
+    assert get(service, f"{whole}?token=none&sinse=1").status == 401  # nobody learns more before
+
+
+async def test_a_misspelt_name_in_the_query_of_a_socket(service):
+    asked = await handshake(service, f"token={signed()}&cal={THERE}")
+    assert asked.status == 400
+    assert asked.body.startswith(b"'cal' in the query says nothing here; what does: call, ")
+    assert (
+        await handshake(service, f"token={signed()}&call={THERE}&_=1&utm_source=x")
+    ).status == 101
+
+
 async def test_a_slow_handshake(service):
     """One that never ends is not waited for, and holds up nobody."""
     host, _, port = service.url.removeprefix("http://").partition(":")

@@ -182,7 +182,7 @@ async def test_a_subscriber_that_says_what_cannot_be_read_is_told_why_in_a_text_
     async with serving(App(SUBSCRIBER_FRAMES)) as port, dialled(port) as peer:
         await peer.opened()
         peer.writer.write(sent)
-        frames = []
+        frames: list[tuple[Opcode, bytes]] = []
         async with patience():
             while not frames or frames[-1][0] is not Opcode.CLOSE:
                 frames.append(await peer.frame())
