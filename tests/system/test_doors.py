@@ -24,6 +24,7 @@ from handler.app import create_app
 from handler.config import Settings
 from handler.refusals import LINES
 from handler.subscribers.http import UNAUTHORIZED
+from handler.tokens.tokens import MAX_TOKEN_BYTES
 from rehearsal.twilio import HandshakeRefused, HangUp, Options, Signature, place_call
 from rehearsal.twilio import signature as sign
 
@@ -115,6 +116,41 @@ async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(serve
         await socket.send(CALL)
         await socket.wait_closed()
     assert socket.close_code == 4403
+
+
+def long_token(mint, length: int) -> str:
+    """Make a token of so many bytes that opens each call; of one or two more if base64 has none."""
+    return next(
+        token
+        for padding in range(length)
+        if len(token := mint(calls=["*"], subject="x" * padding)) >= length
+    )
+
+
+async def test_a_token_of_the_longest_kind_opens_every_door_in_address_and_header(
+    serve, mint, tell
+):
+    service = serve()
+    longest, longer = long_token(mint, MAX_TOKEN_BYTES - 2), long_token(mint, MAX_TOKEN_BYTES + 1)
+    assert len(longest) <= MAX_TOKEN_BYTES < len(longer)
+    call = await tell(service)
+    asked = f"call={call.sid}&since=0000000000&interim=false"
+    for token, status in ((longest, 200), (longer, 401)):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (await asyncio.to_thread(get, f"{service.url}/calls", token))[0] == status
+        in_address = f"{service.url}/calls?token={token}"
+        assert (await asyncio.to_thread(get, in_address))[0] == status
+        for url, sent in (
+            (f"{service.ws}/client?{asked}&token={token}", {}),
+            (f"{service.ws}/client?{asked}", headers),
+        ):
+            if status == 200:
+                async with connect(url, additional_headers=sent, proxy=None) as socket_:
+                    assert json.loads(await socket_.recv())["type"] == "CallStarted"
+            else:
+                with pytest.raises(InvalidStatus) as caught:
+                    await connect(url, additional_headers=sent, proxy=None)
+                assert caught.value.response.status_code == status
 
 
 async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(serve, mint):
