@@ -11,7 +11,7 @@ from support.timing import UNIT, patience
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
 from handler.subscribers import admission
 from handler.subscribers.admission import LEAST_SUBSCRIBERS, Admission
-from handler.tokens.tokens import EVERYTHING
+from handler.tokens.grants import EVERYTHING
 
 
 @pytest.fixture
