@@ -73,7 +73,7 @@ class MediaStream:
         self.faults: Counter[str] = Counter()
         self.frames = 0
         self.end: End | None = None
-        self.take: Callable[[Frame | None], None] = lambda _: None
+        self.take: Callable[[Frame | None], None] = _take_no_more
         self._last_frames = 0
         self._last_frame_at = now  # to the look
         self._asked_at = now
@@ -88,6 +88,14 @@ class MediaStream:
         if self.end is None:
             self.end = end
             self.take(None)
+
+    def let_go(self) -> None:
+        """
+        Hold nobody who takes its frames: what came is forwarded.
+
+        A call that is held by what it holds would stay in memory until the collector comes.
+        """
+        self.take = _take_no_more
 
     def look(self, now: float) -> None:
         """Note whether frames came since the last look; a socket that is silent is asked."""
@@ -114,3 +122,7 @@ class MediaStream:
             "frames": self.frames,
             "faults": dict(self.faults),
         }
+
+
+def _take_no_more(_: Frame | None) -> None:
+    """Let a frame go: nobody takes it yet, or any more."""

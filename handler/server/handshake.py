@@ -76,6 +76,11 @@ class Handshake(WebSocketsSansIOProtocol):
             words = bytes(self.response.body).decode().strip()
             refusals.note("handshake refused", self.response.status_code, advice=words)
 
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Have nothing that holds this: it would stay until the collector comes."""
+        super().on_task_complete(task)
+        self.scope["extensions"].pop(CONNECTION, None)
+
     def start_keepalive(self) -> None:
         """Be a websocket: its 101 has been sent."""
         self._answered()
