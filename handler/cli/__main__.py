@@ -1,12 +1,13 @@
 """``partyline``: one command, its parts loaded when they are asked for."""
 
-import difflib
 import importlib
 import importlib.metadata
 import os
 import sys
 from dataclasses import dataclass
 from types import ModuleType
+
+from broker.cli.arguments import did_you_mean
 
 # The command's own name belongs to another program on the public index.
 DISTRIBUTION = "partyline-transcripts"
@@ -61,7 +62,7 @@ def _run(name: str, arguments: list[str]) -> int:
         print(_usage())
         return 0
     if name not in COMMANDS:
-        print(f"partyline: {_unknown(name)}\n\n{_usage()}", file=sys.stderr)
+        print(f"partyline: {_unknown(name)}", file=sys.stderr)
         return 2
     try:
         code: int = _load(COMMANDS[name].module).main(arguments)
@@ -97,9 +98,9 @@ def _version() -> str:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"there is no command {name!r}{hint}"
+    known = [*COMMANDS, "--help", "--version"]
+    hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+    return f"there is no {'option' if name.startswith('-') else 'command'} {name!r}{hint}"
 
 
 def _usage() -> str:

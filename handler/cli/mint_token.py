@@ -6,6 +6,7 @@ import sys
 import time
 
 from broker import durations
+from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
 from handler.config import Settings
 from handler.errors import SettingsError
@@ -29,7 +30,7 @@ def _mint(arguments: argparse.Namespace) -> str:
     """Make the token; raises SettingsError where the service would not take it."""
     text = os.environ.get("TOKEN_SECRET", "").strip()
     if not text:
-        raise SettingsError("TOKEN_SECRET", "missing: set the service's own")
+        raise SettingsError("TOKEN_SECRET", "missing: set it in this shell, as for the service")
     longest = _max_age()
     if arguments.ttl > longest:
         raise SettingsError(
@@ -60,8 +61,7 @@ def _max_age() -> float:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Make a token that lets a subscriber read transcripts. It is signed with "
         "TOKEN_SECRET from the environment, the same as the service's. Without --call and "

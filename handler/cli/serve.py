@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
+from broker.cli.arguments import Parser
 from broker.errors import EmbeddedFailed
 from handler import logs
 from handler.addresses import cannot_listen
@@ -228,8 +229,7 @@ async def _announce(server: Server, service: Service) -> None:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Run the service: take media streams from Twilio at /twilio, have them "
         "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",

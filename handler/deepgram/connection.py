@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from structlog.typing import FilteringBoundLogger as BoundLogger
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from handler.audio.loss import Loss
+from handler.audio.mixer import Chunk
 from handler.audio.mulaw import seconds
 from handler.config import Settings
 from handler.deepgram import messages
@@ -26,6 +27,7 @@ from handler.deepgram.messages import Result, Signal
 from handler.deepgram.replay import SentAudio
 from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker, Trial, judge
+from handler.deepgram.socket import DeepgramSocket
 from handler.deepgram.timing import Pause, StallWatch, Timing
 from handler.errors import DeepgramDisconnected
 
@@ -80,6 +82,9 @@ class Receiver(Protocol):
     ) -> None:
         """Take note of a message that could not be read; audio was sent up to ``sent_end``."""
 
+    def receive_unknown(self, kind: str) -> None:
+        """Take note of a message of a type that is new to us."""
+
     def lose(self, loss: Loss) -> None:
         """Take note of audio that fell out of the buffer before it could be sent."""
 
@@ -93,7 +98,7 @@ class Dialer:
         self._breaker = breaker
         self._timeout = timing.open
 
-    async def open(self, held_back: Callable[[str], None]) -> tuple[ClientConnection, Trial]:
+    async def open(self, held_back: Callable[[str], None]) -> tuple[DeepgramSocket, Trial]:
         """
         Open a connection; its trial is to be settled by whoever uses it.
 
@@ -112,8 +117,9 @@ class Dialer:
             await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311  not a secret
         trial = Trial(self._breaker)
         try:
-            socket = await _Connect(
+            socket: Any = await _Connect(
                 self._url,
+                create_connection=DeepgramSocket,
                 additional_headers=self._headers,
                 compression=None,
                 open_timeout=self._timeout,
@@ -151,7 +157,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: ClientConnection,
+        socket: DeepgramSocket,
         trial: Trial,
         coverage: Coverage,
         demand: Demand,
@@ -171,6 +177,10 @@ class Connection:
         self._timing = timing
         self._replaying = replaying  # it lags the call, and sends what was kept
         self._sent = SentAudio()
+        self._position = coverage.both_until  # what lies before it was sent, or need not be
+        self._caught_up = False  # all was sent, and the sender waits for more
+        self._sent_at = 0.0  # loop time
+        self._defect: Exception | None = None  # in hearing
         self._stall = StallWatch(timing.stall)
         self._log = log
         self._answered_close = False  # all was said that there is to say
@@ -186,6 +196,22 @@ class Connection:
     def sent(self) -> SentAudio:
         """What it was sent, and where that lies on the call clock."""
         return self._sent
+
+    def offer(self, chunk: Chunk) -> bool:
+        """
+        Send the newest chunk at once, if all before it was sent and the peer keeps up.
+
+        Returns whether it was; else it is sent by :meth:`run`, once the demand says so.
+        """
+        if not self._caught_up or self._demand.changed.is_set():
+            return False
+        if not self._socket.send_now(self._coverage.unsaid(chunk)):
+            return False
+        self._sent.add(chunk)
+        self._position = chunk.end
+        self._sent_at = asyncio.get_running_loop().time()
+        self._stall.flowing = True
+        return True
 
     async def run(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
         """
@@ -211,6 +237,7 @@ class Connection:
                 await self._socket.wait_closed()
             finally:
                 self._closed = loop.time()
+                self._socket.hear = None  # each would hold the other until the collector comes
                 self._settle_trial()
 
     def check_end(self) -> None:
@@ -242,43 +269,53 @@ class Connection:
 
     async def _send_audio(self) -> None:
         """Send from where the finals end, then live, until all is sent and a flush is asked for."""
-        position = self._coverage.both_until
+        loop = asyncio.get_running_loop()
+        self._position = self._coverage.both_until
         queued_since = self._demand.queued_since
         # Longer than a handshake can take: the breaker held the call back, or a flush took long.
         if queued_since is not None and self._opened - queued_since > self._timing.open:
             self._replaying = True
-        pause = Pause(self._timing, after_audio=False)
+        pause = Pause(self._timing, loop.time(), after_audio=False)
         while True:
-            if (dropped := self._coverage.collect_dropped(position)) is not None:
+            if (dropped := self._coverage.collect_dropped(self._position)) is not None:
                 self._receiver.lose(dropped)
-            if chunk := self._coverage.after(position):
+            if chunk := self._coverage.after(self._position):
                 if self._replaying:  # until it has caught up with the call
                     await self._keep_pace()
                 self._sent.add(chunk)  # before the await: an answer may come while it is being sent
                 await self._send(self._coverage.unsaid(chunk))
-                position = chunk.end
-                pause = Pause(self._timing, after_audio=True)
+                self._position = chunk.end
+                self._sent_at = loop.time()
                 continue
             self._replaying = False
             self._demand.queued_since = None
             if self._demand.stage is not Stage.STREAMING:
                 return
+            if self._sent_at > pause.since:
+                pause = Pause(self._timing, self._sent_at, after_audio=True)
             self._demand.changed.clear()
-            if not await self._wait_for_more(pause.next_in):
-                await self._send(pause.go_on())
+            if not await self._wait_for_more(pause.due) and self._sent_at <= pause.since:
+                await self._send(pause.go_on(loop.time()))
 
     async def _keep_pace(self) -> None:
         """Wait until the next chunk of a replay is due."""
         due = self._opened + seconds(self._sent.samples) / self._timing.replay_speed
         await asyncio.sleep(due - asyncio.get_running_loop().time())
 
-    async def _wait_for_more(self, limit: float) -> bool:
-        """Wait for audio, or another stage; False if neither comes for ``limit`` seconds."""
+    async def _wait_for_more(self, until: float) -> bool:
+        """
+        Wait for audio that was not sent at once, or another stage.
+
+        Returns whether there is any ``until`` then, by the loop's time.
+        """
+        self._caught_up = True
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout_at(until):
                 await self._demand.changed.wait()
         except TimeoutError:
             return self._demand.changed.is_set()  # both at once, after the process stood still
+        finally:
+            self._caught_up = False
         return True
 
     async def _send(self, message: str | bytes) -> None:
@@ -292,11 +329,22 @@ class Connection:
     # In
 
     async def _receive_all(self) -> None:
+        self._socket.hear = self._hear
         try:
             async for text in self._socket:
                 self._receive(text)
         except ConnectionClosed:
             pass  # judged by the code that it left
+        if self._defect is not None:
+            raise self._defect
+
+    def _hear(self, text: str | bytes) -> None:
+        """Take a message as it comes: a defect of ours is none of the socket's."""
+        try:
+            self._receive(text)
+        except Exception as exc:  # noqa: BLE001  raised where the connection is waited for
+            self._defect = exc
+            self._socket.transport.abort()
 
     def _receive(self, text: str | bytes) -> None:
         try:
@@ -321,12 +369,12 @@ class Connection:
                 # The summary is Deepgram's last word: results may have been under way anyway.
                 self._answered_close = self.asked_to_close
                 self._stall.has_results = True
-            case messages.Ignored():
-                pass  # a type that is new to us
+            case messages.Ignored(kind):
+                self._receiver.receive_unknown(kind)
 
     async def _watch(self) -> None:
         """Give up a connection that takes audio and says nothing of it."""
-        step = self._timing.stall / 16
+        step = self._timing.stall / 8
         loop = asyncio.get_running_loop()
         while not self._stall.stalled:
             await asyncio.sleep(step)
@@ -371,7 +419,7 @@ def move(timeout: asyncio.Timeout, when: float) -> None:
         timeout.reschedule(when)
 
 
-def _request_id(socket: ClientConnection) -> str | None:
+def _request_id(socket: DeepgramSocket) -> str | None:
     response: Any = socket.response
     value: str | None = response.headers.get("dg-request-id") if response is not None else None
     return value

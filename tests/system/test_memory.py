@@ -16,11 +16,23 @@ from handler.calls.mixed_stream import MixedStream
 from handler.config import Settings
 from handler.deepgram.connection import Connection
 from handler.deepgram.recogniser import Recogniser
+from handler.deepgram.socket import DeepgramSocket
+from handler.server.intake import Intake
 from handler.server.websocket_protocol import WebSocketProtocol
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.twilio import Options, place_call
 
-KINDS = (Call, CallWriter, Connection, MediaStream, MixedStream, Recogniser, WebSocketProtocol)
+KINDS = (
+    Call,
+    CallWriter,
+    Connection,
+    DeepgramSocket,
+    Intake,
+    MediaStream,
+    MixedStream,
+    Recogniser,
+    WebSocketProtocol,
+)
 
 
 def living() -> Counter[str]:

@@ -46,6 +46,7 @@ async def silent():
 
 def overflow(recogniser: Recogniser, first: int) -> None:
     """Send more than the buffer holds, so that the sender has a loss to tell."""
+    recogniser.flush()  # the sender is asked for something first: nothing is sent past it
     for number in range(first, first + 4):
         recogniser.send(Chunk(800 * number, bytes(1600)))
 
