@@ -1,11 +1,10 @@
 """
-One connection to Deepgram: opened, paced, kept alive, watched, and closed.
+One connection to Deepgram: opened, heard, watched, and closed; what is sent on it is the sender's.
 
 Source: https://developers.deepgram.com/docs/live-streaming-audio
 """
 
 import asyncio
-import enum
 import random
 import ssl
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
-from handler.audio.mulaw import seconds
 from handler.config import Settings
 from handler.deepgram import messages
 from handler.deepgram.coverage import Coverage
@@ -27,48 +25,15 @@ from handler.deepgram.messages import Result, Signal
 from handler.deepgram.replay import SentAudio
 from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker, Trial, judge
+from handler.deepgram.sender import Demand, Sender
 from handler.deepgram.socket import DeepgramSocket
-from handler.deepgram.timing import Pause, StallWatch, Timing
+from handler.deepgram.timing import StallWatch, Timing
 from handler.errors import DeepgramDisconnected
 
 CLOSE_STREAM = '{"type":"CloseStream"}'
 # What it closes with once it was asked to: a code, or none.
 CLEAN_CLOSE = frozenset({1000, 1005})
 MAX_MESSAGE = 2**20
-
-
-class Stage(enum.Enum):
-    """What the call asks of its recogniser."""
-
-    STREAMING = enum.auto()  # audio comes, or may come
-    FLUSHING = enum.auto()  # what was sent is to be transcribed to its end; more may come later
-    FINISHED = enum.auto()  # the same, and no more will come
-
-
-class Demand:
-    """
-    What the call asks for, and a signal when that changes.
-
-    Attributes:
-        stage: Set by :meth:`set` alone; it stays FINISHED.
-        changed: Set when there is more to send, or another stage; whoever waits for it clears it.
-        finished: Set at FINISHED.
-        queued_since: Loop time since which audio waits to be sent; None while none does.
-    """
-
-    def __init__(self) -> None:
-        self.stage = Stage.STREAMING
-        self.changed = asyncio.Event()
-        self.finished = asyncio.Event()
-        self.queued_since: float | None = None
-
-    def set(self, stage: Stage) -> None:
-        """Ask for something else; nothing follows the end."""
-        if self.stage is not Stage.FINISHED:
-            self.stage = stage
-        if stage is Stage.FINISHED:
-            self.finished.set()
-        self.changed.set()
 
 
 class Receiver(Protocol):
@@ -172,17 +137,22 @@ class Connection:
         self._socket = socket
         self._trial = trial
         self._coverage = coverage
-        self._demand = demand
         self._receiver = receiver
         self._timing = timing
-        self._replaying = replaying  # it lags the call, and sends what was kept
         self._sent = SentAudio()
-        self._position = coverage.both_until  # what lies before it was sent, or need not be
-        self._caught_up = False  # all was sent, and the sender waits for more
-        self._sent_at = 0.0  # loop time
-        self._defect: Exception | None = None  # in hearing
         self._stall = StallWatch(timing.stall)
+        self._sender = Sender(
+            socket,
+            coverage,
+            demand,
+            self._sent,
+            self._stall,
+            receiver.lose,
+            timing=timing,
+            replaying=replaying,
+        )
         self._log = log
+        self._defect: Exception | None = None  # in hearing
         self._answered_close = False  # all was said that there is to say
         self._opened = asyncio.get_running_loop().time()
         self._closed: float | None = None
@@ -198,20 +168,8 @@ class Connection:
         return self._sent
 
     def offer(self, chunk: Chunk) -> bool:
-        """
-        Send the newest chunk at once, if all before it was sent and the peer keeps up.
-
-        Returns whether it was; else it is sent by :meth:`run`, once the demand says so.
-        """
-        if not self._caught_up or self._demand.changed.is_set():
-            return False
-        if not self._socket.send_now(self._coverage.unsaid(chunk)):
-            return False
-        self._sent.add(chunk)
-        self._position = chunk.end
-        self._sent_at = asyncio.get_running_loop().time()
-        self._stall.flowing = True
-        return True
+        """Send the newest chunk at once, if that can be; see :meth:`Sender.offer`."""
+        return self._sender.offer(chunk)
 
     async def run(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
         """
@@ -259,72 +217,13 @@ class Connection:
 
     async def _send_all(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
         try:
-            await self._send_audio()
+            await self._sender.run()
             self.asked_to_close = True
-            await self._send(CLOSE_STREAM)
+            await self._sender.say(CLOSE_STREAM)
         except ConnectionClosed:
             return  # judged by the code that it left
         # The deadline counts from the last byte sent, not from the wish to end.
         move(deadline, asyncio.get_running_loop().time() + close_seconds)
-
-    async def _send_audio(self) -> None:
-        """Send from where the finals end, then live, until all is sent and a flush is asked for."""
-        loop = asyncio.get_running_loop()
-        self._position = self._coverage.both_until
-        queued_since = self._demand.queued_since
-        # Longer than a handshake can take: the breaker held the call back, or a flush took long.
-        if queued_since is not None and self._opened - queued_since > self._timing.open:
-            self._replaying = True
-        pause = Pause(self._timing, loop.time(), after_audio=False)
-        while True:
-            if (dropped := self._coverage.collect_dropped(self._position)) is not None:
-                self._receiver.lose(dropped)
-            if chunk := self._coverage.after(self._position):
-                if self._replaying:  # until it has caught up with the call
-                    await self._keep_pace()
-                self._sent.add(chunk)  # before the await: an answer may come while it is being sent
-                await self._send(self._coverage.unsaid(chunk))
-                self._position = chunk.end
-                self._sent_at = loop.time()
-                continue
-            self._replaying = False
-            self._demand.queued_since = None
-            if self._demand.stage is not Stage.STREAMING:
-                return
-            if self._sent_at > pause.since:
-                pause = Pause(self._timing, self._sent_at, after_audio=True)
-            self._demand.changed.clear()
-            if not await self._wait_for_more(pause.due) and self._sent_at <= pause.since:
-                await self._send(pause.go_on(loop.time()))
-
-    async def _keep_pace(self) -> None:
-        """Wait until the next chunk of a replay is due."""
-        due = self._opened + seconds(self._sent.samples) / self._timing.replay_speed
-        await asyncio.sleep(due - asyncio.get_running_loop().time())
-
-    async def _wait_for_more(self, until: float) -> bool:
-        """
-        Wait for audio that was not sent at once, or another stage.
-
-        Returns whether there is any ``until`` then, by the loop's time.
-        """
-        self._caught_up = True
-        try:
-            async with asyncio.timeout_at(until):
-                await self._demand.changed.wait()
-        except TimeoutError:
-            return self._demand.changed.is_set()  # both at once, after the process stood still
-        finally:
-            self._caught_up = False
-        return True
-
-    async def _send(self, message: str | bytes) -> None:
-        """Send; a peer that does not read is waited for, and watched."""
-        self._stall.sending = True
-        await self._socket.send(message)
-        self._stall.sending = False
-        if isinstance(message, bytes):
-            self._stall.flowing = True
 
     # In
 

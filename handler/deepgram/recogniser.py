@@ -18,11 +18,12 @@ from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, samples, seconds
 from handler.config import Settings
-from handler.deepgram.connection import Connection, Demand, Dialer, Stage, move
+from handler.deepgram.connection import Connection, Dialer, move
 from handler.deepgram.coverage import REJECTED, UNREACHABLE, Coverage
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker
+from handler.deepgram.sender import Demand, Stage
 from handler.deepgram.timing import Timing
 from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
 

@@ -13,9 +13,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from handler.audio.mixer import Chunk
 from handler.config import Settings
 from handler.deepgram import connection
-from handler.deepgram.connection import Demand, Dialer, Stage
+from handler.deepgram.connection import Dialer
 from handler.deepgram.recogniser import Output, Recogniser
 from handler.deepgram.retry import Breaker
+from handler.deepgram.sender import Demand, Stage
 from handler.deepgram.timing import Timing
 
 SID = call_sid(1)
