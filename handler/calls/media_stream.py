@@ -81,8 +81,8 @@ class MediaStream:
         self.faults: Counter[str] = Counter()
         self.frames = 0
         self.end: End | None = None
-        self.take: Callable[[list[Frame]], None] = lambda _: None
-        self.over: Callable[[], None] = lambda: None
+        self.take: Callable[[list[Frame]], None] = _nobody
+        self.over: Callable[[], None] = _nobody
         self._last_frames = 0
         self._last_frame_at = now  # to the look
         self._asked_at = now
@@ -97,6 +97,14 @@ class MediaStream:
         if self.end is None:
             self.end = end
             self.over()
+
+    def let_go(self) -> None:
+        """
+        Hold nobody who takes its frames: what came is forwarded.
+
+        A call that is held by what it holds would stay in memory until the collector comes.
+        """
+        self.take = self.over = _nobody
 
     def look(self, now: float) -> None:
         """Note whether frames came since the last look; a socket that is silent is asked."""
@@ -123,3 +131,7 @@ class MediaStream:
             "frames": self.frames,
             "faults": dict(self.faults),
         }
+
+
+def _nobody(*_: object) -> None:
+    """Take what nobody takes yet, or any more."""

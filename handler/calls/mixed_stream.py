@@ -149,6 +149,8 @@ class MixedStream:
         self._miss_what_was_lost()
         # The tail: what one side still waited for the other to match.
         forward(self._collect(loop.time(), None, list(iter(self._mixer.drain, None))))
+        for stream in self._streams:
+            stream.let_go()
 
     def tick(self, now: float) -> Tick:
         """Return what is new at ``now``, by the loop's clock."""

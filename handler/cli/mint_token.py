@@ -10,7 +10,7 @@ from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
 from handler.config import Settings
 from handler.errors import SettingsError
-from handler.tokens import tokens
+from handler.tokens import grants, tokens
 
 DEFAULT_TTL = "1h"
 
@@ -40,9 +40,9 @@ def _mint(arguments: argparse.Namespace) -> str:
         )
     try:
         return tokens.mint(
-            tokens.read_secrets(text)[0],  # during a rotation the new one comes first
+            grants.read_secrets(text)[0],  # during a rotation the new one comes first
             expires=time.time() + arguments.ttl,
-            calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
+            calls=arguments.call or ([] if arguments.number else [grants.ANY_CALL]),
             numbers=arguments.number,
             subject=arguments.subject,
             audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,

@@ -180,6 +180,9 @@ class Recogniser:
             self._report_lost(exc)
             self._set_state(State.REJECTED, str(exc))
         await self._report_rest()
+        # All is said. A call that is held by what it holds would stay in memory until the
+        # collector comes.
+        self._emit = lambda _: None
 
     async def _wanted(self) -> bool:
         """Wait until there is audio to transcribe; False once there will be no more."""

@@ -187,6 +187,11 @@ class WebSocketProtocol(Handshake):
         else:
             super().handle_events()
 
+    def let_go(self) -> None:
+        """Hold nothing that holds this, now that it is over."""
+        super().let_go()
+        del self._intake
+
     def _end_flood(self) -> None:
         """Read no more from a peer that sends too much, and say so if no other end was told."""
         self._cut_off = True

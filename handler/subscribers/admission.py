@@ -19,7 +19,7 @@ from handler.subscribers.places import Places, Room, share
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS
 from handler.subscribers.transcript_turns import TranscriptTurns
 from handler.subscribers.unknown_calls import UnknownCalls
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # What every subscriber comes to in time; the other ends are told to an operator.
 EXPECTED_ENDS = frozenset({EndCode.CALL_ENDED, EndCode.LEAVING, EndCode.TOKEN})

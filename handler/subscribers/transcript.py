@@ -24,7 +24,7 @@ from handler.subscribers.call_reader import read_call
 from handler.subscribers.captions import Message
 from handler.subscribers.live_response import LiveResponse
 from handler.subscribers.speakers import Speakers, speakers
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 MEDIA_TYPES = {
     "json": "application/json",

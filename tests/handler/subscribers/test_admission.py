@@ -13,7 +13,7 @@ from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
 from handler.refusals import LINES
 from handler.subscribers import admission
 from handler.subscribers.admission import LEAST_SUBSCRIBERS, Admission
-from handler.tokens.tokens import EVERYTHING
+from handler.tokens.grants import EVERYTHING
 
 
 @pytest.fixture
