@@ -181,11 +181,12 @@ def test_a_name_that_says_something_elsewhere_alone_is_refused(known):
     ],
 )
 def test_a_name_that_others_add_is_let_be(name, known):
-    commands.check_names([name], known)
+    assert commands.check_names([name], known) is None
 
 
 def test_of_many_names_no_more_are_looked_at_than_is_cheap():
-    commands.check_names([*(f"x{number}" for number in range(40)), "sinse"], commands.OF_EVENTS)
+    names = [*(f"x{number}" for number in range(40)), "sinse"]
+    assert commands.check_names(names, commands.OF_EVENTS) is None
 
 
 @pytest.mark.parametrize("value", ["flase", "", "0", "False"])
