@@ -25,6 +25,7 @@ from handler.deepgram.timing import Timing
 from handler.front_door import CLIENT, METHODS, TWILIO, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
+from handler.subscribers import commands
 from handler.subscribers.access import Access
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.calls_list import CallsList
@@ -199,16 +200,16 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
 
 def _routes(service: Service, advice: Advice) -> list[BaseRoute]:
     private = {
-        "/calls": service.list_calls,
-        "/calls/events": service.list_events,
-        "/calls/{call_sid}/events": service.call_events,
-        "/calls/{call_sid}/transcript.{form}": service.transcript,
+        "/calls": (service.list_calls, commands.OF_LIST),
+        "/calls/events": (service.list_events, commands.OF_LIST),
+        "/calls/{call_sid}/events": (service.call_events, commands.OF_EVENTS),
+        "/calls/{call_sid}/transcript.{form}": (service.transcript, commands.OF_TRANSCRIPT),
     }
     return [
         WebSocketRoute(TWILIO, service.twilio),
         WebSocketRoute(CLIENT, service.client),
         WebSocketRoute("/{path:path}", advice.no_such_socket),
-        *(private_route(path, service, handle) for path, handle in private.items()),
+        *(private_route(path, service, *handle) for path, handle in private.items()),
         Route("/healthz", service.healthz),
         Route("/readyz", service.readyz),
         Route("/{path:path}", Page()),

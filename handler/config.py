@@ -3,7 +3,7 @@
 import re
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import SplitResult
@@ -33,6 +33,16 @@ STAND_INS = {
     "TOKEN_SECRET": "s" * grants.MIN_SECRET_BYTES,
     "TWILIO_AUTH_TOKEN": "token",
 }
+
+# What stands in examples where a secret belongs: words, one repeated sign, brackets to be filled.
+PLACEHOLDER = re.compile(
+    r"(^|[\s_-])(your|change|replace|insert|paste|placeholder|example|todo|redacted)"
+    r"|^[x*._-]+$|\.\.\.|[<>{}\[\]$]|^((twilio|deepgram)[\s_-]?)?(auth[\s_-]?token|api[\s_-]?key)$",
+    re.IGNORECASE,
+)
+# As both consoles show theirs; Deepgram also gives out tokens that live shortly (JWTs).
+AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
+API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 T = TypeVar("T")
 
@@ -177,6 +187,36 @@ class Settings:
         )
 
 
+def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the names of settings that are hardly meant so, though they may be right, and why."""
+    url = None if settings.public_url is None else addresses.read(settings.public_url)
+    if url and url.scheme in ("http", "ws") and not addresses.is_loopback(url.hostname or ""):
+        yield (
+            "PUBLIC_URL",
+            (
+                "is without TLS: Twilio opens no ws://, and tokens and transcripts can be read on "
+                "the way; begin it with https://"
+            ),
+        )
+    if not all(map(AUTH_TOKEN.fullmatch, settings.twilio_auth_tokens)):
+        yield (
+            "TWILIO_AUTH_TOKEN",
+            (
+                "is not 32 hexadecimal digits (0-9, a-f), as Twilio's auth tokens are: is it the "
+                "Auth Token of the Console's front page, whole, and no SID or API key?"
+            ),
+        )
+    theirs = addresses.read(settings.deepgram_url).hostname or ""
+    if theirs.endswith("deepgram.com") and not API_KEY.fullmatch(settings.deepgram_api_key):
+        yield (
+            "DEEPGRAM_API_KEY",
+            (
+                "is not 40 hexadecimal digits (0-9, a-f), as Deepgram's keys are: is it the key "
+                "itself, whole, and not its ID?"
+            ),
+        )
+
+
 def _with_stand_in(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
     """Make a setting one that is in order, so that the others can be read: all are told at once."""
     filled = {**environ, name: STAND_INS.get(name, "")}
@@ -221,14 +261,25 @@ class _Reader:
         return self.read(name, lambda text: durations.read_between(text, low, high), default)
 
 
+def _check_secret(name: str, text: str) -> None:
+    """Refuse what no console gives out; it may be a part of a secret, and is not shown."""
+    if not text.isascii() or not text.replace("\n", " ").isprintable():
+        raise SettingsError(name, "holds other signs than ASCII ones: an ellipsis, a curly quote?")
+    if text[0] in "\"'":
+        raise SettingsError(name, "set it without quotes around it")
+    if PLACEHOLDER.search(text):
+        raise SettingsError(name, "is the placeholder of an example: set the one of your account")
+
+
 def _deepgram_key(text: str | None) -> str:
     name = "DEEPGRAM_API_KEY"
     if text is None:
         raise SettingsError(name, "missing: set your Deepgram API key (any word for a stand-in)")
     if re.match(r"(token|bearer)\s", text, re.IGNORECASE):
         raise SettingsError(name, "set the key alone, without the word Token or Bearer before it")
-    if not re.fullmatch(r"[!-~]+", text) or text[0] in "\"'":
-        raise SettingsError(name, "a key is one word of letters and digits, without quotes")
+    _check_secret(name, text)
+    if not re.fullmatch(r"[!-~]+", text):
+        raise SettingsError(name, "a key is one word of letters and digits, without blanks")
     return text
 
 
@@ -242,6 +293,7 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
             "missing: set the auth token of your Twilio account, so that only Twilio can send "
             "audio (or start with --insecure on a machine that nobody else reaches)",
         )
+    _check_secret("TWILIO_AUTH_TOKEN", text)
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature

@@ -21,8 +21,9 @@ from handler.refusals import refusals
 
 TWILIO, CLIENT = "/twilio", "/client"
 METHODS = ("GET", "HEAD")
-# Of path and query together: a token of 8,192 bytes, and what else there may be to say. Beyond it,
-# or with more fields, reading the query costs more than refusing it.
+# Of path and query together: a token of 8,000 bytes, and what else there may be to say. Beyond it,
+# or with more fields, reading the query costs more than refusing it. A websocket's handshake never
+# gets so far: its library takes no line of more than 8,192 bytes, the request's or a header's.
 MAX_TARGET = 10 * 1024
 MAX_FIELDS = 50
 UPGRADE = (

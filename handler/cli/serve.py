@@ -19,11 +19,11 @@ from uvicorn.server import ServerState
 
 from broker.cli.arguments import Parser
 from broker.errors import EmbeddedFailed
-from handler import logs
+from handler import addresses, logs
 from handler.addresses import cannot_listen
 from handler.app import Service, create_app
 from handler.cli import stdin
-from handler.config import Settings
+from handler.config import Settings, doubts
 from handler.errors import SettingsError
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
@@ -214,18 +214,29 @@ async def _announce(server: Server, service: Service) -> None:
     """Log one line once the port is open and NATS was reached."""
     await server.listening.wait()
     port = server.servers[0].sockets[0].getsockname()[1]
-    if service.settings.insecure:
-        _log.warning("insecure: no credentials asked for; keep this port to yourself")
-    if service.settings.public_url is None:
+    for name, doubt in doubts(service.settings):
+        _log.warning("is this setting right?", setting=name, advice=f"{name} {doubt}")
+    signed = bool(service.settings.twilio_auth_tokens)
+    may = {"send audio": not signed, "read calls": service.access.open_to_all}
+    if open_to_all := [what for what, is_open in may.items() if is_open]:
+        _log.warning(
+            "insecure: no credentials asked for; keep this port to yourself",
+            anybody_may=open_to_all,
+        )
+    if signed and service.settings.public_url is None:
         _log.warning("PUBLIC_URL is not set: Twilio's signature is checked against the Host header")
     await service.broker.wait_ready()
     _log.info(
         "ready",
         url=f"http://127.0.0.1:{port}",
-        nats_url=service.nats.url if service.nats else None,
+        nats_url=service.nats.url if service.nats else _shown(service.settings.nats_urls),
         instance=service.settings.instance,
         max_calls=service.settings.max_calls,
     )
+
+
+def _shown(urls: tuple[str, ...]) -> str:
+    return ", ".join(map(addresses.shown, urls))
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from asyncio import TimerHandle
 from enum import Enum, auto
 from typing import Any
@@ -30,6 +31,8 @@ from handler.server.lobby import Lobby
 REQUEST_SECONDS = 10.0
 # Of a request and all that comes before it is answered, beside a body that is taken.
 MAX_HEAD = 32 * 1024
+# The beginning of a target in absolute form; a user in it is nobody here.
+ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#@]*@)?(?P<host>[^/?#]+)", re.IGNORECASE)
 
 
 class Stage(Enum):
@@ -136,6 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take the request's head."""
         method = self.parser.get_method().decode("ascii")
+        self.url = _origin_form(self.url, self.headers)
         path = self.url.partition(b"?")[0].decode("ascii")
         verdict = judge(method, path, self.headers, self._bodies)
         if self.parser.should_upgrade() and self._should_upgrade():
@@ -306,6 +310,22 @@ class _Early(Exception):
 
 class _Unread(Exception):
     """A body comes that nobody reads."""
+
+
+def _origin_form(target: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
+    """
+    Return a target without the host that it may name; that takes the place of the Host header.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    """
+    found = ABSOLUTE.match(target)
+    if found is None:
+        return target
+    others = [field for field in fields if field[0] != b"host"]
+    if len(fields) - len(others) <= 1:  # two of them are refused
+        fields[:] = (b"host", found["host"]), *others
+    rest = target[found.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 def _head(method: str, target: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:

@@ -83,12 +83,12 @@ class Intake:
         if self._unread and not self._lacking:
             self._take_turn_later()
         else:
-            self._resume()
+            self.resume()
 
     def discard(self) -> None:
-        """Read nothing more, and forget what came."""
+        """Parse nothing more, and forget what came."""
         self._unread.clear()
-        self.pause()
+        self._leave()
 
     def poll(self) -> None:
         """
@@ -119,9 +119,7 @@ class Intake:
 
     def end(self) -> None:
         """Let everything go the way of all messages from now on: the websocket is about to end."""
-        self.take = None
-        self._may_poll = False
-        self._descriptor = None
+        self._leave()
         self.go_on()
 
     def pause(self) -> None:
@@ -130,10 +128,16 @@ class Intake:
             self._paused = True
             self._socket.transport.pause_reading()
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
+        """Read on."""
         if self._paused and self._descriptor is None and not self._socket.transport.is_closing():
             self._paused = False
             self._socket.transport.resume_reading()
+
+    def _leave(self) -> None:
+        self.take = None
+        self._may_poll = False
+        self._descriptor = None
 
     def _take_turn_later(self) -> None:
         self._turn = self._loop.call_soon(self._take_turn)

@@ -18,12 +18,12 @@ MESSAGES_A_TURN = 32
 PONG_SECONDS = 20.0
 
 
-def _too_much(reason: str) -> bytes:
-    return msgspec.json.encode({"type": "Error", "code": EndCode.TOO_MUCH, "message": reason})
+def _error(code: int, reason: str) -> bytes:
+    return msgspec.json.encode({"type": "Error", "code": code, "message": reason})
 
 
 # What it says and answers: twice what it may ask for, as there are pings, and messages in pieces.
-SUBSCRIBER_FRAMES = FrameLimit(400, 40.0, EndCode.TOO_MUCH, _too_much)
+SUBSCRIBER_FRAMES = FrameLimit(400, 40.0, EndCode.TOO_MUCH, _error)
 
 _frames = RecentFrames(text_frame)
 

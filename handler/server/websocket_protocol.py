@@ -5,23 +5,25 @@ A websocket, as uvicorn's class and ours of it see it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
+from websockets.exceptions import PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
 from handler.refusals import refusals
 from handler.server.allowance import Allowance
-from handler.server.connection import limit_buffer
+from handler.server.connection import LINGER_BYTES, limit_buffer
 from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 from handler.server.intake import Intake, Take
 
 # How long a peer may take to read a close frame.
 CLOSE_SECONDS = 5.0
-# And one that was cut off because it sends too much: nothing more of it is read meanwhile.
+# And one that was cut off because of what it sent: nothing more of it is read meanwhile.
 CUT_OFF_SECONDS = 1.0
 
 
@@ -33,13 +35,14 @@ class FrameLimit(NamedTuple):
         burst: How many at once.
         per_second: How many a second from then on.
         close_code: What one that sends more is closed with.
-        last_word: Makes the text that it gets before, if there is one, of the reason.
+        last_word: Makes the text that a peer gets, if there is one, before it is closed for what it
+            sent: of the close code, and the reason.
     """
 
     burst: int
     per_second: float
     close_code: int
-    last_word: Callable[[str], bytes] | None = None
+    last_word: Callable[[int, str], bytes] | None = None
 
 
 # A media stream has a hundred frames a second. What a network held up comes at once, and a recorded
@@ -61,6 +64,7 @@ class WebSocketProtocol(Handshake):
         super().__init__(*args, **kwargs)
         self._intake = Intake(self, self.loop, self.config.ws_max_size)
         self._cut_off = False
+        self._unheard = 0  # bytes that came since
         self.limit_frames(MEDIA_FRAMES)
 
     def limit_frames(self, limit: FrameLimit) -> None:
@@ -143,7 +147,11 @@ class WebSocketProtocol(Handshake):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        if self.handshake_complete:
+        if self._cut_off:
+            self._unheard += len(data)
+            if self._unheard > LINGER_BYTES:
+                self.transport.abort()
+        elif self.handshake_complete:
             self._intake.feed(data)
         else:
             super().data_received(data)
@@ -161,6 +169,8 @@ class WebSocketProtocol(Handshake):
             return
         conn = self.conn
         conn.receive_data(data)
+        if (exc := conn.parser_exc) is not None and conn.close_sent and conn.close_rcvd is None:
+            self._say_last(conn.close_sent.code, self._fault(exc))  # before the close is written
         self.handle_events()
         if conn.parser_exc is not None and not self._closed:
             code = 1006 if conn.close_sent is None else conn.close_sent.code
@@ -188,13 +198,47 @@ class WebSocketProtocol(Handshake):
         limit = self._limit
         too_many = f"more than {limit.per_second:g} frames a second, pings and pongs counted"
         refusals.note("websocket cut off", limit.close_code, path=self.scope["path"])
-        if limit.last_word is not None and not self._closed:
-            self.transport.write(text_frame(limit.last_word(f"{too_many}: send less")))
+        if not self._closed:
+            self._say_last(limit.close_code, f"{too_many}: send less")
         self.end(limit.close_code, f"{too_many}: send less")
         self._intake.discard()
+        self._intake.pause()
+        self._let_it_read()
+
+    def _let_it_read(self) -> None:
+        """Give a peer a moment: closed at once, the kernel would take back what it was told."""
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(CUT_OFF_SECONDS, self.transport.abort)
+
+    def _say_last(self, code: int, reason: str) -> None:
+        """Say as a text, too, why the connection is closed: few programs show a reason."""
+        if self._limit.last_word is not None and not self._closed:
+            self.transport.write(text_frame(self._limit.last_word(code, reason)))
+
+    def _fault(self, exc: Exception) -> str:
+        """Say what cannot be read."""
+        match exc:
+            case PayloadTooBig():
+                return f"a message is at most {self.config.ws_max_size} bytes"
+            case UnicodeDecodeError():
+                return "the reason of a close is not UTF-8"
+            case _:
+                return f"this is no frame of a websocket's client (RFC 6455): {exc}"
+
+    def handle_parser_exception(self) -> None:
+        """End a connection on which nothing more can be read; its close frame is written."""
+        close = self.conn.close_sent
+        code, reason = (1006, "") if close is None else (close.code, close.reason)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.stop_keepalive()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = self._cut_off = True
+        with suppress(OSError, RuntimeError):  # of a peer that has just gone
+            self.transport.write_eof()
+        self._intake.discard()
+        self._intake.resume()
+        self._let_it_read()
 
     def handle_ping(self) -> None:
         """Answer a ping; a peer that does not read its answers gets no more of them."""
@@ -222,6 +266,8 @@ class WebSocketProtocol(Handshake):
             try:
                 self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
             except UnicodeDecodeError:
+                if self.conn.state is State.OPEN:
+                    self._say_last(1007, "not UTF-8")
                 self.end(1007, "not UTF-8")
                 return
         self._intake.pause()

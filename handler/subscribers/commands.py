@@ -5,13 +5,15 @@ What a subscriber may say on ``/client``: text in, typed commands out. Pure.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated
 
 import msgspec
 
 from broker.identifiers import CALL_SID, E164, restore_plus
+from broker.printable import shown
 from handler.errors import EndCode, SubscriberError
 
 MAX_COMMAND = 16_384  # characters; the longest is a fresh token
@@ -19,6 +21,18 @@ MAX_COMMAND = 16_384  # characters; the longest is a fresh token
 MAX_SINCE = 2**32
 LIVE = "live"
 LAST_ID = "Last-Event-ID"
+# What a query may say, by what is asked for; a token everywhere.
+OF_SOCKET = ("call", "number", "since", "interim")
+OF_LIST = ()
+OF_EVENTS = ("since", "interim", "lastEventId")
+OF_TRANSCRIPT = ("follow", "inbound", "outbound")
+BEARER = "token"
+OURS = (*OF_SOCKET, *OF_TRANSCRIPT, BEARER)
+# Browsers, proxies and those who count clicks add names of their own (``_``, ``utm_source``), which
+# are let be. What is so much like one of ours is meant for one: ``cal``, ``folow``, ``callSid``.
+LIKENESS = 0.7
+MAX_NAME = 24  # a longer one is like none of ours
+MAX_NAMES = 10  # that are not ours are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,24 @@ def subscribe_from_query(sid: str, query: Mapping[str, str], last_id: str = "") 
     return Subscribe(call_sid(sid), after, _wants_interim(query))
 
 
+def check_names(query: Iterable[str], known: Collection[str]) -> None:
+    """
+    Refuse a query that says what nobody here obeys: one who believes it was obeyed reads wrongly.
+
+    Args:
+        query: The names in it.
+        known: Those that say something here.
+
+    Raises:
+        SubscriberError: with 4400; one is misspelt, or says something elsewhere alone.
+    """
+    others = [name for name in query if name != BEARER and name not in known]
+    for name in others[:MAX_NAMES]:
+        if not _is_last_id((name, name)) and _is_meant_for_ours(name):
+            names = ", ".join((*known, BEARER))
+            raise _bad(f"{shown(name)!r} in the query says nothing here; what does: {names}")
+
+
 def call_sid(text: str) -> str:
     """Check a callSid; another text is answered with 4400."""
     if not CALL_SID.fullmatch(text):
@@ -183,8 +215,18 @@ def _is_last_id(given: tuple[str, str]) -> bool:
     return bool(value) and re.sub("[-_]", "", name).lower() == "lasteventid"
 
 
+def _is_meant_for_ours(name: str) -> bool:
+    """Whether a name is one of ours, or much like one, however it joins its words."""
+    if len(name) > MAX_NAME:
+        return False
+    return bool(get_close_matches(re.sub("[-_]", "", name).lower(), OURS, 1, LIKENESS))
+
+
 def _wants_interim(query: Mapping[str, str]) -> bool:
-    return query.get("interim", "true") != "false"
+    interim = query.get("interim", "true")
+    if interim not in ("true", "false"):
+        raise _bad("interim is true or false")
+    return interim == "true"
 
 
 def _bad(reason: str) -> SubscriberError:

@@ -53,6 +53,10 @@ class EventStream(LiveResponse):
     opening = b"retry: 2000\n\n"  # ms
     heartbeat = b":\n\n"
 
+    def aside(self, words: str) -> bytes:
+        """Return a comment, which an EventSource passes over."""
+        return f": {words}\n\n".encode()
+
     def farewell(self, error: SubscriberError) -> bytes:
         """Return a ``close`` event, unless the subscriber is to come back."""
         if error.code in SILENT_ENDS:
@@ -63,6 +67,8 @@ class EventStream(LiveResponse):
 
 class CallEvents(EventStream):
     """The event stream of one call."""
+
+    found = False
 
     def __init__(self, subscribers: Subscribers, grant: Grant, wanted: commands.Subscribe) -> None:
         super().__init__(subscribers, grant)
@@ -79,6 +85,7 @@ class CallEvents(EventStream):
             pause=settings.pause_seconds,
             unknown_calls=self.shared.unknown_calls,
         ) as reader:
+            self.note_found()
             if reader.over:  # an EventSource would come back to an empty stream for ever
                 raise AlreadyComplete
             await reader.check_since()

@@ -1,6 +1,6 @@
 """What every plain request of a subscriber needs: who asks, and how errors are answered."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection, Request
@@ -17,6 +17,7 @@ from handler.errors import (
     SubscriberError,
 )
 from handler.refusals import refusals
+from handler.subscribers import commands
 from handler.subscribers.admission import Subscribers
 from handler.tokens.grants import Grant
 
@@ -51,13 +52,14 @@ class Service(Protocol):
     subscribers: Subscribers
 
 
-def private_route(path: str, service: Service, handle: Handler) -> Route:
-    """Make a route that asks for a token, and answers what goes wrong."""
+def private_route(path: str, service: Service, handle: Handler, names: Collection[str]) -> Route:
+    """Make a route that asks for a token, takes these names, and answers what goes wrong."""
 
     async def endpoint(request: Request) -> Response:
         subscribers = service.subscribers
         try:
             grant = await subscribers.access.authenticate(request)
+            commands.check_names(request.query_params, names)
             response = await handle(request, grant)
         except HandlerError as exc:
             response = refuse(exc, subscribers, request)

@@ -16,16 +16,20 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from handler.errors import HandlerError, SubscriberError, TooSlow, first_of
+from broker import durations
+from handler.errors import AlreadyComplete, HandlerError, SubscriberError, TooSlow, first_of
 from handler.server.connection import CONNECTION
 from handler.server.http_protocol import HttpProtocol
 from handler.server.sockets import MESSAGES_A_TURN
 from handler.subscribers.admission import Admission, Subscribers
+from handler.subscribers.call_reader import LEAST_PATIENCE
 from handler.subscribers.http import PRIVATE, refuse
 from handler.tokens.grants import Grant
 
 # Each proxy's idle limit is longer.
 HEARTBEAT_SECONDS = 15.0
+AWAY = "NATS cannot be reached: what there is of this call comes when it is back"
+AWAITED = "nobody knows this call yet: it is awaited for {}"
 
 
 class LiveResponse(Response):
@@ -34,14 +38,17 @@ class LiveResponse(Response):
 
     It owns its tasks: the one that sends, one that shows that the line is alive, and those that
     wait for what ends its admission, and for the subscriber to go. What :meth:`pieces` raises
-    before its first piece is answered with a status.
+    before its first piece is answered with a status. A request for the head alone goes the same
+    way, as far as the head.
 
     Attributes:
+        found: Whether what is asked for is there: else it is awaited, in the lobby.
         opening: What comes before the first piece.
         heartbeat: What means nothing.
         more_headers: Of the response, beside those of all.
     """
 
+    found = True
     opening = b""
     heartbeat = b""
     more_headers: Mapping[str, str] = MappingProxyType({})
@@ -51,18 +58,26 @@ class LiveResponse(Response):
         self.shared = subscribers
         self.admission = Admission(subscribers, grant)
         self._started = False
+        self._head_alone = False
         self._sent = 0
 
     @abstractmethod
     def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what is to be sent; when it ends, so does the response."""
 
-    async def before_head(self) -> None:
-        """Find out whether there is anything, where the head alone is asked for."""
-
     def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
         """Return what goes on while pieces are sent."""
-        return self.admission.watch(), self._beat()
+        return self.admission.watch(), self._beat(), self._say_that_it_waits()
+
+    def note_found(self) -> None:
+        """Wait no longer: what is asked for is there, and who asks is let in."""
+        self.found = True
+        if self._started and self._connection is not None:
+            self._connection.limit_buffer()
+
+    def aside(self, words: str) -> bytes:
+        """Return words to who reads along, as no part of what was asked for."""
+        raise NotImplementedError
 
     def farewell(self, error: SubscriberError) -> bytes:
         """Return what the subscriber is told at an end that is not the call's."""
@@ -74,13 +89,10 @@ class LiveResponse(Response):
         self._send_message = send
         connection = scope.get("extensions", {}).get(CONNECTION)
         self._connection = connection if isinstance(connection, HttpProtocol) else None
+        self._head_alone = scope["method"] == "HEAD"
         try:
             with self.shared.admitted(self.admission.grant):
-                if scope["method"] == "HEAD":
-                    await self.before_head()
-                    await self._start()
-                else:
-                    await self._serve(receive)
+                await self._serve(receive)
                 await self._end()
         except TooSlow as exc:
             self.admission.note_end(exc)
@@ -100,12 +112,14 @@ class LiveResponse(Response):
                     task.cancel()
         except BaseExceptionGroup as group:
             first = first_of(group)
-            if not isinstance(first, _PeerLeft):
+            if not isinstance(first, _PeerLeft | _HeadSent):
                 raise first from None
 
     async def _send(self, piece: bytes) -> None:
         if not self._started:
             await self._start()
+        if self._head_alone:
+            raise _HeadSent
         self._sent += 1
         if self._sent % MESSAGES_A_TURN == 0:
             await asyncio.sleep(0)
@@ -130,8 +144,8 @@ class LiveResponse(Response):
 
     async def _start(self) -> None:
         self._started = True
-        if self._connection is not None:
-            self._connection.limit_buffer()
+        if self.found:
+            self.note_found()
         headers = {**PRIVATE, "Content-Type": str(self.media_type), "X-Accel-Buffering": "no"}
         headers |= self.more_headers
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -150,9 +164,11 @@ class LiveResponse(Response):
             response = refuse(exc, self.shared, HTTPConnection(scope))
             response.headers.update(PRIVATE)
             await response(scope, receive, send)
-        elif isinstance(exc, SubscriberError):
+        elif isinstance(exc, SubscriberError | AlreadyComplete):
             try:
-                await self._send(self.farewell(exc))
+                if isinstance(exc, SubscriberError):
+                    self.admission.note_end(exc)
+                    await self._send(self.farewell(exc))
                 await self._end()
             except TooSlow:
                 await self._cut_off(receive)
@@ -174,6 +190,23 @@ class LiveResponse(Response):
             if self._started:
                 await self._send(self.heartbeat)
 
+    async def _say_that_it_waits(self) -> None:
+        """
+        Begin although there is nothing yet, and say why: so nobody takes the service for dead.
+
+        An EventSource would never come back after a 503. Of a call that is not allowed the same is
+        said, at the same time, as of one that nobody knows.
+        """
+        patience = self.shared.settings.await_call_seconds
+        while not self.found:
+            await asyncio.sleep(LEAST_PATIENCE)
+            if self.found or self._started:
+                return
+            if not self.shared.broker.connected:
+                await self._send(self.aside(AWAY))
+            elif patience > LEAST_PATIENCE:
+                await self._send(self.aside(AWAITED.format(durations.shown(patience))))
+
     async def _watch_peer(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -182,3 +215,7 @@ class LiveResponse(Response):
 
 class _PeerLeft(Exception):
     """The subscriber is gone."""
+
+
+class _HeadSent(Exception):
+    """The head was asked for, and no more."""

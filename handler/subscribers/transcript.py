@@ -115,11 +115,6 @@ class WholeTranscript(_Transcript):
         """Return nothing: one that has begun is read to its end, also after that of the token."""
         return ()
 
-    async def before_head(self) -> None:
-        """Find out whether the call may be read."""
-        async for _ in self.pieces():
-            pass
-
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole of it, in pieces that a peer can take."""
         with self.shared.transcripts.place(self.admission.grant.bearer):
@@ -158,6 +153,17 @@ class LiveTranscript(_Transcript):
         if asked.form == "vtt":
             self.opening = captions.VTT_HEADER.encode()
             self.heartbeat = b"NOTE\n\n"
+        # With NATS away from the beginning, it is refused in words instead.
+        self.found = not subscribers.broker.connected
+
+    def aside(self, words: str) -> bytes:
+        """Return a note in captions, and in a text, which has none, a line in brackets."""
+        return (f"NOTE [{words}]\n\n" if self._form == "vtt" else f"[{words}]\n").encode()
+
+    def farewell(self, error: SubscriberError) -> bytes:
+        """Say that this is not the end of the call."""
+        leaving = error.code is EndCode.LEAVING
+        return self.aside("no more here: " + ("draining, ask again" if leaving else error.reason))
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the cues of each final, in the order in which they became final."""
@@ -173,6 +179,7 @@ class LiveTranscript(_Transcript):
         async with AsyncExitStack() as stack:
             async with _limited(broker, None):
                 reader = await stack.enter_async_context(reading)
+                self.note_found()
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
             names = self._name(None)

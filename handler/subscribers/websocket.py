@@ -56,6 +56,7 @@ class ClientEndpoint:
         subscribers = self._subscribers
         try:
             grant = await subscribers.access.authenticate(websocket)
+            commands.check_names(websocket.query_params, commands.OF_SOCKET)
             first = commands.from_query(websocket.query_params)
             if isinstance(first, commands.Subscribe) and not grant.could_allow(first.call_sid):
                 raise Forbidden

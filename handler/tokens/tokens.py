@@ -18,12 +18,14 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from broker import durations
 from broker.identifiers import CALL_SID, E164
 from handler.errors import InvalidToken
 from handler.tokens.grants import ANY_CALL, Grant, Rules, VerificationKey, secret_key
 
-# A larger one is refused unread. With long lists of callSids a token may reach a few kilobytes.
-MAX_TOKEN_BYTES = 8192
+# A larger one is refused unread. With long lists of callSids a token may reach a few kilobytes. The
+# request line of a websocket may have 8,192 bytes: there is room for it there beside the rest.
+MAX_TOKEN_BYTES = 8000
 # The algorithms of private and public keys that are taken.
 ASYMMETRIC = frozenset({"EdDSA", "ES256", "RS256"})
 # A JWKS with more is cut off there, and a longer name of a key is nobody's.
@@ -108,7 +110,7 @@ def read_header(token: str) -> Header:
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, RecursionError) as exc:
-        raise InvalidToken(str(exc) or type(exc).__name__) from exc
+        raise InvalidToken("no JWT: three parts of base64url, with dots between them") from exc
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
         raise InvalidToken("names no algorithm")
@@ -132,7 +134,9 @@ def verify(
     if expires <= now:
         raise InvalidToken("expired")
     if expires > now + rules.longest:
-        raise InvalidToken(f"exp is more than {rules.longest:g} s ahead (TOKEN_MAX_AGE)")
+        raise InvalidToken(
+            f"exp is more than {durations.shown(rules.longest)} ahead (TOKEN_MAX_AGE)"
+        )
     if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY:
         raise InvalidToken("not valid yet")
     if rules.audience is not None:
@@ -183,8 +187,23 @@ def _claims(token: str, header: Header, keys: Sequence[VerificationKey]) -> dict
         try:
             return jwt.decode(token, key.key, algorithms=[key.algorithm], options=options)
         except (jwt.PyJWTError, ValueError, RecursionError) as exc:
-            reason = str(exc) or type(exc).__name__
+            reason = _said(exc)
     raise InvalidToken(reason)
+
+
+def _said(exc: Exception) -> str:
+    """Return what the library says is wrong with a token, in words of ours."""
+    match exc:
+        case jwt.InvalidSignatureError():
+            return "signed with another key than ours, or changed since"
+        case jwt.MissingRequiredClaimError():
+            return f"has no {exc.claim}"
+        case jwt.InvalidAlgorithmError():
+            return "signed in another way than its key is for"
+        case jwt.InvalidKeyError():
+            return "our key for it is of no use"
+        case _:
+            return "what is signed in it is no JSON object, or no claims"
 
 
 def _time(claims: dict[str, Any], name: str) -> float:

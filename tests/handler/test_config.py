@@ -3,7 +3,7 @@
 import pytest
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, NATS_CREDS, NEEDED, TOKEN_SECRET
 
-from handler.config import Settings
+from handler.config import Settings, doubts
 from handler.errors import SettingsError, SettingsErrors
 
 
@@ -193,3 +193,75 @@ def test_no_part_of_a_secret_is_shown_of_an_address_that_is_refused(name, text):
         Settings.from_environ({**NEEDED, name: text})
     assert caught.value.name == name
     assert "the-secret" not in str(caught.value)
+
+
+HEX = "0123456789abcdef"
+TOKEN = HEX * 2
+KEY = (HEX * 3)[:40]
+REAL = {**NEEDED, "TWILIO_AUTH_TOKEN": TOKEN, "DEEPGRAM_API_KEY": KEY}
+
+
+@pytest.mark.parametrize("name", ["TWILIO_AUTH_TOKEN", "DEEPGRAM_API_KEY"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("…", "...", f"{TOKEN[:8]}…", f"{TOKEN[:8]}...", "xxxxxxxx", "XXXX", "****", "____"),
+        *("your_auth_token", "your-api-key", "YOUR AUTH TOKEN", "YourAuthToken", "yourkey"),
+        *("auth_token", "TWILIO_AUTH_TOKEN", "api-key", "DEEPGRAM_API_KEY", "apikey"),
+        *(
+            "<token>",
+            "{{token}}",
+            "${TOKEN}",
+            "$TOKEN",
+            "[key]",
+            "changeme",
+            "change-me",
+            "CHANGE_ME",
+        ),
+        *("placeholder", "example", "my_example", "todo", "replace-this", "paste_it_here"),
+        *(
+            "clé",
+            "\u201cabc\u201d",
+            '"abc"',
+            f"'{TOKEN}'",
+            "abc\u00a0def",
+            "a\x1bb",
+            "\N{ZERO WIDTH SPACE}a",
+        ),
+    ],
+)
+def test_what_no_account_has_for_a_secret_is_refused_and_not_shown(name, text):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**NEEDED, name: text})
+    assert caught.value.name == name
+    assert TOKEN[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, set()),
+        ({"TWILIO_AUTH_TOKEN": f"{TOKEN},{TOKEN[::-1]}"}, set()),
+        ({"TWILIO_AUTH_TOKEN": TOKEN[1:]}, {"TWILIO_AUTH_TOKEN"}),
+        ({"TWILIO_AUTH_TOKEN": f"{TOKEN} {TOKEN}0"}, {"TWILIO_AUTH_TOKEN"}),
+        ({"TWILIO_AUTH_TOKEN": TOKEN.upper()}, {"TWILIO_AUTH_TOKEN"}),
+        ({"TWILIO_AUTH_TOKEN": f"SK{TOKEN}"}, {"TWILIO_AUTH_TOKEN"}),
+        ({"DEEPGRAM_API_KEY": KEY[1:]}, {"DEEPGRAM_API_KEY"}),
+        ({"DEEPGRAM_API_KEY": "eyJhb.eyJz-_.c2ln"}, set()),
+        ({"DEEPGRAM_API_KEY": "any", "DEEPGRAM_URL": "ws://127.0.0.1:9"}, set()),
+        (
+            {"DEEPGRAM_API_KEY": "any", "DEEPGRAM_URL": "wss://api.eu.deepgram.com"},
+            {"DEEPGRAM_API_KEY"},
+        ),
+        ({"PUBLIC_URL": "http://calls.example.com"}, {"PUBLIC_URL"}),
+        ({"PUBLIC_URL": "ws://calls.example.com"}, {"PUBLIC_URL"}),
+        ({"PUBLIC_URL": "http://192.168.1.7:8080"}, {"PUBLIC_URL"}),
+        ({"PUBLIC_URL": "wss://calls.example.com"}, set()),
+        ({"PUBLIC_URL": "http://127.0.0.1:8080"}, set()),
+        ({"PUBLIC_URL": "http://localhost:8080"}, set()),
+    ],
+)
+def test_what_may_be_right_all_the_same_is_doubted_by_the_name_of_its_setting(changes, names):
+    found = dict(doubts(Settings.from_environ({**REAL, **changes})))
+    assert set(found) == names
+    assert TOKEN[1:8] not in str(found)

@@ -331,7 +331,8 @@ async def test_a_call_of_a_foreign_number_looks_like_none(service):
         assert time.monotonic() - begun >= 1.9  # a second each at the socket and the stream
     assert seen[0] == seen[1]
     assert [message.get("code") for message in seen[0][:2]] == [None, 4404]
-    assert [one[0] for one in seen[0][2:]] == [404, 404]
+    assert [one[0] for one in seen[0][2:]] == [200, 404]  # that it waits was said before
+    assert b'"code":4404' in seen[0][2][1]
 
 
 async def test_a_replayed_last_event_id_of_a_foreign_call(service):
@@ -403,7 +404,8 @@ async def test_a_saying_that_nobody_should_obey(service, saying):
 
 async def test_a_message_larger_than_any(service):
     heard, code, _ = await answers(service, signed(calls=[MINE]), "x" * 200_000)
-    assert (heard, code) == ([], 1009)
+    why = {"type": "Error", "code": 1009, "message": "a message is at most 65536 bytes"}
+    assert (heard, code) == ([why], 1009)
 
 
 async def test_text_that_is_not_utf_8(service):
@@ -411,6 +413,8 @@ async def test_text_that_is_not_utf_8(service):
         await socket_.recv()
         mask = b"\x00\x00\x00\x00"
         socket_.transport.write(b"\x81\x82" + mask + b"\xc3\x28")
+        said = json.loads(await socket_.recv())
+        assert said == {"type": "Error", "code": 1007, "message": "not UTF-8"}
         with pytest.raises(ConnectionClosed):
             await socket_.recv()
         assert socket_.close_code == 1007
@@ -434,6 +438,24 @@ async def test_a_since_that_is_none(service, query):
     token = signed()
     assert (await handshake(service, f"token={token}&call={THERE}&{query}")).status == 400
     assert get(service, f"/calls/{THERE}/events?token={token}&{query}").status == 400
+
+
+@pytest.mark.parametrize("path", ["/calls", "/calls/events", "events", "transcript.txt"])
+def test_a_misspelt_name_in_a_query(service, path):
+    whole = path if path.startswith("/") else f"/calls/{THERE}/{path}"
+    asked = get(service, f"{whole}?token={signed()}&sinse=1")
+    assert asked.status == 400
+    assert asked.body.startswith(b"'sinse' in the query says nothing here; what does: ")
+    assert get(service, f"{whole}?token=none&sinse=1").status == 401  # nobody learns more before
+
+
+async def test_a_misspelt_name_in_the_query_of_a_socket(service):
+    asked = await handshake(service, f"token={signed()}&cal={THERE}")
+    assert asked.status == 400
+    assert asked.body.startswith(b"'cal' in the query says nothing here; what does: call, ")
+    assert (
+        await handshake(service, f"token={signed()}&call={THERE}&_=1&utm_source=x")
+    ).status == 101
 
 
 async def test_a_slow_handshake(service):

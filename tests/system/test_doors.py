@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
+import re
 import socket
 import time
 import urllib.error
@@ -10,6 +12,7 @@ import urllib.request
 
 import jwt
 import pytest
+from starlette.routing import Route
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
 from support.sids import call_sid
 from support.timing import PATIENCE, until
@@ -17,8 +20,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from bench.processes import free_port
+from handler.app import create_app
+from handler.config import Settings
 from handler.refusals import LINES
 from handler.subscribers.http import UNAUTHORIZED
+from handler.tokens.tokens import MAX_TOKEN_BYTES
 from rehearsal.twilio import HandshakeRefused, HangUp, Options, Signature, place_call
 from rehearsal.twilio import signature as sign
 
@@ -34,6 +40,15 @@ def get(url: str, token: str | None = None) -> tuple[int, str]:
     except urllib.error.HTTPError as exc:
         with exc:
             return exc.code, exc.read().decode()
+
+
+def asked(service, method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """Ask by some method; returns status and header fields."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders())
 
 
 async def refusal(url: str) -> int:
@@ -103,6 +118,41 @@ async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(serve
     assert socket.close_code == 4403
 
 
+def long_token(mint, length: int) -> str:
+    """Make a token of so many bytes that opens each call; of one or two more if base64 has none."""
+    return next(
+        token
+        for padding in range(length)
+        if len(token := mint(calls=["*"], subject="x" * padding)) >= length
+    )
+
+
+async def test_a_token_of_the_longest_kind_opens_every_door_in_address_and_header(
+    serve, mint, tell
+):
+    service = serve()
+    longest, longer = long_token(mint, MAX_TOKEN_BYTES - 2), long_token(mint, MAX_TOKEN_BYTES + 1)
+    assert len(longest) <= MAX_TOKEN_BYTES < len(longer)
+    call = await tell(service)
+    asked = f"call={call.sid}&since=0000000000&interim=false"
+    for token, status in ((longest, 200), (longer, 401)):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (await asyncio.to_thread(get, f"{service.url}/calls", token))[0] == status
+        in_address = f"{service.url}/calls?token={token}"
+        assert (await asyncio.to_thread(get, in_address))[0] == status
+        for url, sent in (
+            (f"{service.ws}/client?{asked}&token={token}", {}),
+            (f"{service.ws}/client?{asked}", headers),
+        ):
+            if status == 200:
+                async with connect(url, additional_headers=sent, proxy=None) as socket_:
+                    assert json.loads(await socket_.recv())["type"] == "CallStarted"
+            else:
+                with pytest.raises(InvalidStatus) as caught:
+                    await connect(url, additional_headers=sent, proxy=None)
+                assert caught.value.response.status_code == status
+
+
 async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(serve, mint):
     service = serve()
     short = {"calls": ["*"], "subject": "page"}
@@ -161,6 +211,66 @@ async def test_why_a_socket_is_closed_is_said_in_words(serve_many, token, tell, 
     assert socket.close_code == code
     assert json.loads(last) == {"type": "Error", "code": code, "message": reason}
     assert reason
+
+
+HEADS = {
+    "/": 200,
+    "/page.css": 200,
+    "/healthz": 200,
+    "/readyz": 200,
+    "/nothing": 404,
+    "/twilio": 426,
+    "/client": 426,
+    "/calls": 200,
+    "/calls/events": 200,
+    "/calls/{call}/events": 200,
+    "/calls/{call}/events?since=1&interim=false": 200,
+    "/calls/{call}/events?since=99": 400,
+    "/calls/{call}/events?since=soon": 400,
+    "/calls/{over}/events": 200,
+    "/calls/{over}/events?since=2": 204,
+    "/calls/{none}/events": 404,
+    "/calls/x/events": 400,
+    "/calls/{call}/transcript.doc": 404,
+    "/calls/{call}/transcript.json?follow=true": 400,
+    "/calls/{none}/transcript.json": 404,
+    "/calls/{none}/transcript.vtt?follow=true": 404,
+} | {
+    f"/calls/{call}/transcript.{form}": status
+    for form in ("json", "txt", "srt", "vtt", "txt?follow=true", "vtt?follow=true")
+    for call, status in (("{call}", 200), ("{over}", 200))
+}
+
+
+async def test_a_head_says_what_a_get_would_at_every_door(serve, token, tell):
+    service = serve(AWAIT_CALL_SECONDS="0", PAUSE_SECONDS="0")
+    call, over = await tell(service), await tell(service)
+    await over.end()
+    bearer = {"Authorization": f"Bearer {token}"}
+    for door, status in HEADS.items():
+        path = door.format(call=call.sid, over=over.sid, none=OTHER)
+        whole, head = await asyncio.gather(
+            asyncio.to_thread(asked, service, "GET", path, **bearer),
+            asyncio.to_thread(asked, service, "HEAD", path, **bearer),
+        )
+        assert (door, head[0]) == (door, whole[0]) == (door, status)
+        assert told(head[1]) == told(whole[1])
+
+
+def told(fields: dict[str, str]) -> dict[str, str]:
+    """Return what a head says, but for the time, and how a body is sent."""
+    how = {"date", "content-length", "transfer-encoding"}
+    return {name: value for name, value in fields.items() if name.lower() not in how}
+
+
+def test_every_door_of_the_application_is_among_those_asked_for_their_heads():
+    app = create_app(Settings(deepgram_api_key="key"))
+    doors = {route.path for route in app.routes if isinstance(route, Route)}
+    known = {door.partition("?")[0] for door in HEADS}
+    for name in ("call", "over", "none"):
+        known = {door.replace(f"{{{name}}}", "{call_sid}") for door in known}
+    known = {re.sub(r"transcript\..*", "transcript.{form}", door) for door in known}
+    assert doors - {"/{path:path}"} <= known
 
 
 async def test_health_is_for_anyone(serve):

@@ -20,6 +20,7 @@ from broker import supervise
 from broker.broker import Broker
 from broker.records import CallFacts
 from broker.settings import BrokerSettings
+from handler.subscribers.live_response import AWAY
 
 UNTIL = 60.0
 OURS, THEIRS = "+15550001111", "+15550002222"
@@ -69,6 +70,83 @@ async def test_who_awaits_a_call_is_told_so_at_once_and_for_how_long(serve, toke
         assert await hear(socket, "Waiting", "Error") == told
         await say(socket, subscribe=call.sid)
         assert (await hear(socket, "Waiting", "Subscribed"))["type"] == "Subscribed"
+
+
+@contextlib.asynccontextmanager
+async def response_of(service, token: str, path: str):
+    """Ask for a response that goes on; yields it once its head is there."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        asyncio.timeout(UNTIL),
+        httpx.AsyncClient(timeout=UNTIL, headers=headers) as http,
+        http.stream("GET", f"{service.url}/calls/{path}") as response,
+    ):
+        yield response
+
+
+GROWING = {
+    "events": (": {}\n\n", 'event: close\ndata: {{"code":4404,"reason":"{}"}}\n\n'),
+    "transcript.txt?follow=true": ("[{}]\n", "[no more here: {}]\n"),
+    "transcript.vtt?follow=true": ("NOTE [{}]\n\n", "NOTE [no more here: {}]\n\n"),
+}
+
+
+async def test_a_response_that_awaits_a_call_says_so_at_once_and_how_it_ends(
+    serve, token, mint, tell
+):
+    """Of a call that the token does not allow the same, so that nobody learns what exists."""
+    service = serve(AWAIT_CALL_SECONDS="1")
+    call, unknown = await tell(service, from_=OURS), f"CA{os.urandom(16).hex()}"
+    narrow = mint(calls=[], numbers=[THEIRS])
+
+    async def ask(sid: str, shown: str, path: str) -> None:
+        aside, end = GROWING[path]
+        async with response_of(service, shown, f"{sid}/{path}") as response:
+            assert response.status_code == 200
+            parts = [part async for part in response.aiter_text()]
+        awaited = aside.format("nobody knows this call yet: it is awaited for 1 second")
+        assert awaited in "".join(parts)
+        assert parts[-1] == end.format("no such call")
+
+    tried = ((unknown, token), (unknown, narrow), (call.sid, narrow))
+    await asyncio.gather(*(ask(sid, shown, path) for sid, shown in tried for path in GROWING))
+
+
+async def test_an_event_stream_begins_while_nats_is_away_and_tells_the_call_when_it_is_back(
+    serve, nats, token
+):
+    """An EventSource would never come back after a 503, and would take silence for a dead line."""
+    sid = f"CA{os.urandom(16).hex()}"
+    async with Cable(int(nats.url.rpartition(":")[2])) as cable:
+        service = serve(wait=False, NATS_URL=f"nats://127.0.0.1:{cable.port}")
+        await asyncio.to_thread(service.wait_for, "ready")
+        cable.cut()
+        await asyncio.to_thread(service.wait_for, "nats lost")
+        async with response_of(service, token, f"{sid}/events") as response:
+            text = response.aiter_text()
+            assert response.status_code == 200
+            heard = ""
+            while AWAY not in heard:
+                heard += await anext(text)
+            cable.mend()
+            async with told_on(nats.url, sid):
+                while '"type":"CallStarted"' not in heard:
+                    heard += await anext(text)
+
+
+@contextlib.asynccontextmanager
+async def told_on(nats_url: str, sid: str):
+    """Have a call on a NATS while the block runs."""
+    facts = CallFacts(
+        call_sid=sid, account_sid=account_sid(1), stream_sid=stream_sid(1), started_at=1
+    )
+    async with Broker(BrokerSettings(servers=(nats_url,), instance="tests_of_outages")) as broker:
+        await broker.wait_ready()
+        writing = asyncio.create_task(broker.writer(facts, broker.next_epoch()).run())
+        try:
+            yield
+        finally:
+            await supervise.end(writing)
 
 
 @pytest.mark.parametrize("form", ["json", "srt", "txt?follow=true", "vtt?follow=true"])

@@ -70,6 +70,44 @@ def test_nats_that_is_away_is_said_in_one_line_with_its_address_and_what_to_do(s
     assert "secret" not in service.text
 
 
+async def test_an_address_of_nats_that_was_reached_is_said_without_its_secrets(serve):
+    async with EmbeddedServer() as server:
+        url = server.url.replace("//", "//party:secret@")
+        service = await asyncio.to_thread(serve, wait=False, NATS_URL=url)
+        line = await asyncio.to_thread(service.wait_for, "ready")
+    assert line["nats_url"] == server.url
+    assert service.stop() == 0
+    assert "secret" not in service.text
+
+
+def test_what_may_be_wrong_of_the_settings_is_said_at_the_start(serve):
+    service = serve(
+        wait=False, PUBLIC_URL="http://calls.example.com", NATS_URL="nats://127.0.0.1:1"
+    )
+    service.wait_for("nats")
+    assert service.stop() == 0
+    doubted = [line["setting"] for line in service.lines if line["event"].endswith("right?")]
+    assert doubted == ["PUBLIC_URL", "TWILIO_AUTH_TOKEN"]  # the key is for a stand-in, or none
+
+
+@pytest.mark.parametrize(
+    ("flags", "without", "said"),
+    [
+        ((), (), ["PUBLIC_URL is not set"]),
+        (("--insecure",), ("TOKEN_SECRET",), ["read calls", "PUBLIC_URL is not set"]),
+        (("--insecure",), ("TWILIO_AUTH_TOKEN", "TOKEN_SECRET"), ["send audio, read calls"]),
+    ],
+)
+def test_what_anybody_may_is_said_and_nothing_else(serve, flags, without, said):
+    empty = dict.fromkeys(without, "")
+    service = serve(*flags, wait=False, NATS_URL="nats://127.0.0.1:1", **empty)
+    service.wait_for("nats")
+    assert service.stop() == 0
+    warnings = [line for line in service.lines if line["event"].startswith(("insecure", "PUBLIC"))]
+    heard = [", ".join(line.get("anybody_may", [line["event"]])) for line in warnings]
+    assert [one.partition(":")[0] for one in heard] == said
+
+
 def test_metrics_are_served_while_nats_is_away(serve):
     port = free_port()
     service = serve(wait=False, METRICS_PORT=str(port), NATS_URL="nats://127.0.0.1:1")

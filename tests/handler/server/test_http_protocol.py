@@ -15,6 +15,10 @@ LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 POST = b"POST /hook HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 HOOK = {"/hook": 100}
+UPGRADE = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 
 
 class Echo:
@@ -100,6 +104,43 @@ async def test_who_sends_without_end_before_the_answer_is_cut_off(app):
         writer.close()
         app.go_on.set()
     assert app.asked == ["/1"]
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "path", "query"),
+    [
+        (b"/a/b?c=d", b"sent.example", "/a/b", b"c=d"),
+        (b"/?to=http://named.example/", b"sent.example", "/", b"to=http://named.example/"),
+        (b"http://named.example/a/b?c=d", b"named.example", "/a/b", b"c=d"),
+        (b"HTTPS://named.example:8443/a%20b", b"named.example:8443", "/a b", b""),
+        (b"ws://named.example/a?c=d", b"named.example", "/a", b"c=d"),
+        (b"wss://[::1]:8080/a", b"[::1]:8080", "/a", b""),
+        (b"http://named.example", b"named.example", "/", b""),
+        (b"http://named.example?c=d", b"named.example", "/", b"c=d"),
+        (b"http://who:ever@named.example/a", b"named.example", "/a", b""),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("upgrade", [b"", UPGRADE], ids=["plain", "websocket"])
+async def test_a_target_in_absolute_form_names_path_and_host(target, host, path, query, upgrade):
+    """Source: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2."""
+    scopes = []
+
+    async def app(scope, receive, send):
+        scopes.append(scope)
+
+    async with serving(app) as port:
+        await say(port, b"GET %b HTTP/1.1\r\nHost: sent.example\r\n%b\r\n" % (target, upgrade))
+    (scope,) = scopes
+    assert scope["type"] == ("websocket" if upgrade else "http")
+    assert (scope["path"], scope["query_string"]) == (path, query)
+    assert [value for name, value in scope["headers"] if name == b"host"] == [host]
+
+
+async def test_a_target_in_absolute_form_comes_to_a_door_with_its_bound(app):
+    whole = POST.replace(b"/hook", b"http://x/hook") + b"Content-Length: 5\r\n"
+    async with serving(app, bodies=HOOK) as port:
+        assert (await say(port, whole + b"Connection: close\r\n\r\nhello")).endswith(b"/hook hello")
 
 
 async def test_thousands_of_requests_at_once_cost_little_more_than_one(app):

@@ -160,6 +160,60 @@ async def test_a_subscriber_that_is_cut_off_is_told_why_in_a_text_too():
         assert (await peer.closed()).code == json.loads(said)["code"] == 4429
 
 
+UNREADABLE = {
+    "text that is not UTF-8": (wire(Frame(Opcode.TEXT, b"\xff")), 1007),
+    "a reason that is not UTF-8": (wire(Frame(Opcode.CLOSE, b"\x03\xe8\xff")), 1007),
+    "a close code that is none": (wire(Frame(Opcode.CLOSE, b"\x00\x00")), 1002),
+    "a message that is too large": (wire(Frame(Opcode.TEXT, b"x" * 200_000)), 1009),
+    "pieces of one that is too large": (
+        wire(Frame(Opcode.TEXT, b"x" * 60_000, fin=False), Frame(Opcode.CONT, b"x" * 60_000)),
+        1009,
+    ),
+    "a frame without a mask": (Frame(Opcode.TEXT, b"1").serialize(mask=False), 1002),
+    "a ping, then an unknown opcode": (wire(Frame(Opcode.PING, b"")) + b"\x8b\x80\0\0\0\0", 1002),
+    "a ping in pieces": (b"\x09\x80\0\0\0\0", 1002),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+async def test_a_subscriber_that_says_what_cannot_be_read_is_told_why_in_a_text_too(kind):
+    """Before the close frame: behind it nothing may come (RFC 6455 section 5.5.1)."""
+    sent, code = UNREADABLE[kind]
+    async with serving(App(SUBSCRIBER_FRAMES)) as port, dialled(port) as peer:
+        await peer.opened()
+        peer.writer.write(sent)
+        frames: list[tuple[Opcode, bytes]] = []
+        async with patience():
+            while not frames or frames[-1][0] is not Opcode.CLOSE:
+                frames.append(await peer.frame())
+        assert Close.parse(frames[-1][1]).code == code
+        (said,) = [json.loads(data) for opcode, data in frames if opcode is Opcode.TEXT]
+        assert (said["type"], said["code"]) == ("Error", code)
+        assert said["message"]
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+async def test_a_media_stream_is_told_by_its_close_alone(kind):
+    sent, code = UNREADABLE[kind]
+    async with serving(App()) as port, dialled(port) as peer:
+        await peer.opened()
+        peer.writer.write(sent)
+        async with patience():
+            while (frame := await peer.frame())[0] is Opcode.PONG:
+                pass
+        assert (frame[0], Close.parse(frame[1]).code) == (Opcode.CLOSE, code)
+
+
+async def test_who_has_ended_the_connection_is_told_nothing_more():
+    sent, code = BAD["an end amid a message"]
+    async with serving(App(SUBSCRIBER_FRAMES)) as port, dialled(port) as peer:
+        await peer.opened()
+        peer.writer.write(sent)
+        async with patience():
+            opcode, said = await peer.frame()
+        assert (opcode, Close.parse(said).code) == (Opcode.CLOSE, code)
+
+
 async def test_a_flood_after_the_end_was_told_is_not_read(said):
     """Nor is the peer told another end."""
 

@@ -134,3 +134,62 @@ def test_a_query_that_cannot_be_read_is_answered_with_400(query):
     with pytest.raises(SubscriberError) as caught:
         commands.from_query(query)
     assert caught.value.code == EndCode.BAD_REQUEST
+
+
+ALL = (commands.OF_SOCKET, commands.OF_LIST, commands.OF_EVENTS, commands.OF_TRANSCRIPT)
+
+
+@pytest.mark.parametrize("known", ALL, ids=str)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cal", "calls", "callSid", "call_sid", "CALL", "caall"),
+        *("numbr", "Number", "numbers", "nummer"),
+        *("sinse", "sinc", "Since", "snice"),
+        *("interims", "interrim", "intermi", "INTERIM"),
+        *("folow", "follows", "Follow", "follow ", "folow\x1b"),
+        *("inbund", "in_bound", "outbond", "out-bound"),
+        *("tokn", "Token", "tokens"),
+    ],
+)
+def test_a_misspelt_name_in_a_query_is_refused_in_words_that_name_those_known_here(name, known):
+    with pytest.raises(SubscriberError) as caught:
+        commands.check_names(["token", name], known)
+    assert caught.value.code == EndCode.BAD_REQUEST
+    assert caught.value.reason.isprintable()
+    assert caught.value.reason.endswith(": " + ", ".join((*known, "token")))
+
+
+@pytest.mark.parametrize("known", ALL, ids=str)
+def test_a_name_that_says_something_elsewhere_alone_is_refused(known):
+    for name in {name for names in ALL for name in names} - {"lastEventId"}:
+        if name in known:
+            commands.check_names([name], known)
+        else:
+            with pytest.raises(SubscriberError):
+                commands.check_names([name], known)
+
+
+@pytest.mark.parametrize("known", ALL, ids=str)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_", "", "t", "ts", "v", "cb", "rnd", "nocache", "cachebust", "timestamp", "callback"),
+        *("utm_source", "utm_medium", "utm_campaign", "fbclid", "gclid", "msclkid", "ref"),
+        *("auth", "key", "sig", "session", "X-Amz-Signature", "access_token", "id", "trace"),
+        *("lastEventId", "Last-Event-ID", "last_event_id", "x" * 9000, "sinse" * 5, "\x1b"),
+    ],
+)
+def test_a_name_that_others_add_is_let_be(name, known):
+    commands.check_names([name], known)
+
+
+def test_of_many_names_no_more_are_looked_at_than_is_cheap():
+    commands.check_names([*(f"x{number}" for number in range(40)), "sinse"], commands.OF_EVENTS)
+
+
+@pytest.mark.parametrize("value", ["flase", "", "0", "False"])
+def test_a_misspelt_value_is_refused_too(value):
+    for read in (commands.from_query, lambda query: commands.subscribe_from_query(CALL, query)):
+        with pytest.raises(SubscriberError, match="interim is true or false"):
+            read({"interim": value})

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.timing import patience
+from support.timing import patience, until
 
-from handler.errors import EndCode, HandlerError, SubscriberError
+from handler.errors import AlreadyComplete, AtCapacity, EndCode, HandlerError, SubscriberError
 from handler.server.connection import CONNECTION
 from handler.server.http_protocol import HttpProtocol
-from handler.subscribers.live_response import LiveResponse
+from handler.subscribers.live_response import AWAY, LiveResponse
 from handler.tokens.grants import EVERYTHING
 
 
@@ -45,7 +45,7 @@ class Pieces(LiveResponse):
         return f"({error.reason})".encode()
 
 
-async def answered(response, connection=None):
+async def answered(response, connection=None, method="GET"):
     """Call a response as a server would; returns the status and the body."""
     sent = []
 
@@ -56,7 +56,7 @@ async def answered(response, connection=None):
         await asyncio.Event().wait()
 
     extensions = {} if connection is None else {CONNECTION: connection}
-    scope = {"type": "http", "method": "GET", "extensions": extensions}
+    scope = {"type": "http", "method": method, "extensions": extensions}
     async with patience():
         await response(scope, receive, send)
     status = next((m["status"] for m in sent if "status" in m), None)
@@ -76,6 +76,59 @@ async def test_what_is_answered(make_subscribers, pieces, end, status, body):
     subscribers = make_subscribers()
     assert await answered(Pieces(subscribers, pieces, end)) == (status, body)
     assert (subscribers.places.taken, subscribers.refused) == (0, status == 404)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("pieces", "end", "status"),
+    [
+        ([b"a"], None, 200),
+        ([], None, 200),
+        ([], SubscriberError(EndCode.NO_SUCH_CALL, "no such call"), 404),
+        ([], SubscriberError(EndCode.BAD_REQUEST, "since is beyond"), 400),
+        ([], AtCapacity("NATS cannot be reached"), 503),
+        ([], AlreadyComplete(), 204),
+    ],
+)
+async def test_a_head_says_what_the_whole_would(make_subscribers, method, pieces, end, status):
+    subscribers = make_subscribers()
+    response = Pieces(subscribers, pieces, end)
+    assert (await answered(response, method=method))[0] == status
+    assert subscribers.places.taken == 0
+
+
+async def test_a_head_is_told_as_soon_as_there_is_something_and_nothing_goes_on(make_subscribers):
+    class Endless(Pieces):
+        async def pieces(self):
+            yield b"a"
+            await asyncio.Event().wait()
+
+    response = Endless(make_subscribers(), [])
+    assert await answered(response, method="HEAD") == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("end", "body"),
+    [
+        (AlreadyComplete(), b"(waiting)"),
+        (SubscriberError(EndCode.NO_SUCH_CALL, "no such call"), b"(waiting)(no such call)"),
+    ],
+)
+async def test_what_was_awaited_in_vain_ends_a_response_that_has_begun(make_subscribers, end, body):
+    class Awaited(Pieces):
+        found = False
+
+        def aside(self, words):
+            assert words == AWAY  # there is no NATS in this test
+            return b"(waiting)"
+
+        async def pieces(self):
+            await until(lambda: self._started)
+            for piece in self._pieces:
+                yield piece
+            raise end
+
+    assert await answered(Awaited(make_subscribers(), [])) == (200, body)
 
 
 async def test_it_ends_with_the_process(make_subscribers):

@@ -13,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from structlog.testing import capture_logs
 from support.timing import PATIENCE
 
 from handler.errors import InvalidToken
@@ -267,3 +268,64 @@ async def test_a_redirection_to_where_keys_may_not_come_from_is_not_followed(hos
     host.status, host.headers = "302 Found", f"Location: {location}\r\n".encode()
     assert await keys.keys("a") == ()
     assert host.requests == 1
+
+
+NO_HTTP = "what answers there speaks no HTTP, or broke off: is the port right?"
+ELSEWHERE = "redirected to 127.0.0.1, not by https"
+NO_ADDRESS = "redirected to what is no address"
+NO_JSON = "what came is no JSON: is it the address of a JWKS?"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "answer", "problem"),
+    [
+        ("200 OK", b"", b"<html>", NO_JSON),
+        ("200 OK", b"", b"", NO_JSON),
+        ("200 OK", b"", b"\xff", NO_JSON),
+        ("200 OK", b"", b"[" * 100_000, NO_JSON),
+        ("200 OK", b"", b"[]", "not a JWKS: an object with a list of keys"),
+        ("200 OK", b"", b'{"keys":[]}', "no key in it is for EdDSA, ES256 or RS256"),
+        ("404 Not Found", b"", b"", "HTTP 404"),
+        ("200 OK", b"Content-Length: 9\r\n", b"{}", NO_HTTP),
+        ("nonsense", b"", b"", NO_HTTP),
+        ("200 OK", b"Content-Encoding: gzip\r\n", b"{}", "compressed, and damaged"),
+        ("302 Found", b"Location: http://127.0.0.1:port/\r\n", b"", NO_ADDRESS),
+        (
+            "302 Found",
+            b"Location: ftp://127.0.0.1/\r\n",
+            b"",
+            "redirected to 127.0.0.1, not by https",
+        ),
+    ],
+)
+async def test_why_there_are_no_keys_is_said_in_words_of_ours(
+    host, keys, status, headers, answer, problem
+):
+    host.status, host.headers, host.answer = status, headers, answer
+    with capture_logs() as lines:
+        assert await keys.keys(None) == ()
+    assert [line["problem"] for line in lines] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://127.0.0.1:1/jwks", "connection refused: is a server running there?"),
+        ("http://nobody.invalid/jwks", "no such host: is the name right?"),
+    ],
+)
+async def test_a_host_that_is_not_there_is_said_in_words_of_ours(url, problem):
+    with capture_logs() as lines:
+        assert await KeySet(url, timeout=PATIENCE).keys(None) == ()
+    assert [line["problem"] for line in lines] == [problem]
+
+
+async def test_a_host_without_tls_or_that_is_slow_is_said_in_words_of_ours(host):
+    for url, timeout, beginning in (
+        (host.url.replace("http:", "https:"), PATIENCE, "TLS failed ("),
+        (host.url, SHORT, "nothing whole within 0.5 seconds"),
+    ):
+        host.delay = 2 * SHORT
+        with capture_logs() as lines:
+            assert await KeySet(url, timeout=timeout).keys(None) == ()
+        assert lines[0]["problem"].startswith(beginning)

@@ -290,3 +290,39 @@ def test_a_key_that_is_for_another_algorithm_than_its_own_is_left_out():
     large = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     document = {"keys": [jwk(large, alg="RS512"), jwk(kid="good")]}
     assert [key.key_id for key in tokens.key_set(document)] == ["good"]
+
+
+def raw(claims: bytes) -> str:
+    return jwt.api_jws.PyJWS().encode(claims, TOKEN_SECRET, algorithm="HS256")
+
+
+NO_JWT = "no JWT: three parts of base64url, with dots between them"
+ANOTHER_KEY = "signed with another key than ours, or changed since"
+NO_CLAIMS = "what is signed in it is no JSON object, or no claims"
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        *(
+            (text, NO_JWT)
+            for text in ("", "x", "a.b", "a.b.c", "....", "é.a.b", "e30", "bnVsbA.a.b")
+        ),
+        ("e30.e30.AA", "names no algorithm"),
+        (
+            signed("another-secret-of-thirty-two-bytes!!"),
+            "signed with another key than ours, or changed since",
+        ),
+        (jwt.encode({"calls": ["*"]}, TOKEN_SECRET, algorithm="HS256"), "has no exp"),
+        (raw(b"[1]"), NO_CLAIMS),
+        (raw(b"no JSON"), NO_CLAIMS),
+        (raw(b"[" * 100_000)[:4000], None),
+        (signed(exp=NOW + 31 * 86_400), "exp is more than 30 days ahead (TOKEN_MAX_AGE)"),
+    ],
+)
+def test_why_a_token_opens_nothing_is_said_in_words_of_ours(token, reason):
+    with pytest.raises(InvalidToken) as caught:
+        tokens.verify(token, KEYS, NOW)
+    if reason is not None:
+        assert caught.value.reason == reason
+    assert "Error" not in caught.value.reason
