@@ -198,10 +198,6 @@ def _said(exc: Exception) -> str:
             return "signed with another key than ours, or changed since"
         case jwt.MissingRequiredClaimError():
             return f"has no {exc.claim}"
-        case jwt.InvalidAlgorithmError():
-            return "signed in another way than its key is for"
-        case jwt.InvalidKeyError():
-            return "our key for it is of no use"
         case _:
             return "what is signed in it is no JSON object, or no claims"
 

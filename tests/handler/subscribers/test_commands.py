@@ -1,6 +1,7 @@
 """handler/subscribers/commands.py: what a subscriber may say."""
 
 import json
+from collections.abc import Collection
 
 import pytest
 from support.sids import call_sid
@@ -170,7 +171,7 @@ def test_a_name_that_says_something_elsewhere_alone_is_refused(known):
                 commands.check_names([name], known)
 
 
-def is_let_be(names: list[str], known: frozenset[str]) -> bool:
+def is_let_be(names: list[str], known: Collection[str]) -> bool:
     try:
         commands.check_names(names, known)
     except SubscriberError:
