@@ -466,6 +466,20 @@ def test_a_frame_that_is_sent_twice_is_heard_once_wherever_it_strays():
     assert mixer.counts.overlap_samples == 160 + 56
 
 
+def test_all_that_is_ready_comes_at_once_as_it_would_bit_by_bit():
+    at_once, bit_by_bit = Mixer(), Mixer()
+    for mixer in (at_once, bit_by_bit):
+        for step in range(200):
+            for track in (IN, OUT):
+                mixer.feed(track, 20 * step, frame(b"a"))
+        mixer.feed(IN, 4000, frame(b"b"))
+    chunks = at_once.pop_all(1.0)
+    assert [len(chunk.audio) for chunk in chunks] == [16_000] * 4
+    assert chunks == list(iter(lambda: bit_by_bit.pop(1.0), None))
+    assert at_once.pop_all(1.0) == []
+    assert at_once.pop_all(7.0) == [bit_by_bit.pop(7.0)] != [None]
+
+
 def test_a_frame_that_strays_far_for_its_length_and_is_sent_twice_is_heard_once():
     mixer = Mixer()
     for timestamp, byte in ((0, b"a"), (24, b"b"), (24, b"b"), (30, b"c")):
