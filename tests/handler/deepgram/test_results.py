@@ -8,7 +8,7 @@ import pytest
 from support import schemas
 
 from handler.audio.mulaw import Track
-from handler.deepgram.results import UnreadableResult, read_results
+from handler.deepgram.results import UnreadableResult, carries_words, read_results
 
 WORDS: list[dict[str, Any]] = [
     {"word": "lost", "start": 2.0, "end": 2.5, "confidence": 0.97, "punctuated_word": "Lost"},
@@ -167,3 +167,17 @@ def test_one_that_is_surely_no_final_leaves_no_hole():
     with pytest.raises(UnreadableResult) as caught:
         read_results(body("start") | {"is_final": False, "speech_final": False})
     assert caught.value.is_final is False
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (RESULTS, True),
+        ({"channel": {}}, True),
+        ({"alternatives": []}, True),
+        ({"channel": [0, 2]}, False),
+        ({}, False),
+    ],
+)
+def test_what_has_the_parts_of_a_result_carries_words_whatever_it_calls_itself(message, words):
+    assert carries_words(message) is words
