@@ -25,9 +25,6 @@ class Source:
     async def synced(self) -> None:
         pass
 
-    async def news(self) -> None:
-        await asyncio.Event().wait()
-
 
 ENDED = ("CallStarted", "CallEnded")
 
