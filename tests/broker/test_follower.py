@@ -202,6 +202,7 @@ async def test_one_that_was_cancelled_is_handed_nothing_more():
     async with reading(call, take) as (task, _):
         task.cancel()
         call.tell()
+        await asyncio.wait({task})
         assert taken == []
 
 
