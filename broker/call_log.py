@@ -65,6 +65,7 @@ class CallLog:
         sequence: Where the newest record lies in the stream.
         newest_at: Unix ms at which the newest record was published.
         ahead: Records after a hole, by ``seq``, until it is filled.
+        newest_interim: The number of the newest interim that said anything.
     """
 
     records: list[Delivery] = field(default_factory=list)
@@ -75,7 +76,7 @@ class CallLog:
     started: dict[str, Any] | None = None
     epoch: str = ""
     interims: dict[tuple[str | None, str], Interim] = field(default_factory=dict)
-    _interim_count: int = 0
+    newest_interim: int = 0
     _final_ends: dict[str | None, float] = field(default_factory=dict)
 
     @property
@@ -123,9 +124,9 @@ class CallLog:
         head = msgspec.json.decode(payload, type=_Head)
         if head.type == "Results" and self._is_covered(head):
             return False
-        self._interim_count += 1
+        self.newest_interim += 1
         self.interims[head.track, head.type] = Interim(
-            self._interim_count, Delivery(None, head.type, payload), head
+            self.newest_interim, Delivery(None, head.type, payload), head
         )
         return True
 

@@ -17,6 +17,7 @@ from broker.call_log import CallLog
 from broker.connection import Connection
 from broker.errors import HistoryUnavailable
 from broker.follower import Follower
+from broker.rounds import Rounds
 from broker.stream import last_stored, read_history
 from broker.subjects import Subjects
 from broker.uptime import Uptime
@@ -29,8 +30,6 @@ CHECK_SECONDS = 5.0
 ON_THE_WIRE_SECONDS = 0.2
 FIRST_RETRY = 0.02
 LONGEST_RETRY = 1.0
-# So many followers are woken at a time; between two batches the loop looks after calls' audio.
-WAKE_BATCH = 64
 # A server that lost its unsynced tail gives sequences out again: after so many tries reread all.
 TRIES_BEFORE_REREADING = 5
 # What is missing then, after some 15 s, will not come: the server has lost what it acknowledged.
@@ -46,7 +45,7 @@ class Replicas:
         self._connection = connection
         self._subjects = subjects
         self._replicas: dict[str, Replica] = {}
-        self._followers: dict[str, int] = {}
+        self._rounds = Rounds()
         self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -74,16 +73,17 @@ class Replicas:
         replica = self._replicas.get(call_sid)
         if replica is None:
             replica = self._replicas[call_sid] = Replica(
-                self._connection, self._subjects.stream, self._subjects.call(call_sid)
+                self._connection, self._subjects.stream, self._subjects.call(call_sid), self._rounds
             )
             replica.open()
-        self._followers[call_sid] = self._followers.get(call_sid, 0) + 1
+        follower = Follower(replica, since=since, interim=interim, pause=pause)
+        replica.followers[follower] = None
         try:
-            yield Follower(replica, since=since, interim=interim, pause=pause)
+            yield follower
         finally:
-            self._followers[call_sid] -= 1
-            if not self._followers[call_sid]:
-                del self._followers[call_sid], self._replicas[call_sid]
+            del replica.followers[follower]
+            if not replica.followers:
+                del self._replicas[call_sid]
                 # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.
                 closing = supervise.start(replica.close(), f"leave {call_sid}")
                 self._closing.add(closing)
@@ -115,14 +115,17 @@ class Replica:
     Why each step is as it is: a subscription alone misses the past, a stream's own sequence shows
     no hole across subjects, and a replica that answers may lack the newest. ``docs/protocol.md``
     says what a reader may rely on.
+
+    Attributes:
+        followers: Those who read it; a dict keeps their order, and one that leaves is found.
     """
 
-    def __init__(self, connection: Connection, stream: str, subject: str) -> None:
+    def __init__(self, connection: Connection, stream: str, subject: str, rounds: Rounds) -> None:
         self.log = CallLog()
+        self.followers: dict[Follower, None] = {}
         self._synced = asyncio.Event()  # the past was read once
         self.readable = Uptime()  # NATS is there, and what it keeps of the call can be read
-        # Followers that have all there is; a dict keeps their order, and one that leaves is found.
-        self._waiting: dict[asyncio.Future[None], None] = {}
+        self._rounds = rounds
         self._connection = connection
         self._stream = stream
         self._subject = subject  # of all messages of the call
@@ -203,7 +206,7 @@ class Replica:
         try:
             if "Nats-Sequence" not in headers:
                 if self.log.add_interim(message.data):
-                    self._wake()
+                    self._rounds.add(self.followers)
                 return
             seq, sequence = int(headers["Call-Seq"]), int(headers["Nats-Sequence"])
         except (msgspec.MsgspecError, KeyError, ValueError):
@@ -214,7 +217,7 @@ class Replica:
             self.log.ahead[seq] = (sequence, message.data)
             return
         if self.log.add(seq, sequence, message.data):
-            self._wake()
+            self._rounds.add(self.followers)
         else:
             self._live = False
             self._check_due.set()
@@ -248,7 +251,7 @@ class Replica:
                     if seq.isdecimal():  # else somebody else's: it has no place in the call
                         self.log.add(int(seq), message.sequence, message.data, stored=True)
                 self._join_what_came_meanwhile()
-                self._wake()
+                self._rounds.add(self.followers)
                 if self.log.ahead and tries > TRIES_BEFORE_GOING_ON:
                     _log.error("records are missing in the stream", subject=self._subject)
                     self.log.go_on()
@@ -285,23 +288,3 @@ class Replica:
     async def synced(self) -> None:
         """Wait until the past was read once."""
         await self._synced.wait()
-
-    async def news(self) -> None:
-        """Wait until there is something new."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[waiting] = None
-        try:
-            await waiting
-        finally:
-            self._waiting.pop(waiting, None)
-
-    def _wake(self) -> None:
-        woken, self._waiting = list(self._waiting), {}
-        self._wake_some(woken)
-
-    def _wake_some(self, woken: list[asyncio.Future[None]]) -> None:
-        for waiting in woken[:WAKE_BATCH]:
-            if not waiting.done():
-                waiting.set_result(None)
-        if len(woken) > WAKE_BATCH:
-            asyncio.get_running_loop().call_soon(self._wake_some, woken[WAKE_BATCH:])

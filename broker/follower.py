@@ -2,24 +2,26 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 from broker.call_log import CallLog, Delivery
 from broker.uptime import Uptime
 
+# Takes a message at once, or returns that it does not, and has nothing of it. What it raises, the
+# iterator raises.
+Take = Callable[[Delivery], bool]
+
 
 class Source(Protocol):
-    """What a follower reads from: a call's log, and word of what is new in it."""
+    """What a follower reads from: a call's log; when there is news, it visits its followers."""
 
     log: CallLog
     readable: Uptime
 
     async def synced(self) -> None:
         """Wait until the past was read once."""
-
-    async def news(self) -> None:
-        """Wait until there is something new."""
 
 
 class Follower:
@@ -29,6 +31,14 @@ class Follower:
     Records come once each, in order; interims in between, the newest of their kind. It ends once
     the call is over; iterated again, it goes on with what has come since. A slow reader costs
     nothing: it is a cursor into a log that all share.
+
+    While the iterator waits for what comes next, the reader is at the head. One that can take a
+    message without waiting then gets what comes by :meth:`visit`, and its task sleeps on; the
+    iterator gives out what was not taken, and what follows, until it waits again.
+
+    Attributes:
+        take: How a message is handed over while the iterator waits; None wakes it for each.
+        due: Of :class:`~broker.rounds.Rounds`.
     """
 
     def __init__(
@@ -43,6 +53,10 @@ class Follower:
         self._seen = 0  # number of the last interim given out
         self._waiting: list[Delivery] = []
         self._caught_up = 0  # seq of the newest record when it began
+        self._news: asyncio.Future[None] | None = None  # while its task waits for something new
+        self._at_head = False  # it waits for the next message, and for nothing else
+        self.take: Take | None = None
+        self.due = False
         self.skipped_interims = 0  # that a newer message made worthless before they were given out
 
     @property
@@ -110,13 +124,27 @@ class Follower:
     async def synced(self) -> None:
         """Wait until the past was read."""
         await self._source.synced()
-        if self._cursor is None:
-            self._cursor = self._start()
-            self._caught_up = self.last
+        self._begin()
 
     async def more(self) -> None:
         """Wait until the call has something that it had not."""
-        await self._source.news()
+        self._news = asyncio.get_running_loop().create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+
+    def visit(self) -> None:
+        """Take what is new, as far as that goes without waiting; else wake the task for it."""
+        if self._news is None or self._news.done():
+            return  # the task is on its way, and finds it; or it was cancelled
+        try:
+            if self._at_head and self.take is not None and self._hand_over(self.take):
+                return
+        except Exception as exc:  # noqa: BLE001  it ends this reader, and no other
+            self._news.set_exception(exc)
+        else:
+            self._news.set_result(None)
 
     def __aiter__(self) -> "Follower":
         return self
@@ -124,18 +152,33 @@ class Follower:
     async def __anext__(self) -> Delivery:
         if self._cursor is None:
             await self.synced()
-        cursor = self._start() if self._cursor is None else self._cursor
-        while True:
-            if (delivery := self._next(cursor)) is not None:
-                return delivery
-            if not (self._source.log.ended and cursor >= self.last):
-                await self._source.news()
+        while (delivery := self._peek()) is None:
+            if not self.ended:
+                await self._next()
             elif (left := self._pause_left()) > 0:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left):
-                        await self._source.news()
+                        await self._next()
             else:
                 raise StopAsyncIteration
+        self._given_out(delivery)
+        return delivery
+
+    async def _next(self) -> None:
+        """Wait until there is something that was not taken, or the call has ended."""
+        self._at_head = True
+        try:
+            await self.more()
+        finally:
+            self._at_head = False
+
+    def _hand_over(self, take: Take) -> bool:
+        """Hand over all that is new; returns whether it was taken, and more may come."""
+        while (delivery := self._peek()) is not None:
+            if not take(delivery):
+                return False
+            self._given_out(delivery)
+        return not self._source.log.ended
 
     def _pause_left(self) -> float:
         """
@@ -151,6 +194,11 @@ class Follower:
         passed = time.time() - self._source.log.newest_at / 1000
         return self._pause - max(passed, time.monotonic() - here_since)
 
+    def _begin(self) -> None:
+        if self._cursor is None:
+            self._cursor = self._start()
+            self._caught_up = self.last
+
     def _start(self) -> int:
         """Return the ``seq`` after which the follower begins, as the log is now."""
         if self._since is not None:
@@ -158,18 +206,31 @@ class Follower:
         # Without the past, an ended call still says that it has ended.
         return self.last - 1 if self._source.log.ended else self.last
 
-    def _next(self, cursor: int) -> Delivery | None:
-        log = self._source.log
-        if log.records and cursor < log.last:
+    def _peek(self) -> Delivery | None:
+        """Return what comes next, if it is there."""
+        log, cursor = self._source.log, self.cursor
+        if cursor < log.last:
+            return log.records[max(0, cursor + 1 - log.first)]
+        if not self._interim:
+            return None
+        if not self._waiting and log.newest_interim > self._seen:
+            self._look_at_interims(cursor)
+        return self._waiting[0] if self._waiting else None
+
+    def _look_at_interims(self, cursor: int) -> None:
+        log, seen = self._source.log, self._seen
+        for interim in log.fresh_interims(seen, cursor, time.time()):
+            self._seen = max(self._seen, interim.number)
+            self._waiting.append(interim.delivery)
+        if seen:
+            self.skipped_interims += self._seen - seen - len(self._waiting)
+
+    def _given_out(self, delivery: Delivery) -> None:
+        """Move past what was next."""
+        if delivery.seq is None:
+            del self._waiting[0]
+            return
+        self._cursor = delivery.seq
+        if self._waiting:  # they are older than the record
             self.skipped_interims += len(self._waiting)
-            self._waiting.clear()  # older than the record that comes now
-            self._cursor = max(cursor + 1, log.first)
-            return log.records[self._cursor - log.first]
-        if self._interim and not self._waiting:
-            seen = self._seen
-            for interim in log.fresh_interims(seen, cursor, time.time()):
-                self._seen = max(self._seen, interim.number)
-                self._waiting.append(interim.delivery)
-            if seen:
-                self.skipped_interims += self._seen - seen - len(self._waiting)
-        return self._waiting.pop(0) if self._waiting else None
+            self._waiting.clear()

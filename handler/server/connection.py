@@ -27,6 +27,9 @@ ELSEWHERE_ON_FLY = {"fly-replay": "elsewhere=true"}
 SEND_BUFFER = 64 * 1024
 # A connection that we close is cut when its peer takes nothing of what is left for so long.
 UNREAD_SECONDS = 10.0
+# A peer keeps up while no more than this waits for it here: less than what a transport calls too
+# much, so who waits for a peer is always the one who wrote last.
+KEEPS_UP_BYTES = 32 * 1024
 # A peer that was refused while it still sends is let send so much, so that it reads why: closed at
 # once, the kernel would take the answer back.
 LINGER_SECONDS = 2.0
@@ -99,6 +102,14 @@ def limit_buffer(transport: asyncio.Transport) -> None:
     connection: Any = transport.get_extra_info("socket")
     if connection is not None and not transport.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+def offer(transport: asyncio.Transport, data: bytes) -> bool:
+    """Write, unless too much would then wait for a peer to take it; returns whether it did."""
+    if transport.get_write_buffer_size() + len(data) > KEEPS_UP_BYTES:
+        return False
+    transport.write(data)
+    return True
 
 
 def _answer(status: int, words: str) -> bytes:

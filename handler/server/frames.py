@@ -37,6 +37,11 @@ def event(seq: int | None, payload: bytes) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (seq, payload)
 
 
+def chunk(piece: bytes) -> bytes:
+    """Make a chunk of a response that goes on; an empty one would be its end."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
 class RecentFrames(Generic[K]):
     """
     The frames that were made last; the oldest go when there are too many bytes of them.

@@ -21,6 +21,7 @@ from handler.server.connection import (
     NO_PLACE,
     dismiss,
     limit_buffer,
+    offer,
     part,
     refuse,
 )
@@ -214,6 +215,14 @@ class HttpProtocol(HttpToolsProtocol):
         if body:  # an empty chunk would be the end
             self.transport.writelines((b"%x\r\n" % len(body), body, b"\r\n"))
         return not self.flow.write_paused
+
+    def offer(self, chunk: bytes) -> bool:
+        """
+        Write a piece that is a chunk already, if the peer keeps up; returns whether it was written.
+
+        The response must have begun, as for :meth:`write`.
+        """
+        return not self.transport.is_closing() and offer(self.transport, chunk)
 
     async def drained(self) -> None:
         """Wait until the peer has taken enough of what was written, or is gone."""

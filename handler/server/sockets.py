@@ -82,6 +82,10 @@ class SubscriberSocket:
             raise WebSocketDisconnect(1006) from exc
         return False
 
+    def offer(self, payload: bytes) -> bool:
+        """Send a text at once, if the peer keeps up; returns whether it was sent."""
+        return self._protocol is not None and self._protocol.offer(_frames.of(payload))
+
     async def say(self, message: object) -> None:
         """Send a message of ours, as :meth:`send` does."""
         await self.send(msgspec.json.encode(message))

@@ -16,7 +16,7 @@ from websockets.protocol import State
 
 from handler.refusals import refusals
 from handler.server.allowance import Allowance
-from handler.server.connection import LINGER_BYTES, limit_buffer
+from handler.server.connection import LINGER_BYTES, limit_buffer, offer
 from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 from handler.server.intake import Intake, Take
@@ -88,6 +88,10 @@ class WebSocketProtocol(Handshake):
             raise ClientDisconnected
         self.transport.write(frame)
         return self.writable.is_set()
+
+    def offer(self, frame: bytes) -> bool:
+        """Write a frame that is ready, if the peer keeps up; returns whether it was written."""
+        return not self._closed and offer(self.transport, frame)
 
     async def drained(self) -> None:
         """Wait until the peer has taken enough of what was written."""

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from broker.broker import Broker
 from broker.call_log import Delivery
-from broker.follower import Follower
+from broker.follower import Follower, Take
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
 from handler.subscribers.unknown_calls import UnknownCalls
@@ -155,6 +155,10 @@ class CallReader:
         records, size = self._follower.backlog
         if records > MAX_BACKLOG_RECORDS or size > MAX_BACKLOG_BYTES:
             raise TooSlow(self.cursor)
+
+    def hand_to(self, take: Take) -> None:
+        """From now on hand over what comes while the reader is at the head; see ``Follower``."""
+        self._follower.take = take
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self._follower

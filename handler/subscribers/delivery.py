@@ -2,6 +2,7 @@
 
 import msgspec
 
+from broker.call_log import Delivery
 from handler.errors import SubscriberError, TooSlow
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers.admission import Subscribers
@@ -51,16 +52,24 @@ class CallDelivery:
         if in_past and (since is None or since >= last):
             in_past = False
             await self._socket.say({"type": "CaughtUp", **names, "seq": last})
+        if not in_past:
+            reader.hand_to(self._take)
         while True:
             async for delivery in reader:
                 await self._pass_on(reader, delivery.payload)
                 if in_past and delivery.seq is not None and delivery.seq >= last:
                     in_past = False
+                    reader.hand_to(self._take)
                     await self._socket.say({"type": "CaughtUp", **names, "seq": delivery.seq})
             if plain or not await reader.goes_on():
                 break
         if not plain:
             await self._socket.say({"type": "Over", **names, "seq": reader.cursor})
+
+    def _take(self, delivery: Delivery) -> bool:
+        taken = self._socket.offer(delivery.payload)
+        self._subscribers.deliveries += taken
+        return taken
 
     async def _pass_on(self, reader: CallReader, payload: bytes) -> None:
         self._subscribers.deliveries += 1

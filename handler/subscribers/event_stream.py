@@ -10,8 +10,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.call_log import Delivery
 from handler.errors import AlreadyComplete, EndCode, Forbidden, SubscriberError
-from handler.server.frames import RecentFrames, event
+from handler.server.frames import RecentFrames, chunk, event
 from handler.subscribers import commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
@@ -21,8 +22,10 @@ from handler.tokens.grants import Grant
 # Ends after which an EventSource comes back by itself, with the id that it had last.
 SILENT_ENDS = frozenset({EndCode.LEAVING, EndCode.TOO_SLOW})
 
-
 _events: RecentFrames[tuple[int | None, bytes]] = RecentFrames(lambda message: event(*message))
+_chunks: RecentFrames[tuple[int | None, bytes]] = RecentFrames(
+    lambda message: chunk(event(*message))
+)
 
 
 class EventsEndpoint:
@@ -92,6 +95,7 @@ class CallEvents(EventStream):
             yield self.heartbeat  # a quiet call: the answer must not wait for its next word
             if (expired := reader.expired) is not None:
                 yield event(None, msgspec.json.encode(expired))
+            reader.hand_to(self._take)
             try:
                 async for delivery in reader:
                     self.shared.deliveries += 1
@@ -99,6 +103,11 @@ class CallEvents(EventStream):
                     reader.check_pace()
             finally:
                 self.shared.skipped_interims += reader.skipped_interims
+
+    def _take(self, delivery: Delivery) -> bool:
+        taken = self.offer(_chunks.of((delivery.seq, delivery.payload)))
+        self.shared.deliveries += taken
+        return taken
 
 
 class ListEvents(EventStream):

@@ -135,6 +135,14 @@ class LiveResponse(Response):
         except ClientDisconnected:
             raise _PeerLeft from None
 
+    def offer(self, chunk: bytes) -> bool:
+        """
+        Send a piece that is a chunk already, if the peer keeps up; returns whether it was sent.
+
+        Only while the next of :meth:`pieces` is awaited: all before it were sent.
+        """
+        return self._connection is not None and self._connection.offer(chunk)
+
     async def _write(self, message: Message) -> None:
         try:
             async with asyncio.timeout(self.shared.settings.write_timeout):

@@ -8,7 +8,7 @@ import pytest
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
-from handler.server.frames import RecentFrames, SharedMessage, event, text_frame
+from handler.server.frames import RecentFrames, SharedMessage, chunk, event, text_frame
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
@@ -78,3 +78,7 @@ def test_the_frames_of_a_shared_message_are_made_once_and_go_with_it():
     del message
     gc.collect()
     assert gone() is None
+
+
+def test_a_chunk_says_how_long_it_is():
+    assert chunk(b"data: 1234567\n\n") == b"f\r\ndata: 1234567\n\n\r\n"
