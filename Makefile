@@ -58,8 +58,8 @@ lock:  ## Pin the newest versions, with hashes (needs uv)
 screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
 	$(BIN)/python -m bench.screenshots
 
-bench: $(VENV)/dev  ## Measure CPU and delay (see bench/README.md)
-	$(BIN)/python -m bench
+bench: $(VENV)/dev  ## Measure what a call costs, beside the tutorial's server; more: make bench B="--capacity 400"
+	$(BIN)/python -m bench $(B)
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) build *.egg-info

@@ -1,80 +1,97 @@
 """
-CPU time of the service for each frame, beside the least that Starlette needs to read one.
+What a call costs, beside the tutorial's server and plain uvicorn, in the same run: one table.
 
-Both carry the same calls in real time, in turn; the figure is the ratio within each round.
+Linux. What each row means, and what to make of it: docs/performance.md.
 """
 
 import argparse
-import asyncio
-import random
-import secrets
-import statistics
+import json
+import platform
+import sys
 import time
+from dataclasses import asdict
+from pathlib import Path
 
-from bench.processes import cpu_seconds, resident_mb, server
-from rehearsal.deepgram import DeepgramStandIn
-from rehearsal.twilio import Options, place_call
+from bench.comparison import CALLS, SECONDS, Comparison
+from bench.machine import Cores, describe, open_files
+from bench.measures import Bench
+from bench.report import table
+from bench.servers import OURS, PLAIN, TUTORIAL, nats_server
+from handler import logs
 
-WARM_UP = 1.0  # seconds of each call that are not counted
-
-
-async def load(pid: int, port: int, calls: int, seconds: float, auth_token: str) -> float:
-    """Carry calls in real time; returns CPU microseconds for each frame, warm-up aside."""
-    source = random.Random(1)  # noqa: S311  the same audio in each round
-    audio = source.randbytes(round((seconds + WARM_UP) * 8000))
-    url = f"ws://127.0.0.1:{port}/twilio"
-    placing = [
-        asyncio.create_task(
-            place_call(url, audio, audio, Options(auth_token=auth_token, seed=number))
-        )
-        for number in range(calls)
-    ]
-    await asyncio.sleep(WARM_UP)
-    before, begun = cpu_seconds(pid), time.monotonic()
-    await asyncio.sleep(seconds - 0.5)
-    spent, lasted = cpu_seconds(pid) - before, time.monotonic() - begun
-    await asyncio.gather(*placing)
-    return spent / (lasted * 100 * calls) * 1e6
+RESULTS = Path(__file__).parent / "results.json"
 
 
-async def measure(arguments: argparse.Namespace) -> None:
-    """Measure and print."""
-    auth_token = secrets.token_hex(16)
-    async with DeepgramStandIn(keep=False) as deepgram:
-        environ = {
-            "TWILIO_AUTH_TOKEN": auth_token,
-            "DEEPGRAM_API_KEY": "any",
-            "DEEPGRAM_URL": deepgram.url,
-            "TOKEN_SECRET": secrets.token_hex(32),
-        }
-        service = server(
-            "handler.cli", "serve", "--embedded-nats", environ=environ, ready="/readyz"
-        )
-        with service as (pid, port), server("bench.floor", environ={}, ready="/") as floor:
-            idle = resident_mb(pid)
-            ratios = []
-            for number in range(1, arguments.rounds + 1):
-                ours = await load(pid, port, arguments.calls, arguments.seconds, auth_token)
-                least = await load(*floor, arguments.calls, arguments.seconds, auth_token)
-                ratios.append(ours / least)
-                print(
-                    f"round {number}: {ours:.0f} us a frame, reading alone {least:.0f} us, "
-                    f"ratio {ratios[-1]:.2f}; {resident_mb(pid):.0f} MB"
-                )
-    print(
-        f"{arguments.calls} calls: ratio {statistics.median(ratios):.2f} "
-        f"[{min(ratios):.2f}-{max(ratios):.2f}], idle {idle:.0f} MB"
-    )
+def measure(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    """Take the measures that were asked for."""
+    kinds = (OURS, TUTORIAL) if arguments.short else (OURS, PLAIN, TUTORIAL)
+    comparison.measure_rounds(arguments.rounds, kinds, arguments.calls, arguments.seconds)
+    if not arguments.short:
+        comparison.measure_idle()
+        comparison.measure_growth()
+        comparison.measure_subscribers()
+        comparison.measure_kept()
+    if arguments.capacity:
+        comparison.measure_capacity(arguments.capacity)
 
 
-def main() -> None:
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print; 1 if a frame of ours was not where it belongs."""
+    logs.configure("ERROR")
+    machine, cores = describe(), Cores()
+    cores.take_others()
+    open_files()
+    if cores.shared:
+        print("one processor: servers and load share it; mind the ratios alone", file=sys.stderr)
+    settings = dict(pair.split("=", 1) for pair in arguments.set)
+    begun = time.strftime("%Y-%m-%d %H:%M")
+    with nats_server() as nats_url, Bench(cores, nats_url, settings) as bench:
+        comparison = Comparison(bench, lambda line: print(line, file=sys.stderr, flush=True))
+        measure(comparison, arguments)
+    ratios = comparison.ratios()
+    kept = {
+        "date": begun,
+        "machine": machine,
+        "settings": settings,
+        "ratio": ratios and asdict(ratios),
+        **{name: value for name, value in vars(comparison).items() if name[0] != "_"},
+    }
+    arguments.json.write_text(json.dumps(kept, indent=1))
+    print(f"{begun}, {machine}\n\n{table(comparison)}\n")
+    if ratios is None:
+        print("the load was late in every round: nothing can be said of a frame's cost")
+    for fault in comparison.faults:
+        print(f"WRONG: {fault}")
+    return 1 if comparison.faults else 0
+
+
+def main() -> int:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--calls", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=5)
-    asyncio.run(measure(parser.parse_args()))
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--calls", type=int, default=CALLS, help=f"of a round (default: {CALLS})")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"of a run (default: {SECONDS:.0f})"
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="nothing but rounds of ours and the tutorial's server"
+    )
+    parser.add_argument(
+        "--capacity",
+        type=int,
+        metavar="MOST",
+        help="also find the most calls that are carried in time, up to so many",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of ours"
+    )
+    parser.add_argument("--json", type=Path, default=RESULTS, help=f"default: {RESULTS.name} here")
+    arguments = parser.parse_args()
+    if platform.system() != "Linux":
+        print("Linux alone tells what a process costs to the microsecond", file=sys.stderr)
+        return 1
+    return run(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

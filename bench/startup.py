@@ -2,7 +2,7 @@
 Start-up and memory of the service, in an environment with the production requirements alone.
 
 ``python -m bench.startup``: from the start of the process to 200 at ``/readyz``, and what is in RAM
-then. Where aiohttp is installed nats-py imports it, so another environment measures something else.
+then. Another environment measures something else: structlog imports rich where that is installed.
 """
 
 import argparse

@@ -4,8 +4,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import msgspec
 import nats.errors
-import nats.js.errors
 import structlog
 
 from broker import supervise
@@ -24,6 +24,24 @@ TOO_LARGE = 10054
 T = TypeVar("T")
 
 _log = structlog.get_logger()
+
+
+class _Problem(msgspec.Struct):
+    err_code: int = 0
+
+
+class _Ack(msgspec.Struct):
+    """
+    What JetStream answers.
+
+    Source: https://docs.nats.io/reference/reference-protocols/nats_api_reference
+    """
+
+    seq: int = 0
+    error: _Problem | None = None
+
+
+_ack_decoder = msgspec.json.Decoder(_Ack)
 
 
 class Appender:
@@ -126,20 +144,22 @@ class Appender:
             "Nats-Expected-Last-Subject-Sequence": str(self._last_sequence),
         }
         try:
-            ack = await self._connection.js.publish(
+            # As the client's own JetStream publishes, but for how it reads the answer.
+            answer = await self._connection.client.request(
                 subject, payload, timeout=ACK_SECONDS, headers=headers
             )
-        except nats.js.errors.APIError as exc:
-            if exc.err_code == TOO_LARGE:
-                raise _TooLarge from exc
-            if exc.err_code in WRONG_LAST_SEQUENCE:
-                return await self._stored_by_us(message_id, epoch)
-            return None  # electing a leader, a full disk, a first copy still being replicated
+            ack = _ack_decoder.decode(answer.data)
         except nats.errors.MaxPayloadError as exc:  # the server takes less than the stream
             raise _TooLarge from exc
-        except (nats.errors.Error, TimeoutError, OSError):
+        except (nats.errors.Error, msgspec.MsgspecError, TimeoutError, OSError):
             return None
-        return ack.seq
+        if ack.error is None:
+            return ack.seq or None
+        if ack.error.err_code == TOO_LARGE:
+            raise _TooLarge
+        if ack.error.err_code in WRONG_LAST_SEQUENCE:
+            return await self._stored_by_us(message_id, epoch)
+        return None  # electing a leader, a full disk, a first copy still being replicated
 
     async def _stored_by_us(self, message_id: str, epoch: str) -> int | None:
         """

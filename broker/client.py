@@ -4,6 +4,7 @@ from typing import Any
 
 import nats.errors
 from nats.aio import client as nats_client
+from nats.protocol.parser import ERR_RE
 
 
 class Client(nats_client.Client):
@@ -17,3 +18,13 @@ class Client(nats_client.Client):
                 "the address says tls://, and the server asks for no TLS: set tls there, or say nats://"
             )
         await super()._process_info(info, initial_connection)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Take a refusal as the server wrote it: the parser makes all of it lower case."""
+        refusal = ERR_RE.match(self._ps.buf)  # still there, until it is dealt with
+        written = refusal[1].decode(errors="replace") if refusal and refusal[1] else ""
+        if written.lower() == err_msg:
+            # The client knows errors by their small letters; in quotes are subjects.
+            what, quote, subject = written.partition('"')
+            err_msg = f"{what.lower()}{quote}{subject}"
+        await super()._process_err(err_msg)

@@ -230,7 +230,11 @@ class Replica:
             try:
                 await self._subscribe()
                 stored = await read_history(
-                    self._connection.client, self._stream, self._subject, first=first
+                    self._connection.client,
+                    self._stream,
+                    self._subject,
+                    first=first,
+                    wanted="Call-Seq",
                 )
             except HistoryUnavailable:
                 stored = None

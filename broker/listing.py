@@ -40,8 +40,6 @@ class Listing:
         entry: CallEntry,
         *,
         epochs: Collection[str],
-        stored_ends: Callable[[], Mapping[str, float] | None],
-        is_ours: Callable[[], Awaitable[bool]],
     ) -> None:
         """
         Prepare the entry; it is written once it is begun.
@@ -50,14 +48,10 @@ class Listing:
             registry: Where to.
             entry: What it says.
             epochs: All claims of the owner: it grows.
-            stored_ends: How far the stored finals of each track reach; None if all are stored.
-            is_ours: Whether nobody else has written the call.
         """
         self._registry = registry
         self._entry = entry
         self._epochs = epochs
-        self._stored_ends = stored_ends
-        self._is_ours = is_ours
         self._state = State.KEPT
         self._due = asyncio.Event()
         self._written = False  # once
@@ -65,11 +59,25 @@ class Listing:
         self._understated = False  # it tells less than is transcribed
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, **changes: Any) -> None:  # noqa: ANN401  fields of CallEntry
-        """The call is claimed: write the entry, and know when it goes missing."""
+    def begin(
+        self,
+        stored_ends: Callable[[], Mapping[str, float] | None],
+        is_ours: Callable[[], Awaitable[bool]],
+        **changes: Any,  # noqa: ANN401  fields of CallEntry
+    ) -> None:
+        """
+        The call is claimed: write the entry, and know when it goes missing.
+
+        Args:
+            stored_ends: How far the stored finals of each track reach; None if all are stored.
+            is_ours: Whether nobody else has written the call.
+            changes: What it says besides.
+        """
         self._registry.watch_entry(self._entry.call_sid, self._on_missing)
         self.update(**changes)
-        self._task = asyncio.create_task(self.run(), name=f"{self._entry.call_sid} registry")
+        self._task = asyncio.create_task(
+            self._run(stored_ends, is_ours), name=f"{self._entry.call_sid} registry"
+        )
 
     def update(self, **changes: Any) -> None:  # noqa: ANN401  fields of CallEntry
         """Change what it says: ``state``, ``covered``."""
@@ -114,8 +122,17 @@ class Listing:
             await supervise.end(self._task)
         self._registry.unwatch_entry(self._entry.call_sid, self._on_missing)
 
-    async def run(self) -> None:
-        """Write the entry whenever it changes."""
+    async def _run(
+        self,
+        stored_ends: Callable[[], Mapping[str, float] | None],
+        is_ours: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """
+        Write the entry whenever it changes.
+
+        Both are the writer's, and held by this task alone: a writer that is held by what it holds
+        would stay in memory, with all of its call, until the collector comes.
+        """
         backoff = supervise.Backoff(FIRST_RETRY, LONGEST_RETRY)
         while True:
             await self._due.wait()
@@ -123,7 +140,7 @@ class Listing:
             if self._state is State.ENDED:
                 return
             try:
-                await self._write()
+                await self._write(stored_ends, is_ours)
                 backoff.reset()
             except Exception:  # noqa: BLE001  it would stay unlisted for good
                 structlog.get_logger().exception(
@@ -134,21 +151,26 @@ class Listing:
             if self._state is State.LEFT and not self._due.is_set():
                 return
 
-    async def _write(self) -> None:
+    async def _write(
+        self,
+        stored_ends: Callable[[], Mapping[str, float] | None],
+        is_ours: Callable[[], Awaitable[bool]],
+    ) -> None:
         missing, self._missing = self._missing, False
         try:
-            if missing and not await self._is_ours():
+            if missing and not await is_ours():
                 return  # whoever owns it now has deleted the entry, or will
             first = not self._written
-            await self._registry.put_call(self._as_stored(), self._epochs, first=first)
+            entry = self._as_stored(stored_ends())
+            await self._registry.put_call(entry, self._epochs, first=first)
             self._written = True
         except BaseException:
             self._missing = self._missing or missing  # the next attempt is to ask again
             raise
 
-    def _as_stored(self) -> CallEntry:
+    def _as_stored(self, ends: Mapping[str, float] | None) -> CallEntry:
         """Return the entry; it claims nothing to be transcribed that may yet be refused."""
-        covered, ends = self._entry.covered, self._stored_ends()
+        covered = self._entry.covered
         self._understated = bool(covered) and ends is not None
         if self._understated and ends is not None:
             covered = {track: min(end, ends.get(track, 0.0)) for track, end in covered.items()}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import nats.errors
 import nats.js.errors
@@ -64,10 +65,22 @@ async def find_stream(client: Client, name: str) -> Config | None:
     Raises:
         nats.errors.Error: NATS does not say.
     """
+    config, _ = await look_at(client, name)
+    return config or None
+
+
+async def look_at(client: Client, name: str) -> tuple[Config, Config]:
+    """
+    Return the configuration of a stream, and what it holds; both empty if there is none.
+
+    Raises:
+        nats.errors.Error: NATS does not say.
+    """
     try:
-        return await _ask(client, "INFO", name)
+        answer = await _ask(client, "INFO", name)
     except nats.js.errors.NotFoundError:
-        return None
+        return {}, {}
+    return answer["config"], answer["state"]
 
 
 async def _ensure(
@@ -88,7 +101,8 @@ async def _ensure(
         elif update and not shape.has(found, ours):
             state = "could not be brought up to date"
             changed = [f"{name}: {difference.text}" for difference in differences(found)]
-            found = await _ask(client, "UPDATE", stream, shape.brought_up_to_date(found, ours))
+            ours = shape.brought_up_to_date(found, ours)
+            found = (await _ask(client, "UPDATE", stream, ours))["config"]
     except (nats.errors.Error, TimeoutError, OSError) as exc:
         raise NotProvisioned(name, state, _said(exc)) from exc
     if different := differences(found):
@@ -98,17 +112,19 @@ async def _ensure(
 
 async def _create(client: Client, stream: str, ours: Config) -> Config:
     try:
-        return await _ask(client, "CREATE", stream, ours)
+        answer = await _ask(client, "CREATE", stream, ours)
     except nats.js.errors.BadRequestError as exc:
         if exc.err_code != STREAM_EXISTS:
             raise
-    # Another process, with other settings, was faster.
-    return await _ask(client, "INFO", stream)
+        # Another process, with other settings, was faster.
+        answer = await _ask(client, "INFO", stream)
+    config: Config = answer["config"]
+    return config
 
 
-async def _ask(client: Client, verb: str, stream: str, body: Config | None = None) -> Config:
+async def _ask(client: Client, verb: str, stream: str, body: Config | None = None) -> Any:  # noqa: ANN401
     """
-    Ask for a stream's configuration as it is on the wire: the client's own knows fewer fields.
+    Ask for a stream as it is on the wire: the client's own configuration knows fewer fields.
 
     Raises:
         nats.errors.Error: there is none, or it may not be as it is asked for.
@@ -118,8 +134,7 @@ async def _ask(client: Client, verb: str, stream: str, body: Config | None = Non
     answer = json.loads(reply.data)
     if "error" in answer:
         raise nats.js.errors.APIError.from_error(answer["error"])
-    config: Config = answer["config"]
-    return config
+    return answer
 
 
 def _said(exc: Exception) -> str:

@@ -180,6 +180,58 @@ def brought_up_to_date(config: Config, ours: Config) -> dict[str, Any]:
     return {**config, **ours}
 
 
+def losses(found: Config, ours: Config, stored: Config, age: float) -> list[str]:
+    """
+    Say what of the records that are stored would go, or be less safe, with our configuration.
+
+    Args:
+        found: The stream's configuration.
+        ours: What it is to be.
+        stored: Its state, as NATS tells it.
+        age: Of the oldest record, in seconds.
+    """
+    if not stored.get("messages"):
+        return []
+    lost = []
+    if _is_less(ours["max_age"], found.get("max_age")):
+        lost.append(
+            f"retention is {_age(found)}, to be {_age(ours)}: records that are older are deleted "
+            f"at once, and the oldest is of {durations.shown(round(age))} ago"
+        )
+    if _is_less(ours["max_bytes"], found.get("max_bytes")):
+        too_many = max(0, stored["bytes"] - ours["max_bytes"])
+        lost.append(
+            f"it may hold {_megabytes(found)}, to be {_megabytes(ours)}: of the "
+            f"{stored['bytes'] / 2**20:.1f} MB that are stored the oldest "
+            f"{too_many / 2**20:.1f} MB are deleted at once"
+        )
+    most = ours["max_msgs_per_subject"]
+    if _is_less(most, found.get("max_msgs_per_subject")) and stored["messages"] > most:
+        lost.append(f"of more than {most} records of one kind and track of a call the oldest go")
+    copies = found.get("num_replicas", 1)
+    if ours["num_replicas"] < copies:
+        lost.append(
+            f"copies are {copies}, to be {ours['num_replicas']}: it bears the loss of "
+            f"{(ours['num_replicas'] - 1) // 2} servers then, and of {(copies - 1) // 2} now"
+        )
+    return lost
+
+
+def _is_less(value: int, than: int | None) -> bool:
+    """Whether a limit is tighter than another one; what is not positive is none."""
+    return value > 0 and (than is None or than <= 0 or value < than)
+
+
+def _age(config: Config) -> str:
+    age = config.get("max_age") or 0
+    return durations.shown(age / SECOND) if age > 0 else "unlimited"
+
+
+def _megabytes(config: Config) -> str:
+    size = config.get("max_bytes") or -1
+    return f"{size >> 20} MB" if size > 0 else "unlimited"
+
+
 def _window(max_age: int | None) -> int:
     """For how long a repetition is known as one: NATS allows no longer than records are kept."""
     return min(DUPLICATE_WINDOW, max_age or DUPLICATE_WINDOW)

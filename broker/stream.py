@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -28,10 +29,18 @@ WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 
 async def read_history(
-    client: Client, stream: str, subject: str, *, first: int = 1, timeout: float = 5.0
+    client: Client,
+    stream: str,
+    subject: str,
+    *,
+    first: int = 1,
+    timeout: float = 5.0,
+    wanted: str | None = None,
 ) -> list[Stored]:
     """
     Return all stored messages on ``subject`` (wildcards allowed) from stream sequence ``first`` on.
+
+    Where one header is ``wanted``, the others are left out: together they are as large as a record.
 
     Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
 
@@ -49,8 +58,9 @@ async def read_history(
         headers = message.headers or {}
         status = headers.get("Status")
         if status is None:
-            sequence, subject = int(headers["Nats-Sequence"]), headers["Nats-Subject"]
-            kept = {name: headers[name] for name in headers.keys() - OF_THE_ANSWER}
+            names = headers.keys() - OF_THE_ANSWER if wanted is None else headers.keys() & {wanted}
+            kept = {sys.intern(name): headers[name] for name in names}
+            sequence, subject = int(headers["Nats-Sequence"]), sys.intern(headers["Nats-Subject"])
             found.append(Stored(sequence, subject, message.data, kept))
         elif batch_over is not None and not batch_over.done():
             batch_over.set_result((status, headers))

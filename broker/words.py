@@ -4,6 +4,7 @@ What the client of NATS and the system say went wrong, in words that say what to
 Their own texts name a class or a number; whoever reads ours has something to mend.
 """
 
+import errno
 import os
 import re
 import socket
@@ -61,6 +62,7 @@ BY_TEXT = (
     ("maximum payload", "the server takes no message of that size: raise its max_payload"),
 )
 _DOING = {"publish": "publish to", "subscription": "subscribe to"}
+_OWN_INBOX = re.compile(r"(\b_INBOX\w*)\.[^\"]*")
 _PERMISSION = re.compile(r'permissions violation for (\w+) (?:to )?("[^"]*")', re.IGNORECASE)
 
 
@@ -79,13 +81,19 @@ def said(exc: BaseException) -> str:
             return _of_the_client(exc)
 
 
+def forbidden(exc: BaseException) -> str | None:
+    """Return what a user may not do, with its subject; None if that is not what went wrong."""
+    match = _PERMISSION.search(str(exc))
+    if match is None:
+        return None
+    subject = _OWN_INBOX.sub(r"\1.>", match[2])  # what stands for each of its replies
+    return f"{_DOING.get(match[1].lower(), match[1])} {subject}"
+
+
 def _of_the_client(exc: BaseException) -> str:
     text = " ".join(str(exc).split()).removeprefix("nats: ").strip("'") or type(exc).__name__
-    if match := _PERMISSION.search(text):
-        return (
-            f"this user may not {_DOING.get(match[1].lower(), match[1])} {match[2]}: "
-            "docs/operations.md says what each user needs"
-        )
+    if (what := forbidden(exc)) is not None:
+        return f"this user may not {what}: docs/operations.md says what each user needs"
     return next((words for form, words in BY_TEXT if re.search(form, text, re.IGNORECASE)), text)
 
 
@@ -99,6 +107,13 @@ def _of_the_api(exc: nats.js.errors.APIError) -> str:
     return f"NATS refuses with code {exc.code}"
 
 
+def is_for_good(exc: OSError) -> bool:
+    """Whether an address is wrong, rather than what answers there away for now."""
+    if isinstance(exc, socket.gaierror):
+        return exc.errno != socket.EAI_AGAIN
+    return isinstance(exc, ssl.SSLError)
+
+
 def _of_the_system(exc: OSError) -> str:
     """Of an address that cannot be reached; its text repeats the address, as asyncio found it."""
     if isinstance(exc, socket.gaierror):
@@ -109,7 +124,16 @@ def _of_the_system(exc: OSError) -> str:
             "certificate does, and its authority in SSL_CERT_FILE"
         )
     if isinstance(exc, ssl.SSLError):
-        return f"TLS failed ({exc.strerror}): does the server speak it on this port?"
-    if isinstance(exc, ConnectionRefusedError) or "Connect call failed" in str(exc):
+        return f"TLS failed ({_of_tls(exc)}): does the server speak it on this port?"
+    # Of several addresses the loop joins the texts, of which the last one says enough.
+    number = exc.errno or int(next(reversed(re.findall(r"\[Errno (\d+)\]", str(exc))), 0))
+    if number == errno.ECONNREFUSED:
         return "connection refused: is a server running there?"
-    return os.strerror(exc.errno) if exc.errno else str(exc) or type(exc).__name__
+    if number:
+        return os.strerror(number)
+    return "the connection was closed" if isinstance(exc, ConnectionError) else str(exc) or "failed"
+
+
+def _of_tls(exc: ssl.SSLError) -> str:
+    """Name what failed, without the places in a library's source."""
+    return str(getattr(exc, "reason", None) or "it was cut off").replace("_", " ").lower()

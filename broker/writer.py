@@ -70,13 +70,7 @@ class CallWriter:
             epoch=epoch,
             owner=owner,
         )
-        self._listing = Listing(
-            registry,
-            entry,
-            epochs=self._epochs.own,
-            stored_ends=lambda: self._appender.published_ends if self.depth else None,
-            is_ours=self._is_ours,
-        )
+        self._listing = Listing(registry, entry, epochs=self._epochs.own)
 
     @property
     def epoch(self) -> str:
@@ -193,6 +187,8 @@ class CallWriter:
             break
         self.claimed.set()
         self._listing.begin(
+            lambda: self._appender.published_ends if self.depth else None,
+            self._is_ours,
             started_at=self.started_at,
             from_=self.call.from_,
             to=self.call.to,

@@ -33,7 +33,7 @@ from handler.subscribers.event_stream import EventsEndpoint
 from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
 LAST_RECORDS_SECONDS = 0.3

@@ -6,9 +6,12 @@ Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 
 import asyncio
 import base64
+import errno
 import hashlib
 import hmac
 import json
+import os
+import re
 import secrets
 import socket
 import ssl
@@ -234,8 +237,8 @@ async def place_call(
 
 
 async def _open(url: str, options: Options) -> ClientConnection:
-    if urlsplit(url).scheme not in ("ws", "wss") or not urlsplit(url).hostname:
-        raise CallFailed(31922, "URL schema unsupported", f"{url} is not ws:// or wss://")
+    if not _is_websocket(url):
+        raise CallFailed(31922, "URL schema unsupported", f"{url} is not like wss://HOST/twilio")
     try:
         return await connect(
             url,
@@ -252,13 +255,38 @@ async def _open(url: str, options: Options) -> ClientConnection:
         reason = exc.response.reason_phrase
         raise HandshakeRefused(exc.response.status_code, reason) from exc
     except InvalidHandshake as exc:
-        raise CallFailed(31920, "Handshake Error", str(exc)) from exc
+        answer = "what answers there takes no websocket, or closed the connection"
+        raise CallFailed(31920, "Handshake Error", f"{url}: {answer}") from exc
     except TimeoutError as exc:
         raise CallFailed(31901, "Connection Timeout", f"no answer from {url}") from exc
     except ssl.SSLError as exc:
-        raise CallFailed(31910, "SSL Protocol Error", str(exc)) from exc
+        raise CallFailed(31910, "SSL Protocol Error", f"{url}: {_why(exc)}") from exc
     except OSError as exc:
-        raise CallFailed(31902, "Connection Refused", f"{url}: {exc}") from exc
+        raise CallFailed(31902, "Connection Refused", f"{url}: {_why(exc)}") from exc
+
+
+def _is_websocket(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is not closed, a port that is no number
+        return False
+
+
+def _why(exc: OSError) -> str:
+    """Say what an error of the system means to whoever rehearses."""
+    if isinstance(exc, socket.gaierror):
+        return "no such host: is the name right?"
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({exc.verify_message})"
+    if isinstance(exc, ssl.SSLError):
+        reason = str(exc.reason or "it was cut off").replace("_", " ").lower()
+        return f"TLS failed ({reason}): does the server speak it on this port?"
+    # Of several addresses the loop joins the texts, of which the last one says enough.
+    number = exc.errno or int(next(reversed(re.findall(r"\[Errno (\d+)\]", str(exc))), 0))
+    if number == errno.ECONNREFUSED:
+        return "is a server running there?"
+    return os.strerror(number) if number else "the connection was closed"
 
 
 async def _play(

@@ -8,6 +8,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+from support.credentials import NEEDED
+from support.processes import ENVIRON
+
 from handler.cli.__main__ import DISTRIBUTION
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +56,27 @@ def test_the_service_is_imported_without_the_demos_parts():
     command = [sys.executable, "-W", "error", "-c", program]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_service_starts_without_what_only_some_of_its_work_needs():
+    """Each is time at every start, and memory of every idle process; nats-py asks for aiohttp."""
+    late = ("aiohttp", "cryptography", "jwt", "httpx", "nacl", "nkeys", "numpy")
+    program = (
+        "import os, sys;"
+        "from handler.cli.__main__ import COMMANDS, _load;"
+        "serve = _load(COMMANDS['serve'].module);"
+        "serve.create_app(serve.Settings.from_environ(os.environ));"
+        f"print(*[name for name in {late!r} if name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**ENVIRON, **NEEDED, "HOST": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("\n", "")
 
 
 def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,7 +25,7 @@ from broker.settings import (
     without_password,
 )
 from broker.subjects import DEFAULT_PREFIX
-from broker.words import said
+from broker.words import NO_ANSWER, forbidden, said
 
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS: Any = 0.1  # the client takes fractions, but its types say int
@@ -82,9 +82,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
 
     A malformed variable ends the program, with its name.
     """
-    arguments, rest = parser.parse_known_args(argv)
-    if rest:  # in the parser's words, but without passwords
-        parser.error(f"unrecognized arguments: {' '.join(map(without_password, rest))}")
+    arguments = parser.parse_args(argv)
     for attribute, variable in VARIABLES.items():
         if getattr(arguments, attribute, variable) is None:
             try:
@@ -123,45 +121,87 @@ async def connected(
     arguments: argparse.Namespace,
     *,
     name: str,
-    on_error: Callable[[Exception], Awaitable[None]] | None = None,
+    user: str,
+    on_refused: Callable[[], None] = lambda: None,
     **options: Any,  # noqa: ANN401  of the client
 ) -> AsyncIterator[Client]:
     """
-    Connect as the options say.
+    Connect as the options say; each server is tried once.
+
+    Args:
+        arguments: What :func:`parse` returned.
+        name: Of the client, as the server lists it.
+        user: Who may do what is asked for, of those in ``server/users.conf``.
+        on_refused: Ends what waits for no answer, once the user may not do something.
+        options: Of the client.
 
     Raises:
-        BrokerError: it cannot be reached; says where, and why.
+        BrokerError: it cannot be reached, or refuses something; says where, and why.
     """
-    problems: list[str] = []
-    answers: list[str] = []  # of a server; behind a refusal the client finds its connection cut
-
-    async def note(error: Exception) -> None:
-        (problems if isinstance(error, OSError) else answers).append(said(error))
-        if on_error is not None:
-            await on_error(error)
-
+    problems = _Problems(user, len(arguments.servers), on_refused)
     client = Client()
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(CONNECT_SECONDS) as problems.limit:
             await client.connect(
                 list(arguments.servers),
                 name=name,
-                error_cb=note,
+                error_cb=problems.note,
                 **identity(arguments.servers, arguments.credentials),
                 **{"max_reconnect_attempts": 1, "reconnect_time_wait": RETRY_SECONDS, **options},
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
-        reason = next(reversed([*problems, *answers]), said(exc))
         shown = ", ".join(map(without_password, arguments.servers))
-        raise BrokerError(f"cannot reach NATS at {shown}: {reason}") from exc
-    answers.clear()
+        reason = problems.said or said(exc)
+        hint = ": is it NATS that listens there?" if reason == NO_ANSWER else ""
+        raise BrokerError(f"cannot reach NATS at {shown}: {reason}{hint}") from exc
+    problems.untried = None
     try:
-        yield client
+        async with asyncio.timeout(None) as problems.limit:
+            yield client
     except (BrokerError, nats.errors.Error, TimeoutError) as exc:
-        # What a user may not do is never answered: the server says so beside it.
-        raise BrokerError("; ".join(dict.fromkeys([_words(exc), *answers]))) from exc
+        raise BrokerError(problems.refusal or _words(exc)) from exc
+    else:
+        if problems.refusal:
+            raise BrokerError(problems.refusal)
     finally:
         await client.close()
+
+
+class _Problems:
+    """
+    What the client reports beside what it raises; ends what is waited for where that is no use.
+
+    Attributes:
+        limit: Of what is waited for now.
+        untried: How many servers are left to be tried; None once one has let us in.
+        said: The newest, in words.
+        refusal: What the user may not do: of that comes no answer.
+    """
+
+    def __init__(self, user: str, servers: int, on_refused: Callable[[], None]) -> None:
+        self.limit = asyncio.timeout(None)
+        self.untried: int | None = servers
+        self.said = ""
+        self.refusal = ""
+        self._advice = (
+            f"use one who may, as {user} in broker/server/users.conf, which deploy/ sets up, or "
+            "give this one that permission"
+        )
+        self._on_refused = on_refused
+        self._answered = False
+
+    async def note(self, error: Exception) -> None:
+        # Behind a refusal the client finds its connection cut: that explains nothing.
+        if not (isinstance(error, OSError) and self._answered):
+            self.said, self._answered = said(error), not isinstance(error, OSError)
+        if self.untried is not None:
+            self.untried -= 1
+        if (what := forbidden(error)) is not None:
+            self.refusal = f"this user may not {what}: {self._advice}"
+            self._on_refused()
+        if self.refusal or self.untried == 0:
+            with suppress(RuntimeError):  # nothing is waited for any more
+                self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _words(exc: BaseException) -> str:

@@ -2,17 +2,23 @@
 
 import argparse
 import dataclasses
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from broker import durations
+from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
-from broker.provision import check_version, find_stream, provision
+from broker.errors import BrokerError
+from broker.provision import check_version, look_at, provision
 from broker.settings import BrokerSettings, read_megabytes, read_replicas, read_retention
-from broker.shape import SECOND, Config
+from broker.shape import SECOND, Config, losses, stream_config
 from broker.subjects import Subjects
 
 INBOX_PREFIX = b"_INBOX_admin"  # its own, as server/users.conf has it
+
+ON_PURPOSE = "Nothing was changed: if that is what you want, say --shorten"
 
 T = TypeVar("T", float, int)
 
@@ -24,11 +30,20 @@ def main(argv: list[str], prog: str = "partyline provision") -> int:
 
 async def _provision(arguments: argparse.Namespace) -> int:
     subjects = Subjects(arguments.prefix)
-    async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
+    async with connected(
+        arguments, name="partyline admin", user="admin", inbox_prefix=INBOX_PREFIX
+    ) as client:
         check_version(client)
-        found = await find_stream(client, subjects.stream)
-        settings = _settings(arguments, {} if found is None else found)
+        found, stored = await look_at(client, subjects.stream)
+        settings = _settings(arguments, found)
+        lost = losses(
+            found, stream_config(subjects, settings), stored, _age(stored) if stored else 0
+        )
+        if lost and not arguments.shorten:
+            raise BrokerError(f"{subjects.stream}: {'; '.join(lost)}. {ON_PURPOSE}")
         changed = await provision(client, subjects, settings)
+    for text in lost:
+        print(f"shortened: {text}")
     for text in changed:
         print(f"changed: {text}")
     print(
@@ -55,13 +70,18 @@ def _settings(arguments: argparse.Namespace, found: Config) -> BrokerSettings:
     )
 
 
+def _age(stored: Config) -> float:
+    """Return how old the oldest record is; NATS's times have more digits than Python reads."""
+    oldest = datetime.fromisoformat(f"{stored['first_ts'][:19]}+00:00")
+    return max(0.0, time.time() - oldest.timestamp())
+
+
 def _or_unlimited(shown: Callable[[T], str], value: T) -> str:
     return shown(value) if value > 0 else "unlimited"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Create the stream and the bucket, or bring them up to date. Needs a user that "
         "may; the service itself then needs no such rights.",
@@ -86,6 +106,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="N",
         help="what the stream may hold; beyond it the oldest go (default: MAX_MEGABYTES, or "
         f"{kept}, or 4096)",
+    )
+    parser.add_argument(
+        "--shorten",
+        action="store_true",
+        help="also where less is kept then, in time, size or copies, than is now, and records go",
     )
     return parser
 

@@ -5,6 +5,7 @@ import argparse
 import msgspec
 from nats.aio.client import Client
 
+from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.entries import is_gone
 from broker.errors import BrokerError
@@ -39,7 +40,9 @@ def main(argv: list[str], prog: str = "partyline purge") -> int:
 async def _purge(arguments: argparse.Namespace) -> int:
     subjects, call_sid = Subjects(arguments.prefix), arguments.call
     subject = subjects.call(call_sid)
-    async with connected(arguments, name="partyline admin", inbox_prefix=INBOX_PREFIX) as client:
+    async with connected(
+        arguments, name="partyline admin", user="admin", inbox_prefix=INBOX_PREFIX
+    ) as client:
         if await _is_live(client, subjects, call_sid):
             raise BrokerError(f"{call_sid} is live: end it first")
         newest = await last_stored(client, subjects.stream, subject)
@@ -76,8 +79,7 @@ async def _is_live(client: Client, subjects: Subjects, call_sid: str) -> bool:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Delete every record of a call that has ended, for good. A live call is "
         "refused: its owner would go on writing it.",

@@ -8,10 +8,13 @@ import sys
 
 from nats.aio.msg import Msg
 
+from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
+from broker.errors import BrokerError
 from broker.identifiers import check_call_sid
 from broker.printable import escaped
 from broker.subjects import Subjects
+from broker.words import said
 
 
 def main(argv: list[str], prog: str = "partyline tap") -> int:
@@ -24,46 +27,78 @@ def main(argv: list[str], prog: str = "partyline tap") -> int:
 
 
 async def _tap(arguments: argparse.Namespace, prog: str) -> int:
-    done = asyncio.Event()
-    printed, allowed = 0, True
-    unread: BrokenPipeError | None = None
-
-    async def on_error(error: Exception) -> None:
-        nonlocal allowed
-        if "permissions violation" in str(error).lower():
-            print(f"{prog}: not allowed: {error}", file=sys.stderr)
-            allowed = False
-            done.set()
-
-    async def print_message(message: Msg) -> None:
-        nonlocal printed, unread
-        if done.is_set():
-            return
-        printed += 1
-        text = message.data.decode(errors="replace")
-        row = text if arguments.raw else f"[{message.subject}] {text}"
-        try:
-            print(escaped(row, keep_lines=arguments.raw), flush=True)
-        except BrokenPipeError as exc:  # here it would go to the client, which logs it
-            unread = exc
-            done.set()
-        if printed == arguments.count:
-            done.set()
-
-    loop = asyncio.get_running_loop()
+    tap = _Tap(arguments, prog)
     async with connected(
-        arguments, name="partyline tap", on_error=on_error, max_reconnect_attempts=-1
+        arguments,
+        name="partyline tap",
+        user="tap",
+        on_refused=tap.done.set,
+        max_reconnect_attempts=-1,
+        disconnected_cb=tap.on_lost,
+        reconnected_cb=tap.on_back,
+        closed_cb=tap.on_closed,
     ) as client:
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, done.set)
+            asyncio.get_running_loop().add_signal_handler(number, tap.done.set)
         subject = _subject(arguments)
-        await client.subscribe(subject, cb=print_message)
+        await client.subscribe(subject, cb=tap.print_message)
         await client.flush()
-        print(f"listening on {subject}", file=sys.stderr, flush=True)
-        await done.wait()
-    if unread is not None:
-        raise unread
-    return 0 if allowed else 1
+        tell(f"listening on {subject}")
+        await tap.done.wait()
+        if client.is_closed:
+            raise BrokerError(f"NATS has put us out: {said(client.last_error or TimeoutError())}")
+    if tap.unread is not None:
+        raise tap.unread
+    return 0
+
+
+class _Tap:
+    """
+    What is done with messages, until there were enough, or nobody reads what is printed.
+
+    Attributes:
+        done: Set at the end.
+        unread: What printing raised when nobody read it; from a callback it would go to the client.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, prog: str) -> None:
+        self.done = asyncio.Event()
+        self.unread: BrokenPipeError | None = None
+        self._raw = arguments.raw
+        self._left = arguments.count
+        self._prog = prog
+        self._is_lost = False
+
+    async def print_message(self, message: Msg) -> None:
+        if self.done.is_set():
+            return
+        text = message.data.decode(errors="replace")
+        row = text if self._raw else f"[{message.subject}] {text}"
+        try:
+            print(escaped(row, keep_lines=self._raw), flush=True)
+        except BrokenPipeError as exc:
+            self.unread = exc
+            self.done.set()
+        if self._left is not None:
+            self._left -= 1
+            if not self._left:
+                self.done.set()
+
+    async def on_lost(self) -> None:
+        if not self._is_lost and not self.done.is_set():
+            tell(f"{self._prog}: NATS went away; what is published meanwhile is missed")
+        self._is_lost = True
+
+    async def on_back(self) -> None:
+        self._is_lost = False
+        tell(f"{self._prog}: NATS is back")
+
+    async def on_closed(self) -> None:
+        self.done.set()
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _subject(arguments: argparse.Namespace) -> str:
@@ -75,7 +110,9 @@ def _subject(arguments: argparse.Namespace) -> str:
 def _subject_of(text: str) -> str:
     if "://" in text or "@" in text:  # not repeated: it may hold a password
         raise ValueError("is an address, and no subject; an address goes behind --url")
-    if not re.fullmatch(r"[^\s.]+(\.[^\s.]+)*", text) or escaped(text) != text:
+    tokens = text.split(".")
+    wild = {*tokens[:-1]} & {">"} or any({*token} & {"*", ">"} and token[1:] for token in tokens)
+    if not all(tokens) or wild or re.search(r"\s", text) or escaped(text) != text:
         raise ValueError(f"{text!r} is no subject, such as 'transcripts.>'")
     return text
 
@@ -87,11 +124,10 @@ def _count(text: str) -> int:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Print what is published to NATS, live: a line '[subject] payload' for each "
-        "message.",
+        "message. NATS must be there at the start; if it goes away later, it is waited for.",
         epilog="Subjects: 'transcripts.>' is everything, 'transcripts.*.CA….>' one call, "
         "'transcripts.*.*.final.*' what is said, everywhere. Quote them for your shell.",
     )

@@ -11,7 +11,8 @@ class AudioCounts:
     Attributes:
         frames: Media messages.
         filled_samples: Silence that was made up.
-        late_samples: Audio that came after its place had been popped as silence.
+        late_samples: Audio that came after its place had been popped as silence, or was said to lie
+            where other audio was, by a clock that was set back.
         overlap_samples: Audio whose place held audio already.
         slipped_samples: Left out or repeated because clock and audio drift apart.
         refused_frames: Their timestamps fit nowhere.

@@ -3,10 +3,12 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, interleave
-from handler.audio.timeline import Timeline
+from handler.audio.timeline import TOLERANCE, Timeline
 from handler.audio.wait import Wait
 
 # A timestamp so far ahead of both tracks leaps. It is believed once another frame bears it out.
@@ -15,6 +17,9 @@ LEAP = SAMPLE_RATE // 4
 # call goes on so far, has a clock of its own: it goes on where the call is.
 BACK = SAMPLE_RATE // 4
 BEHIND = SAMPLE_RATE
+# Some frames may be sent twice. As many as these, each behind the other, that lie where audio was,
+# are other audio by a clock that was set back.
+IN_A_ROW = 4
 # A silence of both tracks is filled up to here, and skipped beyond.
 MAX_FILL = 10 * SAMPLE_RATE
 # What may be held when nobody pops. A burst after a stall stays far below.
@@ -23,8 +28,7 @@ MAX_PENDING = 60 * SAMPLE_RATE
 MAX_CHUNK = SAMPLE_RATE
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True, gc=False):
     """
     A piece of the mixed call.
 
@@ -64,6 +68,8 @@ class _Behind:
         back: Whether the track's own timestamps had gone back.
         samples: How much came since.
         losses: What was late of it; if the track began anew, it belongs elsewhere, and is not late.
+        frames: How many of its last frames came in a row and lay where audio was.
+        taken: How much of these lay there; from ``taken_from`` to ``taken_until``.
     """
 
     lead: int
@@ -71,6 +77,24 @@ class _Behind:
     back: bool
     samples: int = 0
     losses: list[Loss] = field(default_factory=list)
+    frames: int = 0
+    taken: int = 0
+    taken_from: int = 0
+    taken_until: int = 0
+
+    @property
+    def is_set_back(self) -> bool:
+        """Whether what lay where audio was is no repetition, and so was never heard."""
+        return self.taken > TOLERANCE if self.back else self.frames >= IN_A_ROW
+
+    def note_taken(self, start: int, end: int, taken: int, *, in_a_row: bool) -> None:
+        """Note a frame of which something lay where audio was, between ``start`` and ``end``."""
+        if self.frames == 0 or not (in_a_row or self.back):
+            self.frames, self.taken, self.taken_from, self.taken_until = 0, 0, start, end
+        self.frames += 1
+        self.taken += taken
+        self.taken_from = min(self.taken_from, start)
+        self.taken_until = max(self.taken_until, end)
 
     def is_for_good(self, lead: int, lag: int) -> bool:
         """Whether the track will not come back by itself; ``lead`` and ``lag`` are those of now."""
@@ -122,6 +146,13 @@ class Mixer:
             self._judge(self._leap, timeline, start, payload)
         elif start > self._lead + LEAP:
             self._leap = _Leap(timeline, start, payload)
+        elif (
+            not self._behind
+            and start <= timeline.position + MAX_PENDING
+            and (end := timeline.follow(start, payload)) is not None
+        ):
+            self._nexts[track] = start + len(payload)
+            self._lead = max(self._lead, end)
         else:
             self._place(timeline, start, payload)
 
@@ -132,11 +163,15 @@ class Mixer:
         Ready is what both tracks have without a hole, and what one of them has had for the wait,
         counted from the pop that first saw it. There may be more: ask until there is none.
         """
-        in_step = all(timeline.ends_in_audio for timeline in self._timelines.values())
-        overdue = self._wait.overdue(now, self._lead, fed=self._fed, in_step=in_step)
-        self._fed = False
-        whole = min([timeline.whole_until for timeline in self._timelines.values()])
-        return self._pop(max(whole, min(overdue, self._lead)))
+        return self._pop(self._ready_until(now))
+
+    def pop_all(self, now: float) -> list[Chunk]:
+        """Return all that is ready at ``now``, as :meth:`pop` would bit by bit."""
+        until = self._ready_until(now)
+        chunks = []
+        while (chunk := self._pop(until)) is not None:
+            chunks.append(chunk)
+        return chunks
 
     def drain(self) -> Chunk | None:
         """Return the next audio of all that is left, waiting for nobody: the stream has ended."""
@@ -159,20 +194,26 @@ class Mixer:
                 timeline.losses = []
         return losses
 
-    def begin_anew(self, track: Track, at: int, reason: Reason | None) -> None:
+    def begin_anew(
+        self, track: Track, at: int, reason: Reason | None, first: int | None = None
+    ) -> None:
         """
         A track has timestamps of another clock from now on: it is sent on another websocket.
 
         Args:
             track: Which.
-            at: Position of that clock's zero by the time; it lies behind the audio that is known.
-            reason: Why what the track lacks up to there never came; None if there was nothing.
+            at: Position of that clock's zero by the time.
+            reason: Why what the track lacks before it never came; None if there was nothing.
+            first: Its first sample there, if it was sent on both for a while: what is known of it
+                is not heard again. Else it comes to lie behind the audio that is known.
         """
         self._catch_up(track)
         self._nexts[track] = 0
-        self._shifts[track] = max(at, self._timelines[track].audio_end)
-        if reason is not None:
-            self._miss(track, at, reason)
+        audio_end = self._timelines[track].audio_end
+        self._shifts[track] = max(at, audio_end) if first is None else at
+        until = at if first is None else min(at + first, self._lead)
+        if reason is not None and until - audio_end >= TOLERANCE:
+            self._miss(track, until, reason)
 
     def miss(self, track: Track) -> None:
         """The stream has ended, and what a track lacks up to there never came."""
@@ -194,6 +235,7 @@ class Mixer:
             return
         if behind is None and start < self._nexts[track] - BACK:
             behind = _Behind(self._lead, self._lead - start, back=True)
+        known, overlap = timeline.audio_end, self.counts.overlap_samples
         if behind is not None and behind.back:
             # Of a track that began anew nothing is late: what is said to be so has to wait.
             timeline.losses, told = behind.losses, timeline.losses
@@ -205,10 +247,14 @@ class Mixer:
             if behind is None:
                 behind = _Behind(self._lead, self._lead - start, back=False)
             behind.samples += len(payload)
+        if behind is not None:
             self._behind[track] = behind
-        elif behind is not None:
-            self._behind[track] = behind
-            self._catch_up(track)
+            if taken := self.counts.overlap_samples - overlap:
+                in_a_row = abs(start - self._nexts[track]) < TOLERANCE
+                end = min(start + len(payload), known)
+                behind.note_taken(start, end, taken, in_a_row=in_a_row)
+            if found:
+                self._catch_up(track)
         self._nexts[track] = start + len(payload)
 
     def _place_some(self, timeline: Timeline, start: int, payload: bytes) -> bool:
@@ -218,10 +264,24 @@ class Mixer:
         return self.counts.unplaced_samples - unplaced < len(payload)
 
     def _catch_up(self, track: Track) -> None:
-        """A track is where the call is, or the stream has ended: what was late is told."""
+        """A track is where the call is, or the stream has ended: what was left out is told."""
         behind = self._behind.pop(track, None)
-        for loss in behind.losses if behind is not None else ():
+        if behind is None:
+            return
+        for loss in behind.losses:
             self._timelines[track].drop(loss.start, loss.end, loss.reason)
+        if behind.is_set_back:
+            self.counts.overlap_samples -= behind.taken
+            self.counts.late_samples += behind.taken
+            self._timelines[track].drop(behind.taken_from, behind.taken_until, "late-audio")
+
+    def _ready_until(self, now: float) -> int:
+        one, other = self._timelines.values()
+        in_step = one.ends_in_audio and other.ends_in_audio
+        overdue = self._wait.overdue(now, self._lead, fed=self._fed, in_step=in_step)
+        self._fed = False
+        whole = min(one.whole_until, other.whole_until)
+        return max(whole, min(overdue, self._lead))
 
     def _pop(self, until: int) -> Chunk | None:
         if self._before_leap:
@@ -229,12 +289,12 @@ class Mixer:
         return self._pop_placed(until)
 
     def _pop_placed(self, until: int) -> Chunk | None:
-        timelines = self._timelines.values()
-        position = self._timelines[Track.INBOUND].position
+        inbound, outbound = self._timelines.values()
+        position = inbound.position
         until = min(until, position + MAX_CHUNK)
         if until <= position:
             return None
-        return Chunk(position, interleave(*[timeline.pop(until) for timeline in timelines]))
+        return Chunk(position, interleave(inbound.pop(until), outbound.pop(until)))
 
     # A single wrong timestamp must not move the call: a frame that leaps ahead is held until the
     # next one, 10 or 20 ms later. A clock that was really set must not silence a track: what goes
@@ -284,8 +344,11 @@ class Mixer:
         """
         self.counts.restarts += 1
         track = timeline.track
-        behind = self._behind.pop(track, None)
-        if behind is not None and behind.back:
+        behind = self._behind.get(track)
+        if behind is None or not behind.back:
+            self._catch_up(track)
+        else:
+            del self._behind[track]
             # Nobody knows where it belonged, but it came at about that time.
             late = sum(loss.end - loss.start for loss in behind.losses)
             self.counts.late_samples -= late

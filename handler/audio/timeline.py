@@ -16,6 +16,8 @@ TOLERANCE = 10 * SAMPLES_PER_MS
 # left out or repeated until the two agree again. Seen: 1438 ms of timestamps for 1440 of audio.
 MAX_DRIFT = 4 * SAMPLES_PER_MS
 DRIFT_FRAMES = 32  # over which the mean is taken
+# In a shorter frame the tolerance is less.
+SHORT = TOLERANCE * 5 // 4
 # Spans of our own silence that a late frame could have filled: kept to tell late from repeated.
 MAX_FILLED_SPANS = 256
 
@@ -94,10 +96,39 @@ class Timeline:
         self._pending += payload
         return self.position + len(self._pending)
 
-    def pop(self, until: int) -> bytes:
+    def follow(self, start: int, payload: bytes) -> int | None:
+        """
+        Join a frame on that simply follows the one before, as nearly all do.
+
+        Returns what :meth:`place` would, which is to judge all others: None of those.
+        """
+        pending = self._pending
+        audio_end = self._audio_end
+        stray = start - audio_end
+        drift = self._drift + (stray - self._drift) / DRIFT_FRAMES
+        if (
+            self._slipping
+            or start <= self._newest[0]
+            or not -TOLERANCE < stray < TOLERANCE
+            or audio_end != self.position + len(pending)
+            or len(payload) < SHORT
+            or not -MAX_DRIFT <= drift <= MAX_DRIFT
+        ):
+            return None
+        self._drift = drift
+        self._newest = (start, len(payload))
+        pending += payload
+        self._audio_end = audio_end = audio_end + len(payload)
+        return audio_end
+
+    def pop(self, until: int) -> bytes | bytearray:
         """Remove what lies before ``until``, silence where there is nothing."""
         count = until - self.position
-        audio = bytes(self._pending[:count])
+        if count == len(self._pending) and not self._holes:
+            audio, self._pending = self._pending, bytearray()
+            self.position = until
+            return audio
+        audio = self._pending[:count]
         del self._pending[:count]
         while self._holes and self._holes[0][0] < until:
             start, end = self._holes.pop(0)

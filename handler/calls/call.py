@@ -22,6 +22,7 @@ from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.records import Utterances, call_facts
+from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.recogniser import Down, Output, Recogniser, Up
@@ -56,11 +57,13 @@ class Call:
         *,
         before: Before | None,
         breaker: Breaker,
+        ticker: Ticker,
         note_delay: Callable[[float], None],
     ) -> None:
         self.call_sid = start.call_sid
         self._account_sid = start.account_sid
         self._settings = settings
+        self._ticker = ticker
         self._note_delay = note_delay
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
         self._state = CallState.LISTENING
@@ -127,7 +130,14 @@ class Call:
         """
         if account_sid != self._account_sid:
             raise StreamRefused("another account's call")
-        self._streams.attach(stream, asyncio.get_running_loop().time())
+        doubled = self._streams.attach(stream, asyncio.get_running_loop().time())
+        if doubled:
+            self._log.warning(
+                "track sent twice: it is heard of the media stream that had it first",
+                tracks=list(doubled),
+                stream_sid=stream.stream_sid,
+                advice='one <Stream> of track="both_tracks" is enough',
+            )
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
@@ -189,7 +199,7 @@ class Call:
         while stream is not None:
             await self._place_on_call_clock(stream)
             forward = functools.partial(self._forward, stream, tasks)
-            await stream.pump(self._settings.chunk_ms / 1000, forward)
+            await stream.pump(self._ticker, forward)
             match stream.end:
                 case End.STOPPED:
                     return End.STOPPED

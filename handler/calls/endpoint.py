@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 
 import structlog
 from starlette.responses import PlainTextResponse
@@ -23,6 +24,9 @@ from handler.twilio.start import StartDetails
 START_TIMEOUT = 10.0
 # Some projects saw Twilio offer it; answering unasked made it drop the connection.
 SUBPROTOCOL = "audio.twilio.com"
+
+# What a websocket is closed with once Twilio has said stop.
+STOPPED = "stopped"
 
 UNSIGNED = (
     "forbidden: media streams must be signed by Twilio (X-Twilio-Signature); the log of the "
@@ -56,7 +60,8 @@ class MediaEndpoint:
         try:
             await reader.read()
         except StreamRefused as exc:
-            _log.warning("media stream refused", reason=exc.reason, **reader.names)
+            facts = {"reason": exc.reason, **reader.names}
+            refusals.note("media stream refused", exc.close_code, logging.WARNING, **facts)
             await close(websocket, exc.close_code, exc.reason)
         finally:
             reader.lost()
@@ -114,6 +119,27 @@ class _Socket:
         if self._protocol is not None:
             self._protocol.ask()
 
+    def poll(self) -> None:
+        """Read what has come; under another server it comes by itself."""
+        if self._protocol is not None:
+            self._protocol.poll()
+
+    def take_texts(self, take: Callable[[list[bytes]], bool]) -> None:
+        """
+        Let ``take`` have what comes from now on, at once, where the server can do that.
+
+        The websocket is closed when ``take`` says that nothing more is expected.
+        """
+        protocol = self._protocol
+        if protocol is None:
+            return
+
+        def take_or_end(texts: list[bytes]) -> None:
+            if not take(texts):
+                protocol.end(1000, STOPPED)
+
+        protocol.take_texts(take_or_end)
+
     async def close(self, code: int, reason: str) -> None:
         """Close it, if it is open."""
         await close(self._websocket, code, reason)
@@ -125,6 +151,7 @@ class _Reader:
     def __init__(self, websocket: WebSocket, calls: LiveCalls) -> None:
         self._websocket = websocket
         self._calls = calls
+        self._socket = _Socket(websocket)
         self._stream: MediaStream | None = None
         self._faults: dict[str, int] = {}
         self.names: dict[str, str] = {}
@@ -143,7 +170,8 @@ class _Reader:
                         return
         except TimeoutError as exc:
             raise StreamRefused(f"no start within {START_TIMEOUT:g} s") from exc
-        while await self._next():
+        self._socket.take_texts(self._take)
+        while await self._next():  # what is not taken at once
             pass
 
     def lost(self) -> None:
@@ -159,36 +187,58 @@ class _Reader:
         text = message.get("text")
         if text is None:
             self._fault("binary", "Twilio sends text only")
-            return True
-        try:
-            return await self._receive(messages.parse(text))
-        except UnusableStart as exc:
-            if self._stream is None:  # no other will come
-                raise StreamRefused(exc.detail, exc.close_code) from exc
-            self._fault(exc.kind, exc.detail)
-            return True
-        except TwilioProtocolError as exc:
-            self._fault(exc.kind, exc.detail)
-            return True
+        elif not self._take([text]):
+            await close(self._websocket, 1000, STOPPED)
+            return False
+        return True
 
-    async def _receive(self, message: messages.Message) -> bool:
+    def _take(self, texts: Sequence[str | bytes]) -> bool:
+        """
+        Take what Twilio says; False once it has said that nothing will follow.
+
+        Raises:
+            StreamRefused: the stream is not for us.
+        """
+        frames: list[messages.Frame] = []
+        for text in texts:
+            try:
+                message = messages.parse(text)
+                if type(message) is messages.Media:
+                    frames.append(message.media)
+                elif not self._receive(message, frames):
+                    return False
+            except UnusableStart as exc:
+                if self._stream is None:  # no other will come
+                    raise StreamRefused(exc.detail, exc.close_code) from exc
+                self._fault(exc.kind, exc.detail)
+            except TwilioProtocolError as exc:
+                self._fault(exc.kind, exc.detail)
+        self._feed(frames)
+        return True
+
+    def _feed(self, frames: list[messages.Frame]) -> None:
+        if self._stream is not None:
+            self._stream.feed(frames)
+            return
+        for _ in frames:
+            self._fault("media-before-start", "frame ignored")
+
+    def _receive(self, message: messages.Message, before: list[messages.Frame]) -> bool:
+        """Take what is no frame, behind the frames that came before it."""
         match message:
-            case messages.Media(media=frame):
-                if self._stream is None:
-                    self._fault("media-before-start", "frame ignored")
-                else:
-                    self._stream.feed(frame)
             case messages.Start(start=details):
+                self._feed(before)
+                before.clear()
                 self._start(details)
             case messages.Stop():
                 if self._stream is None:
                     raise StreamRefused("stop before start")
+                self._feed(before)
                 self._stream.finish(End.STOPPED)
-                await close(self._websocket, 1000, "stopped")
                 return False
             case messages.Other(event):
                 self._fault(f"unknown-event-{event}", "ignored")
-            case messages.Connected():
+            case _:
                 pass
         return True
 
@@ -197,7 +247,7 @@ class _Reader:
             self._fault("second-start", "ignored")
             return
         self.names = {"call_sid": details.call_sid, "stream_sid": details.stream_sid}
-        self._stream = self._calls.open(details, _Socket(self._websocket))
+        self._stream = self._calls.open(details, self._socket)
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",
@@ -212,6 +262,7 @@ class _Reader:
         """Count what was wrong, and log the first of each kind."""
         counts = self._faults if self._stream is None else self._stream.faults
         if kind not in counts and len(counts) < 32:
-            _log.warning("bad message from twilio", kind=kind, detail=detail[:200], **self.names)
+            facts = {"kind": kind, "detail": detail[:200], **self.names}
+            refusals.note("bad message from twilio", None, logging.WARNING, **facts)
         if kind in counts or len(counts) < 32:
             counts[kind] = counts.get(kind, 0) + 1

@@ -1,6 +1,7 @@
 """The calls that this process owns."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Self
@@ -14,16 +15,20 @@ from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
 from handler.calls.media_stream import MediaStream, StreamSocket
+from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
+from handler.refusals import refusals
 from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
 MEDIA_FORMAT = MediaFormat()
 
 # What Twilio is told, whose console shows it: 120 bytes at most.
-ELSEWHERE = "a media stream of this call is alive in another container"
+ELSEWHERE = (
+    'a media stream of this call is alive in another container: send one alone, track="both_tracks"'
+)
 ELSEWHERE_HALF = (
     'another container has this call\'s other track: send both in one stream, track="both_tracks"'
 )
@@ -51,6 +56,7 @@ class LiveCalls:
         self._earlier_unreadable = 0
         self._advised = False  # on how both sides are sent
         self._broker = broker
+        self._ticker = Ticker(settings.chunk_ms / 1000)
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
@@ -145,6 +151,7 @@ class LiveCalls:
             stream,
             before=before,
             breaker=self.breaker,
+            ticker=self._ticker,
             note_delay=self._note_delay,
         )
         predecessor = self._tasks.get(known) if known is not None else None
@@ -215,7 +222,13 @@ class LiveCalls:
             await call.run(predecessor)
         except* Fenced:
             advice = ELSEWHERE_HALF if call.one_sided else None
-            log.warning("another container owns this call now", advice=advice)
+            refusals.note(
+                "another container owns this call now",
+                1008,
+                logging.WARNING,
+                call_sid=call.call_sid,
+                advice=advice,
+            )
             await call.close_socket(1008, advice or "another container owns this call")
         except* Exception:
             log.exception("defect: call ended")

@@ -27,6 +27,13 @@ class StreamSocket(Protocol):
     def ping(self) -> None:
         """Ask the peer for a sign of life, unless it owes one."""
 
+    def poll(self) -> None:
+        """
+        Take what has come in.
+
+        From the first time on, a socket that can be read so is read at these times only.
+        """
+
     async def close(self, code: int, reason: str) -> None:
         """Close it, if it is open."""
 
@@ -53,7 +60,8 @@ class MediaStream:
         faults: What was wrong with messages, by kind.
         frames: How many came.
         end: How it ended; None while frames may come.
-        take: Takes its frames, and is told of its end with None.
+        take: Takes its frames.
+        over: Called once, when it has ended.
     """
 
     def __init__(
@@ -73,21 +81,30 @@ class MediaStream:
         self.faults: Counter[str] = Counter()
         self.frames = 0
         self.end: End | None = None
-        self.take: Callable[[Frame | None], None] = lambda _: None
+        self.take: Callable[[list[Frame]], None] = _nobody
+        self.over: Callable[[], None] = _nobody
         self._last_frames = 0
         self._last_frame_at = now  # to the look
         self._asked_at = now
 
-    def feed(self, frame: Frame) -> None:
-        """Take one frame. Never waits: whoever drives this must keep reading."""
-        self.frames += 1
-        self.take(frame)
+    def feed(self, frames: list[Frame]) -> None:
+        """Take frames, in order. Never waits: whoever drives this must keep reading."""
+        self.frames += len(frames)
+        self.take(frames)
 
     def finish(self, end: End) -> None:
         """No more frames will come; the first reason given stands."""
         if self.end is None:
             self.end = end
-            self.take(None)
+            self.over()
+
+    def let_go(self) -> None:
+        """
+        Hold nobody who takes its frames: what came is forwarded.
+
+        A call that is held by what it holds would stay in memory until the collector comes.
+        """
+        self.take = self.over = _nobody
 
     def look(self, now: float) -> None:
         """Note whether frames came since the last look; a socket that is silent is asked."""
@@ -114,3 +131,7 @@ class MediaStream:
             "frames": self.frames,
             "faults": dict(self.faults),
         }
+
+
+def _nobody(*_: object) -> None:
+    """Take what nobody takes yet, or any more."""

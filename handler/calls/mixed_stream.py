@@ -5,15 +5,17 @@ import enum
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss, Reason
 from handler.audio.mixer import Chunk, Mixer
 from handler.audio.mulaw import SAMPLES_PER_MS, TRACKS, Track, samples
 from handler.calls.media_stream import End, MediaStream
+from handler.calls.ticker import Ticker
 from handler.errors import StreamRefused
 from handler.twilio.messages import Frame
 
@@ -33,8 +35,7 @@ class Activity(enum.Enum):
     SILENT = enum.auto()  # no frame, and no answer: another media stream may take over
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True):
     """
     What comes at one tick.
 
@@ -59,7 +60,8 @@ class MixedStream:
 
     Twilio sends both tracks on one websocket (``both_tracks``), or is told to send each on its own.
     Of two, either may begin later, end earlier, and be followed by another of its track; the whole
-    ends when none is open, as the last one ended.
+    ends when none is open, as the last one ended. A track that two of them have is heard of one,
+    and of the other once that one has ended.
 
     Attributes:
         first: The media stream with which it began; its zero is that of all.
@@ -72,12 +74,13 @@ class MixedStream:
         self.offset = 0
         self.end: End | None = None
         self._streams = [first]
+        self._carriers = dict.fromkeys(first.tracks, first)  # whose frames are heard
         self._mixer = Mixer(wait=mix_wait)
-        self._over = asyncio.Event()
+        self._over: asyncio.Future[None] | None = None  # while it is pumped
         self._activity = Activity.ACTIVE
         self._ended: list[MediaStream] = []  # since the last tick
         self._last = first  # of those that have ended
-        first.take = partial(self._take, first)
+        self._listen(first)
 
     @property
     def counts(self) -> AudioCounts:
@@ -95,16 +98,10 @@ class MixedStream:
         return {track for stream in self._streams for track in stream.tracks}
 
     def takes(self, stream: MediaStream, now: float) -> bool:
-        """Whether a media stream is the other track of this call, or the next of one of the two."""
-        others = [one for one in self.live if one.tracks != stream.tracks]
-        same = [one for one in self.live if one.tracks == stream.tracks]
-        return (
-            len(stream.tracks) == 1
-            and len(others) == 1
-            and len(others[0].tracks) == 1
-            and all(one.may_be_replaced(now) for one in same)
-            and len(self._streams) < MAX_STREAMS
-        )
+        """Whether a media stream brings a track that is missing while the other one goes on."""
+        missing = self._missing(stream, now)
+        others = [one for one in self.live if not set(one.tracks) & set(missing)]
+        return len(missing) == 1 and len(others) > 0 and len(self._streams) < MAX_STREAMS
 
     def is_half(self, now: float) -> bool:
         """Whether it is of one track, and so young that the other may be on its way."""
@@ -113,14 +110,19 @@ class MixedStream:
 
     def join(self, stream: MediaStream) -> None:
         """Take a media stream that :meth:`takes` says is ours."""
-        [track] = stream.tracks
-        began = samples(stream.began_at - self.first.began_at)
-        former = self._carrier(track)
-        if former is not None:
-            former.finish(End.REPLACED)
-        self._mixer.begin_anew(track, began, _missing_before(former))
+        [track] = self._missing(stream, stream.began_at)
+        former = self._carriers.get(track)
+        for one in self.live:
+            if track in one.tracks:
+                one.finish(End.REPLACED)
         self._streams.append(stream)
-        stream.take = partial(self._take, stream)
+        self._carry(track, stream, _missing_before(former))
+        for one in self._streams:
+            self._listen(one)
+
+    def doubled(self, stream: MediaStream) -> tuple[Track, ...]:
+        """Return the tracks of a media stream that are heard of another one."""
+        return tuple(track for track in stream.tracks if self._carriers[track] is not stream)
 
     def finish(self, end: End) -> None:
         """No more frames will come; the first reason given stands."""
@@ -137,23 +139,25 @@ class MixedStream:
         """Whether a media stream of the call may take the place of all that is here."""
         return all(stream.may_be_replaced(now) for stream in self.live)
 
-    async def pump(self, interval: float, forward: Callable[[Tick], None]) -> None:
-        """Forward what comes in, every ``interval`` seconds, until all of it is over."""
+    async def pump(self, ticker: Ticker, forward: Callable[[Tick], None]) -> None:
+        """Forward what comes in, at each turn of the ``ticker``, until all of it is over."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
-        while self.end is None:
-            due = max(due + interval, loop.time())
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await self._over.wait()
+        self._over = loop.create_future()
+        if self.end is None:
+            await ticker.run(lambda now: forward(self.tick(now)), self._over)
             forward(self.tick(loop.time()))
         self._miss_what_was_lost()
         # The tail: what one side still waited for the other to match.
-        forward(self._collect(loop.time(), None, self._mixer.drain))
+        forward(self._collect(loop.time(), None, list(iter(self._mixer.drain, None))))
+        for stream in self._streams:
+            stream.let_go()
 
     def tick(self, now: float) -> Tick:
         """Return what is new at ``now``, by the loop's clock."""
-        return self._collect(now, self._look(now), lambda: self._mixer.pop(now))
+        for stream in self._streams:
+            if stream.end is None:
+                stream.socket.poll()
+        return self._collect(now, self._look(now), self._mixer.pop_all(now))
 
     def summary(self) -> dict[str, Any]:
         """Return what is logged of the audio once one of the media streams is over."""
@@ -168,46 +172,83 @@ class MixedStream:
             "refused_frames": counts.refused_frames,
         }
 
-    def _take(self, stream: MediaStream, frame: Frame | None) -> None:
-        """Take a frame of a media stream, or its end."""
-        if frame is None:
-            self._ended.append(stream)
-            self._last = stream
-            if not self.live:
-                self.end = stream.end
-                self._over.set()
-        elif frame.track in stream.tracks or len(self._streams) == 1:
-            self._mixer.feed(frame.track, frame.timestamp, frame.payload)
-        else:  # it has a stream of its own
+    def _listen(self, stream: MediaStream) -> None:
+        """Take the frames of a media stream, and note its end."""
+        stream.take = self._take if len(self._streams) == 1 else partial(self._take_of, stream)
+        stream.over = partial(self._note_end, stream)
+
+    def _take(self, frames: list[Frame]) -> None:
+        """Take frames, of whichever track."""
+        feed = self._mixer.feed
+        for frame in frames:
+            feed(frame.track, frame.timestamp, frame.payload)
+
+    def _take_of(self, stream: MediaStream, frames: list[Frame]) -> None:
+        """Take what is to be heard of one media stream among several."""
+        self._take([frame for frame in frames if self._hears(stream, frame)])
+
+    def _hears(self, stream: MediaStream, frame: Frame) -> bool:
+        """Whether a frame's track is heard of its media stream, which may take it over by that."""
+        carrier = self._carriers.get(frame.track, stream)
+        if carrier is stream:
+            return True
+        if frame.track not in stream.tracks:  # it has a stream of its own
             stream.faults["frame-of-the-other-track"] += 1
+            return False
+        if carrier.end is None or stream.end is not None:
+            stream.faults["frame-of-a-doubled-track"] += 1
+            return False
+        self._carry(frame.track, stream, "media-lost", frame.timestamp * SAMPLES_PER_MS)
+        return True
+
+    def _note_end(self, stream: MediaStream) -> None:
+        self._ended.append(stream)
+        self._last = stream
+        if not self.live:
+            self.end = stream.end
+            if self._over is not None and not self._over.done():
+                self._over.set_result(None)
+
+    def _carry(
+        self, track: Track, stream: MediaStream, reason: Reason | None, first: int | None = None
+    ) -> None:
+        """Hear a track of another media stream; ``first`` as the mixer has it."""
+        began = samples(stream.began_at - self.first.began_at)
+        self._mixer.begin_anew(track, began, reason, first)
+        self._carriers[track] = stream
+
+    def _missing(self, stream: MediaStream, now: float) -> list[Track]:
+        """Return which tracks of a media stream no other one sends."""
+        alive = [one for one in self.live if not one.may_be_replaced(now)]
+        return [track for track in stream.tracks if all(track not in one.tracks for one in alive)]
 
     def _miss_what_was_lost(self) -> None:
         """Tell of each track that was lost and did not come back while the other went on."""
-        for track in self.tracks:
-            carrier = self._carrier(track)
-            lost = carrier is not None and carrier.end in (End.LOST, End.REPLACED)
-            if lost and carrier is not self._last:
+        for track, carrier in self._carriers.items():
+            if carrier.end in (End.LOST, End.REPLACED) and carrier is not self._last:
                 self._mixer.miss(track)
 
-    def _carrier(self, track: Track) -> MediaStream | None:
-        """Return the newest media stream of a track."""
-        return next((one for one in reversed(self._streams) if track in one.tracks), None)
+    def _leave_dead_carriers(self, now: float) -> None:
+        """End a media stream without a sign of life if another one sends its track, too."""
+        for track, carrier in self._carriers.items():
+            if carrier.end is None and carrier.may_be_replaced(now):
+                others = [one for one in self.live if one is not carrier and track in one.tracks]
+                if any(not one.may_be_replaced(now) for one in others):
+                    carrier.finish(End.REPLACED)
 
     def _look(self, now: float) -> Activity | None:
         """Find out whether there is a sign of life; returns what changed, if anything did."""
         for stream in self.live:
             stream.look(now)
+        self._leave_dead_carriers(now)
         activity = Activity.SILENT if self.may_be_replaced(now) else Activity.ACTIVE
         changed = activity is not self._activity and self.end is None
         self._activity = activity
         return activity if changed else None
 
-    def _collect(
-        self, now: float, changed: Activity | None, pop: Callable[[], Chunk | None]
-    ) -> Tick:
-        chunks = []
-        while (chunk := pop()) is not None:
-            chunks.append(Chunk(chunk.start + self.offset, chunk.audio))
+    def _collect(self, now: float, changed: Activity | None, chunks: list[Chunk]) -> Tick:
+        if self.offset:
+            chunks = [Chunk(chunk.start + self.offset, chunk.audio) for chunk in chunks]
         losses = [loss.moved(self.offset) for loss in self._mixer.collect_losses()]
         over, self._ended = tuple(self._ended), []
         return Tick(now, changed, chunks, losses, over)
@@ -242,16 +283,18 @@ class StreamQueue:
         """The sides of which it was ever said that they are sent."""
         return self._tracks | self.current.tracks
 
-    def attach(self, stream: MediaStream, now: float) -> None:
+    def attach(self, stream: MediaStream, now: float) -> tuple[Track, ...]:
         """
         Put a media stream beside the current one, or in its place.
+
+        Returns which of its tracks are heard of another one.
 
         Raises:
             StreamRefused: its tracks are alive, or too many wait for their turn.
         """
         if self.current.takes(stream, now):
             self.current.join(stream)
-            return
+            return self.current.doubled(stream)
         if not self.current.may_be_replaced(now):
             raise StreamRefused(_alive(stream, self.current))
         if len(self._waiting) >= MAX_WAITING:
@@ -262,6 +305,7 @@ class StreamQueue:
         self.current = MixedStream(stream, mix_wait=self._mix_wait)
         self._waiting.append(self.current)
         self._changed.set()
+        return ()
 
     def close(self) -> None:
         """No other will be attached."""
@@ -283,7 +327,14 @@ class StreamQueue:
 
 
 def _alive(stream: MediaStream, current: MixedStream) -> str:
-    """Say why a media stream may not come in."""
-    if len(stream.tracks) == 1 and any(one.tracks == stream.tracks for one in current.live):
-        return f"a media stream of this call's {stream.tracks[0]} track is alive"
-    return "a media stream of this call is alive"
+    """Say why a media stream may not come in, and what to do if a side is not heard."""
+    heard = {track for one in current.live for track in one.tracks}
+    if not heard.issuperset(stream.tracks):
+        return "too many media streams of this call"
+    if len(heard) == len(TRACKS):
+        return "a media stream of this call is alive, and both sides are heard"
+    track = stream.tracks[0]
+    return (
+        f"a media stream of this call's {track} track is alive; for both sides, send one of "
+        'track="both_tracks"'
+    )

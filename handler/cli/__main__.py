@@ -1,11 +1,13 @@
 """``partyline``: one command, its parts loaded when they are asked for."""
 
-import difflib
 import importlib
 import importlib.metadata
 import os
 import sys
 from dataclasses import dataclass
+from types import ModuleType
+
+from broker.cli.arguments import did_you_mean
 
 # The command's own name belongs to another program on the public index.
 DISTRIBUTION = "partyline-transcripts"
@@ -60,16 +62,32 @@ def _run(name: str, arguments: list[str]) -> int:
         print(_usage())
         return 0
     if name not in COMMANDS:
-        print(f"partyline: {_unknown(name)}\n\n{_usage()}", file=sys.stderr)
+        print(f"partyline: {_unknown(name)}", file=sys.stderr)
         return 2
     try:
-        code: int = importlib.import_module(COMMANDS[name].module).main(arguments)
+        code: int = _load(COMMANDS[name].module).main(arguments)
     except ModuleNotFoundError as exc:
         if exc.name is None or exc.name.partition(".")[0] in ("handler", "broker"):
             raise
         print(f"partyline {name}: {exc.name} is not installed; {FROM_A_CHECKOUT}", file=sys.stderr)
         return 1
     return code
+
+
+def _load(module: str) -> ModuleType:
+    """
+    Import a command's module.
+
+    nats-py imports aiohttp where that is installed, for NATS over websockets, which we do not
+    speak. It would be a third of the time until the service is ready, and 9 MB.
+    """
+    # None: as if it were not installed.
+    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+    try:
+        return importlib.import_module(module)
+    finally:
+        if sys.modules.get("aiohttp") is None:
+            del sys.modules["aiohttp"]
 
 
 def _version() -> str:
@@ -80,9 +98,9 @@ def _version() -> str:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"there is no command {name!r}{hint}"
+    known = [*COMMANDS, "--help", "--version"]
+    hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+    return f"there is no {'option' if name.startswith('-') else 'command'} {name!r}{hint}"
 
 
 def _usage() -> str:

@@ -6,10 +6,11 @@ import sys
 import time
 
 from broker import durations
+from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
 from handler.config import Settings
 from handler.errors import SettingsError
-from handler.tokens import tokens
+from handler.tokens import grants, tokens
 
 DEFAULT_TTL = "1h"
 
@@ -29,7 +30,7 @@ def _mint(arguments: argparse.Namespace) -> str:
     """Make the token; raises SettingsError where the service would not take it."""
     text = os.environ.get("TOKEN_SECRET", "").strip()
     if not text:
-        raise SettingsError("TOKEN_SECRET", "missing: set the service's own")
+        raise SettingsError("TOKEN_SECRET", "missing: set it in this shell, as for the service")
     longest = _max_age()
     if arguments.ttl > longest:
         raise SettingsError(
@@ -39,9 +40,9 @@ def _mint(arguments: argparse.Namespace) -> str:
         )
     try:
         return tokens.mint(
-            tokens.read_secrets(text)[0],  # during a rotation the new one comes first
+            grants.read_secrets(text)[0],  # during a rotation the new one comes first
             expires=time.time() + arguments.ttl,
-            calls=arguments.call or ([] if arguments.number else [tokens.ANY_CALL]),
+            calls=arguments.call or ([] if arguments.number else [grants.ANY_CALL]),
             numbers=arguments.number,
             subject=arguments.subject,
             audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
@@ -60,8 +61,7 @@ def _max_age() -> float:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Make a token that lets a subscriber read transcripts. It is signed with "
         "TOKEN_SECRET from the environment, the same as the service's. Without --call and "

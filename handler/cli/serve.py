@@ -9,12 +9,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.utils import formatdate
 from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.server import ServerState
 
+from broker.cli.arguments import Parser
 from broker.errors import EmbeddedFailed
 from handler import addresses, logs
 from handler.addresses import cannot_listen
@@ -37,17 +40,51 @@ SHUTDOWN_SECONDS = 2
 _log = structlog.get_logger()
 
 
+class _State(ServerState):
+    """What the connections of a server share; the date is made when one of them says it."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of every response."""
+        return [(b"date", formatdate(usegmt=True).encode())]
+
+    @default_headers.setter
+    def default_headers(self, _: list[tuple[bytes, bytes]]) -> None:
+        """Keep none: uvicorn's begin as an empty list, and grow old."""
+
+
 class Server(uvicorn.Server):
     """
     uvicorn, with the signals left to us.
 
     Alone it closes every websocket at once on SIGTERM, before the lifespan ends, and exits 143.
-    And who comes is taken in by our own :class:`Listener`.
+    And who comes is taken in by our own :class:`Listener`. It sleeps until it is to end, where
+    uvicorn looks ten times a second: half of what an idle process cost.
+
+    Attributes:
+        listening: Set once it takes in who comes.
     """
 
     def __init__(self, config: uvicorn.Config, lobby: Lobby) -> None:
+        self.listening = asyncio.Event()
+        self._ending = asyncio.Event()
         super().__init__(config)
+        self.server_state = _State()
         self._lobby = lobby
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it is to end; setting it lets it."""
+        return self._ending.is_set()
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Wait until it is to end."""
+        await self._ending.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take in who comes to sockets that listen."""
@@ -55,6 +92,7 @@ class Server(uvicorn.Server):
         listeners: Any = [Listener(one, self._connection, self._lobby) for one in sockets or ()]
         self.servers = listeners  # to uvicorn as good as the loop's own
         self.started = True
+        self.listening.set()
 
     def _connection(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -174,8 +212,7 @@ async def _serve_until(
 
 async def _announce(server: Server, service: Service) -> None:
     """Log one line once the port is open and NATS was reached."""
-    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-        await asyncio.sleep(0.02)
+    await server.listening.wait()
     port = server.servers[0].sockets[0].getsockname()[1]
     for name, doubt in doubts(service.settings):
         _log.warning("is this setting right?", setting=name, advice=f"{name} {doubt}")
@@ -203,8 +240,7 @@ def _shown(urls: tuple[str, ...]) -> str:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Run the service: take media streams from Twilio at /twilio, have them "
         "transcribed by Deepgram, publish to NATS, serve subscribers at /client.",

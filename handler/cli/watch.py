@@ -4,17 +4,20 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
-from broker.printable import escaped, shown
+from broker.printable import escaped
 from handler import addresses
+from handler.cli.ends import NotPartyline, judge
 from handler.cli.transcript import Transcript
 
 try:
@@ -28,18 +31,22 @@ else:
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 RECONNECT_SECONDS = 1.0
-# Codes after which the same subscription may go on: the path broke, or we are to come back.
-COME_BACK = frozenset({1000, 1001, 1006, 1011, 1012, 4408})
+# The list of live calls comes at once; what says nothing for so long is no service.
+LIST_SECONDS = 10.0
 # Calls of a number that a new connection asks for by name; it may hold 100 subscriptions.
 MAX_RESUMED = 50
-# Of what a service says of a refusal, so many characters are shown.
-MAX_WORDS = 300
+# As a token is written, which goes into a header; tokens of others may have more than ours.
+TOKEN = re.compile(r"[!-~]*")
+MALFORMED = "is no token, such as `partyline token` prints"
 
 
 def main(argv: list[str], prog: str = "partyline watch") -> int:
     """Print a transcript until its call ends; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
     token = os.environ.get("PARTYLINE_TOKEN", "").strip()
+    if not TOKEN.fullmatch(token):
+        print(f"{prog}: PARTYLINE_TOKEN: {MALFORMED}", file=sys.stderr)
+        return 2
     try:
         return asyncio.run(_watch(arguments, token))
     except KeyboardInterrupt:
@@ -49,7 +56,7 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
     transcript = Transcript(several=_is_number(arguments.target))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    problem = ""
+    problem, was_there = "", False
     while True:
         try:
             async with connect(
@@ -58,48 +65,30 @@ async def _watch(arguments: argparse.Namespace, token: str) -> int:
                 compression=None,
                 proxy=None,
             ) as connection:
-                problem = ""
+                await _begin(connection, transcript, arguments)
+                if problem or _is_number(arguments.target):
+                    print(_connected(arguments), file=sys.stderr, flush=True)
+                problem, was_there = "", True
                 await _read(connection, transcript, arguments)
                 return 0
-        except LookupError as exc:
-            print(exc.args[0], file=sys.stderr)
+        except _Unreadable as exc:
+            print(exc, file=sys.stderr)
             return 1
         except BrokenPipeError:
             raise  # of standard output: another connection would find no reader either
-        except (ConnectionClosed, InvalidHandshake, OSError) as exc:
-            end = judge(exc, url=arguments.url, has_token=bool(token))
+        except (ConnectionClosed, InvalidHandshake, InvalidURI, NotPartyline, OSError) as exc:
+            end = judge(exc, url=arguments.url, has_token=bool(token), was_there=was_there)
         if not end.come_back:
             print(end.reason, file=sys.stderr)
             return 1
         if end.reason != problem:
             problem = end.reason
-            print(f"{problem}; trying again", file=sys.stderr)
+            print(f"{problem}; trying again", file=sys.stderr, flush=True)
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-class End(NamedTuple):
-    """Why a connection ended, and whether another one may do better."""
-
-    come_back: bool
-    reason: str
-
-
-def judge(exc: ConnectionClosed | InvalidHandshake | OSError, *, url: str, has_token: bool) -> End:
-    """Say what the end of a connection means."""
-    match exc:
-        case InvalidStatus():
-            status = exc.response.status_code
-            if status in (502, 503):
-                return End(True, "the service is full or restarting")
-            words = bytes(exc.response.body or b"").decode(errors="replace").partition("\n")[0]
-            return End(False, _refusal(status, shown(words)[:MAX_WORDS], has_token=has_token))
-        case ConnectionClosed():
-            code = exc.rcvd.code if exc.rcvd is not None else 1006
-            if code in COME_BACK:
-                return End(True, "the connection was lost")
-            return End(False, f"closed with {code}: {shown(exc.rcvd.reason) if exc.rcvd else ''}")
-        case _:
-            return End(True, f"cannot reach {addresses.shown(url)}: {exc}")
+class _Unreadable(Exception):
+    """The call that was asked for cannot be read; says why."""
 
 
 def subscriptions(target: str, transcript: Transcript) -> list[dict[str, Any]]:
@@ -117,6 +106,28 @@ def subscriptions(target: str, transcript: Transcript) -> list[dict[str, Any]]:
     return [*resumed, {"subscribe": target}]
 
 
+async def _begin(
+    connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
+) -> None:
+    """
+    Read the list of live calls, with which a service begins, and ask for the call or the number.
+
+    Raises:
+        NotPartyline: something else began.
+        ConnectionClosed: however it was closed.
+    """
+    try:
+        async with asyncio.timeout(LIST_SECONDS):
+            calls = json.loads(await connection.recv())
+    except (TimeoutError, ValueError) as exc:
+        raise NotPartyline from exc
+    if not isinstance(calls, list):
+        raise NotPartyline
+    transcript.interim.clear()  # their finals may come to nobody
+    for command in subscriptions(arguments.target, transcript):
+        await connection.send(json.dumps(command))
+
+
 async def _read(
     connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
 ) -> None:
@@ -124,12 +135,9 @@ async def _read(
     Print what comes; returns when the one call that was asked for is over.
 
     Raises:
-        LookupError: that call cannot be read; says why.
+        _Unreadable: that call cannot be read.
         ConnectionClosed: however it was closed.
     """
-    transcript.interim.clear()  # their finals may come to nobody
-    for command in subscriptions(arguments.target, transcript):
-        await connection.send(json.dumps(command))
     # Elsewhere than on a terminal one line each: other programs read it.
     console = Console(highlight=False) if RICH and not arguments.json else None
     if console is not None and not console.is_terminal:
@@ -143,8 +151,6 @@ async def _read(
         while arguments.target not in transcript.over:
             text = await connection.recv()  # iterating would take 1001 for a good end
             message = json.loads(text)
-            if not isinstance(message, dict):
-                continue  # the list of live calls that a socket begins with
             if arguments.json and not transcript.is_known(message):
                 print(escaped(text if isinstance(text, str) else text.decode()), flush=True)
             for style, row in transcript.receive(message):
@@ -155,13 +161,18 @@ async def _read(
                 else:
                     print(row, flush=True)
             if transcript.error is not None:
-                raise LookupError(f"{arguments.target}: {transcript.error}")
+                raise _Unreadable(f"{arguments.target}: {transcript.error}")
             if display is not None:
                 display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
 
 
 def _is_number(target: str) -> bool:
     return target.startswith("+")
+
+
+def _connected(arguments: argparse.Namespace) -> str:
+    waits = f": waiting for calls of {arguments.target}" if _is_number(arguments.target) else ""
+    return f"connected to {addresses.shown(arguments.url)}{waits}"
 
 
 def _client_url(url: str) -> str:
@@ -173,19 +184,8 @@ def _client_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
-def _refusal(status: int, words: str, *, has_token: bool) -> str:
-    if status == 401 and not has_token:
-        return "a token is needed: set PARTYLINE_TOKEN to what `partyline token` printed"
-    if status == 401:
-        return (
-            "the service refuses this token: it may have expired, or was made with another secret"
-        )
-    return f"the service answered HTTP {status}: {words or 'is the address right?'}"
-
-
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Read a call live: who speaks, what is being said (grey until it stands), "
         "gaps and the end. Ends with the call, some seconds later, as it may go on; with a number "
@@ -206,10 +206,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _url(text: str) -> str:
     try:
-        parts = addresses.read(text)
+        addresses.origin(text)
     except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        scheme = ""
+    else:
+        scheme = addresses.read(text).scheme
+    if scheme not in ("http", "https", "ws", "wss"):
         raise argparse.ArgumentTypeError(
             f"{addresses.shown(text)!r} is not like https://calls.example.com"
         )
@@ -218,5 +220,8 @@ def _url(text: str) -> str:
 
 def _target(text: str) -> str:
     if not CALL_SID.fullmatch(text) and not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a callSid (CA…) nor a number (+1…)")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a callSid (CA and 32 lower-case hex digits) nor a number such as "
+            "+15551230000"
+        )
     return text

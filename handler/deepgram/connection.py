@@ -1,22 +1,23 @@
 """
-One connection to Deepgram: opened, paced, kept alive, watched, and closed.
+One connection to Deepgram: opened, heard, watched, and closed; what is sent on it is the sender's.
 
 Source: https://developers.deepgram.com/docs/live-streaming-audio
 """
 
 import asyncio
-import enum
 import random
+import ssl
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from structlog.typing import FilteringBoundLogger as BoundLogger
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from handler.audio.loss import Loss
-from handler.audio.mulaw import seconds
+from handler.audio.mixer import Chunk
 from handler.config import Settings
 from handler.deepgram import messages
 from handler.deepgram.coverage import Coverage
@@ -24,47 +25,15 @@ from handler.deepgram.messages import Result, Signal
 from handler.deepgram.replay import SentAudio
 from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker, Trial, judge
-from handler.deepgram.timing import Pause, StallWatch, Timing
+from handler.deepgram.sender import Demand, Sender
+from handler.deepgram.socket import DeepgramSocket
+from handler.deepgram.timing import StallWatch, Timing
 from handler.errors import DeepgramDisconnected
 
 CLOSE_STREAM = '{"type":"CloseStream"}'
 # What it closes with once it was asked to: a code, or none.
 CLEAN_CLOSE = frozenset({1000, 1005})
 MAX_MESSAGE = 2**20
-
-
-class Stage(enum.Enum):
-    """What the call asks of its recogniser."""
-
-    STREAMING = enum.auto()  # audio comes, or may come
-    FLUSHING = enum.auto()  # what was sent is to be transcribed to its end; more may come later
-    FINISHED = enum.auto()  # the same, and no more will come
-
-
-class Demand:
-    """
-    What the call asks for, and a signal when that changes.
-
-    Attributes:
-        stage: Set by :meth:`set` alone; it stays FINISHED.
-        changed: Set when there is more to send, or another stage; whoever waits for it clears it.
-        finished: Set at FINISHED.
-        queued_since: Loop time since which audio waits to be sent; None while none does.
-    """
-
-    def __init__(self) -> None:
-        self.stage = Stage.STREAMING
-        self.changed = asyncio.Event()
-        self.finished = asyncio.Event()
-        self.queued_since: float | None = None
-
-    def set(self, stage: Stage) -> None:
-        """Ask for something else; nothing follows the end."""
-        if self.stage is not Stage.FINISHED:
-            self.stage = stage
-        if stage is Stage.FINISHED:
-            self.finished.set()
-        self.changed.set()
 
 
 class Receiver(Protocol):
@@ -77,6 +46,9 @@ class Receiver(Protocol):
         self, problem: UnreadableResult, sent_end: int, request_id: str | None
     ) -> None:
         """Take note of a message that could not be read; audio was sent up to ``sent_end``."""
+
+    def receive_unknown(self, kind: str) -> None:
+        """Take note of a message of a type that is new to us."""
 
     def lose(self, loss: Loss) -> None:
         """Take note of audio that fell out of the buffer before it could be sent."""
@@ -91,7 +63,7 @@ class Dialer:
         self._breaker = breaker
         self._timeout = timing.open
 
-    async def open(self, held_back: Callable[[str], None]) -> tuple[ClientConnection, Trial]:
+    async def open(self, held_back: Callable[[str], None]) -> tuple[DeepgramSocket, Trial]:
         """
         Open a connection; its trial is to be settled by whoever uses it.
 
@@ -110,12 +82,14 @@ class Dialer:
             await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311  not a secret
         trial = Trial(self._breaker)
         try:
-            socket = await _Connect(
+            socket: Any = await _Connect(
                 self._url,
+                create_connection=DeepgramSocket,
                 additional_headers=self._headers,
                 compression=None,
                 open_timeout=self._timeout,
                 max_size=MAX_MESSAGE,
+                ssl=_tls() if self._url.startswith("wss:") else None,
                 proxy=None,  # settings come from Settings alone, not from the environment
             )
         except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
@@ -148,7 +122,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: ClientConnection,
+        socket: DeepgramSocket,
         trial: Trial,
         coverage: Coverage,
         demand: Demand,
@@ -163,13 +137,22 @@ class Connection:
         self._socket = socket
         self._trial = trial
         self._coverage = coverage
-        self._demand = demand
         self._receiver = receiver
         self._timing = timing
-        self._replaying = replaying  # it lags the call, and sends what was kept
         self._sent = SentAudio()
         self._stall = StallWatch(timing.stall)
+        self._sender = Sender(
+            socket,
+            coverage,
+            demand,
+            self._sent,
+            self._stall,
+            receiver.lose,
+            timing=timing,
+            replaying=replaying,
+        )
         self._log = log
+        self._defect: Exception | None = None  # in hearing
         self._answered_close = False  # all was said that there is to say
         self._opened = asyncio.get_running_loop().time()
         self._closed: float | None = None
@@ -183,6 +166,10 @@ class Connection:
     def sent(self) -> SentAudio:
         """What it was sent, and where that lies on the call clock."""
         return self._sent
+
+    def offer(self, chunk: Chunk) -> bool:
+        """Send the newest chunk at once, if that can be; see :meth:`Sender.offer`."""
+        return self._sender.offer(chunk)
 
     async def run(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
         """
@@ -208,6 +195,7 @@ class Connection:
                 await self._socket.wait_closed()
             finally:
                 self._closed = loop.time()
+                self._socket.hear = None  # each would hold the other until the collector comes
                 self._settle_trial()
 
     def check_end(self) -> None:
@@ -229,71 +217,33 @@ class Connection:
 
     async def _send_all(self, deadline: asyncio.Timeout, close_seconds: float) -> None:
         try:
-            await self._send_audio()
+            await self._sender.run()
             self.asked_to_close = True
-            await self._send(CLOSE_STREAM)
+            await self._sender.say(CLOSE_STREAM)
         except ConnectionClosed:
             return  # judged by the code that it left
         # The deadline counts from the last byte sent, not from the wish to end.
         move(deadline, asyncio.get_running_loop().time() + close_seconds)
 
-    async def _send_audio(self) -> None:
-        """Send from where the finals end, then live, until all is sent and a flush is asked for."""
-        position = self._coverage.both_until
-        queued_since = self._demand.queued_since
-        # Longer than a handshake can take: the breaker held the call back, or a flush took long.
-        if queued_since is not None and self._opened - queued_since > self._timing.open:
-            self._replaying = True
-        pause = Pause(self._timing, after_audio=False)
-        while True:
-            if (dropped := self._coverage.collect_dropped(position)) is not None:
-                self._receiver.lose(dropped)
-            if chunk := self._coverage.after(position):
-                if self._replaying:  # until it has caught up with the call
-                    await self._keep_pace()
-                self._sent.add(chunk)  # before the await: an answer may come while it is being sent
-                await self._send(self._coverage.unsaid(chunk))
-                position = chunk.end
-                pause = Pause(self._timing, after_audio=True)
-                continue
-            self._replaying = False
-            self._demand.queued_since = None
-            if self._demand.stage is not Stage.STREAMING:
-                return
-            self._demand.changed.clear()
-            if not await self._wait_for_more(pause.next_in):
-                await self._send(pause.go_on())
-
-    async def _keep_pace(self) -> None:
-        """Wait until the next chunk of a replay is due."""
-        due = self._opened + seconds(self._sent.samples) / self._timing.replay_speed
-        await asyncio.sleep(due - asyncio.get_running_loop().time())
-
-    async def _wait_for_more(self, limit: float) -> bool:
-        """Wait for audio, or another stage; False if neither comes for ``limit`` seconds."""
-        try:
-            async with asyncio.timeout(limit):
-                await self._demand.changed.wait()
-        except TimeoutError:
-            return self._demand.changed.is_set()  # both at once, after the process stood still
-        return True
-
-    async def _send(self, message: str | bytes) -> None:
-        """Send; a peer that does not read is waited for, and watched."""
-        self._stall.sending = True
-        await self._socket.send(message)
-        self._stall.sending = False
-        if isinstance(message, bytes):
-            self._stall.flowing = True
-
     # In
 
     async def _receive_all(self) -> None:
+        self._socket.hear = self._hear
         try:
             async for text in self._socket:
                 self._receive(text)
         except ConnectionClosed:
             pass  # judged by the code that it left
+        if self._defect is not None:
+            raise self._defect
+
+    def _hear(self, text: str | bytes) -> None:
+        """Take a message as it comes: a defect of ours is none of the socket's."""
+        try:
+            self._receive(text)
+        except Exception as exc:  # noqa: BLE001  raised where the connection is waited for
+            self._defect = exc
+            self._socket.transport.abort()
 
     def _receive(self, text: str | bytes) -> None:
         try:
@@ -318,12 +268,12 @@ class Connection:
                 # The summary is Deepgram's last word: results may have been under way anyway.
                 self._answered_close = self.asked_to_close
                 self._stall.has_results = True
-            case messages.Ignored():
-                pass  # a type that is new to us
+            case messages.Ignored(kind):
+                self._receiver.receive_unknown(kind)
 
     async def _watch(self) -> None:
         """Give up a connection that takes audio and says nothing of it."""
-        step = self._timing.stall / 16
+        step = self._timing.stall / 8
         loop = asyncio.get_running_loop()
         while not self._stall.stalled:
             await asyncio.sleep(step)
@@ -344,6 +294,17 @@ class Connection:
             self._trial.gave_up()
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """
+    Return what all connections by TLS share.
+
+    Left to the library each would have one of its own: 0.8 MB of certificates for each call, and
+    25 ms in which all other calls wait.
+    """
+    return ssl.create_default_context()
+
+
 class _Connect(connect):
     """A handshake that is not redirected: the key is for the host that was set."""
 
@@ -357,7 +318,7 @@ def move(timeout: asyncio.Timeout, when: float) -> None:
         timeout.reschedule(when)
 
 
-def _request_id(socket: ClientConnection) -> str | None:
+def _request_id(socket: DeepgramSocket) -> str | None:
     response: Any = socket.response
     value: str | None = response.headers.get("dg-request-id") if response is not None else None
     return value

@@ -11,8 +11,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from broker.printable import shown
 from handler.audio.mulaw import TRACKS, Track
-from handler.deepgram.results import UnreadableResult, read_results, read_seconds, read_track
+from handler.deepgram.results import (
+    UnreadableResult,
+    carries_words,
+    read_results,
+    read_seconds,
+    read_track,
+)
 
 # Deepgram's floats are float32 widened to double; a microsecond is far below what they resolve.
 TIME_DIGITS = 6
@@ -21,6 +28,10 @@ TIME_DIGITS = 6
 class ConnectionClock(Protocol):
     """Moves times of one connection (seconds of its audio) to the call clock (seconds)."""
 
+    @property
+    def shift(self) -> float | None:
+        """What is added to all of them; None once the call has made a leap."""
+
     def starts_at(self, seconds: float) -> float:
         """Move the beginning of something."""
 
@@ -28,8 +39,7 @@ class ConnectionClock(Protocol):
         """Move the end of something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """
     A ``Results`` message on the call clock.
 
@@ -89,7 +99,8 @@ def parse(text: str | bytes, clock: ConnectionClock) -> Message:
         clock: Moves the times of this connection to the call clock.
 
     Raises:
-        UnreadableResult: no JSON object, or a known type without what readers need of it.
+        UnreadableResult: no JSON object, a known type without what readers need of it, or words
+            of a type that is not known.
     """
     try:
         body = msgspec.json.decode(text)
@@ -106,8 +117,10 @@ def parse(text: str | bytes, clock: ConnectionClock) -> Message:
             return Metadata()
         case "Error":
             return Ignored("Error", str(body.get("description", ""))[:200])
+        case _ if carries_words(body):
+            return _result(body, clock)  # says what is known of them
         case other:
-            return Ignored(str(other)[:64], "")
+            return Ignored(shown(str(other)[:64]), "")
 
 
 def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:
@@ -120,9 +133,14 @@ def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:
     start, end = clock.starts_at(seen.start), clock.ends_at(seen.end)
     body["start"] = _rounded(start)
     body["duration"] = _rounded(end - start)
+    shift = clock.shift
     for word in seen.words:
-        word["start"] = _rounded(clock.starts_at(word["start"]))
-        word["end"] = _rounded(clock.ends_at(word["end"]))
+        if shift is None:
+            word["start"] = _rounded(clock.starts_at(word["start"]))
+            word["end"] = _rounded(clock.ends_at(word["end"]))
+        else:
+            word["start"] = _rounded(word["start"] + shift)
+            word["end"] = _rounded(word["end"] + shift)
     return Result(
         track=seen.track,
         start=start,

@@ -18,14 +18,17 @@ from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, samples, seconds
 from handler.config import Settings
-from handler.deepgram.connection import Connection, Demand, Dialer, Stage, move
+from handler.deepgram.connection import Connection, Dialer, move
 from handler.deepgram.coverage import REJECTED, UNREACHABLE, Coverage
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.results import UnreadableResult
 from handler.deepgram.retry import Breaker
+from handler.deepgram.sender import Demand, Stage
 from handler.deepgram.timing import Timing
 from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
 
+# Types of messages that are new to us, of which a call's log tells.
+MAX_UNKNOWN = 8
 # Names of a call's connections that are kept, for its last record; the newest ones.
 MAX_REQUEST_IDS = 50
 
@@ -65,7 +68,14 @@ class Unread:
     def __init__(self, log: BoundLogger) -> None:
         self.unreadable = 0
         self.incomplete = 0
+        self._unknown: set[str] = set()
         self._log = log
+
+    def note_unknown(self, kind: str) -> None:
+        """Log the first message of a type that is new to us: it carries no words."""
+        if kind not in self._unknown and len(self._unknown) < MAX_UNKNOWN:
+            self._unknown.add(kind)
+            self._log.info("unknown message from deepgram", type=kind)
 
     def note_unreadable(self, problem: UnreadableResult, request_id: str | None) -> None:
         """Count a message."""
@@ -116,6 +126,7 @@ class Recogniser:
         self._settled = asyncio.Event()  # all that was sent is transcribed
         self._state = State.UP
         self._deadline: float | None = None  # loop time by which a finished call must be done
+        self._connection: Connection | None = None  # while it is open
         self._connection_timeout: asyncio.Timeout | None = None
 
     # What the call does with it: nothing here waits.
@@ -133,9 +144,11 @@ class Recogniser:
     def send(self, chunk: Chunk) -> None:
         """Take the next piece of the call, its ``start`` on the call clock."""
         self._settled.clear()
+        self._coverage.append(chunk)
+        if self._connection is not None and self._connection.offer(chunk):
+            return
         if self._demand.queued_since is None:
             self._demand.queued_since = asyncio.get_running_loop().time()
-        self._coverage.append(chunk)
         self._demand.set(Stage.STREAMING)
 
     async def settled(self) -> None:
@@ -167,6 +180,9 @@ class Recogniser:
             self._report_lost(exc)
             self._set_state(State.REJECTED, str(exc))
         await self._report_rest()
+        # All is said. A call that is held by what it holds would stay in memory until the
+        # collector comes.
+        self._emit = lambda _: None
 
     async def _wanted(self) -> bool:
         """Wait until there is audio to transcribe; False once there will be no more."""
@@ -189,12 +205,13 @@ class Recogniser:
         connection: Connection | None = None
         try:
             async with asyncio.timeout_at(self._deadline) as self._connection_timeout:
-                connection = await self._connect(replaying=failures > 0)
+                connection = self._connection = await self._connect(replaying=failures > 0)
                 await connection.run(self._connection_timeout, self._close_seconds)
                 connection.check_end()
         except TimeoutError:
             # Finished: what is missing is reported. Else: what is missing is replayed.
             self._report_timeout(connection)
+            self._note_deadline(self._connection_timeout)
             return failures + 1
         except DeepgramDisconnected as exc:
             self._report_lost(exc)
@@ -202,7 +219,7 @@ class Recogniser:
             lived = 0.0 if connection is None else connection.lived
             return self._timing.backoff.failures(failures, lived)
         finally:
-            self._connection_timeout = None
+            self._connection = self._connection_timeout = None
         for track in TRACKS:
             self._lose(self._coverage.hole_before(track, connection.sent.end))
         # Deepgram has answered all that it was sent, also where it found nothing to say.
@@ -262,6 +279,10 @@ class Recogniser:
             self._lose(self._coverage.unread(problem.track, problem.span, sent_end))
             self._note_progress()
 
+    def receive_unknown(self, kind: str) -> None:
+        """Say once that there was a message of a type that is new to us."""
+        self.unread.note_unknown(kind)
+
     def lose(self, loss: Loss) -> None:
         """Tell of audio that fell out of the buffer before it could be sent."""
         self._emit(loss)
@@ -307,6 +328,12 @@ class Recogniser:
         self._log.warning("deepgram did not close", waited=waited, request_id=request_id)
         if self._demand.stage is not Stage.FINISHED:
             self._set_state(State.DOWN, str(DeepgramDisconnected("did not close", request_id)))
+
+    def _note_deadline(self, timeout: asyncio.Timeout | None) -> None:
+        """The call's time is over if this was its end, also by a clock that is yet to get there."""
+        struck = None if timeout is None else timeout.when()
+        if self._deadline is not None and struck is not None and struck >= self._deadline:
+            self._deadline = min(self._deadline, asyncio.get_running_loop().time())
 
     async def _back_off(self, failures: int) -> None:
         delay = self._timing.backoff.seconds(failures)

@@ -1,13 +1,14 @@
 """
-A ``Results`` message as Deepgram sends it: each field is read on its own.
+A ``Results`` message as Deepgram sends it.
 
-What readers need are the track, the times and the text; anything beside them that is not as it
+One that is as it should be, as nearly all are, is read at once; of any other, each field on its
+own. What readers need are the track, the times and the text; anything beside them that is not as it
 should be is left out, so that it costs no words. Times are seconds of the connection's audio.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -85,6 +86,49 @@ class Reading:
     left_out: list[str] = field(default_factory=list)
 
 
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_SECONDS)]
+
+
+class _Word(msgspec.Struct, gc=False):
+    word: str
+    start: Seconds
+    end: Seconds
+    confidence: float = 0.0
+    punctuated_word: str = ""
+    speaker: int = 0
+    language: str = ""
+
+
+class _Alternative(msgspec.Struct, gc=False):
+    transcript: str
+    words: list[_Word]
+    confidence: float = 0.0
+
+
+class _Channel(msgspec.Struct, gc=False):
+    alternatives: Annotated[list[_Alternative], msgspec.Meta(min_length=1)]
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    request_id: str = ""
+    model_info: dict[str, Any] = {}
+    model_uuid: str = ""
+
+
+class _Documented(msgspec.Struct, gc=False):
+    """A message in which all that is read is as Deepgram's documentation has it."""
+
+    type: Literal["Results"]
+    channel_index: tuple[Literal[0, 1], Literal[2]]
+    start: Seconds
+    duration: Seconds
+    channel: _Channel
+    is_final: bool = False
+    speech_final: bool = False
+    from_finalize: bool = False
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
 def read_results(body: dict[str, Any]) -> Reading:
     """
     Read a message, and put right in ``body`` what was not as it should be.
@@ -92,13 +136,35 @@ def read_results(body: dict[str, Any]) -> Reading:
     Raises:
         UnreadableResult: track, times or text of it cannot be read.
     """
+    try:
+        told = msgspec.convert(body, _Documented)
+    except msgspec.ValidationError:
+        return _read_by_field(body)
+    return Reading(
+        track=TRACKS[told.channel_index[0]],
+        start=told.start,
+        end=told.start + told.duration,
+        is_final=told.is_final,
+        speech_final=told.speech_final,
+        transcript=told.channel.alternatives[0].transcript,
+        words=[word for one in body["channel"]["alternatives"] for word in one["words"]],
+    )
+
+
+def _read_by_field(body: dict[str, Any]) -> Reading:
     left_out: list[str] = []
     is_final, speech_final = _ends(body, left_out)
     track = read_track(body.get("channel_index"))
     span = _span(body)
     transcript = _transcript(body)
-    if track is None or span is None or transcript is None:
-        named = (("channel_index", track), ("start, duration", span), ("transcript", transcript))
+    typed = True if body.get("type") == "Results" else None
+    if track is None or span is None or transcript is None or not typed:
+        named = (
+            ("type", typed),
+            ("channel_index", track),
+            ("start, duration", span),
+            ("transcript", transcript),
+        )
         problem = ", ".join(name for name, value in named if value is None)
         raise UnreadableResult(problem, is_final=is_final is not False, track=track, span=span)
     if body["channel_index"] != [track.channel, len(TRACKS)]:
@@ -108,6 +174,11 @@ def read_results(body: dict[str, Any]) -> Reading:
     _strip(body.get("metadata", {}), SIDE_FIELDS_OF_METADATA, left_out)
     words = _read_alternatives(body["channel"], *span, left_out)
     return Reading(track, *span, is_final, speech_final, transcript, words, left_out)
+
+
+def carries_words(body: dict[str, Any]) -> bool:
+    """Whether a message has what a ``Results`` has, whatever it calls itself."""
+    return "alternatives" in body or isinstance(body.get("channel"), dict)
 
 
 def read_track(channel: object) -> Track | None:

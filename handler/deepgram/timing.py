@@ -39,25 +39,31 @@ class Pause:
     A time without audio: what is said into it, and when.
 
     The last words are asked for once, if audio came before the pause; what else is said keeps the
-    connection open.
+    connection open. Times are the loop's.
+
+    Attributes:
+        since: When it began.
     """
 
-    def __init__(self, timing: Timing, *, after_audio: bool) -> None:
+    def __init__(self, timing: Timing, since: float, *, after_audio: bool) -> None:
+        self.since = since
         self._timing = timing
-        self._idle = 0.0
+        self._said_at = since
         self._finalized = not after_audio
 
     @property
-    def next_in(self) -> float:
-        """How many seconds to wait until something is to be said."""
+    def due(self) -> float:
+        """When something is to be said."""
+        keep_alive = self._said_at + self._timing.keep_alive
         if self._finalized:
-            return self._timing.keep_alive
-        return min(self._timing.keep_alive, self._timing.finalize - self._idle)
+            return keep_alive
+        return min(keep_alive, self.since + self._timing.finalize)
 
-    def go_on(self) -> str:
-        """Return what is to be said after ``next_in`` seconds without audio."""
-        self._idle += self.next_in
-        if self._finalized or self._idle < self._timing.finalize:
+    def go_on(self, now: float) -> str:
+        """Return what is to be said, as it is due."""
+        now = max(now, self.due)  # a timer may be early by what it rounds
+        self._said_at = now
+        if self._finalized or now < self.since + self._timing.finalize:
             return KEEPALIVE
         self._finalized = True
         return FINALIZE

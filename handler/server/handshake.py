@@ -30,6 +30,8 @@ class Handshake(WebSocketsSansIOProtocol):
 
     lobby: Lobby
     _unanswered: TimerHandle | None = None
+    _application_ended = False
+    _lost = False
 
     def enter(self, lobby: Lobby, transport: asyncio.Transport) -> None:
         """Begin, in the lobby in which the request was."""
@@ -47,6 +49,8 @@ class Handshake(WebSocketsSansIOProtocol):
         """Be over, answered or not."""
         self._answered()
         super().connection_lost(exc)
+        self._lost = True
+        self._check_over()
 
     def evict(self) -> None:
         """Lose the place."""
@@ -76,6 +80,12 @@ class Handshake(WebSocketsSansIOProtocol):
             words = bytes(self.response.body).decode().strip()
             refusals.note("handshake refused", self.response.status_code, advice=words)
 
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Note that the application has ended."""
+        super().on_task_complete(task)
+        self._application_ended = True
+        self._check_over()
+
     def start_keepalive(self) -> None:
         """Be a websocket: its 101 has been sent."""
         self._answered()
@@ -94,6 +104,14 @@ class Handshake(WebSocketsSansIOProtocol):
             super().shutdown()
         else:
             part(self.transport)
+
+    def _check_over(self) -> None:
+        if self._lost and self._application_ended:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Hold nothing that holds this, now that it is over: else both wait for the collector."""
+        self.scope["extensions"].pop(CONNECTION, None)
 
     def _answered(self) -> None:
         if self._unanswered is not None:

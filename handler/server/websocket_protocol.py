@@ -19,15 +19,12 @@ from handler.server.allowance import Allowance
 from handler.server.connection import LINGER_BYTES, limit_buffer
 from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
+from handler.server.intake import Intake, Take
 
 # How long a peer may take to read a close frame.
 CLOSE_SECONDS = 5.0
 # And one that was cut off because of what it sent: nothing more of it is read meanwhile.
 CUT_OFF_SECONDS = 1.0
-# So much of what came is parsed at a time; then calls have their turn. The smallest frames, 6 bytes
-# each, take a millisecond.
-SLICE = 2048
-NOTHING = memoryview(b"")
 
 
 class FrameLimit(NamedTuple):
@@ -65,8 +62,7 @@ class WebSocketProtocol(Handshake):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
         super().__init__(*args, **kwargs)
-        self._unread = NOTHING  # it came, and is parsed when others have had their turn
-        self._slice_due = False
+        self._intake = Intake(self, self.loop, self.config.ws_max_size)
         self._cut_off = False
         self._unheard = 0  # bytes that came since
         self.limit_frames(MEDIA_FRAMES)
@@ -106,7 +102,7 @@ class WebSocketProtocol(Handshake):
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self._go_on()  # the answer to the close is to be heard
+        self._intake.end()  # the answer to the close is to be heard
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def ask(self) -> None:
@@ -132,50 +128,50 @@ class WebSocketProtocol(Handshake):
 
     # What comes in
 
+    def take_texts(self, take: Take) -> None:
+        """
+        Let ``take`` have the plain texts from now on; :meth:`receive` has what else comes.
+
+        It must not wait, nor raise but for a defect.
+        """
+        self._intake.take = take
+
+    def poll(self) -> None:
+        """Read what has come, and only so from now on; see :meth:`Intake.poll`."""
+        self._intake.poll()
+
+    @property
+    def listening(self) -> bool:
+        """Whether more may come: nothing waits for the application, or it will get no more."""
+        return not self._cut_off and (self.queue.empty() or self.close_sent)
+
     def data_received(self, data: bytes) -> None:
-        """Take bytes: few at once, of many a slice at a time."""
+        """Take bytes."""
         if self._cut_off:
             self._unheard += len(data)
             if self._unheard > LINGER_BYTES:
                 self.transport.abort()
-            return
-        if not self.handshake_complete:
-            super().data_received(data)
-        elif not self._unread and len(data) <= SLICE:
-            self._parse(data)
+        elif self.handshake_complete:
+            self._intake.feed(data)
         else:
-            self._unread = memoryview(bytes(self._unread) + data)
-            self._pause_reading()
-            self._go_on()
+            super().data_received(data)
 
-    def _go_on(self) -> None:
-        """See to it that more is parsed, or read, once the application has taken what it has."""
-        if self._cut_off or not (self.queue.empty() or self.close_sent):
-            return
-        if not self._unread:
-            self._resume_reading()
-        elif not self._slice_due:
-            self._slice_due = True
-            self.loop.call_soon(self._parse_slice)
-
-    def _parse_slice(self) -> None:
-        self._slice_due = False
-        if self._cut_off or self.transport.is_closing():
-            self._unread = NOTHING
-            return
-        data, self._unread = self._unread[:SLICE], self._unread[SLICE:]
-        self._parse(data)
-        self._go_on()
-
-    def _parse(self, data: bytes | memoryview) -> None:
-        conn = self.conn
-        conn.receive_data(data)  # type: ignore[arg-type]
-        if not self._allowance.spend(self.loop.time(), len(conn.events)):
+    def count(self, frames: int) -> bool:
+        """Count frames; False if they are too many, and the peer was cut off."""
+        within = self._allowance.spend(self.loop.time(), frames)
+        if not within:
             self._end_flood()
+        return within
+
+    def receive_frame(self, data: bytes) -> None:
+        """Take a frame the way of all frames: websockets parses it, and ASGI hands it on."""
+        if not self.count(1):
             return
+        conn = self.conn
+        conn.receive_data(data)
         if (exc := conn.parser_exc) is not None and conn.close_sent and conn.close_rcvd is None:
             self._say_last(conn.close_sent.code, self._fault(exc))  # before the close is written
-        self.handle_events()  # also of what came whole before what cannot be read
+        self.handle_events()
         if conn.parser_exc is not None and not self._closed:
             code = 1006 if conn.close_sent is None else conn.close_sent.code
             why = str(conn.parser_exc)
@@ -191,18 +187,22 @@ class WebSocketProtocol(Handshake):
         else:
             super().handle_events()
 
+    def let_go(self) -> None:
+        """Hold nothing that holds this, now that it is over."""
+        super().let_go()
+        del self._intake
+
     def _end_flood(self) -> None:
         """Read no more from a peer that sends too much, and say so if no other end was told."""
         self._cut_off = True
-        self._unread = NOTHING
-        self.conn.data_to_send()  # answers to its pings
         limit = self._limit
         too_many = f"more than {limit.per_second:g} frames a second, pings and pongs counted"
         refusals.note("websocket cut off", limit.close_code, path=self.scope["path"])
         if not self._closed:
             self._say_last(limit.close_code, f"{too_many}: send less")
         self.end(limit.close_code, f"{too_many}: send less")
-        self._pause_reading()
+        self._intake.discard()
+        self._intake.pause()
         self._let_it_read()
 
     def _let_it_read(self) -> None:
@@ -234,21 +234,11 @@ class WebSocketProtocol(Handshake):
         self.stop_keepalive()
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._cut_off = True
-        self._unread = NOTHING
         with suppress(OSError, RuntimeError):  # of a peer that has just gone
             self.transport.write_eof()
-        self._resume_reading()
+        self._intake.discard()
+        self._intake.resume()
         self._let_it_read()
-
-    def _pause_reading(self) -> None:
-        if not self.read_paused and not self.transport.is_closing():
-            self.read_paused = True
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self.read_paused and not self.transport.is_closing():
-            self.read_paused = False
-            self.transport.resume_reading()
 
     def handle_ping(self) -> None:
         """Answer a ping; a peer that does not read its answers gets no more of them."""
@@ -280,12 +270,12 @@ class WebSocketProtocol(Handshake):
                     self._say_last(1007, "not UTF-8")
                 self.end(1007, "not UTF-8")
                 return
-        self._pause_reading()
+        self._intake.pause()
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return what comes next."""
         message = await self.queue.get()
-        self._go_on()
+        self._intake.go_on()
         return message
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -299,4 +289,4 @@ class WebSocketProtocol(Handshake):
         if self._closed:
             raise ClientDisconnected
         await super().send(message)
-        self._go_on()  # it may have let the peer in, or sent it away
+        self._intake.go_on()  # it may have let the peer in, or sent it away

@@ -1,6 +1,9 @@
 """Who may read what: tokens and origins of subscribers' requests."""
 
+import asyncio
+import importlib
 import ipaddress
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -11,13 +14,13 @@ from starlette.requests import HTTPConnection
 from handler import addresses
 from handler.config import Settings
 from handler.errors import Forbidden, InvalidToken
-from handler.tokens import tokens
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import EVERYTHING, Grant, Rules
 
 if TYPE_CHECKING:
     from handler.tokens.jwks import KeySet
 
 ANY_ORIGIN = "*"
+CHECKS = "handler.tokens.tokens"
 FOREIGN_NAME = (
     "without tokens, under an address, a name without a dot, or the name in PUBLIC_URL alone"
 )
@@ -33,7 +36,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._rules = tokens.Rules(settings.token_audience, settings.token_max_age)
+        self._rules = Rules(settings.token_audience, settings.token_max_age)
         url = settings.token_jwks_url
         self._key_set = None if url is None else _key_set(url)
         self.origins = self._origins()
@@ -59,7 +62,7 @@ class Access:
         self._check_origin(connection)
         if self.open_to_all:
             self._check_host(connection)
-            return tokens.EVERYTHING
+            return EVERYTHING
         found = connection.query_params.getlist("token")
         for value in connection.headers.getlist("authorization"):
             scheme, _, credentials = value.partition(" ")
@@ -76,6 +79,11 @@ class Access:
         Raises:
             InvalidToken: it opens nothing.
         """
+        if CHECKS not in sys.modules:
+            # In a thread: it takes some 40 ms, and no call's audio waits for the first token.
+            await asyncio.to_thread(importlib.import_module, CHECKS)
+        from handler.tokens import tokens  # noqa: PLC0415  large: see there
+
         keys = self._settings.token_keys
         header = tokens.read_header(token)
         if self._key_set is not None and header.algorithm in tokens.ASYMMETRIC:

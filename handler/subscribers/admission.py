@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-import structlog
-
 from broker.broker import Broker
 from handler.config import Settings
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
@@ -21,7 +19,7 @@ from handler.subscribers.places import Places, Room, share
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS
 from handler.subscribers.transcript_turns import TranscriptTurns
 from handler.subscribers.unknown_calls import UnknownCalls
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # What every subscriber comes to in time; the other ends are told to an operator.
 EXPECTED_ENDS = frozenset({EndCode.CALL_ENDED, EndCode.LEAVING, EndCode.TOKEN})
@@ -32,8 +30,6 @@ LEAST_TRANSCRIPTS = 3
 # Messages of all sockets of a bearer: many tabs that come back at once; then 3 % of a CPU.
 HEARD_AT_ONCE = 5000
 HEARD_A_SECOND = 200.0
-
-_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -172,7 +168,7 @@ class Admission:
         """Count and log an end that an operator may want to know of."""
         if isinstance(error, TooSlow):
             self._subscribers.too_slow += 1
-            _log.info("subscriber cut off: too slow", since=error.since)
+            refusals.note("subscriber cut off: too slow", error.code, since=error.since)
         elif error.code not in EXPECTED_ENDS:
             self._subscribers.limited += error.code is EndCode.TOO_MUCH
             refusals.note("subscriber refused", error.code, reason=error.reason)

@@ -10,7 +10,7 @@ from broker.follower import Follower
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
 from handler.subscribers.unknown_calls import UnknownCalls
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # How far a reader may fall behind a call that goes on. The past that it asked for does not count.
 MAX_BACKLOG_RECORDS = 1000

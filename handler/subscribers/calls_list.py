@@ -11,7 +11,7 @@ from broker.entries import CallEntry
 from handler.server.frames import SharedMessage
 from handler.subscribers.listing import Listing, Rights
 from handler.subscribers.turns import Turns
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # In a storm of changes the registry is looked at once in so many seconds.
 LOOK_SECONDS = 0.05

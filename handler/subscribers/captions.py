@@ -49,7 +49,7 @@ class Caption:
     end: float
     speaker: str
     text: str
-    cuts: frozenset[int] = frozenset()
+    cuts: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -151,17 +151,33 @@ def text(records: Iterable[Message], names: Speakers, *, expired: bool = False) 
 
 
 def document(
-    records: Sequence[Message],
+    records: Iterable[Message],
     names: Speakers,
     keep: Callable[[list[Message]], list[Any]] = list,
 ) -> Message:
     """
     Return a call as one JSON object; ``docs/protocol.md`` says what is in it.
 
-    ``records`` may be read again and again, and ``keep`` stand for words what is written as they.
+    ``records`` are read once; ``keep`` says what stands for the words of the one read last.
     """
-    started = next((record for record in records if record["type"] == "CallStarted"), {})
-    last: Message = records[-1] if records else {}
+    first: Message = {}
+    started: Message = {}
+    last: Message = {}
+    gaps: list[Message] = []
+
+    def results() -> Iterator[Message]:
+        nonlocal first, started, last
+        for record in records:
+            first, last = first or record, record
+            match record["type"]:
+                case "Results":
+                    yield record
+                case "CallStarted":
+                    started = started or record
+                case "Gap":
+                    gaps.append(record)
+
+    spoken = turns(results(), keep)
     ended = last.get("type") == "CallEnded"
     return {
         "type": "Transcript",
@@ -173,7 +189,7 @@ def document(
         "ended": ended,
         "reason": last.get("reason") if ended else None,
         "duration": last.get("duration") if ended else None,
-        "first": records[0]["seq"] if records else 0,
+        "first": first.get("seq", 0),
         "last": last.get("seq", 0),
         "speakers": {"inbound": names.inbound, "outbound": names.outbound},
         "turns": [
@@ -185,12 +201,10 @@ def document(
                 "text": turn.text,
                 "words": turn.words,
             }
-            for turn in turns((one for one in records if one["type"] == "Results"), keep)
+            for turn in spoken
         ],
         "gaps": [
-            {name: record.get(name) for name in ("start", "end", "track", "reason")}
-            for record in records
-            if record["type"] == "Gap"
+            {name: gap.get(name) for name in ("start", "end", "track", "reason")} for gap in gaps
         ],
     }
 
@@ -222,7 +236,7 @@ class _Piece:
     start: float
     end: float
     text: str
-    cuts: frozenset[int] = frozenset()
+    cuts: tuple[int, ...] = ()
 
 
 def _pieces(turn: Turn, speaker: str) -> Iterator[_Piece]:
@@ -246,7 +260,7 @@ def _pieces(turn: Turn, speaker: str) -> Iterator[_Piece]:
 
 
 def _piece(text: str, bounds: Sequence[int], start: float, end: float) -> _Piece:
-    cuts = frozenset(at - bounds[0] for at in bounds[1:-1])
+    cuts = tuple(at - bounds[0] for at in bounds[1:-1])
     return _Piece(start, end, text[bounds[0] : bounds[-1]].rstrip(), cuts)
 
 
@@ -297,7 +311,7 @@ def _written(word: Message) -> str:
 
 
 def _caption(
-    start: float, end: float, speaker: str, spoken: str, cuts: frozenset[int] = frozenset()
+    start: float, end: float, speaker: str, spoken: str, cuts: tuple[int, ...] = ()
 ) -> Caption:
     return Caption(start, max(end, start + MIN_SECONDS), speaker, spoken, cuts)
 

@@ -16,7 +16,7 @@ from handler.subscribers import commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
 from handler.subscribers.live_response import LiveResponse
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # Ends after which an EventSource comes back by itself, with the id that it had last.
 SILENT_ENDS = frozenset({EndCode.LEAVING, EndCode.TOO_SLOW})

@@ -19,7 +19,7 @@ from handler.errors import (
 from handler.refusals import refusals
 from handler.subscribers import commands
 from handler.subscribers.admission import Subscribers
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 Handler = Callable[[Request, Grant], Awaitable[Response]]
 # A transcript is nobody's to keep, and a token in an address is nobody's to pass on.

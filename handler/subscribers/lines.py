@@ -50,7 +50,7 @@ def split(text: str, columns: int, cuts: Collection[int] = ()) -> list[str]:
         return [text]
     lines: list[str] = []
     line = ""
-    for unit in _units(text, cuts):
+    for unit in _units(text, frozenset(cuts)):
         if line and width((line + unit).rstrip(" ")) <= columns:
             line += unit
         elif width(unit.rstrip(" ")) <= columns:

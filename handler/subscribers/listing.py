@@ -8,7 +8,7 @@ import msgspec
 
 from broker.entries import CallEntry
 from broker.identifiers import E164
-from handler.tokens.tokens import ANY_CALL, Grant
+from handler.tokens.grants import ANY_CALL, Grant
 
 
 @dataclass(frozen=True, slots=True)

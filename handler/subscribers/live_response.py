@@ -24,7 +24,7 @@ from handler.server.sockets import MESSAGES_A_TURN
 from handler.subscribers.admission import Admission, Subscribers
 from handler.subscribers.call_reader import LEAST_PATIENCE
 from handler.subscribers.http import PRIVATE, refuse
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # Each proxy's idle limit is longer.
 HEARTBEAT_SECONDS = 15.0

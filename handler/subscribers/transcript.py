@@ -2,8 +2,9 @@
 
 import asyncio
 import re
+import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from handler.subscribers.call_reader import read_call
 from handler.subscribers.captions import Message
 from handler.subscribers.live_response import LiveResponse
 from handler.subscribers.speakers import Speakers, speakers
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -33,6 +34,8 @@ MEDIA_TYPES = {
 }
 # So much is sent at a time: what the kernel keeps for a peer.
 PIECE = SEND_BUFFER
+# Of zlib's levels: less than a tenth of the size, for a hundredth of a second a megabyte.
+FASTEST = 1
 # How long a request waits for NATS to say what is kept; and for NATS itself, if it is away.
 READ_SECONDS = 10.0
 OUTAGE_SECONDS = 2.0
@@ -115,12 +118,9 @@ class WholeTranscript(_Transcript):
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole of it, in pieces that a peer can take."""
         with self.shared.transcripts.place(self.admission.grant.bearer):
-            parts = await self._make()
-            while parts:
-                piece = bytearray()
-                while parts and len(piece) < PIECE:
-                    piece += parts.popleft()
-                yield bytes(piece)
+            packed = await self._make()
+            while packed:
+                yield zlib.decompress(packed.popleft())
 
     async def _make(self) -> deque[bytes]:
         async with self.shared.transcripts.turn():
@@ -216,60 +216,95 @@ async def _limited(broker: Broker, seconds: float | None) -> AsyncIterator[None]
         raise AtCapacity(f"{why}: what is kept cannot be read now; try again later") from None
 
 
-class _Records(Sequence[Message]):
-    """The records of a call, read one at a time: all of them at once are six times as large."""
-
-    def __init__(self, payloads: list[bytes]) -> None:
-        self._payloads = payloads
-
-    def __len__(self) -> int:
-        return len(self._payloads)
-
-    def __iter__(self) -> Iterator[Message]:
-        return map(_decode, self._payloads)
-
-    def __getitem__(self, at: Any) -> Any:  # noqa: ANN401  a slice is never asked for
-        return _decode(self._payloads[at])
+class _Alternative(msgspec.Struct):
+    words: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-def _as_json(words: list[Message]) -> list[bytes]:
-    """Return what stands for words: them as they will be written, a quarter of their size."""
-    return [msgspec.json.encode(words)[1:-1]] if words else []
+class _Channel(msgspec.Struct):
+    alternatives: list[_Alternative]
+
+
+class _Result(msgspec.Struct):
+    """The words of a result, as they are written in it."""
+
+    channel: _Channel
+
+
+_decode_result = msgspec.json.Decoder(_Result).decode
+
+
+class _Head(msgspec.Struct):
+    """What names of speakers follow from."""
+
+    type: str
+    direction: Any = None
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
+def _taken(payloads: list[bytes]) -> Iterator[Message]:
+    """Yield the records of a call, each read and its payload let go when it is asked for."""
+    payloads.reverse()
+    while payloads:
+        yield _decode(payloads.pop())
 
 
 def _write(
     payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool
 ) -> deque[bytes]:
-    """Return a transcript in parts, which together are it."""
-    records = _Records(payloads)
-    started = next((record for record in records if record["type"] == "CallStarted"), {})
-    names = name(started.get("direction"))
+    """Return a transcript in pieces, each compressed; takes the payloads, which are large."""
+    heads = map(_decode_head, payloads)
+    started = next((head for head in heads if head.type == "CallStarted"), None)
+    names = name(None if started is None else started.direction)
     match form:
         case "json":
-            return _json_parts(captions.document(records, names, _as_json))
+            return _packed(_json_parts(payloads, names))
         case "txt":
-            text = captions.text(records, names, expired=expired)
+            text = captions.text(_taken(payloads), names, expired=expired)
         case "srt":
-            text = captions.srt(captions.all_captions(records, names))
+            text = captions.srt(captions.all_captions(_taken(payloads), names))
         case _:
-            text = captions.vtt(captions.all_captions(records, names), expired=expired)
-    return deque([text.encode()])
+            text = captions.vtt(captions.all_captions(_taken(payloads), names), expired=expired)
+    return _packed([text.encode()])
 
 
-def _json_parts(document: Message) -> deque[bytes]:
-    """Write a document whose words are written already; they are most of it, and not copied."""
+def _json_parts(payloads: list[bytes], names: Speakers) -> Iterator[bytes]:
+    """Write a document; its words, which are most of it, are read anew when their turn comes."""
+    read = 0
+
+    def records() -> Iterator[Message]:
+        nonlocal read
+        for payload in payloads:
+            read += 1
+            yield _decode(payload)
+
+    document = captions.document(records(), names, lambda words: [read - 1] if words else [])
     turns = document["turns"]
     # A quotation mark in a string has a backslash before it: what is split at is there once.
     head, tail = msgspec.json.encode(document | {"turns": []}).split(b'"turns":[]')
-    parts = deque([head, b'"turns":['])
+    yield head + b'"turns":['
     for number, turn in enumerate(turns):
         spoken = msgspec.json.encode(turn | {"words": []}).removesuffix(b"]}")
-        parts.append(b"," + spoken if number else spoken)
-        for at, words in enumerate(turn["words"]):
-            parts += (b",", words) if at else (words,)
-        parts.append(b"]}")
-    parts += (b"]", tail)
-    return parts
+        yield b"," + spoken if number else spoken
+        for more, result in enumerate(turn["words"]):
+            words = bytes(_decode_result(payloads[result]).channel.alternatives[0].words)
+            yield (b"," if more else b"") + words.strip()[1:-1]
+        yield b"]}"
+    yield b"]" + tail
+
+
+def _packed(parts: Iterable[bytes]) -> deque[bytes]:
+    """Join parts to pieces that a peer can take, each compressed: most wait for their reader."""
+    packed, piece = deque[bytes](), bytearray()
+    for part in parts:
+        for at in range(0, len(part), PIECE):
+            piece += part[at : at + PIECE]
+            if len(piece) >= PIECE:
+                packed.append(zlib.compress(piece, FASTEST))
+                piece.clear()
+    packed.append(zlib.compress(piece, FASTEST))
+    return packed
 
 
 def _name(text: str | None) -> str | None:

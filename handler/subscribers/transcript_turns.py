@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from handler.errors import AtCapacity, EndCode, SubscriberError
 from handler.subscribers.places import Places, Room
 
-# More would only wait for the same CPU, beside the calls; and each takes four times the memory of
-# its records while it is made.
+# More would only wait for the same CPU, beside the calls; and each takes twice the memory of its
+# records while it is made.
 AT_ONCE = 1
 # Longer than those before it take, unless NATS cannot be read.
 WAIT_SECONDS = 15.0

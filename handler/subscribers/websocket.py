@@ -32,7 +32,7 @@ from handler.subscribers.calls_list import ListReader
 from handler.subscribers.delivery import CallDelivery, refusal_message
 from handler.subscribers.http import refuse
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
-from handler.tokens.tokens import Grant
+from handler.tokens.grants import Grant
 
 # What a subscriber may say: a subscription to each of so many calls at once, then so many a second.
 BURST = 2 * MAX_SUBSCRIPTIONS

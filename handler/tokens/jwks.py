@@ -16,7 +16,7 @@ from broker import durations, words
 from handler import addresses
 from handler.errors import KeysUnavailable
 from handler.tokens import tokens
-from handler.tokens.tokens import VerificationKey
+from handler.tokens.grants import VerificationKey
 
 # For the whole of a fetch; subscribers' handshakes wait for it.
 FETCH_SECONDS = 5.0

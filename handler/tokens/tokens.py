@@ -1,14 +1,17 @@
 """
-Tokens of subscribers: what a JWT lets its bearer read.
+Tokens of subscribers: how a JWT is checked, and made.
 
 Pure: the time comes in as an argument. Any service that shares the secret, or holds the private
 key, may mint them; ``docs/tokens.md`` says how, and lists the claims.
+
+With PyJWT and cryptography it is a fifth of the service's memory at its start, so a process loads
+it when the first token comes, or where a public key is set.
 """
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -18,52 +21,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from broker import durations
 from broker.identifiers import CALL_SID, E164
 from handler.errors import InvalidToken
+from handler.tokens.grants import ANY_CALL, Grant, Rules, VerificationKey, secret_key
 
-# RFC 7518 section 3.2: a key of the same size as the hash output or larger.
-MIN_SECRET_BYTES = 32
 # A larger one is refused unread. With long lists of callSids a token may reach a few kilobytes. The
 # request line of a websocket may have 8,192 bytes: there is room for it there beside the rest.
 MAX_TOKEN_BYTES = 8000
-ANY_CALL = "*"
 # The algorithms of private and public keys that are taken.
 ASYMMETRIC = frozenset({"EdDSA", "ES256", "RS256"})
 # A JWKS with more is cut off there, and a longer name of a key is nobody's.
 MAX_KEYS = 50
 MAX_KEY_ID = 256
-DAY = 86_400.0
 # What the clock of who mints may be ahead of ours, in seconds. An end is an end, by our clock.
 LEEWAY = 60.0
 MAX_TIME = 2.0**53  # beyond it a float has no whole seconds
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationKey:
-    """
-    A key that tokens are checked with.
-
-    Attributes:
-        key: What PyJWT takes.
-        algorithm: The one algorithm that it may be used for.
-        key_id: Its ``kid``, if it has one: tokens that name another are not for it.
-    """
-
-    key: Any
-    algorithm: str
-    key_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """
-    What a token must be besides well signed.
-
-    Attributes:
-        audience: What ``aud`` must name; None takes any, or none.
-        longest: How far ``exp`` may lie ahead, in seconds.
-    """
-
-    audience: str | None = None
-    longest: float = 30 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,63 +42,6 @@ class Header:
 
     algorithm: str
     key_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """
-    What a token allows.
-
-    Attributes:
-        calls: callSids, or ``*`` for every call.
-        numbers: E.164 numbers: any call from or to one of them.
-        expires: Unix time at which it ends.
-        subject: Whom it was made for (``sub``), if it says so.
-        bearer: Who shares limits with whom: all with its subject; without one, those who have the
-            same token. None is nobody's.
-    """
-
-    calls: frozenset[str]
-    numbers: frozenset[str]
-    expires: float
-    subject: str | None = None
-    bearer: str | None = field(default=None, compare=False)
-
-    def allows(self, call_sid: str, numbers: Collection[str | None] = ()) -> bool:
-        """Whether it allows to read this call, whose two numbers are ``numbers`` if known."""
-        if ANY_CALL in self.calls or call_sid in self.calls:
-            return True
-        return any(number in self.numbers for number in numbers if number is not None)
-
-    def could_allow(self, call_sid: str) -> bool:
-        """Whether it may turn out to allow this call once the call's numbers are known."""
-        return bool(self.numbers) or self.allows(call_sid)
-
-
-# What everybody may do on a service started with --insecure and without keys.
-EVERYTHING = Grant(frozenset({ANY_CALL}), frozenset(), float("inf"))
-
-
-def secret_key(secret: str) -> VerificationKey:
-    """Make a key from a shared secret; a short one raises ValueError."""
-    if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"a secret needs at least {MIN_SECRET_BYTES} bytes")
-    return VerificationKey(secret, "HS256")
-
-
-def read_secrets(text: str) -> tuple[str, ...]:
-    """
-    Read shared secrets, separated by commas or blanks; the first one signs.
-
-    Raises:
-        ValueError: there is none, or one is too short.
-    """
-    secrets = tuple(part for part in re.split(r"[,\s]+", text) if part)
-    if not secrets:
-        raise ValueError("holds no secret")
-    for secret in secrets:
-        secret_key(secret)
-    return secrets
 
 
 def public_key(pem: str) -> VerificationKey:
@@ -285,10 +198,6 @@ def _said(exc: Exception) -> str:
             return "signed with another key than ours, or changed since"
         case jwt.MissingRequiredClaimError():
             return f"has no {exc.claim}"
-        case jwt.InvalidAlgorithmError():
-            return "signed in another way than its key is for"
-        case jwt.InvalidKeyError():
-            return "our key for it is of no use"
         case _:
             return "what is signed in it is no JSON object, or no claims"
 

@@ -76,7 +76,7 @@ _other = msgspec.json.Decoder(Other)
 _KNOWN_EVENTS = {"connected", "media", "stop"}
 
 
-def parse(text: str) -> Message:
+def parse(text: str | bytes) -> Message:
     """
     Read one message.
 
@@ -99,7 +99,7 @@ def parse(text: str) -> Message:
     return message
 
 
-def _unknown(text: str, problem: msgspec.ValidationError) -> Other:
+def _unknown(text: str | bytes, problem: msgspec.ValidationError) -> Other:
     try:
         other = _other.decode(text)
     except msgspec.DecodeError as exc:

@@ -5,6 +5,7 @@ import os
 import sys
 
 from rehearsal.cli import call, deepgram, recognise
+from rehearsal.cli.arguments import Parser
 from rehearsal.errors import RehearsalError
 
 
@@ -26,8 +27,7 @@ def main(argv: list[str], prog: str = "partyline rehearse") -> int:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Stand-ins for Twilio and Deepgram, to rehearse without accounts.",
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rehearsal import audio
-from rehearsal.cli.arguments import COUNT, frame_sizes, number_in, sid_of, stall
+from rehearsal.cli.arguments import COUNT, frame_sizes, number_in, one_of, sid_of, stall
 from rehearsal.cli.tell import tell
 from rehearsal.errors import CallFailed, HandshakeRefused
 from rehearsal.frames import FRAME_MS
@@ -78,14 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     faults.add_argument(
         "--signature",
-        type=Signature,
+        type=one_of(Signature),
         choices=list(Signature),
         default=Signature.RIGHT,
         help="slash: of the URL with a slash behind it (default: %(default)s)",
     )
     faults.add_argument(
         "--hang-up",
-        type=HangUp,
+        type=one_of(HangUp),
         choices=list(HangUp),
         default=HangUp.STOP,
         help="close: without a stop message; reset: the path breaks (default: %(default)s)",

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from rehearsal.cli.arguments import Parser
+
 
 def main(argv: list[str], prog: str = "partyline demo") -> int:
     """Run the demo; returns the exit code."""
@@ -13,8 +15,7 @@ def main(argv: list[str], prog: str = "partyline demo") -> int:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
+    parser = Parser(
         prog=prog,
         description="Start a nats-server, the service, a stand-in for Deepgram with a real "
         "recogniser and one for Twilio; place a recorded call of two minutes and print its "

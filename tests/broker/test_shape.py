@@ -11,6 +11,7 @@ from broker.shape import (
     bucket_config,
     bucket_differences,
     has,
+    losses,
     stream_config,
     stream_differences,
 )
@@ -125,3 +126,53 @@ def test_what_only_an_operator_sets_outlives_an_update():
     updated = brought_up_to_date(found, STREAM)
     assert updated == {**STREAM, "compression": "s2"}
     assert (has(found, STREAM), has(updated, STREAM)) == (False, True)
+
+
+STORED = {"messages": 60_000, "bytes": 20 << 20}
+AGE = 7200.4
+
+
+@pytest.mark.parametrize(
+    ("found", "ours", "words"),
+    [
+        (
+            {"max_age": 100 * HOUR},
+            {"max_age": HOUR},
+            "retention is 100 hours, to be 1 hour: records that are older are deleted at once, and",
+        ),
+        ({"max_age": 0}, {"max_age": HOUR}, "retention is unlimited, to be 1 hour"),
+        (
+            {"max_bytes": 64 << 20},
+            {"max_bytes": 16 << 20},
+            "it may hold 64 MB, to be 16 MB: of the 20.0 MB that are stored the oldest 4.0 MB are",
+        ),
+        ({"max_bytes": -1}, {"max_bytes": 32 << 20}, "it may hold unlimited, to be 32 MB: of the"),
+        ({"max_msgs_per_subject": -1}, {}, "of more than 50000 records of one kind and track"),
+        (
+            {"num_replicas": 3},
+            {},
+            "copies are 3, to be 1: it bears the loss of 0 servers then, and of 1 now",
+        ),
+    ],
+)
+def test_what_would_keep_less_is_said_with_what_goes(found, ours, words):
+    lost = losses({**STREAM, **found}, {**STREAM, **ours}, STORED, AGE)
+    assert len(lost) == 1
+    assert lost[0].startswith(words)
+    assert losses({**STREAM, **found}, {**STREAM, **ours}, {"messages": 0}, AGE) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "ours"),
+    [
+        ({}, {}),
+        ({"max_age": HOUR, "max_bytes": 2**20, "max_msgs_per_subject": 10}, {}),
+        ({}, {"max_age": 0, "max_bytes": -1, "num_replicas": 3}),
+    ],
+)
+def test_what_keeps_as_much_or_more_costs_nothing(found, ours):
+    assert losses({**STREAM, **found}, {**STREAM, **ours}, STORED, AGE) == []
+
+
+def test_of_a_stream_that_is_not_there_nothing_is_lost():
+    assert losses({}, STREAM, {}, AGE) == []

@@ -54,6 +54,12 @@ def of_the_api(**answer: object) -> Exception:
             nats.errors.Error('nats: permissions violation for subscription to "a.>"'),
             'this user may not subscribe to "a.>"',
         ),
+        (
+            nats.errors.Error(
+                'nats: permissions violation for subscription to "_INBOX_admin.xR2d.*"'
+            ),
+            'this user may not subscribe to "_INBOX_admin.>"',
+        ),
         (nats.errors.Error("nats: empty response from server when expecting INFO message"), "port"),
         (nats.errors.UnexpectedEOF(), "the server closed the connection"),
         (nats.errors.Error("nats: something\r\nnew"), "something new"),
@@ -61,7 +67,12 @@ def of_the_api(**answer: object) -> Exception:
         (ConnectionRefusedError(111, "Connect call failed ('::1', 1)"), "is a server running"),
         (OSError("Multiple exceptions: [Errno 111] Connect call failed"), "is a server running"),
         (socket.gaierror(-2, "Name or service not known"), "is the name right?"),
-        (OSError(113, "Connect call to ..."), "No route to host"),
+        (OSError(113, "Connect call failed ('10.0.0.1', 1)"), "No route to host"),
+        (
+            OSError("Multiple exceptions: [Errno 101] …, [Errno 113] Connect call failed"),
+            "No route",
+        ),
+        (ConnectionResetError(), "the connection was closed"),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version"), "TLS failed"),
     ],
 )

@@ -198,7 +198,7 @@ def test_bad_arguments_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert "error: " in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("partyline rehearse")
 
 
 def test_the_packaged_call_has_two_sides_of_one_length():

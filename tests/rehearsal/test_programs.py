@@ -19,7 +19,7 @@ async def test_a_program_that_does_not_start_is_explained_with_its_last_words(pr
     with pytest.raises(DemoFailed) as caught:
         await found(part, demo._ready)
     assert str(caught.value).startswith("service did not start:\n")
-    assert "usage: partyline COMMAND" in str(caught.value)
+    assert "there is no command 'dance'" in str(caught.value)
     await programs.stop()
 
 

@@ -248,10 +248,39 @@ async def test_what_cannot_be_reached_is_reported_in_words():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{free.getsockname()[1]}/"
-        with pytest.raises(CallFailed, match=r"^31902 Connection Refused: ws://127"):
+        with pytest.raises(CallFailed) as caught:
             await place_call(url, b"\xff", b"", fast())
-    with pytest.raises(CallFailed, match=r"^31922 URL schema unsupported"):
-        await place_call("ftp://example.com/", b"\xff", b"", fast())
+    assert str(caught.value) == f"31902 Connection Refused: {url}: is a server running there?"
+    with pytest.raises(CallFailed, match=r"31902 .*: no such host: is the name right"):
+        await place_call("ws://nowhere.invalid/", b"\xff", b"", fast())
+
+
+@pytest.mark.parametrize("url", ["ftp://h/", "ws://", "ws://[h", "ws://h:42x2/", "ws://h:0/"])
+async def test_what_is_no_address_of_a_websocket_is_told_as_that(url):
+    with pytest.raises(
+        CallFailed, match=r"^31922 URL schema unsupported: .* is not like wss://HOST"
+    ):
+        await place_call(url, b"\xff", b"", fast())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [
+        ("ws", "31920 Handshake Error: {}: what answers there takes no websocket, or closed the"),
+        ("wss", "31910 SSL Protocol Error: {}: TLS failed (wrong version number): does the server"),
+    ],
+)
+async def test_what_speaks_another_protocol_is_told_in_words(scheme, words):
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com ESMTP\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(CallFailed) as caught:
+            await place_call(url, b"\xff", b"", fast())
+    assert str(caught.value).startswith(words.format(url))
 
 
 async def test_audio_for_a_peer_that_does_not_read_is_discarded_at_last(monkeypatch):

@@ -14,5 +14,8 @@ class Peer:
     def ping(self) -> None:
         self.pings += 1
 
+    def poll(self) -> None:
+        """What comes is fed to the media stream by the test."""
+
     async def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))

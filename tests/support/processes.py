@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from support.credentials import NEEDED
-from support.timing import PATIENCE
+from support.timing import LOOK, PATIENCE
+
+from bench.processes import free_port
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 
@@ -65,6 +68,7 @@ class Service:
     output: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
     ended: bool = False
+    given_port: int | None = None  # if it does not say which it has
 
     def __post_init__(self) -> None:
         self._reading = threading.Thread(target=self._read)
@@ -118,6 +122,8 @@ class Service:
 
     @property
     def url(self) -> str:
+        if self.given_port is not None:
+            return f"http://127.0.0.1:{self.given_port}"
         return str(self.wait_for("ready")["url"])
 
     @property
@@ -141,7 +147,7 @@ def serving() -> Iterator[Serve]:
     """Return what starts services; whatever still runs at the end is stopped."""
     started: list[Service] = []
 
-    def start(*flags: str, wait: bool = True, **environ: str) -> Service:
+    def start(*flags: str, wait: bool = True, plain: bool = False, **environ: str) -> Service:
         settings = {
             **ENVIRON,
             **NEEDED,
@@ -152,20 +158,27 @@ def serving() -> Iterator[Serve]:
             "PAUSE_SECONDS": "0",  # tests that read a call to its end need not wait longer
             **environ,
         }
-        if "NATS_URL" not in settings:
-            flags = ("--embedded-nats", *flags)
+        command = ["handler.cli", "serve", *flags]
+        if plain:
+            settings["PORT"] = str(free_port())
+            command = ["bench.plain"]
+        elif "NATS_URL" not in settings:
+            command.append("--embedded-nats")
         service = Service(
             subprocess.Popen(
-                [sys.executable, "-m", "handler.cli", "serve", *flags],
+                [sys.executable, "-m", *command],
                 env=settings,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-            )
+            ),
+            given_port=int(settings["PORT"]) if plain else None,
         )
         started.append(service)
-        if wait:
+        if wait and plain:
+            wait_for_port(service)
+        elif wait:
             service.wait_for("ready")
         return service
 
@@ -181,6 +194,20 @@ def serving() -> Iterator[Serve]:
             finally:
                 service.popen.kill()
                 service.close()
+
+
+def wait_for_port(service: Service) -> None:
+    """Wait until a service under plain uvicorn has NATS and takes connections."""
+    service.wait_for("nats reached")
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", service.port)).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < ends, service.text
+            time.sleep(LOOK)
+        else:
+            return
 
 
 def descendants(pid: int) -> list[int]:

@@ -41,8 +41,11 @@ def speech(*names: str) -> bytes:
     return pause.join(sentences)[: SECONDS * audio.SAMPLE_RATE]
 
 
-async def test_every_byte_is_in_its_place_or_told_as_lost(serve, deepgram, read, token):
-    service = serve(DEEPGRAM_URL=deepgram.url, RESUME_SECONDS="0")
+@pytest.mark.parametrize("plain", [False, True], ids=["our own server", "plain uvicorn"])
+async def test_every_byte_is_in_its_place_or_told_as_lost(
+    serve, deepgram, nats, read, token, plain
+):
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url, RESUME_SECONDS="0", plain=plain)
     caller = speech("cities-1", "psx-goforward", "cities-3")
     callee = speech("cities-2", "cities-4", "psx-something")
 

@@ -16,7 +16,7 @@ from support.page import needs_chromium, opened
 from support.processes import ENVIRON
 from support.timing import PATIENCE
 
-from handler.tokens import tokens
+from handler.tokens import grants, tokens
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -89,7 +89,7 @@ def run(*command: str) -> str:
 
 
 def check(token: str) -> None:
-    grant = tokens.verify(token.strip(), [tokens.secret_key(TOKEN_SECRET)], time.time())
+    grant = tokens.verify(token.strip(), [grants.secret_key(TOKEN_SECRET)], time.time())
     assert (grant.subject, grant.numbers) == ("agent-7", {"+15551230000"})
     assert 890 < grant.expires - time.time() <= 900
 

@@ -17,6 +17,7 @@ from support.streams import media_stream
 from support.timing import until
 
 from broker.server.embedded import EmbeddedServer
+from handler.refusals import LINES
 from rehearsal.twilio import Options
 
 LONG = "x" * 600
@@ -114,6 +115,19 @@ async def test_a_start_that_cannot_be_used_is_closed_at_once_with_the_name_of_th
     assert (closed[1] or "").startswith(reason)
 
 
+async def test_whoever_is_refused_again_and_again_fills_no_log(serve, deepgram, nats):
+    """Signed as Twilio's are: streams that begin with what cannot be read, and then not at all."""
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url)
+    for _ in range(LINES + 10):
+        async with media_stream(service) as stream:
+            await stream.send(event="media", media={})
+            await stream.start(callSid="")
+            assert (await stream.closed())[0] == 1008
+    service.stop()
+    for event in ("media stream refused", "bad message from twilio"):
+        assert len([line for line in service.lines if line.get("event") == event]) == LINES
+
+
 async def test_a_pause_is_told_when_the_call_goes_on_here_or_elsewhere(
     serve, deepgram, nats, sound
 ):
@@ -168,7 +182,7 @@ async def test_two_streams_of_one_track_each_are_one_call(serve, deepgram, nats,
             await double.start(["inbound"])
             assert await double.closed() == (
                 1008,
-                "a media stream of this call's inbound track is alive",
+                "a media stream of this call is alive, and both sides are heard",
             )
         await asyncio.gather(one.say("inbound", inbound), other.say("outbound", outbound))
         await one.stop()
@@ -184,6 +198,38 @@ async def test_two_streams_of_one_track_each_are_one_call(serve, deepgram, nats,
     assert len(deepgram.heard) == 1
     advice = service.wait_for("media stream of one track: the other side of the call is not heard")
     assert 'track="both_tracks"' in advice["advice"]
+
+
+async def test_a_stream_of_both_tracks_beside_one_of_a_single_track_brings_the_other_side(
+    serve, deepgram, nats, sound
+):
+    """Each side is heard once, and goes on where it is still sent."""
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url)
+    call = Options(auth_token=AUTH_TOKEN)
+    inbound = sound.bursts(45, 0.5), sound.bursts(46, 0.5)
+    outbound = sound.bursts(47, 0.5), sound.bursts(48, 0.5)
+    async with (
+        tapped(nats, call.call_sid) as records,
+        media_stream(service, call) as one,
+        media_stream(service, sibling(call)) as both,
+    ):
+        await one.start(["inbound"])
+        await asyncio.to_thread(service.wait_for, "media stream begins")
+        await both.start(["inbound", "outbound"])
+        await one.say("inbound", inbound[0])
+        for track, said in (("outbound", outbound[0]), ("inbound", inbound[0])):
+            await both.say(track, said)
+        await one.stop()
+        await asyncio.to_thread(service.wait_for, "media stream over")
+        for track, said in (("inbound", inbound[1]), ("outbound", outbound[1])):
+            await both.say(track, said, at=1000)
+        await both.stop()
+        await until(partial(ended, records))
+    assert not of(records, "CallResumed")
+    for track, said in (("inbound", inbound), ("outbound", outbound)):
+        assert words(records, track) == sound.words_of(said[0]) + sound.words_of(said[1])
+    told = service.wait_for("track sent twice: it is heard of the media stream that had it first")
+    assert told["tracks"] == ["inbound"]
 
 
 async def test_either_of_two_streams_of_one_track_may_be_lost_and_come_back(

@@ -7,6 +7,7 @@ import pytest
 from support.credentials import NATS_CREDS, NEEDED
 from support.processes import partyline
 from support.sids import call_sid
+from support.timing import patience
 
 from broker.cli.connect import add_options, parse
 from broker.server.embedded import EmbeddedServer
@@ -53,6 +54,30 @@ def test_a_server_that_is_away_is_named_without_its_password():
         assert ended.returncode == 1
         assert "cannot reach NATS at nats://127.0.0.1:1" in ended.stderr
         assert "secret" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["tap", "provision", "purge"])
+@pytest.mark.parametrize("servers", [1, 2])
+async def test_a_server_that_lets_nobody_in_is_asked_once(command, servers):
+    """Asked again it would answer the same, and whoever waits would not know why."""
+    asked = 0
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.write(b'INFO {"version":"2.12.0","auth_required":true}\r\n')
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"-ERR 'Authorization Violation'\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server, patience():
+        url = "nats://u:secret@127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+        urls = ",".join([url] * servers)
+        ended = await asyncio.to_thread(partyline, *COMMANDS[command], NATS_URL=urls)
+    assert ended.returncode == 1
+    assert "takes no such user, password or token: check NATS_URL" in ended.stderr
+    assert "secret" not in ended.stderr
+    assert asked == servers
 
 
 def test_an_argument_wins_over_its_variable_which_is_not_even_read(tmp_path, monkeypatch):

@@ -53,6 +53,32 @@ async def test_a_stream_without_limits_keeps_having_none(server, provision):
     assert done.stdout.endswith(": 1 replica(s), unlimited, unlimited\n")
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--retention", "1"], "retention is 3 days, to be 1 day: records that are older are"),
+        (["--megabytes", "16"], "it may hold 4096 MB, to be 16 MB: of the 0.0 MB that are stored"),
+    ],
+)
+async def test_what_would_keep_less_is_changed_only_when_that_is_said(
+    server, provision, flags, words
+):
+    await provision()
+    before = await config(server.url)
+    client = await nats.connect(server.url)
+    await client.jetstream().publish("ingest.transcripts.a", b"a record")
+    await client.close()
+    refused = await provision(*flags)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"partyline provision: TRANSCRIPTS: {words}")
+    assert refused.stderr.endswith("Nothing was changed: if that is what you want, say --shorten\n")
+    assert await config(server.url) == before
+    done = await provision(*flags, "--shorten")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"shortened: {words}")
+    assert await config(server.url) != before
+
+
 async def test_what_the_service_reads_from_the_environment_counts_here_too(provision):
     done = await provision(RETENTION="12h", MAX_MEGABYTES="64")
     assert done.stdout.endswith(": 1 replica(s), 12 hours, 64 MB\n")

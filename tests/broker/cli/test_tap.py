@@ -1,12 +1,14 @@
 """broker/cli/tap.py: what is published, printed."""
 
 import asyncio
+import contextlib
 import os
 import sys
 
 import nats
 import pytest
-from support.processes import ENVIRON, running
+from support.processes import ENVIRON, partyline, running
+from support.servers import nats_server
 from support.sids import account_sid, call_sid
 from support.timing import patience
 
@@ -86,6 +88,44 @@ async def test_what_is_published_moves_no_cursor(server, flags, printed):
     assert output.removeprefix("[") == printed
 
 
+async def test_it_says_that_nats_went_away_and_is_back(tmp_path):
+    with nats_server(tmp_path, "--addr=127.0.0.1", "--port=-1") as port:
+        pass
+    flags = ["--url", f"nats://127.0.0.1:{port}", "--prefix", "calls", "--count", "2"]
+    with contextlib.ExitStack() as stack:
+        first = contextlib.ExitStack()
+        first.enter_context(nats_server(tmp_path, "--addr=127.0.0.1", f"--port={port}"))
+        tap = stack.enter_context(running("handler.cli", "tap", *flags))
+        async with patience():
+            assert await asyncio.to_thread(tap.stderr.readline) == "listening on calls.>\n"
+            await asyncio.to_thread(first.close)
+            lost = await asyncio.to_thread(tap.stderr.readline)
+            stack.enter_context(nats_server(tmp_path, "--addr=127.0.0.1", f"--port={port}"))
+            back = await asyncio.to_thread(tap.stderr.readline)
+            await publish(f"nats://127.0.0.1:{port}")
+            output, errors = await asyncio.to_thread(tap.communicate)
+    assert lost == "partyline tap: NATS went away; what is published meanwhile is missed\n"
+    assert back == "partyline tap: NATS is back\n"
+    assert (len(output.splitlines()), errors, tap.returncode) == (2, "", 0)
+
+
+async def test_it_ends_with_the_reason_when_nats_puts_it_out():
+    async def put_out(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"version":"2.12.0"}\r\n')
+        for _ in range(2):  # behind its own word, and behind its subscription
+            await reader.readuntil(b"PING\r\n")
+            writer.write(b"PONG\r\n")
+        writer.write(b"-ERR 'User Authentication Expired'\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(put_out, "127.0.0.1", 0) as server, patience():
+        url = "nats://127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+        ended = await asyncio.to_thread(partyline, "tap", "--url", url)
+    assert ended.returncode == 1
+    words = "NATS has put us out: the credentials are no longer good: get others"
+    assert f"partyline tap: {words}" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -103,10 +143,10 @@ def test_a_password_is_not_repeated_wherever_an_address_stands(arguments, capsys
         main(arguments)
     output, errors = capsys.readouterr()
     assert "s3cret" not in output + errors
-    assert "error: " in errors
+    assert errors.startswith("partyline tap: ")
 
 
-@pytest.mark.parametrize("subject", ["", "a b", "a..b", ".a", "a\x1b"])
+@pytest.mark.parametrize("subject", ["", "a b", "a..b", ".a", "a\x1b", "a.>>", ">.a", "a.b*"])
 def test_what_is_no_subject_is_refused_in_words(subject, capsys):
     with pytest.raises(SystemExit):
         main([subject])

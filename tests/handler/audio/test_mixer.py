@@ -248,6 +248,68 @@ def test_timestamps_that_begin_anew_go_on_where_the_call_is(both, back):
     assert all(d.end - d.start == lost * 8 for d in dropped)
 
 
+@pytest.mark.parametrize("popped", [True, False])
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("back", [70, 80, 100, 190, 240, 260, 300, 400, 499, 520])
+def test_what_a_clock_that_steps_back_leaves_out_is_told_to_the_sample(back, both, popped):
+    """Speech whose timestamps say that it was heard before: it is not, and its side is told so."""
+    mixer = Mixer()
+    sides = (IN, OUT) if both else (IN,)
+    chunks, losses = [], []
+    for step in range(500):
+        for track in sides:
+            mixer.feed(track, FRAME_MS * step - (back if step >= 300 else 0), frame(b"a"))
+        while popped and (chunk := mixer.pop(step * 0.02)):
+            chunks.append(chunk.audio)
+        losses += mixer.collect_losses()
+    popped_audio, rest = tracks(b"".join(chunks)), heard(mixer)
+    losses += mixer.collect_losses()
+    for number, track in enumerate(sides):
+        channel = popped_audio[number] + rest[number]
+        left_out = 500 * 160 - channel.count(b"a")
+        told = [loss for loss in losses if loss.track is track]
+        assert sum(loss.end - loss.start for loss in told) == left_out > 0
+        assert all(5_400 * 8 <= loss.start < loss.end <= 6_300 * 8 for loss in told)
+        if not mixer.counts.restarts:
+            assert [(loss.end, loss.reason) for loss in told] == [(6_000 * 8, "late-audio")]
+            assert mixer.counts.overlap_samples == 0
+
+
+def test_a_clock_that_steps_back_for_the_last_words_is_told_at_the_end():
+    mixer = Mixer()
+    for timestamp in (*range(0, 1_000, 20), *range(700, 900, 20)):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    heard(mixer)
+    assert mixer.collect_losses() == [Loss(700 * 8, 900 * 8, IN, "late-audio")]
+    assert (mixer.counts.late_samples, mixer.counts.overlap_samples) == (1600, 0)
+
+
+def test_a_frame_alone_that_goes_back_to_where_audio_was_is_told():
+    mixer = Mixer()
+    for timestamp in (*range(0, 1_000, 20), 500, *range(1_020, 1_200, 20)):
+        mixer.feed(IN, timestamp, frame(b"a"))
+    heard(mixer)
+    assert mixer.collect_losses() == [Loss(500 * 8, 520 * 8, IN, "late-audio")]
+
+
+@pytest.mark.parametrize(
+    "timestamps",
+    [
+        (0, 20, 40, 40, 60, 60, 80),  # each sent twice
+        (0, 20, 40, 60, 20, 40, 60, 80, 100),  # three of them once more
+        (0, 20, 40, 60, 80, 60, 40, 20, 100),
+        (0, 5, 40, 45, 80, 85, 120),  # to and fro
+        (0, 20, 32, 60, 72, 100, 112),
+    ],
+)
+def test_what_strays_or_is_sent_twice_leaves_nothing_out_that_is_told(timestamps):
+    mixer = Mixer()
+    for timestamp in timestamps:
+        mixer.feed(IN, timestamp, frame(b"a"))
+    heard(mixer)
+    assert mixer.collect_losses() == []
+
+
 @pytest.mark.parametrize("again", [5, 140, 3_000])
 @pytest.mark.parametrize("first", [155, 900])
 def test_what_comes_once_timestamps_began_anew_is_not_late_where_the_call_was_silent(first, again):
@@ -402,6 +464,28 @@ def test_a_frame_that_is_sent_twice_is_heard_once_wherever_it_strays():
     assert inbound == frame(b"a", 80)
     assert outbound == frame(b"b", 21) + frame(b"\xff", 59)
     assert mixer.counts.overlap_samples == 160 + 56
+
+
+def test_all_that_is_ready_comes_at_once_as_it_would_bit_by_bit():
+    at_once, bit_by_bit = Mixer(), Mixer()
+    for mixer in (at_once, bit_by_bit):
+        for step in range(200):
+            for track in (IN, OUT):
+                mixer.feed(track, 20 * step, frame(b"a"))
+        mixer.feed(IN, 4000, frame(b"b"))
+    chunks = at_once.pop_all(1.0)
+    assert [len(chunk.audio) for chunk in chunks] == [16_000] * 4
+    assert chunks == list(iter(lambda: bit_by_bit.pop(1.0), None))
+    assert at_once.pop_all(1.0) == []
+    assert at_once.pop_all(7.0) == [bit_by_bit.pop(7.0)] != [None]
+
+
+def test_a_frame_that_strays_far_for_its_length_and_is_sent_twice_is_heard_once():
+    mixer = Mixer()
+    for timestamp, byte in ((0, b"a"), (24, b"b"), (24, b"b"), (30, b"c")):
+        mixer.feed(IN, timestamp, frame(byte, 15))
+    assert tracks(mixer.drain().audio)[0] == frame(b"a", 15) + frame(b"b", 15) + frame(b"c", 15)
+    assert mixer.counts.overlap_samples == 120
 
 
 def test_a_short_frame_that_is_lost_is_filled():

@@ -36,6 +36,45 @@ def test_what_begins_near_the_end_continues_it(timeline, stray):
     assert timeline.pop(320) == b"a" * 160 + b"b" * 160
 
 
+@pytest.mark.parametrize("stray", [-TOLERANCE + 1, -1, 0, 1, TOLERANCE - 1])
+def test_a_frame_that_follows_is_joined_on_as_if_it_were_placed(timeline, counts, stray):
+    placed = Timeline(Track.INBOUND, counts)
+    for one in (timeline, placed):
+        one.place(0, b"a" * 160)
+    ends = [timeline.follow(at + stray, b"b" * 160) for at in (160, 320)]
+    assert ends == [placed.place(at + stray, b"b" * 160) for at in (160, 320)]
+    assert (timeline.audio_end, timeline.pop(480)) == (placed.audio_end, placed.pop(480))
+
+
+@pytest.mark.parametrize(
+    ("start", "payload"),
+    [
+        (0, b"b" * 160),
+        (160 - TOLERANCE, b"b" * 160),
+        (160 + TOLERANCE, b"b" * 160),
+        (480, b"b" * 160),
+        (160, b"b" * 99),
+    ],
+    ids=["the same again", "too early", "too late", "behind a hole", "too short"],
+)
+def test_of_any_other_frame_nothing_is_taken_before_it_is_judged(timeline, start, payload):
+    timeline.place(0, b"a" * 160)
+    assert timeline.follow(start, payload) is None
+    assert (timeline.end, timeline.audio_end) == (160, 160)
+
+
+def test_nothing_follows_silence_of_our_own_or_a_clock_that_drifts(timeline):
+    timeline.place(0, b"a" * 160)
+    timeline.pop(320)
+    assert timeline.follow(160, b"b" * 160) is None
+    other = Timeline(Track.INBOUND, AudioCounts())
+    other.place(0, b"a" * 160)
+    at = 160
+    while other.follow(at + TOLERANCE - 1, b"b" * 160) is not None:
+        at += 160
+    assert other.place(at + TOLERANCE - 1, b"b" * 160) == at + 161  # a sample more
+
+
 def test_the_tolerance_is_less_than_a_short_frame(timeline):
     timeline.place(0, b"a" * 160)
     assert timeline.place(160 + 32, b"b" * 40) == 232

@@ -19,12 +19,15 @@ def frame(timestamp: int = 0) -> Frame:
 
 def test_frames_and_the_end_are_handed_on():
     media = stream()
-    taken: list[Frame | None] = []
+    taken: list[list[Frame]] = []
+    ends: list[End | None] = []
     media.take = taken.append
-    media.feed(frame())
+    media.over = lambda: ends.append(media.end)
+    media.feed([frame()])
     assert media.end is None
     media.finish(End.LOST)
-    assert taken == [frame(), None]
+    assert taken == [[frame()]]
+    assert ends == [End.LOST]
 
 
 @pytest.mark.parametrize("end", End)
@@ -46,7 +49,7 @@ def test_a_silent_socket_is_asked_for_a_sign_of_life_again_and_again():
     assert peer.pings == 1
     media.look(100.0 + 2 * ASK_SECONDS)
     assert peer.pings == 2
-    media.feed(frame())
+    media.feed([frame()])
     media.look(100.0 + 4 * ASK_SECONDS)
     media.look(100.0 + 5 * ASK_SECONDS - 0.1)
     assert peer.pings == 2
@@ -62,7 +65,7 @@ def test_only_one_that_is_silent_and_does_not_answer_may_be_replaced():
     assert not media.may_be_replaced(silent - 0.1)
     peer.unanswered_since = silent - ASK_SECONDS + 0.1
     assert not media.may_be_replaced(silent)  # it may still answer
-    media.feed(frame())
+    media.feed([frame()])
     media.look(silent + 60)
     peer.unanswered_since = silent
     assert not media.may_be_replaced(silent + 61)  # it does not answer, and sends
@@ -71,7 +74,7 @@ def test_only_one_that_is_silent_and_does_not_answer_may_be_replaced():
 def test_the_summary_is_what_is_known_of_it():
     media = stream()
     media.faults["binary"] += 2
-    media.feed(frame())
+    media.feed([frame()])
     assert media.summary()["end"] is None
     media.finish(End.STOPPED)
     assert media.summary() == {

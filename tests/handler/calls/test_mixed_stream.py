@@ -19,6 +19,7 @@ from handler.calls.mixed_stream import (
     StreamQueue,
     Tick,
 )
+from handler.calls.ticker import Ticker
 from handler.errors import StreamRefused
 from handler.twilio.messages import Frame
 
@@ -57,13 +58,13 @@ def both_tracks(timestamp: int) -> list[Frame]:
 
 def say(media: MediaStream, track: Track, begins: int, ends: int, byte: bytes = b"a") -> None:
     for timestamp in range(begins, ends, 20):
-        media.feed(frame(track, timestamp, byte))
+        media.feed([frame(track, timestamp, byte)])
 
 
 async def pumped(stream: MixedStream) -> tuple[bytes, list[Loss]]:
     """What a mixed stream that is over brings: audio and losses."""
     ticks: list[Tick] = []
-    await stream.pump(0.01, ticks.append)
+    await stream.pump(Ticker(0.01), ticks.append)
     audio = b"".join(chunk.audio for tick in ticks for chunk in tick.chunks)
     return audio, [loss for tick in ticks for loss in tick.losses]
 
@@ -71,13 +72,13 @@ async def pumped(stream: MixedStream) -> tuple[bytes, list[Loss]]:
 def test_chunks_and_losses_come_out_on_the_call_clock():
     stream, media = mixed()
     stream.offset = 8000
-    media.feed(frame(IN))
+    media.feed([frame(IN)])
     assert stream.tick(0.0) == Tick(0.0, None, [], [])
     assert stream.tick(0.2).chunks == [Chunk(8000, interleave(b"a" * 160, b"\xff" * 160))]
-    media.feed(frame(OUT))
+    media.feed([frame(OUT)])
     assert stream.tick(0.3).losses == [Loss(8000, 8160, OUT, "late-audio")]
     for step in (*both_tracks(20), *both_tracks(40)):
-        media.feed(step)
+        media.feed([step])
     assert stream.tick(0.4) == Tick(0.4, None, [Chunk(8160, b"a" * 640)], [])
 
 
@@ -85,7 +86,7 @@ def test_one_without_frames_and_answers_falls_silent_and_may_be_replaced():
     peer = Peer(unanswered_since=0.0)
     media = media_stream(now=100.0, peer=peer)
     stream = MixedStream(media, mix_wait=0.2)
-    media.feed(frame(IN))
+    media.feed([frame(IN)])
     assert stream.tick(101.0).changed is None
     silent = 101.0 + TAKEOVER_SECONDS
     assert stream.tick(silent - 0.1).changed is None
@@ -108,11 +109,11 @@ async def test_the_pump_forwards_at_each_tick_and_the_tail_at_the_end():
         if tick.chunks:
             first.set()
 
-    pumping = asyncio.create_task(stream.pump(0.01, forward))
+    pumping = asyncio.create_task(stream.pump(Ticker(0.01), forward))
     for step in both_tracks(0):
-        media.feed(step)
+        media.feed([step])
     await first.wait()
-    media.feed(frame(IN, 20))
+    media.feed([frame(IN, 20)])
     media.finish(End.STOPPED)
     await pumping
     assert [chunk for tick in ticks for chunk in tick.chunks] == [
@@ -128,19 +129,19 @@ async def test_the_pump_forwards_at_each_tick_and_the_tail_at_the_end():
 async def test_one_that_is_over_before_its_turn_gives_what_it_has():
     stream, media = mixed()
     for step in both_tracks(0):
-        media.feed(step)
+        media.feed([step])
     media.finish(End.LOST)
     ticks: list[Tick] = []
-    await stream.pump(0.01, ticks.append)
+    await stream.pump(Ticker(0.01), ticks.append)
     assert [(tick.chunks, tick.over) for tick in ticks] == [([Chunk(0, b"a" * 320)], (media,))]
 
 
 def test_the_summary_is_what_was_counted():
     stream, media = mixed()
     for step in (frame(IN, 0), frame(OUT, 20), frame(OUT, 20), frame(IN, 90_000)):
-        media.feed(step)
+        media.feed([step])
     media.finish(End.STOPPED)
-    asyncio.run(stream.pump(1, lambda tick: None))
+    asyncio.run(stream.pump(Ticker(1), lambda tick: None))
     assert stream.summary() == {
         "filled_ms": 40,
         "late_ms": 0,
@@ -218,7 +219,7 @@ async def test_one_that_ended_is_followed_by_the_next_of_its_track(end, reason):
     say(other, OUT, 6000, 6400, b"b")
     stream.finish(End.STOPPED)
     ticks: list[Tick] = []
-    await stream.pump(0.01, ticks.append)
+    await stream.pump(Ticker(0.01), ticks.append)
     losses = [loss for tick in ticks for loss in tick.losses]
     assert losses == [Loss(3200, 48_000, IN, reason)]
     audio = b"".join(chunk.audio for tick in ticks for chunk in tick.chunks)
@@ -230,7 +231,7 @@ def test_no_other_is_taken_beside_what_is_alive():
     stream, one, _ = pair()
     again = media_stream(3, 1.0, (IN,))
     assert not stream.takes(again, 1.0)  # its track is alive
-    assert not stream.takes(media_stream(3, 1.0), 1.0)  # it has both tracks
+    assert not stream.takes(media_stream(3, 1.0), 1.0)  # both of its tracks are
     one.finish(End.LOST)
     assert stream.takes(again, 1.0)
     whole, _ = mixed()
@@ -252,13 +253,127 @@ def test_a_track_gets_only_so_many_media_streams():
     assert not stream.takes(media_stream(99, 1.0, (IN,)), 1.0)
 
 
+def test_a_media_stream_too_many_is_told_so():
+    streams, first = queue(1, (IN,))
+    for number in range(2, MAX_STREAMS + 1):
+        again = media_stream(number, 1.0, (OUT,))
+        streams.attach(again, 1.0)
+        again.finish(End.LOST)
+    with pytest.raises(StreamRefused, match="too many media streams of this call"):
+        streams.attach(media_stream(99, 1.0, (OUT,)), 1.0)
+    assert first.end is None
+
+
+BOTH = TRACKS
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "heard", "refusal"),
+    [
+        ((IN,), (IN,), (b"a", b"\xff"), "inbound track is alive; .*both_tracks"),
+        ((IN,), (OUT,), (b"a", b"d"), None),
+        ((IN,), BOTH, (b"a", b"d"), None),
+        ((OUT,), (IN,), (b"c", b"b"), None),
+        ((OUT,), (OUT,), (b"\xff", b"b"), "outbound track is alive; .*both_tracks"),
+        ((OUT,), BOTH, (b"c", b"b"), None),
+        (BOTH, (IN,), (b"a", b"b"), "alive, and both sides are heard"),
+        (BOTH, (OUT,), (b"a", b"b"), "alive, and both sides are heard"),
+        (BOTH, BOTH, (b"a", b"b"), "alive, and both sides are heard"),
+    ],
+)
+async def test_a_second_media_stream_beside_the_first_lets_every_side_be_heard_once(
+    first, second, heard, refusal
+):
+    """Whatever tracks the two are of: what is sent of a side is heard, or the words say how."""
+    streams, one = queue(1, first)
+    other = media_stream(2, tracks=second)
+    whole = streams.pop()
+    if refusal is None:
+        doubled = streams.attach(other, now=0.0)
+        assert doubled == tuple(track for track in second if track in first)
+    else:
+        with pytest.raises(StreamRefused, match=refusal) as refused:
+            streams.attach(other, now=0.0)
+        assert len(refused.value.reason) <= 120  # Twilio's console shows no more
+        doubled = ()
+    for timestamp in range(0, 1000, 20):
+        for media, words in ((one, (b"a", b"b")), (other, (b"c", b"d"))):
+            for track in media.tracks:
+                media.feed([frame(track, timestamp, words[TRACKS.index(track)])])
+    whole.finish(End.STOPPED)
+    assert other.faults["frame-of-a-doubled-track"] == 50 * len(doubled)
+    assert await pumped(whole) == (interleave(heard[0] * 8000, heard[1] * 8000), [])
+    assert (whole.counts.overlap_samples, one.faults) == (0, {})
+
+
+@pytest.mark.parametrize("end", [End.STOPPED, End.LOST, None])
+async def test_a_track_that_was_sent_twice_goes_on_where_it_is_still_sent(end):
+    """The media stream that had it ends, or is dead: the other one has it, too."""
+    peer = Peer()
+    one, other = media_stream(1, 0.0, (IN,), peer), media_stream(2, 0.4)
+    stream = MixedStream(one, mix_wait=0.2)
+    assert stream.takes(other, 0.4)
+    stream.join(other)
+    say(one, IN, 0, 1000, b"a")
+    for timestamp in range(0, 600, 20):
+        for step in both_tracks(timestamp):
+            other.feed([step])
+    stream.tick(1.0)
+    gone = 1.0 if end else 7.0
+    if end is None:
+        peer.unanswered_since = 1.0
+        for timestamp in range(600, 6600, 20):
+            for step in both_tracks(timestamp):
+                other.feed([step])
+        assert stream.tick(gone).over == (one,)
+        assert one.end is End.REPLACED
+    else:
+        one.finish(end)
+    for timestamp in range(round(gone * 1000) - 400, round(gone * 1000) + 600, 20):
+        other.feed([frame(IN, timestamp, b"c")])
+        other.feed([frame(OUT, timestamp, b"d")])
+    other.finish(End.STOPPED)
+    audio, losses = await pumped(stream)
+    assert audio[0::2].endswith(b"c" * 8000)
+    assert audio[1::2].endswith(b"d" * 8000)
+    assert losses == ([] if end else [Loss(8000, 56_000, IN, "media-lost")])
+
+
+def test_a_media_stream_of_both_tracks_brings_the_one_whose_own_is_gone():
+    stream, one, other = pair()
+    one.finish(End.LOST)
+    again = media_stream(3, 1.0)
+    assert stream.takes(again, 1.0)
+    stream.join(again)
+    assert not stream.takes(media_stream(4, 1.0, (OUT,)), 1.0)
+    other.finish(End.STOPPED)
+    assert not stream.takes(media_stream(4, 1.0, (OUT,)), 1.0)  # it is sent twice no longer
+    say(again, OUT, 0, 100, b"d")
+    assert again.faults == {}
+
+
+async def test_what_comes_of_a_media_stream_that_was_replaced_is_not_heard():
+    """Its socket is being closed, and still brings what was on its way."""
+    peer = Peer(unanswered_since=0.0)
+    stream, one, other = pair(0.0, peer, Peer())
+    say(other, OUT, 0, 6000, b"b")
+    stream.tick(5.9)
+    again = media_stream(3, 6.0, (IN,))
+    stream.join(again)
+    again.finish(End.STOPPED)
+    say(one, IN, 0, 400, b"a")
+    stream.finish(End.STOPPED)
+    audio, _ = await pumped(stream)
+    assert b"a" not in audio
+
+
 def test_a_frame_of_the_other_track_is_taken_only_as_long_as_nobody_else_sends_it():
     one = media_stream(1, 0.0, (IN,))
     stream = MixedStream(one, mix_wait=0.2)
-    one.feed(frame(OUT))
+    one.feed([frame(OUT)])
     assert stream.counts.frames == 1
     stream.join(media_stream(2, 0.0, (OUT,)))
-    one.feed(frame(OUT, 20))
+    one.feed([frame(OUT, 20)])
     assert (stream.counts.frames, one.faults) == (1, {"frame-of-the-other-track": 1})
 
 
@@ -293,7 +408,7 @@ async def test_media_streams_come_one_after_the_other():
     second = media_stream(2)
     assert streams.current.first is first
     assert streams.pop() is streams.current
-    first.feed(frame(IN))
+    first.feed([frame(IN)])
     first.finish(End.LOST)
     waiting = asyncio.create_task(streams.next(60))
     await asyncio.sleep(0)
@@ -301,8 +416,8 @@ async def test_media_streams_come_one_after_the_other():
     following = await waiting
     assert following is streams.current
     assert following.first is second
-    second.feed(frame(IN))
-    second.feed(frame(OUT))
+    second.feed([frame(IN)])
+    second.feed([frame(OUT)])
     assert streams.counts.frames == 3
 
 
@@ -326,8 +441,10 @@ def test_the_other_track_joins_and_the_same_track_is_turned_away():
     assert streams.tracks == {IN}
     streams.attach(media_stream(3, tracks=(OUT,)), now=1.0)
     assert (streams.current.first, streams.tracks) == (first, {IN, OUT})
-    with pytest.raises(StreamRefused, match="a media stream of this call is alive"):
+    with pytest.raises(StreamRefused, match="a media stream of this call is alive, and both"):
         streams.attach(media_stream(4), now=1.0)
+    with pytest.raises(StreamRefused, match="a media stream of this call is alive, and both"):
+        streams.attach(media_stream(5, tracks=(IN,)), now=1.0)
     streams.current.finish(End.LOST)
     streams.attach(media_stream(5, tracks=(OUT,)), now=1.0)
     assert streams.current.first is not first

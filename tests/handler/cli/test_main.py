@@ -6,9 +6,10 @@ import sys
 
 import pytest
 from support.processes import ENVIRON, partyline
+from support.sids import call_sid
 from support.timing import PATIENCE
 
-from handler.cli.__main__ import COMMANDS
+from handler.cli.__main__ import COMMANDS, main
 
 
 @pytest.mark.parametrize(
@@ -18,15 +19,63 @@ from handler.cli.__main__ import COMMANDS
 def test_a_command_that_is_not_there_is_answered_with_the_nearest(given, near):
     ended = partyline(given)
     assert (ended.returncode, ended.stdout) == (2, "")
-    first, _, rest = ended.stderr.partition("\n")
-    assert first == f"partyline: there is no command {given!r}; did you mean {near}?"
-    assert "usage: partyline COMMAND" in rest
+    what = "option" if given.startswith("-") else "command"
+    assert ended.stderr == f"partyline: there is no {what} {given!r}; did you mean {near}?\n"
 
 
 def test_one_that_is_near_to_none_is_answered_with_those_there_are():
     ended = partyline("xyzzy")
-    assert ended.stderr.startswith("partyline: there is no command 'xyzzy'\n\nusage: ")
-    assert [name for name in COMMANDS if f"\n  {name} " not in ended.stderr] == []
+    names = ", ".join([*COMMANDS, "--help", "--version"])
+    assert ended.stderr == f"partyline: there is no command 'xyzzy'; there are {names}\n"
+
+
+CALL = call_sid(1)
+# What is given wrongly, and what is said: the option that was meant, or what is too much.
+WRONG = [
+    ("watch --ulr http://h +15551230000", "there is no option --ulr; did you mean --url?"),
+    ("watch --number +15551230000", "there is no option --number"),
+    ("watch +15551230000 --ur=http://h", "there is no option --ur; did you mean --url?"),
+    (f"watch {CALL} {CALL}", f"'{CALL}' is one argument too many"),
+    ("watch", "the following arguments are required: CALL|NUMBER"),
+    ("token --calls *", "there is no option --calls; did you mean --call?"),
+    ("token --ttl", "argument --ttl: expected one argument"),
+    ("tap --cont 3", "there is no option --cont; did you mean --count?"),
+    ("tap -count 3", "there is no option -count; did you mean --count?"),
+    ("tap a b", "'b' is one argument too many"),
+    ("tap --server=nats://u:secret@h", "there is no option --server"),
+    ("provision --retenion 7d", "there is no option --retenion; did you mean --retention?"),
+    ("provision --ret 7d", "there is no option --ret; did you mean --retention?"),
+    ("provision nats://u:secret@h", "'nats://h' is one argument too many"),
+    (f"purge --froce {CALL}", "there is no option --froce; did you mean --force?"),
+    ("serve --insecur", "there is no option --insecur; did you mean --insecure?"),
+    ("serve 8080", "'8080' is one argument too many"),
+    ("demo --one", "there is no option --one; did you mean --once?"),
+    ("rehearse cal ws://h", "argument COMMAND: 'cal' is none of call, deepgram, recognise; did"),
+    ("rehearse call --sped 2 ws://h", "there is no option --sped; did you mean --speed?"),
+    ("rehearse call --signature slsh ws://h", "did you mean slash?"),
+    ("rehearse deepgram --recognizer x", "there is no option --recognizer; did you mean --recog"),
+    ("rehearse recognise", "the following arguments are required: FILE"),
+]
+
+
+@pytest.mark.parametrize(("command", "words"), WRONG)
+def test_what_a_command_does_not_know_is_told_in_a_line(command, words, capfd):
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    output, errors = capfd.readouterr()
+    assert (ended.value.code, output) == (2, "")
+    assert errors.startswith(f"partyline {command.split()[0]}")
+    assert words in errors
+    assert errors.endswith("--help says more)\n")
+    assert errors.count("\n") == 1
+    assert "secret" not in errors
+
+
+@pytest.mark.parametrize("arguments", [["--count", "-1"], ["--count=-1"], ["--", "--a"]])
+def test_a_value_is_not_taken_for_an_option(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(["tap", "--url", "nats://127.0.0.1:1", "a", *arguments])
+    assert "there is no option" not in capsys.readouterr().err
 
 
 def test_the_version_is_said_where_nothing_is_installed():

@@ -9,7 +9,8 @@ from support.credentials import NEEDED, TOKEN_SECRET
 from handler.cli.mint_token import main
 from handler.config import Settings
 from handler.errors import SettingsError
-from handler.tokens.tokens import Rules, verify
+from handler.tokens.grants import Rules
+from handler.tokens.tokens import verify
 
 OLD = TOKEN_SECRET[::-1]
 

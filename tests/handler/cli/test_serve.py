@@ -10,14 +10,17 @@ from urllib.error import HTTPError
 
 import nats
 import pytest
+from starlette.responses import PlainTextResponse
 from structlog.testing import capture_logs
 from support.credentials import DEEPGRAM_KEY, NEEDED
 from support.processes import ENVIRON, partyline
+from support.served import port_of, running, say
 from support.timing import PATIENCE
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
-from handler.cli.serve import _fit
+from handler.cli import serve as serve_module
+from handler.cli.serve import Server, _fit
 from handler.config import Settings
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
@@ -205,3 +208,17 @@ def test_too_few_open_files_lower_what_is_taken_and_the_log_says_what_to_change(
     assert places.lobby == 240
     assert lines[0]["needed"] == 5964
     assert "ulimit -n" in lines[0]["advice"]
+
+
+async def test_a_server_sleeps_until_somebody_comes_and_says_the_date_of_that_moment(monkeypatch):
+    """What looks or counts ten times a second costs more than all else of an idle process."""
+    looks = []
+    monkeypatch.setattr(Server, "on_tick", lambda _, counter: looks.append(counter))
+    async with running(PlainTextResponse("here")) as server:
+        dates = iter(["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 02 Jan 1970 00:00:00 GMT"])
+        monkeypatch.setattr(serve_module, "formatdate", lambda usegmt: usegmt and next(dates))
+        request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        first, second = [await say(port_of(server), request) for _ in range(2)]
+    assert b"\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in first
+    assert b"\r\ndate: Fri, 02 Jan 1970 00:00:00 GMT\r\n" in second
+    assert looks == []

@@ -3,23 +3,33 @@
 import asyncio
 import json
 import os
+import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import pytest
-from support.processes import ENVIRON
+from support.processes import ENVIRON, partyline
 from support.sids import call_sid
 from support.timing import patience
+from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
+from websockets.exceptions import (
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+)
 from websockets.frames import Close
 from websockets.http11 import Response
 
+from handler.cli.ends import judge
 from handler.cli.transcript import Transcript
-from handler.cli.watch import judge, main, subscriptions
+from handler.cli.watch import main, subscriptions
 
 CALL, OTHER = call_sid(1), call_sid(2)
 CALL_ASKED = call_sid(3)  # where a single call is asked for
@@ -110,7 +120,7 @@ async def test_a_call_goes_on_after_a_broken_connection_where_it_was():
         "00:01.0  caller  Back.",
         "── call ended after 00:03.0",
     ]
-    assert errors.count("the connection was lost; trying again") == 4
+    assert errors.count(" was lost; trying again\nconnected to http://127.0.0.1:") == 4
     assert code == 0
 
 
@@ -163,7 +173,9 @@ async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(flags):
     async with patience(), watching(script, NUMBER, *flags, stdout=writing) as watch:
         os.close(writing)
         _, errors = await watch.communicate()
-    assert (errors.decode(), watch.returncode, len(script.commands)) == ("", 0, 1)
+    told = errors.decode().splitlines()
+    assert ([line[:12] for line in told], watch.returncode) == (["connected to"], 0)
+    assert len(script.commands) == 1
 
 
 def refused(status: int) -> InvalidStatus:
@@ -174,20 +186,125 @@ def refused(status: int) -> InvalidStatus:
     ("exc", "has_token", "come_back", "words"),
     [
         (refused(503), True, True, "full or restarting"),
+        (refused(429), True, True, "too many connections"),
         (refused(401), False, False, "a token is needed"),
         (refused(401), True, False, "refuses this token"),
         (refused(404), True, False, "HTTP 404"),
-        (ConnectionClosedError(None, None), True, True, "the connection was lost"),
-        (ConnectionClosedError(Close(4408, ""), None), True, True, "the connection was lost"),
-        (ConnectionClosedOK(Close(1001, ""), None), True, True, "the connection was lost"),
-        (ConnectionClosedError(Close(4401, "why"), None), True, False, "closed with 4401: why"),
-        (OSError("refused"), True, True, "cannot reach http://h: refused"),
+        (ConnectionClosedError(None, None), True, True, "the connection to http://h was lost"),
+        (ConnectionClosedError(None, Close(1011, "no pong")), True, True, "was lost"),
+        (ConnectionClosedError(None, Close(1007, "")), True, False, "is it Partyline"),
+        (ConnectionClosedError(Close(4408, ""), None), True, True, "was lost"),
+        (ConnectionClosedOK(Close(1001, ""), None), True, True, "was lost"),
+        (ConnectionClosedError(Close(4401, "why"), None), True, False, "(4401): why"),
+        (ConnectionRefusedError(111, ""), True, True, "cannot reach http://h: connection refused"),
+        (TimeoutError("during handshake"), True, True, "cannot reach http://h: no answer in time"),
+        (socket.gaierror(socket.EAI_AGAIN, ""), True, True, "no such host: is the name right?"),
+        (socket.gaierror(socket.EAI_NONAME, ""), True, False, "no such host: is the name right?"),
     ],
 )
 def test_the_end_of_a_connection_says_whether_to_come_back(exc, has_token, come_back, words):
     end = judge(exc, url="http://h", has_token=has_token)
     assert end.come_back is come_back
     assert words in end.reason
+
+
+def test_what_was_right_before_is_tried_again():
+    lost = socket.gaierror(socket.EAI_NONAME, "")
+    assert judge(lost, url="http://h", has_token=True, was_there=True).come_back
+
+
+@asynccontextmanager
+async def raw_server(answer: bytes) -> AsyncIterator[str]:
+    """Answer whatever comes; yields host and port."""
+
+    async def serve_it(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve_it, "127.0.0.1", 0) as server:
+        yield "127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+
+
+def answer(status: int, *headers: str, body: str = "") -> bytes:
+    head = [f"HTTP/1.1 {status} x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*head, "", body]).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "come_back", "words"),
+    [
+        (b"", True, "closed the connection without an answer: if it speaks TLS"),
+        (b"SSH-2.0-OpenSSH\r\n", False, "does not answer as the service does: is it Partyline"),
+        (b"HTTP/1.1 101 x\r\n\r\n", False, "does not answer as the service does"),
+        (answer(200, body="Hello"), False, "HTTP 200: ok: is it Partyline"),
+        (answer(301, "Location: https://u:secret@h/client"), False, "leads on to https://h/client"),
+        (answer(302), False, "HTTP 302: found: is it Partyline that answers there"),
+        (answer(401, "WWW-Authenticate: Basic realm=x"), False, "asks for a user and a password"),
+        (answer(403, body="forbidden: this page\nmore"), False, "HTTP 403: forbidden: this page"),
+        (answer(404, body="<html>"), False, "HTTP 404: there is no /client: is it Partyline"),
+        (answer(426), False, "HTTP 426: a proxy before the service takes Upgrade away"),
+        (answer(429, body="too many: come back"), True, "HTTP 429: too many: come back"),
+        (answer(500), True, "HTTP 500: internal server error"),
+        (answer(502, body="<html>"), True, "HTTP 502: a proxy is there, but not the service"),
+        (answer(599, body='{"a":1}'), True, "HTTP 599: which is no status"),
+    ],
+)
+async def test_what_is_no_service_or_takes_nobody_is_told_in_our_words(said, come_back, words):
+    async with raw_server(said) as url, patience():
+        with pytest.raises((InvalidHandshake, InvalidURI)) as caught:
+            await connect(f"ws://{url}/client", proxy=None)
+    assert isinstance(caught.value, InvalidHandshake | InvalidURI)
+    end = judge(caught.value, url=f"http://{url}", has_token=True)
+    assert end.come_back is come_back
+    assert words in end.reason
+    assert url in end.reason
+    assert "secret" not in end.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "come_back", "words"),
+    [
+        (answer(400), False, "TLS failed (wrong version number): does the server speak it on this"),
+        (b"", True, "without an answer: if it speaks no TLS on this port, --url begins with http:"),
+    ],
+)
+async def test_tls_to_a_plain_port_is_told_as_that(said, come_back, words):
+    async with raw_server(said) as url, patience():
+        with pytest.raises((ssl.SSLError, ConnectionResetError)) as caught:
+            await connect(f"wss://{url}/client", proxy=None)
+    end = judge(caught.value, url=f"https://{url}", has_token=True)
+    assert end.come_back is come_back
+    assert words in end.reason
+    assert url in end.reason
+
+
+@pytest.mark.parametrize("begins", ["{}", "hello", "4"])
+async def test_a_websocket_of_others_is_told_from_the_service(begins):
+    async def other(socket: ServerConnection) -> None:
+        await socket.send(begins)
+        await socket.wait_closed()
+
+    async with patience(), serve(other, "127.0.0.1", 0) as server:
+        url = "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+        ended = await asyncio.to_thread(partyline, "watch", NUMBER, "--url", url)
+    assert ended.returncode == 1
+    assert f"{url} does not answer as the service does: is it Partyline" in ended.stderr
+
+
+async def test_a_number_is_said_to_be_waited_for_as_soon_as_it_is():
+    async with patience(), watching(Script((1000, [])), NUMBER) as watch:
+        assert watch.stderr is not None
+        line = (await watch.stderr.readline()).decode()
+    assert line.startswith("connected to http://127.0.0.1:")
+    assert line.endswith(f": waiting for calls of {NUMBER}\n")
+
+
+@pytest.mark.parametrize("token", ["eyJ…", "two words", "a\nb"])
+def test_what_cannot_be_a_token_is_refused_in_words(token):
+    ended = partyline("watch", NUMBER, PARTYLINE_TOKEN=token)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("partyline watch: PARTYLINE_TOKEN: is no token")
 
 
 def test_of_very_many_calls_those_that_began_last_are_resumed():
@@ -200,7 +317,9 @@ def test_of_very_many_calls_those_that_began_last_are_resumed():
     assert len(commands) == 51
 
 
-@pytest.mark.parametrize("url", ["ftp://h", "http://", "http://[h", "http://h:42x2", "http://h:0"])
+@pytest.mark.parametrize(
+    "url", ["ftp://h", "http://", "http://a..b", "http://[h", "http://h:42x2", "http://h:0"]
+)
 def test_an_address_that_cannot_be_one_is_refused_in_words(url, capsys):
     with pytest.raises(SystemExit) as raised:
         main([NUMBER, "--url", url])

@@ -68,6 +68,15 @@ def test_all_times_of_a_later_connection_are_moved():
     assert body == expected
 
 
+def test_what_lies_on_both_sides_of_a_leap_is_moved_by_what_lies_there():
+    sent = SentAudio()
+    sent.add(Chunk(0, bytes(2 * 28_000)))
+    sent.add(Chunk(800_000, bytes(2 * 28_000)))  # after 3.5 s of audio
+    result = messages.parse(json.dumps(RESULTS), sent)
+    words = result.body["channel"]["alternatives"][0]["words"]
+    assert [(word["start"], word["end"]) for word in words] == [(3.44, 100.18), (100.18, 100.5)]
+
+
 def test_signals_are_moved_but_a_stale_end_stays_stale():
     end = {"type": "UtteranceEnd", "channel": [0, 2], "last_word_end": 2.5}
     assert parse(end, 10) == Signal(Track.INBOUND, {**end, "last_word_end": 12.5})
@@ -86,6 +95,32 @@ def test_other_messages_carry_nothing():
     assert parse({"type": "Error", "description": "oh"}) == Ignored("Error", "oh")
     assert parse({"type": "News"}) == Ignored("News", "")
     assert parse({}) == Ignored("None", "")
+    assert parse({"type": "a\x1b[2J" + "b" * 100}) == Ignored("a\ufffd[2J" + "b" * 59, "")
+    assert parse({"type": "Flux", "channel": [0, 2]}) == Ignored("Flux", "")
+
+
+@pytest.mark.parametrize(
+    "given", [{}, *({"type": kind} for kind in (None, "results", "Result", 5, True, ["Results"]))]
+)
+def test_words_of_a_type_that_is_not_known_are_unreadable_and_no_silence(given):
+    """Whether they are a draft, or a final that says so oddly, nobody knows but who sent them."""
+    odd = {name: value for name, value in RESULTS.items() if name != "type"} | given
+    with pytest.raises(UnreadableResult, match="type") as caught:
+        parse(odd, offset=100)
+    assert (caught.value.is_final, caught.value.track) == (True, Track.OUTBOUND)
+    assert caught.value.span == (pytest.approx(103.2), pytest.approx(104.24))
+
+
+def test_words_of_a_type_that_is_not_known_are_a_loss_only_where_they_are_final():
+    with pytest.raises(UnreadableResult) as caught:
+        parse(RESULTS | {"type": None, "is_final": False})
+    assert not caught.value.is_final
+
+
+def test_words_without_track_and_times_whose_type_is_not_known_are_unreadable_too():
+    with pytest.raises(UnreadableResult) as caught:
+        parse({"type": "Words", "is_final": True, "alternatives": [{"transcript": "lost"}]})
+    assert (caught.value.is_final, caught.value.track, caught.value.span) == (True, None, None)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from support.sids import call_sid
 from support.timing import patience, until
 from websockets.asyncio.server import serve
@@ -179,6 +180,29 @@ async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():
         await recogniser.run()
     assert [type(output) for output in heard.outputs] == [Down, Loss]
     assert heard.outputs[-1] == Loss(0, 16_000, None, "recogniser-unreachable")
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+async def test_a_call_that_ends_without_a_connection_says_so_once():
+    """Also where a timer of the loop ends a little before its time, as uvloop's do."""
+
+    async def end(number: int) -> None:
+        settings = Settings(
+            deepgram_api_key="key",
+            deepgram_url="ws://127.0.0.1:1",
+            close_seconds=0.05 + 0.0007 * number,
+        )
+        recogniser = Recogniser(settings, lambda _: None, call_sid(number))
+        recogniser.send(Chunk(0, bytes(2 * CHUNK)))
+        recogniser.finish()
+        await recogniser.run()
+
+    calls = 100
+    with capture_logs() as lines:
+        async with patience():
+            await asyncio.gather(*(end(number) for number in range(calls)))
+    said = [line["call_sid"] for line in lines if line["event"] == "call ended without deepgram"]
+    assert len(said) == len(set(said))
 
 
 async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():

@@ -69,6 +69,17 @@ def test_times_are_moved_by_the_first_byte_and_by_each_leap():
     assert (sent.samples, sent.end) == (24_000, 808_000)
 
 
+def test_times_are_moved_by_the_same_until_the_call_makes_a_leap():
+    sent = SentAudio()
+    assert sent.shift == 0
+    for start in (80_000, 88_000):
+        sent.add(Chunk(start, bytes(2 * 8000)))
+        assert sent.shift == 10.0
+        assert sent.starts_at(1.5) == sent.ends_at(1.5) == 1.5 + sent.shift
+    sent.add(Chunk(800_000, bytes(2 * 8000)))
+    assert sent.shift is None
+
+
 def test_nothing_sent_moves_nothing():
     assert (SentAudio().starts_at(1.5), SentAudio().end) == (1.5, 0)
 

@@ -1,6 +1,7 @@
 """handler/deepgram/results.py: of a result, each field is read on its own."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import pytest
@@ -54,6 +55,12 @@ def test_one_that_is_as_it_should_be_is_left_as_it_is():
     assert (reading.is_final, reading.speech_final) == (True, True)
     assert (reading.transcript, reading.words) == ("Lost words.", WORDS)
     assert reading.left_out == []
+
+
+def test_one_odd_field_changes_nothing_of_what_is_read_beside_it():
+    """That a message is read field by field makes no other reading of it."""
+    odd = body("from_finalize")
+    assert dataclasses.replace(read_results(odd), left_out=[]) == read_results(body("start", to=2))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
+from structlog.testing import capture_logs
 from support.sids import call_sid
 from support.timing import patience, until
 from websockets.asyncio.server import ServerConnection, serve
@@ -466,6 +467,8 @@ def unreadable(start: int, end: int) -> list[Loss]:
         pytest.param(odd(channel_index=None), id="no track"),
         pytest.param(odd(is_final=None, speech_final=None), id="no end"),
         pytest.param("{", id="no JSON"),
+        pytest.param(odd(type=None), id="no type"),
+        pytest.param(odd(type="results"), id="another type"),
     ],
 )
 async def test_a_final_that_cannot_be_read_is_a_loss_where_it_lay(text):
@@ -489,6 +492,15 @@ async def test_a_final_with_an_odd_side_field_is_no_loss():
     call = await said(results(0, 1, final=True), text, results(2, 1, final=True))
     assert len([o for o in call.outputs if isinstance(o, Result) and o.is_final]) == 4
     assert call.lost == []
+
+
+async def test_a_type_that_is_not_known_is_logged_once_and_costs_nothing():
+    news = json.dumps({"type": "News\x07", "of": "the world"})
+    with capture_logs() as lines:
+        call = await said(results(0, 3, final=True), news, news, '{"type": 5}', "{}")
+    assert call.lost == []
+    told = [line["type"] for line in lines if line["event"] == "unknown message from deepgram"]
+    assert told == ["News\ufffd", "5", "None"]
 
 
 async def test_a_redirect_is_a_failure_that_may_pass():

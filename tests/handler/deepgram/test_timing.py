@@ -17,8 +17,19 @@ from handler.deepgram.timing import FINALIZE, KEEPALIVE, Pause, StallWatch, Timi
 def test_the_last_words_are_asked_for_once_and_the_line_is_kept_open(
     keep_alive, finalize, after_audio, said
 ):
-    pause = Pause(Timing(keep_alive=keep_alive, finalize=finalize), after_audio=after_audio)
-    assert [(pause.next_in, pause.go_on()) for _ in said] == said
+    now = 100.0
+    pause = Pause(Timing(keep_alive=keep_alive, finalize=finalize), now, after_audio=after_audio)
+    heard = []
+    for _ in said:
+        waited = pause.due - now
+        now = pause.due
+        heard.append((waited, pause.go_on(now)))
+    assert heard == said
+
+
+def test_a_timer_that_is_early_by_a_little_says_what_was_due():
+    pause = Pause(Timing(keep_alive=4.0, finalize=4.0), 0.0, after_audio=True)
+    assert pause.go_on(3.9995) == FINALIZE
 
 
 def test_time_counts_while_audio_flows_is_stuck_or_the_end_is_waited_for():

@@ -6,9 +6,9 @@ from starlette.requests import HTTPConnection
 from handler.config import Settings
 from handler.errors import Forbidden, InvalidToken
 from handler.subscribers.access import Access
-from handler.tokens import tokens
+from handler.tokens import grants
 
-KEY = (tokens.secret_key("x" * 32),)
+KEY = (grants.secret_key("x" * 32),)
 CRM = ("https://crm.example.com",)
 OURS = "https://calls.example.com"
 

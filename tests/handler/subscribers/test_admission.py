@@ -6,12 +6,14 @@ import dataclasses
 import time
 
 import pytest
+from structlog.testing import capture_logs
 from support.timing import UNIT, patience
 
 from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
+from handler.refusals import LINES
 from handler.subscribers import admission
 from handler.subscribers.admission import LEAST_SUBSCRIBERS, Admission
-from handler.tokens.tokens import EVERYTHING
+from handler.tokens.grants import EVERYTHING
 
 
 @pytest.fixture
@@ -140,7 +142,17 @@ async def test_a_token_that_is_renewed_at_the_very_end_changes_nothing(subscribe
     assert await watching == (EndCode.LEAVING if leaving else EndCode.TOKEN)
 
 
-def test_those_who_are_too_slow_are_counted(subscribers):
+async def test_those_who_are_too_slow_again_and_again_fill_no_log(subscribers):
+    admission = Admission(subscribers, EVERYTHING)
+    with capture_logs() as lines:
+        for number in range(3 * LINES):
+            admission.note_end(TooSlow(number))
+    assert 0 < len(lines) <= LINES
+    assert {line["event"] for line in lines} == {"subscriber cut off: too slow"}
+    assert subscribers.too_slow == 3 * LINES
+
+
+async def test_those_who_are_too_slow_are_counted(subscribers):
     admission = Admission(subscribers, EVERYTHING)
     admission.note_end(TooSlow(7))
     admission.note_end(SubscriberError(EndCode.TOKEN, "token expired"))

@@ -14,7 +14,7 @@ from broker import supervise
 from broker.entries import CallEntry
 from handler.subscribers import calls_list as module
 from handler.subscribers.calls_list import CallsList
-from handler.tokens.tokens import EVERYTHING, Grant
+from handler.tokens.grants import EVERYTHING, Grant
 
 A, B = "+15550001111", "+15550002222"
 SOON = 10.0

@@ -8,7 +8,7 @@ from support.sids import account_sid, call_sid
 
 from broker.entries import CallEntry
 from handler.subscribers.listing import Listing, Rights
-from handler.tokens.tokens import EVERYTHING, Grant
+from handler.tokens.grants import EVERYTHING, Grant
 
 ONE, TWO, THREE = (call_sid(number) for number in (1, 2, 3))
 A, B, C = "+15550001111", "+15550002222", "+15550003333"

@@ -11,7 +11,7 @@ from handler.errors import AlreadyComplete, AtCapacity, EndCode, HandlerError, S
 from handler.server.connection import CONNECTION
 from handler.server.http_protocol import HttpProtocol
 from handler.subscribers.live_response import AWAY, LiveResponse
-from handler.tokens.tokens import EVERYTHING
+from handler.tokens.grants import EVERYTHING
 
 
 class Connection(HttpProtocol):

@@ -1,5 +1,7 @@
 """handler/subscribers/transcript.py: what is written part by part is what it was in one."""
 
+import tracemalloc
+import zlib
 from functools import partial
 
 import msgspec
@@ -39,4 +41,25 @@ CALLS = {
 def test_a_document_in_parts_is_the_document(kind):
     payloads = [msgspec.json.encode(record) for record in CALLS[kind]]
     parts = _write(payloads, "json", NAME, expired=False)
-    assert msgspec.json.decode(b"".join(parts)) == captions.document(CALLS[kind], NAME(None))
+    text = b"".join(map(zlib.decompress, parts))
+    assert msgspec.json.decode(text) == captions.document(CALLS[kind], NAME(None))
+
+
+@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt"])
+def test_a_long_transcript_takes_little_more_memory_than_its_records(form):
+    """Beside calls many may be asked for; what waits for its reader is a tenth of what is sent."""
+    words = [WORD | {"word": f"word{number}", "confidence": 0.99} for number in range(12)]
+    text = " ".join(str(word["word"]) for word in words)
+    tracemalloc.start()
+    try:
+        payloads = [
+            msgspec.json.encode(result("inbound", float(number), text, words))
+            for number in range(1000)
+        ]
+        size, _ = tracemalloc.get_traced_memory()
+        parts = _write(payloads, form, NAME, expired=False)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size * 1.6
+    assert sum(map(len, parts)) < size / 10

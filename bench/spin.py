@@ -1,0 +1,72 @@
+"""
+How fast is this processor just now? The same little work again and again, 2 % of the time.
+
+Processors of a machine that is shared slow each other, up to twofold. What a server costs, divided
+by what this costs beside it, says more about the server. Of several pieces in a row the fastest
+counts, and they need little memory: how cold a processor is when it wakes is the server's affair.
+"""
+
+import argparse
+import statistics
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+
+PAUSE = 0.03
+READING = struct.Struct("dd")  # when, and how many seconds of CPU it took
+PIECES = 4
+ROUNDS = 1_000  # 0.15 ms
+TABLE = bytes(range(256))
+KEPT = 4096  # some two minutes
+
+
+def work() -> float:
+    """Look up and add; returns seconds of CPU."""
+    begun = time.thread_time()
+    place = total = 1
+    for _ in range(ROUNDS):
+        place = (place * 1_664_525 + TABLE[place & 255]) & 0xFFFFFFFF
+        total ^= place
+    return time.thread_time() - begun
+
+
+def spin() -> None:
+    """Work, and tell, until nobody reads."""
+    while True:
+        took = min(work() for _ in range(PIECES))
+        sys.stdout.buffer.write(READING.pack(time.monotonic(), took))
+        sys.stdout.buffer.flush()
+        time.sleep(PAUSE)
+
+
+class Spin:
+    """Reads the process that spins, all the time: one that waits for its reader does not spin."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout is not None
+        self._pipe = process.stdout
+        self._readings: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while reading := self._pipe.read(READING.size):
+            self._readings.append(READING.unpack(reading))
+
+    def mean(self, begun: float, ended: float) -> float:
+        """Seconds of CPU for the work, between two moments of the monotonic clock."""
+        return statistics.fmean(
+            seconds for at, seconds in tuple(self._readings) if begun <= at <= ended
+        )
+
+
+def main() -> None:
+    """Spin."""
+    argparse.ArgumentParser(prog="python -m bench.spin", description=__doc__).parse_args()
+    spin()
+
+
+if __name__ == "__main__":
+    main()
