@@ -13,6 +13,7 @@ from broker.claim import Claim
 from broker.connection import Connection
 from broker.errors import Fenced, HistoryUnavailable
 from broker.outbox import stand_in
+from broker.printable import shown
 from broker.records import Record, Stored, encode_record
 from broker.stream import WRONG_LAST_SEQUENCE, last_stored, read_up_to
 from broker.subjects import Address, Subjects
@@ -28,6 +29,7 @@ _log = structlog.get_logger()
 
 class _Problem(msgspec.Struct):
     err_code: int = 0
+    description: str = ""
 
 
 class _Ack(msgspec.Struct):
@@ -69,6 +71,7 @@ class Appender:
         self._call_sid = call_sid
         self._account_sid = account_sid
         self._call_subject = subjects.call(call_sid, account_sid)
+        self._told: set[int] = set()  # codes of refusals that may pass
         self._last_sequence = 0  # of the call's newest record in the stream
 
     def message_id(self, seq: int, epoch: str) -> str:
@@ -159,7 +162,16 @@ class Appender:
             raise _TooLarge
         if ack.error.err_code in WRONG_LAST_SEQUENCE:
             return await self._stored_by_us(message_id, epoch)
-        return None  # electing a leader, a full disk, a first copy still being replicated
+        # Electing a leader, a full disk, a first copy still being replicated: that may pass.
+        if ack.error.err_code not in self._told:
+            self._told.add(ack.error.err_code)
+            _log.warning(
+                "nats takes no record for now",
+                call_sid=self._call_sid,
+                err_code=ack.error.err_code,
+                problem=shown(ack.error.description),
+            )
+        return None
 
     async def _stored_by_us(self, message_id: str, epoch: str) -> int | None:
         """

@@ -142,8 +142,9 @@ class Follower:
             if self._at_head and self.take is not None and self._hand_over(self.take):
                 return
         except Exception as exc:  # noqa: BLE001  it ends this reader, and no other
-            self._news.set_exception(exc)
-        else:
+            if not self._news.done():
+                self._news.set_exception(exc)
+        if not self._news.done():  # taking may have ended the task
             self._news.set_result(None)
 
     def __aiter__(self) -> "Follower":

@@ -51,13 +51,14 @@ class Rounds:
 
     def _turn(self) -> None:
         end = self._clock() + TURN_SECONDS
-        while self._due:
-            reader = self._due.popleft()
-            reader.due = False
-            reader.visit()
-            if self._clock() >= end:
-                break
-        if self._due:
-            asyncio.get_running_loop().call_soon(self._turn)
-        else:
-            self._going = False
+        try:
+            while self._due:
+                reader = self._due.popleft()
+                reader.due = False
+                reader.visit()
+                if self._clock() >= end:
+                    break
+        finally:  # also after a defect in a visit, which is the loop's to report
+            self._going = bool(self._due)
+            if self._going:
+                asyncio.get_running_loop().call_soon(self._turn)

@@ -61,7 +61,7 @@ class MediaStream:
         frames: How many came.
         end: How it ended; None while frames may come.
         take: Takes its frames.
-        over: Called once, when it has ended.
+        on_end: Called once, when it has ended.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class MediaStream:
         self.frames = 0
         self.end: End | None = None
         self.take: Callable[[list[Frame]], None] = _nobody
-        self.over: Callable[[], None] = _nobody
+        self.on_end: Callable[[], None] = _nobody
         self._last_frames = 0
         self._last_frame_at = now  # to the look
         self._asked_at = now
@@ -96,7 +96,7 @@ class MediaStream:
         """No more frames will come; the first reason given stands."""
         if self.end is None:
             self.end = end
-            self.over()
+            self.on_end()
 
     def let_go(self) -> None:
         """
@@ -104,7 +104,7 @@ class MediaStream:
 
         A call that is held by what it holds would stay in memory until the collector comes.
         """
-        self.take = self.over = _nobody
+        self.take = self.on_end = _nobody
 
     def look(self, now: float) -> None:
         """Note whether frames came since the last look; a socket that is silent is asked."""

@@ -114,7 +114,7 @@ class MixedStream:
         former = self._carriers.get(track)
         for one in self.live:
             if track in one.tracks:
-                one.finish(End.REPLACED)
+                _end(one, End.REPLACED)
         self._streams.append(stream)
         self._carry(track, stream, _missing_before(former))
         for one in self._streams:
@@ -127,7 +127,7 @@ class MixedStream:
     def finish(self, end: End) -> None:
         """No more frames will come; the first reason given stands."""
         for stream in self.live:
-            stream.finish(end)
+            _end(stream, end)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the websockets that were open to the end."""
@@ -175,7 +175,7 @@ class MixedStream:
     def _listen(self, stream: MediaStream) -> None:
         """Take the frames of a media stream, and note its end."""
         stream.take = self._take if len(self._streams) == 1 else partial(self._take_of, stream)
-        stream.over = partial(self._note_end, stream)
+        stream.on_end = partial(self._note_end, stream)
 
     def _take(self, frames: list[Frame]) -> None:
         """Take frames, of whichever track."""
@@ -252,6 +252,12 @@ class MixedStream:
         losses = [loss.moved(self.offset) for loss in self._mixer.collect_losses()]
         over, self._ended = tuple(self._ended), []
         return Tick(now, changed, chunks, losses, over)
+
+
+def _end(stream: MediaStream, end: End) -> None:
+    """End a media stream whose peer has not: what has come by now is heard, and a stop in it."""
+    stream.socket.poll()
+    stream.finish(end)
 
 
 def _missing_before(former: MediaStream | None) -> Reason | None:

@@ -239,6 +239,8 @@ class Connection:
 
     def _hear(self, text: str | bytes) -> None:
         """Take a message as it comes: a defect of ours is none of the socket's."""
+        if self._defect is not None:
+            return  # what came behind it in one go
         try:
             self._receive(text)
         except Exception as exc:  # noqa: BLE001  raised where the connection is waited for

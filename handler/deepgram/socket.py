@@ -34,9 +34,12 @@ class DeepgramSocket(ClientConnection):
 
     def send_now(self, audio: bytes) -> bool:
         """Send a message if the peer keeps up with what it was sent; returns whether it was."""
-        if self.protocol.state is not State.OPEN or self.transport.get_write_buffer_size():
+        transport = self.transport
+        if self.protocol.state is not State.OPEN or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size():
             return False
         self.protocol.send_binary(audio)
         for data in self.protocol.data_to_send():
-            self.transport.write(data)
+            transport.write(data)
         return True

@@ -19,8 +19,8 @@ from typing import Protocol
 
 from handler.server.client_frames import MAX_HEAD, ends_in_pieces, frame_end, plain_texts
 
-# So many frames are parsed in a turn, a millisecond or less; then calls have theirs. Twice as many
-# plain texts fit, taken.
+# So many frames are parsed in a turn, or so many plain texts taken: a millisecond or less. Then
+# others have theirs.
 FRAMES_A_TURN = 64
 TEXTS_A_TURN = 160
 READ_SIZE = 64 * 1024
@@ -63,6 +63,7 @@ class Intake:
         self._in_pieces = False  # a message is, and its last piece did not come yet
         self._paused = False
         self._may_poll = os.name == "posix"
+        self._discarding = False
         self._descriptor: int | None = None  # of the kernel's socket, while it is polled
 
     def feed(self, data: bytes) -> None:
@@ -73,7 +74,7 @@ class Intake:
         elif self._unread:
             self._unread += data
             self._parse_unread()
-        elif (end := self._parse(data)) < len(data):
+        elif (end := self._parse(data)) < len(data) and not self._discarding:
             self._unread += data[end:]
 
     def go_on(self) -> None:
@@ -87,14 +88,16 @@ class Intake:
 
     def discard(self) -> None:
         """Parse nothing more, and forget what came."""
+        self._discarding = True
         self._unread.clear()
-        self._leave()
+        self._stop_polling()
 
     def poll(self) -> None:
         """
         Read what has come. From the first time on, until :meth:`end`, nothing is read but here.
 
-        Where that cannot be, as under TLS, it comes by itself as it did.
+        A burst is read on in the next turns of the loop. Where nothing can be read so, as under
+        TLS, it comes by itself as it did.
         """
         transport = self._socket.transport
         if self._turn is not None or transport.is_closing() or not self._socket.listening:
@@ -119,7 +122,7 @@ class Intake:
 
     def end(self) -> None:
         """Let everything go the way of all messages from now on: the websocket is about to end."""
-        self._leave()
+        self._stop_polling()
         self.go_on()
 
     def pause(self) -> None:
@@ -134,13 +137,14 @@ class Intake:
             self._paused = False
             self._socket.transport.resume_reading()
 
-    def _leave(self) -> None:
+    def _stop_polling(self) -> None:
         self.take = None
         self._may_poll = False
         self._descriptor = None
 
     def _take_turn_later(self) -> None:
-        self._turn = self._loop.call_soon(self._take_turn)
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
         self._turn = None

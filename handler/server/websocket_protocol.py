@@ -293,4 +293,7 @@ class WebSocketProtocol(Handshake):
         if self._closed:
             raise ClientDisconnected
         await super().send(message)
-        self._intake.go_on()  # it may have let the peer in, or sent it away
+        if self.close_sent:
+            self._intake.end()  # the answer to the close is to be heard
+        else:
+            self._intake.go_on()  # it may have let the peer in

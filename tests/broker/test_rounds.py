@@ -74,3 +74,22 @@ async def test_one_who_is_due_is_not_due_twice_and_may_become_so_again():
     rounds.add([first])
     await turns()
     assert seen == ["a", "b", "a", "a"]
+
+
+async def test_a_defect_in_one_visit_takes_no_other_reader_its_own():
+    seen: list[str] = []
+    problems: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: problems.append(str(context["exception"]))
+    )
+
+    def fail() -> None:
+        raise LookupError("a defect")
+
+    rounds = Rounds()
+    readers = [Reader("one", seen), Reader("two", seen, fail), Reader("three", seen)]
+    rounds.add(readers)
+    await turns()
+    rounds.add(readers[:1])
+    await turns()
+    assert (seen, problems) == (["one", "two", "three", "one"], ["a defect"])

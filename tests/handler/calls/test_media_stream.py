@@ -22,7 +22,7 @@ def test_frames_and_the_end_are_handed_on():
     taken: list[list[Frame]] = []
     ends: list[End | None] = []
     media.take = taken.append
-    media.over = lambda: ends.append(media.end)
+    media.on_end = lambda: ends.append(media.end)
     media.feed([frame()])
     assert media.end is None
     media.finish(End.LOST)

@@ -136,6 +136,43 @@ async def test_one_that_is_over_before_its_turn_gives_what_it_has():
     assert [(tick.chunks, tick.over) for tick in ticks] == [([Chunk(0, b"a" * 320)], (media,))]
 
 
+class Unread(Peer):
+    """A socket on which something has come that nobody has read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.media: MediaStream | None = None
+        self.unread: list[Frame] = []
+
+    def poll(self) -> None:
+        frames, self.unread = self.unread, []
+        if self.media is not None and frames:
+            self.media.feed(frames)
+
+
+@pytest.mark.parametrize("end", [End.DRAINED, End.REPLACED])
+async def test_what_has_come_is_heard_before_we_end_a_stream(end):
+    peer = Unread()
+    media = peer.media = media_stream(peer=peer)
+    stream = MixedStream(media, mix_wait=0.2)
+    peer.unread = both_tracks(0)
+    stream.finish(end)
+    assert await pumped(stream) == (b"a" * 320, [])
+
+
+async def test_what_has_come_of_a_track_is_heard_before_another_stream_carries_it():
+    peer = Unread()
+    peer.unanswered_since = 0.0
+    both, one, _ = pair(0.0, peer, Peer())
+    peer.media = one
+    peer.unread = [frame(IN, 0)]
+    later = media_stream(3, 2 * TAKEOVER_SECONDS, (IN,))
+    assert both.takes(later, 2 * TAKEOVER_SECONDS)
+    both.join(later)
+    assert one.end is End.REPLACED
+    assert (one.frames, peer.unread) == (1, [])
+
+
 def test_the_summary_is_what_was_counted():
     stream, media = mixed()
     for step in (frame(IN, 0), frame(OUT, 20), frame(OUT, 20), frame(IN, 90_000)):

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from support.timing import patience, until
 
+from handler.calls import ticker as ticker_module
 from handler.calls.ticker import SLOT_MEMBERS, Ticker
 
 INTERVAL = 0.02
@@ -75,6 +76,38 @@ async def test_what_one_raises_is_its_own():
     had = len(well.turns)
     await until(lambda: len(well.turns) > had + 1)
     await well.end()
+
+
+async def test_what_the_last_turn_raises_is_raised_though_it_was_the_end():
+    ticker = Ticker(INTERVAL)
+    over = asyncio.get_running_loop().create_future()
+
+    def end_and_fail(now: float) -> None:
+        over.set_result(None)
+        raise LookupError(now)
+
+    async with patience():
+        with pytest.raises(LookupError):
+            await ticker.run(end_and_fail, over)
+
+
+async def test_after_some_time_others_have_their_turn_before_the_rest(monkeypatch):
+    monkeypatch.setattr(ticker_module, "TURN_SECONDS", 0.0)
+    ticker = Ticker(INTERVAL)
+    order: list[object] = []
+    loop = asyncio.get_running_loop()
+
+    class Busy(Member):
+        def take(self, now: float) -> None:
+            super().take(now)
+            order.append(self)
+            loop.call_soon(order.append, "another")
+
+    members = [Busy(ticker) for _ in range(3)]
+    await until(lambda: all(member.turns for member in members))
+    assert order[:5] == [members[0], "another", members[1], "another", members[2]]
+    for member in members:
+        await member.end()
 
 
 async def test_who_leaves_amid_a_turn_disturbs_no_other():

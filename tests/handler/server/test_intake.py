@@ -193,6 +193,18 @@ async def test_the_application_ends_it_in_the_midst_of_what_it_takes(polled):
 
 
 @pytest.mark.parametrize("polled", [False, True], ids=["pushed", "polled"])
+async def test_the_answer_to_an_end_by_asgi_is_heard(polled):
+    app = App(polled=polled)
+    async with serving(app) as port, connect(f"ws://127.0.0.1:{port}") as peer:
+        await peer.send("take")
+        await until(lambda: app.heard == ["take"])
+        app.protocol.close_timeout = 1e6  # or it would be taken for heard in the end
+        await app.protocol.send({"type": "websocket.close", "code": 1012, "reason": ""})
+        await until(lambda: app.protocol.disconnected)
+    assert peer.close_code == 1012
+
+
+@pytest.mark.parametrize("polled", [False, True], ids=["pushed", "polled"])
 async def test_a_peer_that_is_gone_without_a_word_is_found_to_be(polled):
     app = App(polled=polled)
     async with talking(app) as (writer, _), polling(app):
