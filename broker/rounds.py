@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 # Of one turn of the loop, whichever calls they read; then calls' audio has its own. A visit takes
-# some 15 us, most of it to write what it brings: the loop's transports write at once.
+# some 18 us, most of it to write what it brings: the loop's transports write at once.
 TURN_SECONDS = 0.002
 
 
