@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from support.credentials import AUTH_TOKEN
 
@@ -109,6 +110,9 @@ async def test_memory_is_bounded_while_the_recogniser_is_away(rounds, serve, sou
     buffer = 60 if calls == 20 else 2
     service = serve(DEEPGRAM_URL="ws://127.0.0.1:1", REPLAY_SECONDS=str(buffer), CLOSE_SECONDS="1")
     sizes = {}
+    # What the first token has loaded is no call's.
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+        assert (await client.get(f"{service.url}/calls")).status_code == 200
 
     async def one(number: int):
         await carry(service, read, token, sound.bursts(number, 1.7 * buffer), seed=number)
