@@ -12,6 +12,10 @@ from handler.deepgram.replay import SentAudio
 from handler.deepgram.socket import DeepgramSocket
 from handler.deepgram.timing import Pause, StallWatch, Timing
 
+# Seconds of audio with which a replay begins. What a full buffer lets go of next would else be what
+# is sent next: any delay would lose a little more, and tell a second gap.
+HEAD_START = 1.0
+
 
 class Stage(enum.Enum):
     """What the call asks of its recogniser."""
@@ -135,8 +139,9 @@ class Sender:
         self._stall.flowing = True
 
     async def _keep_pace(self) -> None:
-        """Wait until the next chunk of a replay is due."""
-        due = self._opened + seconds(self._sent.samples) / self._timing.replay_speed
+        """Wait until the next chunk of a replay is due; the first of them go out at once."""
+        ahead = seconds(self._sent.samples) - HEAD_START
+        due = self._opened + ahead / self._timing.replay_speed
         await asyncio.sleep(due - asyncio.get_running_loop().time())
 
     async def _wait_for_more(self, until: float) -> bool:

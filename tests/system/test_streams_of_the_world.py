@@ -13,6 +13,7 @@ import pytest
 from nats.aio.msg import Msg
 from support import schemas
 from support.credentials import AUTH_TOKEN
+from support.processes import Service
 from support.streams import media_stream
 from support.timing import until
 
@@ -200,6 +201,10 @@ async def test_two_streams_of_one_track_each_are_one_call(serve, deepgram, nats,
     assert 'track="both_tracks"' in advice["advice"]
 
 
+def count(service: Service, event: str) -> int:
+    return sum(line.get("event") == event for line in service.lines)
+
+
 async def test_a_stream_of_both_tracks_beside_one_of_a_single_track_brings_the_other_side(
     serve, deepgram, nats, sound
 ):
@@ -216,6 +221,7 @@ async def test_a_stream_of_both_tracks_beside_one_of_a_single_track_brings_the_o
         await one.start(["inbound"])
         await asyncio.to_thread(service.wait_for, "media stream begins")
         await both.start(["inbound", "outbound"])
+        await until(lambda: count(service, "media stream begins") == 2)
         await one.say("inbound", inbound[0])
         for track, said in (("outbound", outbound[0]), ("inbound", inbound[0])):
             await both.say(track, said)
