@@ -156,6 +156,8 @@ class LiveResponse(Response):
             self.note_found()
         headers = {**PRIVATE, "Content-Type": str(self.media_type), "X-Accel-Buffering": "no"}
         headers |= self.more_headers
+        if self._head_alone:  # which is all before we are done: another request would be too early
+            headers["Connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await self._write({"type": "http.response.start", "status": 200, "headers": raw})
         await self._write({"type": "http.response.body", "body": self.opening, "more_body": True})
