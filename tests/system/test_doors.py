@@ -258,8 +258,8 @@ async def test_a_head_says_what_a_get_would_at_every_door(serve, token, tell):
 
 
 def told(fields: dict[str, str]) -> dict[str, str]:
-    """Return what a head says, but for the time, and how a body is sent."""
-    how = {"date", "content-length", "transfer-encoding"}
+    """Return what a head says, but for the time, how a body is sent, and what comes after it."""
+    how = {"date", "content-length", "transfer-encoding", "connection"}
     return {name: value for name, value in fields.items() if name.lower() not in how}
 
 
