@@ -154,9 +154,8 @@ class MixedStream:
 
     def tick(self, now: float) -> Tick:
         """Return what is new at ``now``, by the loop's clock."""
-        for stream in self._streams:
-            if stream.end is None:
-                stream.socket.poll()
+        for stream in self.live:
+            stream.socket.poll()
         return self._collect(now, self._look(now), self._mixer.pop_all(now))
 
     def summary(self) -> dict[str, Any]:
@@ -240,7 +239,8 @@ class MixedStream:
         """Find out whether there is a sign of life; returns what changed, if anything did."""
         for stream in self.live:
             stream.look(now)
-        self._leave_dead_carriers(now)
+        if len(self._streams) > 1:
+            self._leave_dead_carriers(now)
         activity = Activity.SILENT if self.may_be_replaced(now) else Activity.ACTIVE
         changed = activity is not self._activity and self.end is None
         self._activity = activity

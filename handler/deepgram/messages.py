@@ -28,10 +28,6 @@ TIME_DIGITS = 6
 class ConnectionClock(Protocol):
     """Moves times of one connection (seconds of its audio) to the call clock (seconds)."""
 
-    @property
-    def shift(self) -> float | None:
-        """What is added to all of them; None once the call has made a leap."""
-
     def starts_at(self, seconds: float) -> float:
         """Move the beginning of something."""
 
@@ -133,14 +129,9 @@ def _result(body: dict[str, Any], clock: ConnectionClock) -> Result:
     start, end = clock.starts_at(seen.start), clock.ends_at(seen.end)
     body["start"] = _rounded(start)
     body["duration"] = _rounded(end - start)
-    shift = clock.shift
     for word in seen.words:
-        if shift is None:
-            word["start"] = _rounded(clock.starts_at(word["start"]))
-            word["end"] = _rounded(clock.ends_at(word["end"]))
-        else:
-            word["start"] = _rounded(word["start"] + shift)
-            word["end"] = _rounded(word["end"] + shift)
+        word["start"] = _rounded(clock.starts_at(word["start"]))
+        word["end"] = _rounded(clock.ends_at(word["end"]))
     return Result(
         track=seen.track,
         start=start,

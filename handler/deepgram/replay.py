@@ -108,16 +108,6 @@ class SentAudio:
         """Position on the call clock after the last sample sent."""
         return self._call_at[-1] + self.samples - self._sent_at[-1] if self._sent_at else 0
 
-    @property
-    def shift(self) -> float | None:
-        """What lies between a time of the connection and the call clock; None once that changed."""
-        match len(self._sent_at):
-            case 0:
-                return 0.0
-            case 1:
-                return (self._call_at[0] - self._sent_at[0]) / SAMPLE_RATE
-        return None
-
     def starts_at(self, seconds: float) -> float:
         """Move the beginning of something to the call clock; both in seconds."""
         # Half a sample forgives the rounding of Deepgram's floats.

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from support.credentials import NEEDED
-from support.timing import LOOK, PATIENCE
+from support.timing import PATIENCE
 
-from bench.processes import free_port
+from bench.processes import free_port, wait_ready
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 
@@ -176,8 +175,9 @@ def serving() -> Iterator[Serve]:
             given_port=int(settings["PORT"]) if plain else None,
         )
         started.append(service)
-        if wait and plain:
-            wait_for_port(service)
+        if wait and plain:  # it says nothing of its own once it can take calls
+            service.wait_for("nats reached")
+            wait_ready(f"{service.url}/readyz")
         elif wait:
             service.wait_for("ready")
         return service
@@ -194,20 +194,6 @@ def serving() -> Iterator[Serve]:
             finally:
                 service.popen.kill()
                 service.close()
-
-
-def wait_for_port(service: Service) -> None:
-    """Wait until a service under plain uvicorn has NATS and takes connections."""
-    service.wait_for("nats reached")
-    ends = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", service.port)).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < ends, service.text
-            time.sleep(LOOK)
-        else:
-            return
 
 
 def descendants(pid: int) -> list[int]:

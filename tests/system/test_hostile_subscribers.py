@@ -15,6 +15,7 @@ from collections import Counter
 import httpx
 import pytest
 from support.beside import live_call
+from support.raw_websocket import wire
 from support.sids import call_sid
 from support.timing import LOOK, PATIENCE, patience
 from websockets.asyncio.client import connect
@@ -28,10 +29,6 @@ NOBODY = call_sid(9)
 
 # One after the other: each keeps a processor busy.
 pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("busy")]
-
-
-def wire(*frames: Frame) -> bytes:
-    return b"".join(frame.serialize(mask=True) for frame in frames)
 
 
 PIECES = [Frame(Opcode.CONT, b"", fin=False)] * 1000

@@ -71,13 +71,13 @@ def test_times_are_moved_by_the_first_byte_and_by_each_leap():
 
 def test_times_are_moved_by_the_same_until_the_call_makes_a_leap():
     sent = SentAudio()
-    assert sent.shift == 0
+    assert sent.starts_at(1.5) == sent.ends_at(1.5) == 1.5
     for start in (80_000, 88_000):
         sent.add(Chunk(start, bytes(2 * 8000)))
-        assert sent.shift == 10.0
-        assert sent.starts_at(1.5) == sent.ends_at(1.5) == 1.5 + sent.shift
+        assert sent.starts_at(1.5) == sent.ends_at(1.5) == 11.5
     sent.add(Chunk(800_000, bytes(2 * 8000)))
-    assert sent.shift is None
+    assert (sent.starts_at(1.5), sent.ends_at(1.5)) == (11.5, 11.5)
+    assert (sent.starts_at(2.5), sent.ends_at(2.5)) == (100.5, 100.5)
 
 
 def test_nothing_sent_moves_nothing():

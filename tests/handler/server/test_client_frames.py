@@ -3,15 +3,12 @@
 import random
 
 import pytest
+from support.raw_websocket import wire
 from websockets.frames import Frame, Opcode
 
 from handler.server.client_frames import ends_in_pieces, frame_end, plain_texts
 
 MANY = 1000
-
-
-def wire(*frames: Frame) -> bytes:
-    return b"".join(frame.serialize(mask=True) for frame in frames)
 
 
 def text(payload: bytes) -> Frame:

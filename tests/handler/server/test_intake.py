@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from starlette.websockets import WebSocket
+from support.raw_websocket import dialled, wire
 from support.served import serving
 from support.timing import patience, until
 from websockets.asyncio.client import connect
@@ -16,11 +17,6 @@ from websockets.frames import Frame, Opcode
 from broker import supervise
 from handler.server.connection import CONNECTION
 from handler.server.intake import READ_SIZE, TEXTS_A_TURN
-
-HEAD = (
-    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -82,18 +78,9 @@ async def polling(app: App, seconds: float = 0.005):
 @contextlib.asynccontextmanager
 async def talking(app: App):
     """A peer that says what it likes; yields what sends, and what tells how it ends."""
-    async with serving(app) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(HEAD)
-        await reader.readuntil(b"\r\n\r\n")
-        try:
-            yield writer, reader
-        finally:
-            writer.transport.abort()
-
-
-def wire(*frames: Frame) -> bytes:
-    return b"".join(frame.serialize(mask=True) for frame in frames)
+    async with serving(app) as port, dialled(port) as peer:
+        await peer.opened()
+        yield peer.writer, peer.reader
 
 
 def conversation(seed: int) -> tuple[list[Frame], list[bytes | str]]:
