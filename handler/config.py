@@ -69,6 +69,7 @@ class Settings:
     twilio_account_sid: str | None = None
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
     twilio_api_key: tuple[str, str] | None = field(default=None, repr=False)  # SID, secret
+    twilio_accounts: str | None = None  # the file of more accounts
     twilio_api_url: str = "https://api.twilio.com"
 
     deepgram_api_key: str = field(default="", repr=False)
@@ -153,6 +154,7 @@ class Settings:
             twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
             twilio_auth_tokens=_auth_tokens(read, insecure),
             twilio_api_key=read.read("TWILIO_API_KEY", read_api_key, None),
+            twilio_accounts=read.optional("TWILIO_ACCOUNTS"),
             twilio_api_url=_twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
@@ -291,12 +293,13 @@ def _deepgram_key(text: str | None) -> str:
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
-        if insecure:
+        if insecure or read.optional("TWILIO_ACCOUNTS") is not None:
             return ()
         raise SettingsError(
             "TWILIO_AUTH_TOKEN",
-            "missing: set the auth token of your Twilio account, so that only Twilio can send "
-            "audio (or start with --insecure on a machine that nobody else reaches)",
+            "missing: set the auth token of your Twilio account, or of several by TWILIO_ACCOUNTS, "
+            "so that only Twilio can send audio (or start with --insecure on a machine that nobody "
+            "else reaches)",
         )
     _check_secret("TWILIO_AUTH_TOKEN", text)
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
