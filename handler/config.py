@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 from urllib.parse import SplitResult
 
 from broker import durations
@@ -138,6 +138,21 @@ class Settings:
         raise next(iter(found.values())) if len(found) == 1 else SettingsErrors(found.values())
 
     @classmethod
+    def of_twilio(cls, environ: Mapping[str, str]) -> "Settings":
+        """
+        Read the settings of Twilio's side alone, for commands that need no others.
+
+        Raises:
+            SettingsError: one is malformed; none need be there.
+        """
+        read = _Reader(environ)
+        default = cls()
+        return cls(
+            public_url=_public_url(read, default.host, insecure=True),
+            **_twilio(read, default, insecure=True),
+        )
+
+    @classmethod
     def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
         read = _Reader(environ)
         default = cls()
@@ -151,11 +166,7 @@ class Settings:
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
-            twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
-            twilio_auth_tokens=_auth_tokens(read, insecure),
-            twilio_api_key=read.read("TWILIO_API_KEY", read_api_key, None),
-            twilio_accounts=read.optional("TWILIO_ACCOUNTS"),
-            twilio_api_url=_twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+            **_twilio(read, default, insecure=insecure),
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
@@ -288,6 +299,24 @@ def _deepgram_key(text: str | None) -> str:
     if not re.fullmatch(r"[!-~]+", text):
         raise SettingsError(name, "a key is one word of letters and digits, without blanks")
     return text
+
+
+class _Twilio(TypedDict):
+    twilio_account_sid: str | None
+    twilio_auth_tokens: tuple[str, ...]
+    twilio_api_key: tuple[str, str] | None
+    twilio_accounts: str | None
+    twilio_api_url: str
+
+
+def _twilio(read: _Reader, default: Settings, *, insecure: bool) -> _Twilio:
+    return {
+        "twilio_account_sid": _account_sid(read.optional("TWILIO_ACCOUNT_SID")),
+        "twilio_auth_tokens": _auth_tokens(read, insecure),
+        "twilio_api_key": read.read("TWILIO_API_KEY", read_api_key, None),
+        "twilio_accounts": read.optional("TWILIO_ACCOUNTS"),
+        "twilio_api_url": _twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+    }
 
 
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
