@@ -1,5 +1,5 @@
 """
-Status callbacks, of media streams and of calls: the fields of a form in, what they say out.
+Status callbacks, of media streams and of calls: a form in, what it says out. Pure.
 
 Twilio promises neither that one comes, nor in which order, nor that it comes once; so each is read
 for itself, and what is final stays so.
@@ -9,11 +9,11 @@ https://www.twilio.com/docs/voice/api/call-resource#statuscallback
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from broker.identifiers import ACCOUNT_SID, CALL_SID, STREAM_SID
 from handler.errors import TwilioProtocolError
+from handler.twilio.forms import Form
 
 STREAM_EVENTS = ("stream-started", "stream-stopped", "stream-error")
 # Nothing follows one of these.
@@ -92,53 +92,48 @@ KINDS = (
 )
 
 
-def read_callback(fields: Mapping[str, str]) -> Callback:
+def read_callback(form: Form) -> Callback:
     """
     Read a status callback.
 
     Raises:
         TwilioProtocolError: it is none, or a field is missing or wrong that it cannot do without.
     """
-    account_sid = _sid(fields, "AccountSid", ACCOUNT_SID)
-    call_sid = _sid(fields, "CallSid", CALL_SID)
-    if fields.get("StreamEvent"):
+    account_sid = _sid("AccountSid", form.get("AccountSid"), ACCOUNT_SID)
+    call_sid = _sid("CallSid", form.get("CallSid"), CALL_SID)
+    if (event := form.get("StreamEvent")) is not None:
         return StreamCallback(
             account_sid,
             call_sid,
-            _sid(fields, "StreamSid", STREAM_SID),
-            _one_of(STREAM_EVENTS, fields["StreamEvent"]),
-            fields.get("StreamError", "")[:MAX_TEXT],
+            _sid("StreamSid", form.get("StreamSid"), STREAM_SID),
+            event if event in STREAM_EVENTS else OTHER,
+            (form.get("StreamError") or "")[:MAX_TEXT],
         )
-    if not fields.get("CallStatus"):
+    status, parent = form.get("CallStatus"), form.get("ParentCallSid")
+    if status is None:
         raise TwilioProtocolError(
             UNREADABLE,
             "neither StreamEvent nor CallStatus: this takes the status callbacks of streams and "
             "of calls",
         )
-    parent = None
-    if fields.get("ParentCallSid"):
-        parent = _sid(fields, "ParentCallSid", CALL_SID)
+    if parent is not None:
+        parent = _sid("ParentCallSid", parent, CALL_SID)
     return CallCallback(
         account_sid,
         call_sid,
-        _one_of(STATUSES, fields["CallStatus"]),
+        status if status in STATUSES else OTHER,
         None if parent == call_sid else parent,
-        _sequence(fields.get("SequenceNumber", "")),
+        _sequence(form.get("SequenceNumber") or ""),
     )
 
 
-def _sid(fields: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
-    value = fields.get(name, "")
-    if pattern.fullmatch(value):
+def _sid(name: str, value: str | None, pattern: re.Pattern[str]) -> str:
+    if value is not None and pattern.fullmatch(value):
         return value
-    problem = f"is {value[:40]!r}" if value else "is missing"
+    problem = "is missing" if value is None else f"is {value[:40]!r}"
     raise TwilioProtocolError(
         UNREADABLE, f"{name} {problem}, not {pattern.pattern[:2]} and 32 hexadecimal digits"
     )
-
-
-def _one_of(known: tuple[str, ...], word: str) -> str:
-    return word if word in known else OTHER
 
 
 def _sequence(text: str) -> int | None:

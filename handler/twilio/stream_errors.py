@@ -1,5 +1,5 @@
 """
-Why Twilio could not carry a media stream, or not further: its codes, in words.
+Why Twilio could not carry a media stream, or not further: its codes, in words. Pure.
 
 Source: https://www.twilio.com/docs/api/errors (31901 to 31951)
 """
