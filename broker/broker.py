@@ -15,6 +15,7 @@ from broker.records import CallFacts
 from broker.registry import Registry
 from broker.settings import BrokerSettings
 from broker.subjects import Subjects
+from broker.tickets import Tickets
 from broker.writer import CallWriter
 
 _log = structlog.get_logger()
@@ -33,6 +34,7 @@ class Broker:
         self._claims = itertools.count(1)
         self.connection = Connection(settings, self, self._check)
         self.registry = Registry(self.connection, self.subjects, settings)
+        self.tickets = Tickets(self.connection, self.subjects, settings.instance)
         self.replicas = Replicas(self.connection, self.subjects)
         self.janitor = Janitor(
             self.connection, self.subjects, self.registry, settings, next_epoch=self.next_epoch

@@ -8,6 +8,7 @@ import nats.errors
 from broker.connection import Connection
 from broker.entries import CallEntry, is_gone
 from broker.errors import HistoryUnavailable
+from broker.records import Stored
 from broker.stream import last_stored
 from broker.subjects import Subjects
 
@@ -33,7 +34,8 @@ class Bucket:
     """
     Writes and reads single keys. The client's own KV knows no time to live.
 
-    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError.
+    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError; a question
+    to the leader, :exc:`HistoryUnavailable`.
     """
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
@@ -56,10 +58,14 @@ class Bucket:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(revision)
         await self._publish(subject, b"", headers)
 
+    async def newest(self, subject: str) -> Stored | None:
+        """Ask the leader for a key's newest message, be it gone; None if there never was one."""
+        return await last_stored(self._connection.client, self._stream, subject)
+
     async def stored(self, subject: str) -> StoredKey | None:
         """Ask the leader for a call's key; None if that cannot be known now."""
         try:
-            newest = await last_stored(self._connection.client, self._stream, subject)
+            newest = await self.newest(subject)
         except HistoryUnavailable:
             return None
         if newest is None:

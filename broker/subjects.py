@@ -12,7 +12,10 @@ from broker.errors import BadName
 from broker.identifiers import check_account_sid, check_call_sid
 
 DEFAULT_PREFIX = "transcripts"
+# A key of the bucket; shorter than the name of any ticket.
+TICKETS_REQUIRED = "ticket.required"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
+NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TRACKS = {
     "final": frozenset({"inbound", "outbound"}),
@@ -93,6 +96,17 @@ class Subjects:
         if not INSTANCE.fullmatch(instance):
             raise BadName("the name of a process", instance)
         return f"$KV.{self.bucket}.pod.{instance}"
+
+    def ticket_key(self, nonce: str) -> str:
+        """The bucket's subject for a ticket that was promised, or is spent."""
+        if not NONCE.fullmatch(nonce):
+            raise BadName("the name of a ticket", nonce)
+        return f"$KV.{self.bucket}.ticket.{nonce}"
+
+    @property
+    def tickets_required(self) -> str:
+        """The bucket's subject that says that media streams need a ticket."""
+        return f"$KV.{self.bucket}.{TICKETS_REQUIRED}"
 
     def key_of(self, subject: str) -> str:
         """Return the key (``call.…``, ``pod.…``) of a bucket's or the registry's subject."""

@@ -63,6 +63,15 @@ def test_what_the_stream_and_the_bucket_keep_and_tell():
     assert subjects.key_of("registry.eu.pod.i_1") == "pod.i_1"
 
 
+def test_tickets_have_keys_and_no_ticket_has_the_name_of_another_key():
+    subjects = Subjects("eu")
+    assert subjects.ticket_key("a" * 22) == f"$KV.EU_CALLS.ticket.{'a' * 22}"
+    assert subjects.tickets_required == "$KV.EU_CALLS.ticket.required"
+    for nonce in ("", "*", "a.b" * 8, "required"):
+        with pytest.raises(BadName):
+            subjects.ticket_key(nonce)
+
+
 @pytest.mark.parametrize("instance", ["", "a.b", "*", "x" * 65])
 def test_the_name_of_a_process_is_one_token(instance):
     with pytest.raises(BadName):
