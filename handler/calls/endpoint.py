@@ -9,8 +9,9 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
-from handler.calls.media_stream import End, MediaStream
+from handler.calls.media_stream import End, MediaStream, Received
 from handler.calls.records import unread_parameters
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
 from handler.refusals import refusals
@@ -18,7 +19,7 @@ from handler.server.connection import CONNECTION, ELSEWHERE_ON_FLY
 from handler.server.sockets import close
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
-from handler.twilio.accounts import Accounts
+from handler.twilio.accounts import Account, Accounts
 from handler.twilio.start import StartDetails
 from handler.twilio.webhooks import SIGNATURE, signed_urls
 
@@ -41,14 +42,17 @@ _log = structlog.get_logger()
 class MediaEndpoint:
     """Takes Twilio's websockets. Reading waits for nobody: Twilio discards what we do not read."""
 
-    def __init__(self, settings: Settings, accounts: Accounts, calls: LiveCalls) -> None:
+    def __init__(
+        self, settings: Settings, accounts: Accounts, calls: LiveCalls, tickets: Tickets
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._calls = calls
+        self._tickets = tickets
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
-        if not self._signed(websocket):
+        if (account := self._signed_by(websocket)) is None:
             await websocket.send_denial_response(PlainTextResponse(UNSIGNED, 403))
             return
         if (reason := self._calls.refusal()) is not None:
@@ -59,7 +63,7 @@ class MediaEndpoint:
             return
         offered = websocket.scope["subprotocols"]
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        reader = _Reader(websocket, self._calls)
+        reader = _Reader(websocket, account, self._calls, self._tickets)
         try:
             await reader.read()
         except StreamRefused as exc:
@@ -69,8 +73,8 @@ class MediaEndpoint:
         finally:
             reader.lost()
 
-    def _signed(self, websocket: WebSocket) -> bool:
-        """Whether Twilio signed the handshake; if not, tells the operator what to change."""
+    def _signed_by(self, websocket: WebSocket) -> Account | None:
+        """Return whose handshake it is, if Twilio signed it; else the log says what to change."""
         account = self._accounts.find(websocket.path_params.get("account_sid"))
         if account is None:
             refusals.note(
@@ -79,10 +83,10 @@ class MediaEndpoint:
                 logging.WARNING,
                 path=websocket.url.path[:200],
             )
-            return False
+            return None
         tokens = account.auth_tokens
         if not tokens:
-            return True  # --insecure
+            return account  # --insecure
         host = websocket.headers.get("host", "")
         given = websocket.headers.get(SIGNATURE)
         if given is None:
@@ -93,10 +97,10 @@ class MediaEndpoint:
                 host=host[:200],
                 advice="if it is, let the proxy before us pass that header on",
             )
-            return False
+            return None
         urls = signed_urls(self._settings.public_url, websocket)
         if signature.matching_url(given, urls, tokens) is not None:
-            return True
+            return account
         refusals.note(
             "media stream refused: wrong X-Twilio-Signature",
             403,
@@ -108,7 +112,7 @@ class MediaEndpoint:
             "to the auth token of the account that owns the call; a subaccount has its own, and so "
             "has each region: all that send calls here, separated by commas",
         )
-        return False
+        return None
 
 
 class _Socket:
@@ -158,10 +162,15 @@ class _Socket:
 class _Reader:
     """Reads one media stream, message by message."""
 
-    def __init__(self, websocket: WebSocket, calls: LiveCalls) -> None:
+    def __init__(
+        self, websocket: WebSocket, account: Account, calls: LiveCalls, tickets: Tickets
+    ) -> None:
         self._websocket = websocket
+        self._account = account
         self._calls = calls
+        self._tickets = tickets
         self._socket = _Socket(websocket)
+        self._start: StartDetails | None = None
         self._stream: MediaStream | None = None
         self._faults: dict[str, int] = {}
         self.names: dict[str, str] = {}
@@ -178,6 +187,8 @@ class _Reader:
                 while self._stream is None:
                     if not await self._next():
                         return
+                    if self._start is not None:
+                        await self._begin(self._start)
         except TimeoutError as exc:
             raise StreamRefused(f"no start within {START_TIMEOUT:g} s") from exc
         self._socket.take_texts(self._take)
@@ -239,7 +250,7 @@ class _Reader:
             case messages.Start(start=details):
                 self._feed(before)
                 before.clear()
-                self._start(details)
+                self._take_start(details)
             case messages.Stop():
                 if self._stream is None:
                     raise StreamRefused("stop before start")
@@ -252,12 +263,18 @@ class _Reader:
                 pass
         return True
 
-    def _start(self, details: StartDetails) -> None:
-        if self._stream is not None:
+    def _take_start(self, details: StartDetails) -> None:
+        if self._start is not None:
             self._fault("second-start", "ignored")
             return
         self.names = {"call_sid": details.call_sid, "stream_sid": details.stream_sid}
-        self._stream = self._calls.open(details, self._socket)
+        self._start = details
+
+    async def _begin(self, details: StartDetails) -> None:
+        """Let the stream in; what Twilio says meanwhile waits, and it was received at its time."""
+        received = Received.now()
+        await self._tickets.admit(details, self._account.auth_tokens)
+        self._stream = self._calls.open(details, self._socket, received)
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",

@@ -38,7 +38,7 @@ def fresh_lines():
         ("GET", "/twilio", SIGNED, 426, "proxy_set_header Upgrade $http_upgrade"),
         ("GET", "/twilio?CallSid=CA1", SIGNED, 426, STREAM),
         ("GET", "/client", {}, 426, "a proxy takes Upgrade away"),
-        ("POST", "/twilio", SIGNED, 405, "is no webhook. If this is a webhook of Twilio's: let"),
+        ("POST", "/twilio", SIGNED, 405, "is no webhook. If this is a webhook of Twilio's: point"),
         ("POST", "/twilio", SIGNED, 405, STREAM),
         ("GET", "/twilio/voice", SIGNED, 405, "let it come by HTTP POST"),
         ("PUT", "/twilio/status/", SIGNED, 405, "let it come by HTTP POST"),

@@ -21,6 +21,7 @@ def test_the_names_of_metrics_stay():
         "awaited_calls",
         "transcripts",
         "nats_connected",
+        "tickets_required",
         "deepgram_accepts",
     ]
     assert [measure.name for measure in COUNTERS] == [
@@ -28,6 +29,8 @@ def test_the_names_of_metrics_stay():
         "filled_audio_seconds",
         "late_audio_seconds",
         "calls_one_sided",
+        "tickets",
+        "tickets_refused",
         "recogniser_messages_unreadable",
         "subscribers_refused",
         "subscribers_limited",
