@@ -273,7 +273,7 @@ class _Reader:
     async def _begin(self, details: StartDetails) -> None:
         """Let the stream in; what Twilio says meanwhile waits, and it was received at its time."""
         received = Received.now()
-        await self._tickets.admit(details, self._account.auth_tokens)
+        await self._tickets.admit(details, self._account)
         self._stream = self._calls.open(details, self._socket, received)
         self._stream.faults.update(self._faults)
         _log.info(

@@ -14,6 +14,7 @@ from broker.tickets import UNAVAILABLE
 from handler.config import Settings
 from handler.errors import TicketRefused
 from handler.twilio import tickets
+from handler.twilio.accounts import Account
 from handler.twilio.start import StartDetails
 from handler.twilio.tickets import NONCE_BYTES, TICKET_SECONDS, Scope, Ticket
 
@@ -88,28 +89,29 @@ class Tickets:
             self._used = True
             self._used_again.set()
 
-    async def issue(self, auth_token: str, scope: Scope, idempotency_token: str | None) -> str:
+    async def issue(self, account: Account, scope: Scope, idempotency_token: str | None) -> str:
         """
         Make a ticket.
 
         Args:
-            auth_token: Of the account, its first one.
+            account: Whose call it is.
             scope: What it is to be good for.
             idempotency_token: Whoever asks with it again gets the same ticket, from whichever
                 container.
         """
+        auth_token, *_ = _auth_tokens(account)
         expiry = int(time.time()) + TICKET_SECONDS
         if idempotency_token:
             nonce = tickets.repeated_nonce(auth_token, scope, idempotency_token)
             expiry = await self._promise(nonce, expiry)
             if expiry <= time.time():  # asked again much later than Twilio does
-                return await self.issue(auth_token, scope, None)
+                return await self.issue(account, scope, None)
         else:
             nonce = tickets.nonce_of(os.urandom(NONCE_BYTES))
         self.issued += 1
         return tickets.write(auth_token, scope, Ticket(nonce, expiry))
 
-    async def admit(self, start: StartDetails, auth_tokens: tuple[str, ...]) -> None:
+    async def admit(self, start: StartDetails, account: Account) -> None:
         """
         Let a media stream in, and spend its ticket.
 
@@ -117,12 +119,12 @@ class Tickets:
             TicketRefused: it has none and needs one, or has one that opens nothing.
         """
         try:
-            await self._admit(start, auth_tokens)
+            await self._admit(start, account)
         except TicketRefused:
             self.refused += 1
             raise
 
-    async def _admit(self, start: StartDetails, auth_tokens: tuple[str, ...]) -> None:
+    async def _admit(self, start: StartDetails, account: Account) -> None:
         text = start.custom_parameters.get(PARAMETER)
         if text is None:
             if f"customParameters.{PARAMETER}" in start.unusable:
@@ -133,7 +135,7 @@ class Tickets:
                 )
             return
         scope = Scope(STREAM, start.account_sid, start.call_sid)
-        ticket = tickets.check(text, auth_tokens, scope, time.time())
+        ticket = tickets.check(text, _auth_tokens(account), scope, time.time())
         if not await self._spend(ticket):
             raise TicketRefused("spent")
 
@@ -186,6 +188,10 @@ class Tickets:
                 except UNAVAILABLE:
                     await backoff.pause()
             await asyncio.sleep(RENEW_SECONDS)
+
+
+def _auth_tokens(account: Account) -> tuple[str, ...]:
+    return account.auth_tokens or ("",)  # --insecure: whoever reaches us may make tickets, too
 
 
 class _Memory:

@@ -57,8 +57,7 @@ class VoiceWebhook:
         )
         if (reason := self._no_room()) is not None:
             return self._elsewhere(reason)
-        token = account.auth_tokens[0] if account.auth_tokens else ""  # --insecure
-        ticket = await self._tickets.issue(token, scope, request.headers.get(IDEMPOTENCY))
+        ticket = await self._tickets.issue(account, scope, request.headers.get(IDEMPOTENCY))
         if form.get(PROBE) != "1":
             self._tickets.note_use()
         forward = self._settings.forward_to.of(_values(form, TOLD["to"]))

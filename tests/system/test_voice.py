@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -203,3 +204,21 @@ async def test_while_nats_does_not_answer_calls_are_answered_and_come_in(serve, 
             reason = await refused(service, call, told(answers[0]))
             assert (reason or "").startswith("ticket spent: ")
     assert "tickets are checked by this process alone while NATS is away" in service.text
+
+
+async def test_a_full_container_has_twilio_ask_again_until_there_is_room(serve):
+    service = serve(MAX_CALLS="1")
+    waiting = a_call().call_sid
+    token = {"I-Twilio-Idempotency-Token": "e2f4-3"}
+    call = a_call()
+    parameters = told(await asyncio.to_thread(ask, service, call.call_sid))
+    async with media_stream(service, call) as stream:
+        await stream.start(customParameters=parameters)
+        await asyncio.to_thread(service.wait_for, "media stream begins")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            await asyncio.to_thread(ask, service, waiting, **token)
+        with caught.value as answer:
+            assert (answer.code, answer.read()) == (503, b"no room here: full; ask again\n")
+        await stream.stop()
+    await asyncio.to_thread(service.wait_for, "media stream over")
+    assert told(await asyncio.to_thread(ask, service, waiting, **token))["ticket"]

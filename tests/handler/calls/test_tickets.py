@@ -20,10 +20,11 @@ from handler.calls.tickets import STREAM, Tickets
 from handler.config import Settings
 from handler.errors import TicketRefused
 from handler.twilio import tickets
+from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
 from handler.twilio.tickets import Scope, Ticket
 
-TOKENS = ("token",)
+ACCOUNT = Account(auth_tokens=("token", "old"))
 SCOPE = Scope(STREAM, account_sid(1), call_sid(1))
 
 
@@ -55,10 +56,12 @@ def start(ticket: str | None = None, call: int = 1, **changes: Any) -> StartDeta
     return StartDetails(**{**facts, **changes})
 
 
-async def refusal(tickets: Tickets, details: StartDetails) -> str | None:
+async def refusal(
+    tickets: Tickets, details: StartDetails, account: Account = ACCOUNT
+) -> str | None:
     """What is wrong with the ticket of a stream; None if it is let in."""
     try:
-        await tickets.admit(details, TOKENS)
+        await tickets.admit(details, account)
     except TicketRefused as exc:
         return exc.defect
     return None
@@ -66,7 +69,7 @@ async def refusal(tickets: Tickets, details: StartDetails) -> str | None:
 
 async def test_a_ticket_opens_one_stream_of_its_call_in_whichever_container():
     async with EmbeddedServer() as nats, containers(nats.url, nats.url) as (one, other):
-        ticket = await one.issue("token", SCOPE, None)
+        ticket = await one.issue(ACCOUNT, SCOPE, None)
         assert await refusal(other, start(ticket, call=2)) == "not of this call"
         assert await refusal(other, start(ticket)) is None
         assert await refusal(one, start(ticket)) == "spent"
@@ -77,7 +80,7 @@ async def test_a_ticket_opens_one_stream_of_its_call_in_whichever_container():
 async def test_of_many_streams_that_come_at_once_with_one_ticket_one_is_let_in():
     async with EmbeddedServer() as nats, containers(nats.url, nats.url) as both:
         for token in (None, "again"):
-            ticket = await both[0].issue("token", SCOPE, token)
+            ticket = await both[0].issue(ACCOUNT, SCOPE, token)
             found = await asyncio.gather(*(refusal(one, start(ticket)) for one in both * 5))
             assert sorted(map(str, found)) == ["None"] + 9 * ["spent"]
 
@@ -85,23 +88,23 @@ async def test_of_many_streams_that_come_at_once_with_one_ticket_one_is_let_in()
 async def test_whoever_asks_again_gets_the_same_ticket_from_whichever_container():
     async with EmbeddedServer() as nats, containers(nats.url, nats.url) as (one, other):
         asked = (one, other) * 5
-        made = await asyncio.gather(*(each.issue("token", SCOPE, "again") for each in asked))
-        made += [await other.issue("token", SCOPE, "again")]
+        made = await asyncio.gather(*(each.issue(ACCOUNT, SCOPE, "again") for each in asked))
+        made += [await other.issue(ACCOUNT, SCOPE, "again")]
         assert len(set(made)) == 1
         assert await refusal(one, start(made[0])) is None
-        assert await other.issue("token", SCOPE, "again") == made[0]
-        assert await one.issue("token", SCOPE, "another") != made[0]
-        assert await one.issue("token", SCOPE._replace(call_sid=call_sid(2)), "again") != made[0]
-        assert await one.issue("token", SCOPE, None) != await one.issue("token", SCOPE, None)
+        assert await other.issue(ACCOUNT, SCOPE, "again") == made[0]
+        assert await one.issue(ACCOUNT, SCOPE, "another") != made[0]
+        assert await one.issue(ACCOUNT, SCOPE._replace(call_sid=call_sid(2)), "again") != made[0]
+        assert await one.issue(ACCOUNT, SCOPE, None) != await one.issue(ACCOUNT, SCOPE, None)
 
 
 async def test_whoever_asks_again_when_it_has_ended_gets_a_new_one(monkeypatch):
     async with EmbeddedServer() as nats, containers(nats.url, nats.url) as (one, other):
         monkeypatch.setattr(shell, "TICKET_SECONDS", -1)
-        await one.issue("token", SCOPE, "again")
+        await one.issue(ACCOUNT, SCOPE, "again")
         monkeypatch.undo()
         for each in (one, other):
-            assert await refusal(each, start(await each.issue("token", SCOPE, "again"))) is None
+            assert await refusal(each, start(await each.issue(ACCOUNT, SCOPE, "again"))) is None
 
 
 @pytest.mark.parametrize("required", [None, True, False])
@@ -121,7 +124,7 @@ async def test_a_ticket_that_is_given_is_checked_whether_one_is_needed_or_not(re
 async def test_while_nats_is_away_a_ticket_is_made_at_once_and_spent_once_here():
     async with containers("nats://127.0.0.1:1", "nats://127.0.0.1:1") as (one, other):
         with capture_logs() as lines:
-            made = await asyncio.gather(*(one.issue("token", SCOPE, "again") for _ in range(5)))
+            made = await asyncio.gather(*(one.issue(ACCOUNT, SCOPE, "again") for _ in range(5)))
             assert len(set(made)) == 1
             found = await asyncio.gather(*(refusal(one, start(made[0])) for _ in range(5)))
         assert sorted(map(str, found)) == ["None"] + 4 * ["spent"]
@@ -132,13 +135,13 @@ async def test_while_nats_is_away_a_ticket_is_made_at_once_and_spent_once_here()
 
 async def test_nats_that_goes_away_and_comes_back_is_told_each_time():
     async with EmbeddedServer() as nats, containers(nats.url) as (one,):
-        spent = await one.issue("token", SCOPE, None)
+        spent = await one.issue(ACCOUNT, SCOPE, None)
         assert await refusal(one, start(spent)) is None
         await kill_server(nats)
         await until(lambda: not one._broker.connected)
         with capture_logs() as lines:
             assert await refusal(one, start(spent)) == "spent"
-            assert await refusal(one, start(await one.issue("token", SCOPE, "again"))) is None
+            assert await refusal(one, start(await one.issue(ACCOUNT, SCOPE, "again"))) is None
         assert len(lines) == 1
 
 
@@ -152,6 +155,19 @@ async def test_once_a_call_was_answered_streams_need_a_ticket_in_all_containers(
         assert await refusal(one, start()) == "missing"
         await until(lambda: other.required)
         assert await refusal(other, start()) == "missing"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Account(auth_tokens=("old",)), Account(auth_tokens=("new", "old"))),  # in mid-rotation
+        (Account(), Account()),  # --insecure
+    ],
+)
+async def test_whichever_auth_token_made_it_a_ticket_is_good(one, other):
+    async with containers("nats://127.0.0.1:1") as (here,):
+        ticket = await here.issue(one, SCOPE, None)
+        assert await refusal(here, start(ticket), other) is None
 
 
 async def test_where_the_setting_says_so_use_changes_nothing():
