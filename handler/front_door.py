@@ -124,8 +124,8 @@ class Advice:
         if STREAMS.fullmatch(path):
             words = f"{TWILIO} takes Twilio's media streams, by websocket, and is no webhook."
         words += (
-            " If this is a webhook of Twilio's: let it be answered with TwiML (a TwiML Bin will "
-            f"do) that holds {self.stream}."
+            f" If this is a webhook of Twilio's: point the number at {TWILIO}/voice, or let it be "
+            f"answered with TwiML (a TwiML Bin will do) that holds {self.stream}."
         )
         # What else the request has to say is not read.
         return Refusal(405, words, {"Allow": ", ".join(METHODS), "Connection": "close"})
