@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from broker.broker import Broker
 from broker.call_log import Delivery
@@ -190,18 +191,22 @@ async def read_call(
     """
     if not grant().could_allow(wanted.call_sid):
         raise CallRefused(EndCode.FORBIDDEN, "the token can never see this call")
-    following = broker.replicas.follow(
-        wanted.call_sid, since=wanted.since, interim=wanted.interim, pause=pause
+    replicas, follower = broker.replicas, None
+    begin = partial(
+        replicas.begin, wanted.call_sid, since=wanted.since, interim=wanted.interim, pause=pause
     )
-    async with AsyncExitStack() as stack:
+    try:
         if broker.registry.get(wanted.call_sid) is not None:
-            reader = CallReader(broker, wanted, await stack.enter_async_context(following))
+            reader = CallReader(broker, wanted, follower := begin())
             await reader.admit(grant, patience)
         else:
             with unknown_calls.place(grant().bearer, wanted.call_sid):
                 async with unknown_calls.lookups:
-                    follower = await stack.enter_async_context(following)
+                    follower = begin()
                     await follower.synced()
                 reader = CallReader(broker, wanted, follower)
                 await reader.admit(grant, patience)
         yield reader
+    finally:
+        if follower is not None:
+            await replicas.leave(wanted.call_sid, follower)
