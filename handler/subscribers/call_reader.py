@@ -7,7 +7,7 @@ from functools import partial
 
 from broker.broker import Broker
 from broker.call_log import Delivery
-from broker.follower import Follower, Take
+from broker.follower import Follower, Outlet
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
 from handler.subscribers.unknown_calls import UnknownCalls
@@ -157,9 +157,9 @@ class CallReader:
         if records > MAX_BACKLOG_RECORDS or size > MAX_BACKLOG_BYTES:
             raise TooSlow(self.cursor)
 
-    def hand_to(self, take: Take) -> None:
+    def hand_to(self, outlet: Outlet) -> None:
         """From now on hand over what comes while the reader is at the head; see ``Follower``."""
-        self._follower.take = take
+        self._follower.outlet = outlet
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self._follower

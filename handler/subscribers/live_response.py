@@ -7,7 +7,7 @@ Each is a subscriber, as a websocket is: counted, cut off when it is too slow, e
 import asyncio
 from abc import abstractmethod
 from asyncio import TaskGroup
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, nullcontext, suppress
 from types import MappingProxyType
 
@@ -131,13 +131,18 @@ class LiveResponse(Response):
         except ClientDisconnected:
             raise _PeerLeft from None
 
-    def offer(self, chunk: bytes) -> bool:
+    @property
+    def write(self) -> Callable[[bytes], object] | None:
         """
-        Send a piece that is a chunk already, if the peer keeps up; returns whether it was sent.
+        What writes a piece that is a chunk already, if :meth:`keeps_up`; None if nothing does.
 
         Only while the next of :meth:`pieces` is awaited: all before it were sent.
         """
-        return self._connection is not None and self._connection.offer(chunk)
+        return None if self._connection is None else self._connection.transport.write
+
+    def keeps_up(self, more: int) -> bool:
+        """Whether chunks of so many bytes may be written at once: the peer takes what it gets."""
+        return self._connection is not None and self._connection.keeps_up(more)
 
     async def _write(self, message: Message) -> None:
         try:
