@@ -25,6 +25,7 @@ from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings, doubts
 from handler.errors import SettingsError
+from handler.server.collector import look_rarely
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
 from handler.server.listener import Listener
@@ -184,6 +185,7 @@ async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) 
     if stop_at_eof:
         stdin.watch_standard_input(stop)
     await service.open()
+    look_rarely()
     try:
         await _serve_until(stop, server, service, listener)
     finally:
