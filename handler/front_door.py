@@ -63,19 +63,25 @@ class FrontDoor:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        connection = HTTPConnection(scope)
         path = without_spare_slashes(scope["path"])
+        refusal = self._refusal(scope, path)
+        if refusal is None:
+            if path != scope["path"]:
+                scope = {**scope, "path": path}
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await answer(HTTPConnection(scope), refusal)(scope, receive, send)
+        else:
+            websocket = WebSocket(scope, receive, send)
+            await websocket.send_denial_response(answer(websocket, refusal))
+
+    def _refusal(self, scope: Scope, path: str) -> Refusal | None:
+        connection = HTTPConnection(scope)
         refusal = _unreadable(connection)
         if refusal is None and scope["type"] == "http":
             signed = SIGNATURE in connection.headers
             refusal = self._advice.wrong_way(scope["method"], path, signed=signed)
-        if refusal is None:
-            await self._app({**scope, "path": path}, receive, send)
-        elif scope["type"] == "http":
-            await answer(connection, refusal)(scope, receive, send)
-        else:
-            websocket = WebSocket(scope, receive, send)
-            await websocket.send_denial_response(answer(connection, refusal))
+        return refusal
 
 
 class Advice:
