@@ -26,7 +26,7 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 
 # Most tests wait for sockets and clocks, so more run at once than there are processors.
 test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 5 minutes); some: make test T="FILE -k WORD"
-	$(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadgroup)
+	$(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope)
 
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
 	$(BIN)/python -m pytest --prove

@@ -11,9 +11,6 @@ from support.processes import ENVIRON
 
 from broker.server.embedded import EmbeddedServer
 
-# They share an environment.
-pytestmark = pytest.mark.xdist_group("production")
-
 ROOT = Path(__file__).parent.parent
 UNWANTED = (
     "aiohttp",

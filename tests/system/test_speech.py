@@ -14,9 +14,6 @@ from rehearsal.recognise import recognise, transcript
 from rehearsal.recogniser import Moonshine
 from rehearsal.twilio import Options, place_call
 
-# One after the other: each keeps a processor busy.
-pytestmark = pytest.mark.xdist_group("busy")
-
 SPEECH = Path(__file__).parent.parent / "speech"
 PAUSE = audio.SILENCE * 8000
 
