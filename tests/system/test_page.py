@@ -7,13 +7,13 @@ import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import needs_chromium, opened, said, turns
+from support.page import needs_chromium, opened, said, shares_browser, turns
 from support.timing import LOOK, until
 
 from bench.processes import resident_mb
 from broker.records import Record
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
 
 
