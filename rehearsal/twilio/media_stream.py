@@ -1,5 +1,5 @@
 """
-A stand-in for Twilio: replays a recorded call to a server, as a one-way media stream.
+A one-way media stream to a server: of a recorded call, or of one that is running.
 
 Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
@@ -7,8 +7,6 @@ Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 import asyncio
 import base64
 import errno
-import hashlib
-import hmac
 import json
 import os
 import re
@@ -17,8 +15,8 @@ import socket
 import ssl
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -29,7 +27,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from rehearsal.audio import SAMPLE_RATE
 from rehearsal.errors import CallFailed, HandshakeRefused
-from rehearsal.frames import FRAME_MS, Course, Frame, schedule
+from rehearsal.frames import FRAME_MS, INBOUND, OUTBOUND, Course, Frame, schedule
+from rehearsal.twilio.reach import Reach, port_of
+from rehearsal.twilio.signing import sign
 
 # What a peer that does not read may leave unsent: about 6 s of a call. Twilio's own is unknown.
 MAX_UNSENT = 256 * 1024
@@ -65,6 +65,8 @@ class Options(Course):
         auth_token: Signs the handshake; empty for no signature.
         signed_url: What is signed, where it is not the URL that is called: the ``<Stream url>``
             of a server behind a proxy.
+        reach: Where the URL leads, if not to what it says.
+        tracks: What the stream says that it carries.
         parameters: ``<Parameter>`` names and values.
         speed: 1 is real time.
         shared_chunks: One ``chunk`` counter for both tracks; else one for each. Which of them
@@ -77,6 +79,8 @@ class Options(Course):
     stream_sid: str = field(default_factory=lambda: f"MZ{secrets.token_hex(16)}")
     signed_url: str | None = None
     signature: Signature = Signature.RIGHT
+    reach: Reach = field(default_factory=Reach)
+    tracks: tuple[str, ...] = (INBOUND, OUTBOUND)
     parameters: dict[str, str] = field(default_factory=dict)
     speed: float = 1.0
     shared_chunks: bool = True
@@ -93,6 +97,7 @@ class Report:
         stream_sid: The streamSid of its media stream.
         frames: How many media messages were sent.
         problems: Error codes and names as Twilio's console would show them, and how often.
+        ended_by: The problem that ended the stream, if one did.
         close_code: With which the socket was closed.
         sent: The frames that were sent, if they were asked for.
     """
@@ -101,6 +106,7 @@ class Report:
     stream_sid: str
     frames: int = 0
     problems: Counter[str] = field(default_factory=Counter)
+    ended_by: str = ""
     close_code: int | None = None
     sent: list[Frame] = field(default_factory=list)
 
@@ -133,7 +139,7 @@ class Messages:
             "accountSid": options.account_sid,
             "streamSid": options.stream_sid,
             "callSid": options.call_sid,
-            "tracks": ["inbound", "outbound"],
+            "tracks": list(options.tracks),
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": SAMPLE_RATE, "channels": 1},
             "customParameters": options.parameters,
         }
@@ -166,16 +172,6 @@ def _json(body: dict[str, Any]) -> str:
     return json.dumps(body, separators=(",", ":"))
 
 
-def signature(auth_token: str, url: str) -> str:
-    """
-    Sign the URL of a media stream; its handshake has no parameters.
-
-    Source: https://www.twilio.com/docs/usage/security#validating-requests
-    """
-    digest = hmac.new(auth_token.encode(), url.encode(), hashlib.sha1).digest()
-    return base64.b64encode(digest).decode()
-
-
 def headers(url: str, options: Options) -> dict[str, str]:
     """Return the headers of the handshake that are Twilio's own, in its spelling."""
     signed = options.signed_url or url
@@ -186,7 +182,7 @@ def headers(url: str, options: Options) -> dict[str, str]:
         key = f"not {key}"
     if options.signature is Signature.SLASH:
         signed = f"{signed.rstrip('/')}/"
-    return {"x-twilio-signature": signature(key, signed)}
+    return {"x-twilio-signature": sign(key, signed)}
 
 
 async def place_call(
@@ -212,36 +208,135 @@ async def place_call(
     Raises:
         CallFailed: the stream could not be opened.
     """
-    report = Report(options.call_sid, options.stream_sid)
-    connection = await _open(url.partition("?")[0], options)
-    listening = asyncio.create_task(_listen(connection, report), name=f"{options.call_sid} listen")
-    try:
-        await _play(
-            connection,
+    async with opened(url, options, keep_frames=keep_frames) as stream:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await stream.play(
             schedule(inbound, outbound, options),
-            options,
-            report,
+            # By the call's own schedule, so that delays do not add up.
+            lambda at: asyncio.sleep(begun + at / options.speed - loop.time()),
             progress=progress,
-            keep=keep_frames,
         )
-    except ConnectionClosed as exc:
-        if exc.rcvd is None:
-            _note(report, "31903 Connection Broken Pipe")
-        else:
-            _note(report, f"31921 Close Error: the server closed with {exc.rcvd.code}")
+    return stream.report
+
+
+@asynccontextmanager
+async def opened(
+    url: str, options: Options, *, keep_frames: bool = False
+) -> AsyncIterator["MediaStream"]:
+    """
+    Open a media stream; it is closed at the end, after which its report is whole.
+
+    Raises:
+        CallFailed: it could not be opened.
+    """
+    connection = await _open(url.partition("?")[0], options)
+    stream = MediaStream(connection, options, keep=keep_frames)
+    name = f"{options.call_sid} listen"
+    listening = asyncio.create_task(_listen(connection, stream.report), name=name)
+    try:
+        yield stream
     finally:
         await _hang_up(connection, options.hang_up)
         await listening  # the socket is closed, so it ends
-        report.close_code = connection.close_code
-    return report
+        stream.report.close_code = connection.close_code
+
+
+class MediaStream:
+    """
+    A media stream that is open.
+
+    Attributes:
+        report: What became of it so far.
+    """
+
+    def __init__(self, connection: ClientConnection, options: Options, *, keep: bool) -> None:
+        self.report = Report(options.call_sid, options.stream_sid)
+        self._connection = connection
+        self._options = options
+        self._messages = Messages(options)
+        self._keep = keep
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Have it end with the next frame."""
+        self._stopping = True
+
+    async def play(
+        self,
+        frames: Iterator[Frame],
+        due: Callable[[float], Awaitable[object]],
+        *,
+        begun: Callable[[], None] = lambda: None,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        """
+        Send the whole stream, from its beginning to its end.
+
+        Args:
+            frames: What it carries; those without a payload are not sent.
+            due: Waits until it is time for a frame's ``at``. At least one turn of the loop for
+                each frame: other calls want to go on too.
+            begun: Called once the server was told of its beginning.
+            progress: As of :func:`place_call`.
+        """
+        try:
+            await self._connection.send(self._messages.connected())
+            await self._connection.send(self._messages.start())
+            begun()
+            await self._send(frames, due, progress)
+            if self._options.hang_up is HangUp.STOP:
+                await self._connection.send(self._messages.stop())
+        except ConnectionClosed as exc:
+            if exc.rcvd is None:
+                self.report.ended_by = "31903 Connection Broken Pipe"
+            else:
+                code = exc.rcvd.code
+                self.report.ended_by = f"31921 Close Error: the server closed with {code}"
+            _note(self.report, self.report.ended_by)
+
+    async def _send(
+        self,
+        frames: Iterator[Frame],
+        due: Callable[[float], Awaitable[object]],
+        progress: Callable[[float], None] | None,
+    ) -> None:
+        shown = 0.0
+        for frame in frames:
+            await due(frame.at)
+            if self._stopping:
+                return
+            if frame.payload:
+                await self._send_frame(frame)
+            elif self._connection.close_code is not None:
+                await self._connection.send("")  # raises what happened
+            if progress is not None and frame.at - shown >= 1:
+                shown = frame.at
+                progress(shown)
+
+    async def _send_frame(self, frame: Frame) -> None:
+        if not await _room(self._connection, wait=self._options.speed > 1):
+            _note(self.report, "31930 Buffer Overflow")
+            return
+        await self._connection.send(self._messages.media(frame))
+        self.report.frames += 1
+        if self._keep:
+            self.report.sent.append(frame)
 
 
 async def _open(url: str, options: Options) -> ClientConnection:
     if not _is_websocket(url):
         raise CallFailed(31922, "URL schema unsupported", f"{url} is not like wss://HOST/twilio")
+    real = options.reach.of(url)
+    # The server is told the public name, wherever it is.
+    place: dict[str, Any] = (
+        {} if real == url else {"host": urlsplit(real).hostname, "port": port_of(real)}
+    )
+    name = urlsplit(real)._replace(netloc=urlsplit(url).netloc).geturl()
     try:
         return await connect(
-            url,
+            name,
+            **place,
             additional_headers=headers(url, options),
             user_agent_header="Twilio.TmeWs/1.0",
             compression=None,
@@ -287,38 +382,6 @@ def _why(exc: OSError) -> str:
     if number == errno.ECONNREFUSED:
         return "is a server running there?"
     return os.strerror(number) if number else "the connection was closed"
-
-
-async def _play(
-    connection: ClientConnection,
-    frames: Iterator[Frame],
-    options: Options,
-    report: Report,
-    *,
-    progress: Callable[[float], None] | None,
-    keep: bool,
-) -> None:
-    messages = Messages(options)
-    await connection.send(messages.connected())
-    await connection.send(messages.start())
-    loop = asyncio.get_running_loop()
-    begun, shown = loop.time(), 0.0
-    for frame in frames:
-        # By the call's own schedule, so that delays do not add up. At least one turn of the loop
-        # for each frame: other calls want to go on too.
-        await asyncio.sleep(begun + frame.at / options.speed - loop.time())
-        if not await _room(connection, wait=options.speed > 1):
-            _note(report, "31930 Buffer Overflow")
-            continue
-        await connection.send(messages.media(frame))
-        report.frames += 1
-        if keep:
-            report.sent.append(frame)
-        if progress is not None and frame.at - shown >= 1:
-            shown = frame.at
-            progress(shown)
-    if options.hang_up is HangUp.STOP:
-        await connection.send(messages.stop())
 
 
 async def _room(connection: ClientConnection, *, wait: bool) -> bool:

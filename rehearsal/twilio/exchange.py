@@ -1,0 +1,194 @@
+"""
+Places calls: those that come in at a number of an account, those that its API makes, and the legs
+that a ``<Dial>`` adds.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from rehearsal.errors import RestError
+from rehearsal.twilio import twiml
+from rehearsal.twilio.account import Account, new_sid
+from rehearsal.twilio.call_audio import CallAudio
+from rehearsal.twilio.callbacks import Callbacks, Spawn
+from rehearsal.twilio.forks import Forks
+from rehearsal.twilio.instructions import Instructions
+from rehearsal.twilio.legs import Interest, Leg, Status
+from rehearsal.twilio.reach import Reach
+from rehearsal.twilio.running_call import RunningCall, Source
+from rehearsal.twilio.webhooks import Answer, Cookies, Webhooks
+
+Recordings = tuple[bytes, bytes]
+MAX_RING_SECONDS = 600.0
+
+
+class Exchange:
+    """
+    Where the calls of all accounts run.
+
+    Args:
+        webhooks: Asks their servers.
+        reach: Where the URLs of streams lead.
+        spawn: Starts a task that its owner waits for.
+    """
+
+    def __init__(self, webhooks: Webhooks, reach: Reach, spawn: Spawn) -> None:
+        self._webhooks = webhooks
+        self._reach = reach
+        self._spawn = spawn
+
+    def call_in(
+        self,
+        account: Account,
+        to: str,
+        from_: str,
+        *,
+        inbound: bytes = b"",
+        outbound: bytes = b"",
+        caller_name: str = "",
+    ) -> RunningCall:
+        """
+        Have a call come in at a number; who called hangs up when all is said.
+
+        Raises:
+            RestError: the account has no such number.
+        """
+        number = account.numbers.find(to)
+        if number is None:
+            raise RestError(404, 20404, f"the account has no number {to}")
+        leg = Leg(
+            sid=new_sid("CA"),
+            account_sid=account.sid,
+            from_=from_,
+            to=to,
+            direction="inbound",
+            created_at=time.time(),
+            number_sid=number.sid,
+            caller_name=caller_name if number.voice_caller_id_lookup else "",
+            interest=Interest(number.status_callback, number.status_callback_method),
+        )
+        fallback = None
+        if number.voice_fallback_url:
+            fallback = (number.voice_fallback_url, number.voice_fallback_method)
+        first = Source(number.voice_url, number.voice_method, fallback=fallback)
+        call = self._new_call(account, leg, CallAudio(inbound, outbound))
+        call.move(Status.RINGING)
+        self._spawn(self._run(account, call, first), f"{leg.sid} call")
+        return call
+
+    def call_out(
+        self,
+        account: Account,
+        to: str,
+        from_: str,
+        first: Source,
+        *,
+        interest: Interest,
+        ring_seconds: float = 60.0,
+        recordings: Recordings = (b"", b""),
+    ) -> RunningCall:
+        """Call somebody, as the API does; where that is a number of the account, it comes in."""
+        leg = Leg(
+            sid=new_sid("CA"),
+            account_sid=account.sid,
+            from_=from_,
+            to=to,
+            direction="outbound-api",
+            created_at=time.time(),
+            interest=interest,
+        )
+        call = self._new_call(account, leg, CallAudio(*recordings))
+        dialling = self._dial_out(account, call, first, min(ring_seconds, MAX_RING_SECONDS))
+        self._spawn(dialling, f"{leg.sid} call")
+        return call
+
+    async def _dial_out(
+        self, account: Account, call: RunningCall, first: Source, ring_seconds: float
+    ) -> None:
+        """Ring, and go on by TwiML if somebody answers."""
+        callee = account.behaviour.callee(call.leg.to)
+        call.move(Status.INITIATED)
+        call.move(Status.RINGING)
+        there = None
+        if account.numbers.find(call.leg.to) is not None:
+            there = self.call_in(account, call.leg.to, call.leg.from_)
+        answers = callee.outcome if callee.ring_seconds <= ring_seconds else Status.NO_ANSWER
+        wait = ring_seconds if answers is Status.NO_ANSWER else callee.ring_seconds
+        try:
+            async with asyncio.timeout(wait / account.behaviour.speed):
+                await call.interrupted.wait()
+        except TimeoutError:
+            pass
+        if call.hung_up is not None or answers is not Status.IN_PROGRESS:
+            await call.end(Status.CANCELED if call.hung_up else answers)
+        else:
+            call.answer()
+            await self._run(account, call, first)
+        if there is not None:
+            there.hang_up()
+
+    async def _run(self, account: Account, call: RunningCall, first: Source) -> None:
+        instructions = Instructions(
+            call,
+            account.behaviour,
+            ask=partial(self._ask, account, Cookies()),
+            new_child=partial(self._new_child, account),
+            alert=self._alert(account, call.leg),
+        )
+        hanging_up = asyncio.create_task(_hang_up_when_all_is_said(call))
+        try:
+            await instructions.run(first)
+        finally:
+            hanging_up.cancel()
+            await asyncio.wait({hanging_up})
+
+    async def _ask(
+        self, account: Account, cookies: Cookies, url: str, method: str, form: Mapping[str, str]
+    ) -> Answer:
+        return await self._webhooks.ask(url, method, form, account.auth_token, cookies)
+
+    def _new_child(
+        self, account: Account, parent: RunningCall, party: twiml.Party, dial: twiml.Dial
+    ) -> RunningCall:
+        leg = Leg(
+            sid=new_sid("CA"),
+            account_sid=account.sid,
+            from_=dial.caller_id or parent.leg.from_,
+            to=party.address,
+            direction="outbound-dial",
+            created_at=time.time(),
+            parent_sid=parent.leg.sid,
+            interest=Interest(party.status_callback, party.status_callback_method, party.events),
+        )
+        return self._new_call(account, leg, parent.audio.other_side())
+
+    def _new_call(self, account: Account, leg: Leg, audio: CallAudio) -> RunningCall:
+        behaviour = account.behaviour
+        alert = self._alert(account, leg)
+        callbacks = Callbacks(
+            self._webhooks, account.auth_token, behaviour.delivery, self._spawn, alert
+        )
+        forks = Forks(
+            leg,
+            audio,
+            behaviour,
+            auth_token=account.auth_token,
+            callbacks=callbacks,
+            reach=self._reach,
+            spawn=self._spawn,
+            alert=alert,
+        )
+        call = RunningCall(leg, audio, forks, callbacks, speed=behaviour.speed)
+        account.add_call(call)
+        return call
+
+    @staticmethod
+    def _alert(account: Account, leg: Leg) -> Callable[[int, str], None]:
+        return lambda code, text: account.alert(code, text, leg.sid)
+
+
+async def _hang_up_when_all_is_said(call: RunningCall) -> None:
+    await call.said()
+    call.hang_up()

@@ -1,0 +1,140 @@
+"""
+Twilio on this machine: accounts with numbers and calls, and the REST API that they are used by.
+
+    account = Account()
+    async with TwilioStandIn(account) as twilio:
+        account.add_number("+15550100002", voice_url="http://127.0.0.1:8080/twilio/voice")
+        call = twilio.call("+15550100002", "+15550100001", inbound=caller, outbound=callee)
+        await call.over.wait()
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Self
+
+import uvicorn
+
+from rehearsal.twilio.account import Account
+from rehearsal.twilio.exchange import Exchange
+from rehearsal.twilio.reach import Reach
+from rehearsal.twilio.rest import Load, Rest
+from rehearsal.twilio.running_call import RunningCall
+from rehearsal.twilio.webhooks import Seen, Webhooks
+
+# What still runs when the stand-in ends gets so long: callbacks on their way, streams that close.
+END_SECONDS = 20.0
+
+
+class TwilioStandIn:
+    """
+    Serves the REST API of accounts, and runs their calls. An async context manager.
+
+    Args:
+        accounts: Whose; one that is new, if none is given.
+        host: Where the API listens.
+        port: Likewise; 0 for a free one.
+        reach: Which public names lead elsewhere.
+        trust: Whose certificates are trusted; by default those that this machine trusts.
+        seen: Called with each request to a webhook before it is sent.
+    """
+
+    def __init__(
+        self,
+        *accounts: Account,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        reach: Reach | None = None,
+        trust: ssl.SSLContext | None = None,
+        seen: Callable[[Seen], None] = lambda _: None,
+    ) -> None:
+        self.url = ""
+        self.accounts = {account.sid: account for account in accounts or (Account(),)}
+        self._address = host, port
+        reach = Reach() if reach is None else reach
+        self.webhooks = Webhooks(reach=reach, trust=trust, seen=seen)
+        self.exchange = Exchange(self.webhooks, reach, self._spawn)
+        self._rest = Rest(self.accounts, self.exchange)
+        self._stack = contextlib.AsyncExitStack()
+        self._tasks: asyncio.TaskGroup | None = None
+
+    @property
+    def account(self) -> Account:
+        """The first of the accounts."""
+        return next(iter(self.accounts.values()))
+
+    @property
+    def load(self) -> Load:
+        """How busy the API is; may be changed at any time."""
+        return self._rest.load
+
+    def call(
+        self, to: str, from_: str, *, inbound: bytes = b"", outbound: bytes = b""
+    ) -> RunningCall:
+        """
+        Have a call come in at a number of the first account.
+
+        Args:
+            to: The number.
+            from_: Who calls.
+            inbound: mu-law samples of what they say, once the conversation begins: when somebody
+                who is dialled answers, or at a ``<Pause>``.
+            outbound: What is said to them. The caller hangs up when both recordings are over;
+                without any, nobody does.
+        """
+        return self.exchange.call_in(self.account, to, from_, inbound=inbound, outbound=outbound)
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self.webhooks)
+            self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            stack.push_async_callback(self._end_calls)
+            listener = socket.create_server(self._address)
+            server = _Server(uvicorn.Config(self._rest.app, lifespan="off", log_config=None))
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            stack.push_async_callback(_stop, server, serving)
+            await server.up.wait()
+            self.url = f"http://{self._address[0]}:{listener.getsockname()[1]}"
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> bool | None:
+        return await self._stack.__aexit__(*exc)  # type: ignore[arg-type]
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        if self._tasks is None:
+            work.close()
+            raise RuntimeError("the stand-in is not open")
+        return self._tasks.create_task(work, name=name)
+
+    async def _end_calls(self) -> None:
+        """Have everybody hang up, and wait for what that brings about."""
+        calls = [call for account in self.accounts.values() for call in account.calls.values()]
+        for call in calls:
+            call.hang_up()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                for call in calls:
+                    await call.over.wait()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs this."""
+        yield
+
+
+async def _stop(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await serving
