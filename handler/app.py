@@ -34,6 +34,9 @@ from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
 from handler.tokens.grants import Grant
+from handler.twilio.accounts import Account, Accounts
+from handler.twilio.forms import Form
+from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
 LAST_RECORDS_SECONDS = 0.3
@@ -52,6 +55,7 @@ class Service:
         self.calls: LiveCalls
         self.subscribers: Subscribers
         self.access = Access(settings)
+        self.accounts = Accounts.of(settings)
         self.nats: EmbeddedServer | None = None
         self.metrics = Metrics(self)
         self._stack = AsyncExitStack()
@@ -103,7 +107,15 @@ class Service:
 
     async def twilio(self, websocket: WebSocket) -> None:
         """``WS /twilio``: a media stream comes in."""
-        await MediaEndpoint(self.settings, self.calls).serve(websocket)
+        await MediaEndpoint(self.settings, self.accounts, self.calls).serve(websocket)
+
+    async def voice(self, _: Form, __: Account) -> Response:
+        """``POST /twilio/voice``: what to do with a call."""
+        return PlainTextResponse("not yet: let a TwiML Bin answer the call\n", 501)
+
+    async def status(self, _: Form, __: Account) -> Response:
+        """``POST /twilio/status``: what became of a call, or of its media stream."""
+        return PlainTextResponse("not yet\n", 501)
 
     async def client(self, websocket: WebSocket) -> None:
         """``WS /client``: a subscriber reads calls live."""
@@ -205,8 +217,12 @@ def _routes(service: Service, advice: Advice) -> list[BaseRoute]:
         "/calls/{call_sid}/events": (service.call_events, commands.OF_EVENTS),
         "/calls/{call_sid}/transcript.{form}": (service.transcript, commands.OF_TRANSCRIPT),
     }
+    webhooks = Webhooks(service.settings, service.accounts)
     return [
+        *webhooks.routes("voice", service.voice),
+        *webhooks.routes("status", service.status),
         WebSocketRoute(TWILIO, service.twilio),
+        WebSocketRoute(f"{TWILIO}/{OF_ACCOUNT}", service.twilio),
         WebSocketRoute(CLIENT, service.client),
         WebSocketRoute("/{path:path}", advice.no_such_socket),
         *(private_route(path, service, *handle) for path, handle in private.items()),

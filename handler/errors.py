@@ -7,6 +7,7 @@ Every error of the handler.
     ├── TwilioProtocolError     a message on a media stream that we cannot read
     │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
+    ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
     ├── SubscriberError         what a subscriber asks for cannot be, or not go on; knows its code
@@ -77,6 +78,26 @@ class StreamRefused(HandlerError):
     def __init__(self, reason: str, close_code: int = 1008) -> None:
         self.reason = reason
         self.close_code = close_code
+        super().__init__(reason)
+
+
+class WebhookRefused(HandlerError):
+    """
+    A webhook that is answered with an error.
+
+    Attributes:
+        status: Of HTTP.
+        reason: What is wrong, for the log; ``facts`` too.
+        words: What the peer reads; the reason, unless it must not learn it.
+    """
+
+    def __init__(
+        self, status: int, reason: str, *, words: str | None = None, **facts: object
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.words = words or reason
+        self.facts = facts
         super().__init__(reason)
 
 

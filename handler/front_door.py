@@ -18,6 +18,8 @@ from starlette.websockets import WebSocket
 
 from handler import addresses
 from handler.refusals import refusals
+from handler.twilio import webhooks
+from handler.twilio.webhooks import SIGNATURE
 
 TWILIO, CLIENT = "/twilio", "/client"
 METHODS = ("GET", "HEAD")
@@ -30,7 +32,6 @@ UPGRADE = (
     "behind nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     'proxy_set_header Connection "upgrade"; another proxy has its own setting for websockets'
 )
-SIGNATURE = "x-twilio-signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Advice:
         """
         if method == "OPTIONS":
             return None  # a browser asks first; if not, no route takes it
+        if webhooks.PATHS.fullmatch(path):
+            return None if method == "POST" else self.no_post(path)
         if method not in METHODS:
             return self.wrong_method(path)
         if path == TWILIO:
@@ -123,6 +126,11 @@ class Advice:
         )
         # What else the request has to say is not read.
         return Refusal(405, words, {"Allow": ", ".join(METHODS), "Connection": "close"})
+
+    def no_post(self, path: str) -> Refusal:
+        """Return what to answer what comes to a webhook and brings no form."""
+        words = f"{path} is a webhook of Twilio's: let it come by HTTP POST."
+        return Refusal(405, words, {"Allow": "POST"})
 
     def nowhere(self) -> Refusal:
         """Return what to answer a request for what is not there."""

@@ -18,7 +18,9 @@ from handler.server.connection import CONNECTION, ELSEWHERE_ON_FLY
 from handler.server.sockets import close
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
+from handler.twilio.accounts import Accounts
 from handler.twilio.start import StartDetails
+from handler.twilio.webhooks import SIGNATURE, signed_urls
 
 # `start` follows `connected` at once; a socket that stays silent holds a place for nothing.
 START_TIMEOUT = 10.0
@@ -39,8 +41,9 @@ _log = structlog.get_logger()
 class MediaEndpoint:
     """Takes Twilio's websockets. Reading waits for nobody: Twilio discards what we do not read."""
 
-    def __init__(self, settings: Settings, calls: LiveCalls) -> None:
+    def __init__(self, settings: Settings, accounts: Accounts, calls: LiveCalls) -> None:
         self._settings = settings
+        self._accounts = accounts
         self._calls = calls
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -68,11 +71,20 @@ class MediaEndpoint:
 
     def _signed(self, websocket: WebSocket) -> bool:
         """Whether Twilio signed the handshake; if not, tells the operator what to change."""
-        tokens = self._settings.twilio_auth_tokens
+        account = self._accounts.find(websocket.path_params.get("account_sid"))
+        if account is None:
+            refusals.note(
+                "media stream refused: an account that is not ours",
+                403,
+                logging.WARNING,
+                path=websocket.url.path[:200],
+            )
+            return False
+        tokens = account.auth_tokens
         if not tokens:
             return True  # --insecure
         host = websocket.headers.get("host", "")
-        given = websocket.headers.get("x-twilio-signature")
+        given = websocket.headers.get(SIGNATURE)
         if given is None:
             refusals.note(
                 "media stream refused: no X-Twilio-Signature, so it is not from Twilio",
@@ -82,9 +94,7 @@ class MediaEndpoint:
                 advice="if it is, let the proxy before us pass that header on",
             )
             return False
-        base = self._settings.public_url or f"http://{host}"
-        path = websocket.scope["raw_path"].decode("ascii", "replace")
-        urls = signature.candidates(base, path, host)
+        urls = signed_urls(self._settings.public_url, websocket)
         if signature.matching_url(given, urls, tokens) is not None:
             return True
         refusals.note(

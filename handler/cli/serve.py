@@ -25,12 +25,14 @@ from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings, doubts
 from handler.errors import SettingsError
+from handler.server.bodies import Bodies
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
 from handler.server.listener import Listener
 from handler.server.lobby import Lobby
 from handler.server.places import Places, needed, share
 from handler.server.websocket_protocol import WebSocketProtocol
+from handler.twilio import forms, webhooks
 
 # The longest message is a subscriber's fresh token or a frame of two seconds in base64.
 MAX_MESSAGE = 64 * 1024
@@ -119,7 +121,9 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
     logs.configure(settings.log_level)
     settings, places = _fit(settings, raise_limit())
     lobby = Lobby(places.lobby)
-    protocol: Any = partial(HttpProtocol, lobby=lobby)  # as good as a class
+    bodies = Bodies(webhooks.PATHS, forms.MAX_BODY)
+    # As good as a class.
+    protocol: Any = partial(HttpProtocol, lobby=lobby, bodies=bodies)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,

@@ -1,18 +1,35 @@
 """
 Which requests may bring a body, and how much of one. Pure.
 
-None may, unless the path has a bound of its own: nothing here is uploaded. Others are answered from
-their head, and nothing more of their connection is read.
+None may, unless the path is one of those that take one: nothing here is uploaded. Others are
+answered from their head, and nothing more of their connection is read.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
-# By path, in bytes.
-Bodies = Mapping[str, int]
-NO_BODIES: Bodies = {}
+NO_PATH = re.compile(r"(?!)")
 # Requests by another method bring none to a door that takes it: the application says so, in words.
 BODILESS = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """
+    The bodies that are taken.
+
+    Attributes:
+        paths: Matches whole the paths that take one.
+        most: Bytes of it.
+    """
+
+    paths: re.Pattern[str] = NO_PATH
+    most: int = 0
+
+
+NO_BODIES = Bodies()
 
 
 class Verdict(Enum):
@@ -36,6 +53,6 @@ def judge(
         chunked |= name == b"transfer-encoding"
     if not length and not chunked:
         return None
-    if path in bodies:
-        return Verdict.READ if length <= bodies[path] else Verdict.TOO_LARGE
+    if bodies.paths.fullmatch(path):
+        return Verdict.READ if length <= bodies.most else Verdict.TOO_LARGE
     return Verdict.NOT_TAKEN if method in BODILESS else Verdict.UNREAD

@@ -71,7 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._lobby = Lobby() if lobby is None else lobby
         self._bodies = bodies
-        self._most = MAX_HEAD + max(bodies.values(), default=0)
+        self._most = MAX_HEAD + bodies.most
 
     # What happens to the connection
 
@@ -151,13 +151,13 @@ class HttpProtocol(HttpToolsProtocol):
         if verdict is Verdict.NOT_TAKEN:
             raise _Refused(413, f"{method} takes no body here")
         if verdict is Verdict.TOO_LARGE:
-            raise _Refused(413, f"a body is at most {self._bodies[path]} bytes here")
+            raise _Refused(413, f"a body is at most {self._bodies.most} bytes here")
         self.expect_100_continue &= verdict is not Verdict.UNREAD
         super().on_headers_complete()
         self._lobby.serve(self)
         if verdict is Verdict.READ:
             self._stage = Stage.BODY
-            self._body_left = self._bodies[path]
+            self._body_left = self._bodies.most
             return
         self._stage = Stage.ANSWER
         self._stop_waiting()

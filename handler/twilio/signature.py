@@ -1,49 +1,79 @@
 """
 ``X-Twilio-Signature``: was this request made by Twilio, for us?
 
-``base64(HMAC-SHA1(auth token, URL))`` for a media stream, whose handshake has no body and no
-query. Source: https://www.twilio.com/docs/usage/security#validating-requests
+``base64(HMAC-SHA1(auth token, URL + form))``; a media stream's handshake has no form, and no query.
+Source: https://www.twilio.com/docs/usage/security#validating-requests
 """
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from urllib.parse import SplitResult
 
 from handler import addresses
 
+Fields = Iterable[tuple[str, str]]
 
-def sign(auth_token: str, url: str) -> str:
-    """Return the signature that Twilio sends for a websocket to ``url``."""
-    digest = hmac.new(auth_token.encode(), url.encode(), hashlib.sha1).digest()
+# In the order in which they are tried, for a base URL with TLS.
+STREAM_SCHEMES = ("wss", "https")
+WEBHOOK_SCHEMES = ("https",)
+_WITHOUT_TLS = {"wss": "ws", "https": "http"}
+
+
+def sign(auth_token: str, url: str, form: Fields = ()) -> str:
+    """
+    Return the signature that Twilio sends with a request to ``url``.
+
+    Args:
+        auth_token: Of the account that owns the call; never the secret of an API key.
+        url: With its query; ``wss://`` for a media stream.
+        form: The fields of the body, all of them: Twilio adds some without notice.
+    """
+    text = url + "".join(name + value for name, value in sorted(set(form)))
+    digest = hmac.new(auth_token.encode(), text.encode("utf-8", "replace"), hashlib.sha1).digest()
     return base64.b64encode(digest).decode()
 
 
-def candidates(public_url: str, path: str, host: str = "") -> list[str]:
+def is_of_body(query: Mapping[str, str], body: bytes) -> bool:
+    """Whether a signed query vouches for a body that is no form, such as JSON."""
+    given = query.get("bodySHA256", "").lower().encode("utf-8", "replace")
+    return hmac.compare_digest(hashlib.sha256(body).hexdigest().encode(), given)
+
+
+def candidates(
+    public_url: str,
+    path: str,
+    host: str = "",
+    *,
+    query: str = "",
+    schemes: tuple[str, ...] = STREAM_SCHEMES,
+) -> list[str]:
     """
     Return the URLs that Twilio may have signed for ``path`` under our public base URL.
 
-    Twilio documents the ``wss://`` form, with or without a trailing slash; others saw ``https://``.
-    It signs the ``<Stream url>`` as it is written: a port that goes without saying may be there or
+    For a stream Twilio documents the ``wss://`` form, with or without a trailing slash; others saw
+    ``https://``. It signs a URL as it is written: a port that goes without saying may be there or
     not (another one too, as Twilio's own validator does), the name in any letters. A base URL
     without TLS (a laptop) is tried as it stands too. Every form needs the auth token, and each of
     them leads here, so trying more is safe.
 
     Args:
         public_url: Our base URL.
-        path: The path of the request.
+        path: The path of the request, as it came.
         host: Its ``Host`` header: how the name was written, if it is ours.
+        query: Its query, as it came.
+        schemes: Those of the kind of request.
     """
     base = addresses.read(public_url)
-    schemes = ["wss", "https"]
     if base.scheme in ("http", "ws"):
-        schemes += ["ws", "http"]
+        schemes += tuple(_WITHOUT_TLS[scheme] for scheme in schemes)
     prefix = base.path.rstrip("/")
     stem = path.rstrip("/")
+    behind = f"?{query}" if query else ""
     return [
-        f"{scheme}://{name}{_port(scheme, base.port, written=written)}{prefix}{stem}{slash}"
+        f"{scheme}://{name}{_port(scheme, base.port, written=written)}{prefix}{stem}{slash}{behind}"
         for name in _names(base, host)
         for written in (base.port is not None, base.port is None)
         for scheme in schemes
@@ -71,7 +101,9 @@ def _port(scheme: str, port: int | None, *, written: bool) -> str:
     return f":{port or addresses.DEFAULT_PORTS[scheme]}" if written else ""
 
 
-def matching_url(signature: str, urls: Iterable[str], auth_tokens: Iterable[str]) -> str | None:
+def matching_url(
+    signature: str, urls: Iterable[str], auth_tokens: Iterable[str], form: Fields = ()
+) -> str | None:
     """
     Return the URL that ``signature`` signs with one of the tokens, or None.
 
@@ -80,9 +112,9 @@ def matching_url(signature: str, urls: Iterable[str], auth_tokens: Iterable[str]
     """
     given = signature.encode("utf-8", "replace")
     matched = None
-    urls = list(urls)
+    urls, form = list(urls), list(form)
     for token in auth_tokens:
         for url in urls:
-            if hmac.compare_digest(sign(token, url).encode(), given) and matched is None:
+            if hmac.compare_digest(sign(token, url, form).encode(), given) and matched is None:
                 matched = url
     return matched

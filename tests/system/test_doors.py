@@ -265,7 +265,8 @@ def told(fields: dict[str, str]) -> dict[str, str]:
 
 def test_every_door_of_the_application_is_among_those_asked_for_their_heads():
     app = create_app(Settings(deepgram_api_key="key"))
-    doors = {route.path for route in app.routes if isinstance(route, Route)}
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    doors = {route.path for route in routes if "HEAD" in (route.methods or {"HEAD"})}
     known = {door.partition("?")[0] for door in HEADS}
     for name in ("call", "over", "none"):
         known = {door.replace(f"{{{name}}}", "{call_sid}") for door in known}

@@ -1,10 +1,12 @@
 """handler/server/bodies.py: which requests may bring a body."""
 
+import re
+
 import pytest
 
-from handler.server.bodies import NO_BODIES, Verdict, judge
+from handler.server.bodies import NO_BODIES, Bodies, Verdict, judge
 
-HOOKS = {"/hook": 100}
+HOOKS = Bodies(re.compile("/hook"), 100)
 CHUNKED = (b"transfer-encoding", b"chunked")
 
 

@@ -1,6 +1,7 @@
 """handler/server/http_protocol.py: a request at a time, bounded in time and size."""
 
 import asyncio
+import re
 import resource
 
 import pytest
@@ -9,12 +10,13 @@ from support.served import port_of, running, say, serving
 from support.timing import patience, until
 
 from handler.server import connection, http_protocol
+from handler.server.bodies import Bodies
 
 GET = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 POST = b"POST /hook HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-HOOK = {"/hook": 100}
+HOOK = Bodies(re.compile("/hook"), 100)
 UPGRADE = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

@@ -1,8 +1,10 @@
 """handler/twilio/signature.py, with Twilio's own validator as the oracle."""
 
+import hashlib
 import hmac
 
 import pytest
+from starlette.datastructures import FormData
 from twilio.request_validator import RequestValidator
 
 from handler.twilio import signature
@@ -100,3 +102,63 @@ def test_a_signature_is_compared_in_a_time_that_says_nothing_of_where_it_is_wron
         for url in urls
     ]
     assert compared == wanted
+
+
+VOICE = {
+    "CallSid": "CA1234567890ABCDE",
+    "Caller": "+14158675310",
+    "Digits": "1234",
+    "From": "+14158675310",
+    "To": "+18005551212",
+}
+
+
+def test_a_form_is_signed_as_twilio_s_own_example_is():
+    """Source: https://www.twilio.com/docs/usage/security#validating-requests."""
+    url = "https://example.com/myapp.php?foo=1&bar=2"
+    assert signature.sign(TOKEN, url, VOICE.items()) == "L/OH5YylLD5NRKLltdqwSvS0BnU="
+    urls = signature.candidates(
+        "https://example.com", "/myapp.php", query="foo=1&bar=2", schemes=signature.WEBHOOK_SCHEMES
+    )
+    given = "L/OH5YylLD5NRKLltdqwSvS0BnU="
+    assert signature.matching_url(given, urls, ["other", TOKEN], VOICE.items()) == url
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("CallerCity", ""), ("From", "+1"), ("from", "x"), ("Z", ""), ("a", " ")],
+        [("Digits", "2"), ("Name", "Jörg & Søn"), ("Digits", "1"), ("Digits", "2")],
+        [("\U0001f600", "a"), ("\uffff", "b"), ("", "c")],
+        [],
+    ],
+    ids=str,
+)
+def test_blank_repeated_and_foreign_fields_are_signed_as_twilio_s_own_validator_does(fields):
+    theirs = RequestValidator(TOKEN).compute_signature("https://h/voice", FormData(fields))
+    assert signature.sign(TOKEN, "https://h/voice", fields) == theirs
+
+
+def test_a_webhook_is_looked_for_under_https_alone():
+    urls = signature.candidates(
+        "https://calls.example.com", "/twilio/voice", schemes=signature.WEBHOOK_SCHEMES
+    )
+    assert {url.partition(":")[0] for url in urls} == {"https"}
+    laptop = signature.candidates(
+        "http://127.0.0.1:8080", "/twilio/voice", schemes=signature.WEBHOOK_SCHEMES
+    )
+    assert "http://127.0.0.1:8080/twilio/voice" in laptop
+
+
+@pytest.mark.parametrize(
+    ("query", "good"),
+    [
+        ({"bodySHA256": hashlib.sha256(b"{}").hexdigest()}, True),
+        ({"bodySHA256": hashlib.sha256(b"{}").hexdigest().upper()}, True),
+        ({"bodySHA256": hashlib.sha256(b"[]").hexdigest()}, False),
+        ({"bodySHA256": "é\ud800"}, False),
+        ({}, False),
+    ],
+)
+def test_a_body_that_is_no_form_is_vouched_for_by_the_query(query, good):
+    assert signature.is_of_body(query, b"{}") is good
