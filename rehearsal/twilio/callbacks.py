@@ -2,42 +2,20 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 
 from rehearsal.errors import WebhookFailed
-from rehearsal.twilio.delivery import Delivery
 from rehearsal.twilio.legs import Callback
+from rehearsal.twilio.line import Line
 from rehearsal.twilio.webhooks import Webhooks
-
-Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 
 
 class Callbacks:
-    """
-    Sends the callbacks of one call.
+    """Sends the callbacks of one leg, as the behaviour of its account says."""
 
-    Args:
-        webhooks: How.
-        auth_token: With which they are signed.
-        delivery: What becomes of them.
-        spawn: Starts a task that somebody else waits for.
-        alert: Called with code and words where nobody takes one.
-    """
-
-    def __init__(
-        self,
-        webhooks: Webhooks,
-        auth_token: str,
-        delivery: Delivery,
-        spawn: Spawn,
-        alert: Callable[[int, str], None],
-    ) -> None:
+    def __init__(self, webhooks: Webhooks, line: Line) -> None:
         self._webhooks = webhooks
-        self._auth_token = auth_token
-        self._delivery = delivery
-        self._spawn = spawn
-        self._alert = alert
+        self._line = line
         self._numbers = itertools.count()
         self._turn = asyncio.Lock()  # is fair: first come, first served
 
@@ -46,15 +24,15 @@ class Callbacks:
         if callback is None or not callback.url:
             return
         number = next(self._numbers)
-        for after in self._delivery.times(number):
-            self._spawn(self._deliver(callback, after), f"callback {number}")
+        for after in self._line.behaviour.delivery.times(number):
+            self._line.spawn(self._deliver(callback, after), f"callback {number}")
 
     async def _deliver(self, callback: Callback, after: float) -> None:
         await asyncio.sleep(after)
-        async with self._turn if self._delivery.in_order else nullcontext():
+        async with self._turn if self._line.behaviour.delivery.in_order else nullcontext():
             try:
                 await self._webhooks.ask(
-                    callback.url, callback.method, callback.form, self._auth_token
+                    callback.url, callback.method, callback.form, self._line.auth_token
                 )
             except WebhookFailed as exc:
-                self._alert(exc.code, str(exc))
+                self._line.alert(exc.code, str(exc))

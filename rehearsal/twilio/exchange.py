@@ -12,10 +12,11 @@ from rehearsal.errors import RestError
 from rehearsal.twilio import twiml
 from rehearsal.twilio.account import Account, new_sid
 from rehearsal.twilio.call_audio import CallAudio
-from rehearsal.twilio.callbacks import Callbacks, Spawn
+from rehearsal.twilio.callbacks import Callbacks
 from rehearsal.twilio.forks import Forks
 from rehearsal.twilio.instructions import Instructions
 from rehearsal.twilio.legs import Interest, Leg, Status
+from rehearsal.twilio.line import Line, Spawn
 from rehearsal.twilio.reach import Reach
 from rehearsal.twilio.running_call import RunningCall, Source
 from rehearsal.twilio.webhooks import Answer, Cookies, Webhooks
@@ -32,12 +33,16 @@ class Exchange:
         webhooks: Asks their servers.
         reach: Where the URLs of streams lead.
         spawn: Starts a task that its owner waits for.
+        report: Called with a line for people at each event.
     """
 
-    def __init__(self, webhooks: Webhooks, reach: Reach, spawn: Spawn) -> None:
+    def __init__(
+        self, webhooks: Webhooks, reach: Reach, spawn: Spawn, report: Callable[[str], None]
+    ) -> None:
         self._webhooks = webhooks
         self._reach = reach
         self._spawn = spawn
+        self._report = report
 
     def call_in(
         self,
@@ -45,8 +50,8 @@ class Exchange:
         to: str,
         from_: str,
         *,
-        inbound: bytes = b"",
-        outbound: bytes = b"",
+        recordings: Recordings = (b"", b""),
+        call_sid: str | None = None,
         caller_name: str = "",
     ) -> RunningCall:
         """
@@ -59,7 +64,7 @@ class Exchange:
         if number is None:
             raise RestError(404, 20404, f"the account has no number {to}")
         leg = Leg(
-            sid=new_sid("CA"),
+            sid=call_sid or new_sid("CA"),
             account_sid=account.sid,
             from_=from_,
             to=to,
@@ -73,7 +78,7 @@ class Exchange:
         if number.voice_fallback_url:
             fallback = (number.voice_fallback_url, number.voice_fallback_method)
         first = Source(number.voice_url, number.voice_method, fallback=fallback)
-        call = self._new_call(account, leg, CallAudio(inbound, outbound))
+        call = self._new_call(account, leg, CallAudio(*recordings))
         call.move(Status.RINGING)
         self._spawn(self._run(account, call, first), f"{leg.sid} call")
         return call
@@ -165,28 +170,26 @@ class Exchange:
         return self._new_call(account, leg, parent.audio.other_side())
 
     def _new_call(self, account: Account, leg: Leg, audio: CallAudio) -> RunningCall:
-        behaviour = account.behaviour
-        alert = self._alert(account, leg)
-        callbacks = Callbacks(
-            self._webhooks, account.auth_token, behaviour.delivery, self._spawn, alert
-        )
-        forks = Forks(
-            leg,
-            audio,
-            behaviour,
+        line = Line(
+            behaviour=account.behaviour,
             auth_token=account.auth_token,
-            callbacks=callbacks,
             reach=self._reach,
             spawn=self._spawn,
-            alert=alert,
+            alert=self._alert(account, leg),
+            report=self._report,
         )
-        call = RunningCall(leg, audio, forks, callbacks, speed=behaviour.speed)
+        callbacks = Callbacks(self._webhooks, line)
+        call = RunningCall(leg, audio, Forks(leg, audio, callbacks, line), callbacks, line)
         account.add_call(call)
+        self._report(f"{leg.sid}: {leg.direction}, from {leg.from_} to {leg.to}")
         return call
 
-    @staticmethod
-    def _alert(account: Account, leg: Leg) -> Callable[[int, str], None]:
-        return lambda code, text: account.alert(code, text, leg.sid)
+    def _alert(self, account: Account, leg: Leg) -> Callable[[int, str], None]:
+        def alert(code: int, text: str) -> None:
+            account.alert(code, text, leg.sid)
+            self._report(f"{leg.sid}: {text}")
+
+        return alert
 
 
 async def _hang_up_when_all_is_said(call: RunningCall) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -16,13 +15,13 @@ from rehearsal.audio import SAMPLE_RATE
 from rehearsal.errors import CallFailed
 from rehearsal.frames import BYTES_PER_MS, FRAME_MS, live
 from rehearsal.twilio import forms
-from rehearsal.twilio.behaviour import Behaviour
 from rehearsal.twilio.call_audio import CallAudio
 from rehearsal.twilio.call_clock import CallClock
-from rehearsal.twilio.callbacks import Callbacks, Spawn
+from rehearsal.twilio.callbacks import Callbacks
 from rehearsal.twilio.legs import Callback, Leg
+from rehearsal.twilio.line import Line
 from rehearsal.twilio.media_stream import MediaStream, Report, opened
-from rehearsal.twilio.reach import Reach, may_be_called
+from rehearsal.twilio.reach import may_be_called
 from rehearsal.twilio.twiml import Stream
 
 MAX_TRACKS = 4  # of all streams of a call that run at a time
@@ -83,25 +82,11 @@ class Forks:
         all: Those that ran and run, in order.
     """
 
-    def __init__(
-        self,
-        leg: Leg,
-        audio: CallAudio,
-        behaviour: Behaviour,
-        *,
-        auth_token: str,
-        callbacks: Callbacks,
-        reach: Reach,
-        spawn: Spawn,
-        alert: Callable[[int, str], None],
-    ) -> None:
+    def __init__(self, leg: Leg, audio: CallAudio, callbacks: Callbacks, line: Line) -> None:
         self.all: list[Fork] = []
-        self._leg, self._audio, self._behaviour = leg, audio, behaviour
-        self._auth_token = auth_token
+        self._leg, self._audio = leg, audio
         self._callbacks = callbacks
-        self._reach = reach
-        self._spawn = spawn
-        self._alert = alert
+        self._line = line
         self._numbers = itertools.count()
 
     @property
@@ -133,7 +118,7 @@ class Forks:
             self._failed(fork, CallFailed(*refusal))
             self._over(fork)
         else:
-            self._spawn(self._run(fork, clock, next(self._numbers)), f"{fork.sid} fork")
+            self._line.spawn(self._run(fork, clock, next(self._numbers)), f"{fork.sid} fork")
         return fork
 
     def find(self, name: str) -> Fork | None:
@@ -151,19 +136,19 @@ class Forks:
     async def _run(self, fork: Fork, clock: CallClock, number: int) -> None:
         stream = fork.stream
         options = replace(
-            self._behaviour.streams(number),
-            auth_token=self._auth_token,
+            self._line.behaviour.streams(number),
+            auth_token=self._line.auth_token,
             account_sid=self._leg.account_sid,
             call_sid=self._leg.sid,
             stream_sid=fork.sid,
             tracks=stream.tracks,
             parameters=dict(stream.parameters),
-            reach=self._reach,
+            reach=self._line.reach,
             speed=clock.speed,
         )
         try:
             async with opened(
-                stream.url, options, keep_frames=self._behaviour.keep_frames
+                stream.url, options, keep_frames=self._line.behaviour.keep_frames
             ) as media:
                 fork.opened(media)
                 begun = self._position(clock) + options.cut
@@ -192,20 +177,22 @@ class Forks:
 
     def _failed(self, fork: Fork, why: CallFailed | str) -> None:
         fork.error = str(why)
-        self._alert(int(fork.error.partition(" ")[0]), fork.error)
+        self._line.alert(int(fork.error.partition(" ")[0]), fork.error)
         self._tell(fork, "stream-error")
-        if self._behaviour.stopped_after_error:
+        if self._line.behaviour.stopped_after_error:
             self._tell(fork, "stream-stopped")
 
     def _over(self, fork: Fork) -> None:
         fork.updated_at = time.time()
         for problem in fork.report.problems if fork.report is not None else ():
             if problem != fork.error:
-                self._alert(int(problem.partition(" ")[0]), problem)
+                self._line.alert(int(problem.partition(" ")[0]), problem)
         fork.ended.set()
 
     def _tell(self, fork: Fork, event: str) -> None:
         stream = fork.stream
+        frames = 0 if fork.report is None else fork.report.frames
+        self._line.report(f"{self._leg.sid}: {event} {fork.name}, {frames} frames sent")
         form = forms.stream(
             account_sid=self._leg.account_sid,
             call_sid=self._leg.sid,

@@ -15,6 +15,7 @@ from rehearsal.twilio.call_clock import CallClock
 from rehearsal.twilio.callbacks import Callbacks
 from rehearsal.twilio.forks import Forks
 from rehearsal.twilio.legs import Leg, Status
+from rehearsal.twilio.line import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class RunningCall:
     """
 
     def __init__(
-        self, leg: Leg, audio: CallAudio, forks: Forks, callbacks: Callbacks, *, speed: float
+        self, leg: Leg, audio: CallAudio, forks: Forks, callbacks: Callbacks, line: Line
     ) -> None:
         self.leg = leg
         self.audio = audio
@@ -55,7 +56,7 @@ class RunningCall:
         self.clock: CallClock | None = None
         self.redirected: Source | None = None
         self._callbacks = callbacks
-        self._speed = speed
+        self._line = line
         self._conversing = asyncio.Event()
         # Set when what the call is doing is to be given up.
         self.interrupted = asyncio.Event()
@@ -63,8 +64,11 @@ class RunningCall:
     def move(self, status: Status) -> None:
         """Go on to another status, and tell it."""
         if status is Status.IN_PROGRESS and self.clock is None:
-            self.clock = CallClock(self._speed)
+            self.clock = CallClock(self._line.behaviour.speed)
+        before = self.leg.status
         self._callbacks.send(self.leg.move(status, time.time()))
+        if self.leg.status is not before:
+            self._line.report(f"{self.leg.sid}: {status}")
 
     def answer(self) -> CallClock:
         """Have it answered, if it is not; from here on it has a clock."""

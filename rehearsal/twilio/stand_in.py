@@ -22,7 +22,7 @@ from rehearsal.twilio.exchange import Exchange
 from rehearsal.twilio.reach import Reach
 from rehearsal.twilio.rest import Load, Rest
 from rehearsal.twilio.running_call import RunningCall
-from rehearsal.twilio.webhooks import Seen, Webhooks
+from rehearsal.twilio.webhooks import Webhooks
 
 # What still runs when the stand-in ends gets so long: callbacks on their way, streams that close.
 END_SECONDS = 20.0
@@ -38,7 +38,7 @@ class TwilioStandIn:
         port: Likewise; 0 for a free one.
         reach: Which public names lead elsewhere.
         trust: Whose certificates are trusted; by default those that this machine trusts.
-        seen: Called with each request to a webhook before it is sent.
+        report: Called with a line for people at each event.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class TwilioStandIn:
         port: int = 0,
         reach: Reach | None = None,
         trust: ssl.SSLContext | None = None,
-        seen: Callable[[Seen], None] = lambda _: None,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.url = ""
         self.accounts = {account.sid: account for account in accounts or (Account(),)}
         self._address = host, port
         reach = Reach() if reach is None else reach
-        self.webhooks = Webhooks(reach=reach, trust=trust, seen=seen)
-        self.exchange = Exchange(self.webhooks, reach, self._spawn)
+        self.webhooks = Webhooks(reach=reach, trust=trust, report=report)
+        self.exchange = Exchange(self.webhooks, reach, self._spawn, report)
         self._rest = Rest(self.accounts, self.exchange)
         self._stack = contextlib.AsyncExitStack()
         self._tasks: asyncio.TaskGroup | None = None
@@ -71,7 +71,13 @@ class TwilioStandIn:
         return self._rest.load
 
     def call(
-        self, to: str, from_: str, *, inbound: bytes = b"", outbound: bytes = b""
+        self,
+        to: str,
+        from_: str,
+        *,
+        inbound: bytes = b"",
+        outbound: bytes = b"",
+        call_sid: str | None = None,
     ) -> RunningCall:
         """
         Have a call come in at a number of the first account.
@@ -83,8 +89,11 @@ class TwilioStandIn:
                 who is dialled answers, or at a ``<Pause>``.
             outbound: What is said to them. The caller hangs up when both recordings are over;
                 without any, nobody does.
+            call_sid: By default a new one.
         """
-        return self.exchange.call_in(self.account, to, from_, inbound=inbound, outbound=outbound)
+        return self.exchange.call_in(
+            self.account, to, from_, recordings=(inbound, outbound), call_sid=call_sid
+        )
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -92,7 +101,10 @@ class TwilioStandIn:
             self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
             stack.push_async_callback(self._end_calls)
             listener = socket.create_server(self._address)
-            server = _Server(uvicorn.Config(self._rest.app, lifespan="off", log_config=None))
+            config = uvicorn.Config(
+                self._rest.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2
+            )
+            server = _Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             stack.push_async_callback(_stop, server, serving)
             await server.up.wait()
@@ -109,11 +121,18 @@ class TwilioStandIn:
             raise RuntimeError("the stand-in is not open")
         return self._tasks.create_task(work, name=name)
 
+    def hang_up(self) -> None:
+        """Have everybody hang up."""
+        for call in self._calls():
+            call.hang_up()
+
+    def _calls(self) -> list[RunningCall]:
+        return [call for account in self.accounts.values() for call in account.calls.values()]
+
     async def _end_calls(self) -> None:
         """Have everybody hang up, and wait for what that brings about."""
-        calls = [call for account in self.accounts.values() for call in account.calls.values()]
-        for call in calls:
-            call.hang_up()
+        self.hang_up()
+        calls = self._calls()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 for call in calls:

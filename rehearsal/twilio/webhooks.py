@@ -80,10 +80,10 @@ class Webhooks:
         *,
         reach: Reach | None = None,
         trust: ssl.SSLContext | None = None,
-        seen: Callable[[Seen], None] = lambda _: None,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.seen: deque[Seen] = deque(maxlen=MAX_SEEN)
-        self._tell = seen
+        self._report = report
         self._reach = Reach() if reach is None else reach
         self._trust = trust
         self._client: httpx.AsyncClient | None = None
@@ -159,7 +159,6 @@ class Webhooks:
             raise RuntimeError("the client is not open")
         seen = request.seen(url, method, attempt)
         self.seen.append(seen)
-        self._tell(seen)
         real = self._reach.of(seen.url)
         headers = seen.headers | request.cookies.header(url)
         headers["Host"] = urlsplit(seen.url).netloc.rpartition("@")[2]
@@ -174,17 +173,19 @@ class Webhooks:
             response, body = await self._receive(asked)
         except _Failed as failed:
             seen.problem = str(failed.error)
+            self._report(f"{method} {_place(url)}: {seen.problem}")
             raise
         finally:
             self._client.cookies.clear()  # each call has its own
         seen.status = response.status_code
+        self._report(f"{method} {_place(url)}: HTTP {seen.status}")
         request.cookies.take(url, response)
         return response, body
 
     async def _receive(self, asked: httpx.Request) -> tuple[httpx.Response, bytes]:
         if self._client is None:
             raise RuntimeError("the client is not open")
-        where = str(asked.url)
+        where = _place(str(asked.url))
         try:
             response = await self._client.send(asked, stream=True)
             try:
@@ -250,7 +251,7 @@ def _judged(url: str, response: httpx.Response, body: bytes) -> Answer:
     status = response.status_code
     if status >= 400:
         failure = Failure.REFUSED if status < 500 else Failure.BROKEN
-        detail = f"{signed_part(url)} answered HTTP {status} {response.reason_phrase}"
+        detail = f"{_place(url)} answered HTTP {status} {response.reason_phrase}"
         raise _Failed(failure, 11200, "HTTP retrieval failure", detail)
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Answer(signed_part(url), content_type, body)
@@ -266,6 +267,11 @@ def _connection_error(exc: httpx.TransportError) -> tuple[int, str]:
     if "Name or service not known" in text or "nodename nor servname" in text:
         return 11210, "HTTP bad host name"
     return 11205, "HTTP connection failure"
+
+
+def _place(url: str) -> str:
+    """Return a URL as it is shown: its query may be long, or secret."""
+    return urlsplit(signed_part(url))._replace(query="").geturl()
 
 
 def _words(exc: Exception) -> str:
