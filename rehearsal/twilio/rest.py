@@ -189,7 +189,7 @@ def _update_call(asked: Asked) -> tuple[int, dict[str, Any]]:
         begun = call.leg.answered_at is not None
         match form["Status"]:
             case "completed":
-                call.hang_up(Status.COMPLETED if begun else Status.CANCELED)
+                call.hang_up()
             case "canceled" if not begun:
                 call.hang_up(Status.CANCELED)
             case "canceled":

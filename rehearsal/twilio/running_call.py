@@ -78,9 +78,10 @@ class RunningCall:
         return self.clock
 
     def hang_up(self, status: Status = Status.COMPLETED) -> None:
-        """Have it end; whoever runs it does that."""
+        """Have it end; whoever runs it does that. One that was not answered is cancelled."""
         if self.hung_up is None:
-            self.hung_up = status
+            unanswered = status is Status.COMPLETED and self.clock is None
+            self.hung_up = Status.CANCELED if unanswered else status
         self.interrupted.set()
 
     def redirect(self, source: Source) -> None:

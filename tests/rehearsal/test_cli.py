@@ -211,7 +211,8 @@ async def test_an_account_says_where_it_is_and_has_a_call_come_in(tmp_path):
         with running(
             "rehearsal.cli", "twilio", *arguments, *sides, "--at-once", "--stop-at-eof"
         ) as program:
-            said = dict(program.stdout.readline().strip().split("=", 1) for _ in range(3))
+            lines = [program.stdout.readline().strip().partition("=") for _ in range(3)]
+            said = {name: value for name, _, value in lines}
             [form] = await server.told("/voice", 1)
             await until(lambda: server.streams and server.streams[0][-1]["event"] == "stop")
             program.stdin.close()

@@ -41,6 +41,7 @@ class TwimlServer:
         answers: By path, what makes the answer; a text is TwiML, and anything else gets an empty
             one.
         streams: The messages of each media stream, in the order in which they were opened.
+        held: What answers wait for.
         close: After how many messages a stream is closed, and with which code.
     """
 
@@ -49,6 +50,7 @@ class TwimlServer:
     answers: dict[str, Answers] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     streams: list[list[dict[str, Any]]] = field(default_factory=list)
+    held: asyncio.Event | None = None
     close: tuple[int, int] | None = None
 
     @property
@@ -84,6 +86,8 @@ class TwimlServer:
             request.url.path, dict(pairs), dict(request.headers), request.method, bool(signed)
         )
         self.asked.append(asked)
+        if self.held is not None:
+            await self.held.wait()
         answer = self.answers.get(request.url.path, lambda _: Response())(asked.form)
         if isinstance(answer, Response):
             return answer
@@ -127,5 +131,5 @@ async def twiml_server(auth_token: str) -> AsyncIterator[TwimlServer]:
     try:
         yield known
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         await serving
