@@ -28,7 +28,8 @@ async def serve(arguments: argparse.Namespace, inbound: bytes, outbound: bytes) 
         loop.add_signal_handler(number, stop.set)
     if arguments.stop_at_eof:
         stdin.watch_standard_input(stop)
-    account = _account(arguments, Behaviour(delivery=_delivery(arguments)))
+    behaviour = Behaviour(delivery=_delivery(arguments), recordings=(inbound, outbound))
+    account = _account(arguments, behaviour)
     async with TwilioStandIn(
         account,
         host=arguments.host,

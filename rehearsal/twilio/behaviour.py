@@ -43,6 +43,7 @@ class Behaviour:
         callees: What becomes of a call to an address; to others, what :class:`Callee` says.
         streams: How the streams of a call behave, by their number from 0. Of what it returns the
             SIDs, the token, the parameters and the tracks are those of the stream.
+        recordings: What is said in calls that the API makes: by who is called, and to them.
         delivery: Of status callbacks.
         stopped_after_error: Whether ``stream-stopped`` follows ``stream-error``; it is not known
             whether Twilio sends it.
@@ -53,6 +54,7 @@ class Behaviour:
     letter_seconds: float = LETTER_SECONDS
     callees: Mapping[str, Callee] = field(default_factory=dict)
     streams: Callable[[int], Options] = usual_stream
+    recordings: tuple[bytes, bytes] = field(default=(b"", b""), repr=False)
     delivery: Delivery = field(default_factory=Delivery)
     stopped_after_error: bool = False
     keep_frames: bool = False

@@ -17,7 +17,6 @@ from rehearsal.twilio.forks import Forks
 from rehearsal.twilio.instructions import Instructions
 from rehearsal.twilio.legs import Interest, Leg, Status
 from rehearsal.twilio.line import Line, Spawn
-from rehearsal.twilio.reach import Reach
 from rehearsal.twilio.running_call import RunningCall, Source
 from rehearsal.twilio.webhooks import Answer, Cookies, Webhooks
 
@@ -30,17 +29,13 @@ class Exchange:
     Where the calls of all accounts run.
 
     Args:
-        webhooks: Asks their servers.
-        reach: Where the URLs of streams lead.
+        webhooks: Asks their servers; media streams lead where its requests do.
         spawn: Starts a task that its owner waits for.
         report: Called with a line for people at each event.
     """
 
-    def __init__(
-        self, webhooks: Webhooks, reach: Reach, spawn: Spawn, report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, webhooks: Webhooks, spawn: Spawn, report: Callable[[str], None]) -> None:
         self._webhooks = webhooks
-        self._reach = reach
         self._spawn = spawn
         self._report = report
 
@@ -92,7 +87,6 @@ class Exchange:
         *,
         interest: Interest,
         ring_seconds: float = 60.0,
-        recordings: Recordings = (b"", b""),
     ) -> RunningCall:
         """Call somebody, as the API does; where that is a number of the account, it comes in."""
         leg = Leg(
@@ -104,7 +98,7 @@ class Exchange:
             created_at=time.time(),
             interest=interest,
         )
-        call = self._new_call(account, leg, CallAudio(*recordings))
+        call = self._new_call(account, leg, CallAudio(*account.behaviour.recordings))
         dialling = self._dial_out(account, call, first, min(ring_seconds, MAX_RING_SECONDS))
         self._spawn(dialling, f"{leg.sid} call")
         return call
@@ -118,7 +112,9 @@ class Exchange:
         call.move(Status.RINGING)
         there = None
         if account.numbers.find(call.leg.to) is not None:
-            there = self.call_in(account, call.leg.to, call.leg.from_)
+            there = self.call_in(
+                account, call.leg.to, call.leg.from_, recordings=account.behaviour.recordings[::-1]
+            )
         answers = callee.outcome if callee.ring_seconds <= ring_seconds else Status.NO_ANSWER
         wait = ring_seconds if answers is Status.NO_ANSWER else callee.ring_seconds
         try:
@@ -173,7 +169,8 @@ class Exchange:
         line = Line(
             behaviour=account.behaviour,
             auth_token=account.auth_token,
-            reach=self._reach,
+            reach=self._webhooks.reach,
+            trust=self._webhooks.trust,
             spawn=self._spawn,
             alert=self._alert(account, leg),
             report=self._report,

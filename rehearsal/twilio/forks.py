@@ -144,6 +144,7 @@ class Forks:
             tracks=stream.tracks,
             parameters=dict(stream.parameters),
             reach=self._line.reach,
+            trust=self._line.trust,
             speed=clock.speed,
         )
         try:

@@ -1,6 +1,7 @@
 """What a leg needs of its account and of the stand-in: one for each call."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,6 +20,7 @@ class Line:
     Attributes:
         auth_token: Signs its media streams and callbacks.
         reach: Where the URLs of its streams lead.
+        trust: Whose certificates are trusted, if not those that this machine trusts.
         spawn: Starts a task that its owner waits for.
         alert: Notes an error, by Twilio's code.
         report: Tells people a line.
@@ -27,6 +29,7 @@ class Line:
     behaviour: Behaviour
     auth_token: str = field(repr=False)
     reach: Reach
+    trust: ssl.SSLContext | None
     spawn: Spawn
     alert: Callable[[int, str], None]
     report: Callable[[str], None]

@@ -66,6 +66,7 @@ class Options(Course):
         signed_url: What is signed, where it is not the URL that is called: the ``<Stream url>``
             of a server behind a proxy.
         reach: Where the URL leads, if not to what it says.
+        trust: Whose certificates are trusted, if not those that this machine trusts.
         tracks: What the stream says that it carries.
         parameters: ``<Parameter>`` names and values.
         speed: 1 is real time.
@@ -80,6 +81,7 @@ class Options(Course):
     signed_url: str | None = None
     signature: Signature = Signature.RIGHT
     reach: Reach = field(default_factory=Reach)
+    trust: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
     tracks: tuple[str, ...] = (INBOUND, OUTBOUND)
     parameters: dict[str, str] = field(default_factory=dict)
     speed: float = 1.0
@@ -333,6 +335,8 @@ async def _open(url: str, options: Options) -> ClientConnection:
         {} if real == url else {"host": urlsplit(real).hostname, "port": port_of(real)}
     )
     name = urlsplit(real)._replace(netloc=urlsplit(url).netloc).geturl()
+    if options.trust is not None and name.startswith("wss"):
+        place["ssl"] = options.trust
     try:
         return await connect(
             name,

@@ -53,9 +53,8 @@ class TwilioStandIn:
         self.url = ""
         self.accounts = {account.sid: account for account in accounts or (Account(),)}
         self._address = host, port
-        reach = Reach() if reach is None else reach
         self.webhooks = Webhooks(reach=reach, trust=trust, report=report)
-        self.exchange = Exchange(self.webhooks, reach, self._spawn, report)
+        self.exchange = Exchange(self.webhooks, self._spawn, report)
         self._rest = Rest(self.accounts, self.exchange)
         self._stack = contextlib.AsyncExitStack()
         self._tasks: asyncio.TaskGroup | None = None

@@ -73,6 +73,8 @@ class Webhooks:
 
     Attributes:
         seen: What was sent, the newest last.
+        reach: Which public names lead elsewhere.
+        trust: Whose certificates are trusted, if not those that this machine trusts.
     """
 
     def __init__(
@@ -84,15 +86,15 @@ class Webhooks:
     ) -> None:
         self.seen: deque[Seen] = deque(maxlen=MAX_SEEN)
         self._report = report
-        self._reach = Reach() if reach is None else reach
-        self._trust = trust
+        self.reach = Reach() if reach is None else reach
+        self.trust = trust
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         self._client = httpx.AsyncClient(
             # Twilio's own: without it the client adds its name.
             headers={"User-Agent": "TwilioProxy/1.1", "Accept": "*/*"},
-            verify=ssl.create_default_context() if self._trust is None else self._trust,
+            verify=ssl.create_default_context() if self.trust is None else self.trust,
             trust_env=False,
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
         )
@@ -159,7 +161,7 @@ class Webhooks:
             raise RuntimeError("the client is not open")
         seen = request.seen(url, method, attempt)
         self.seen.append(seen)
-        real = self._reach.of(seen.url)
+        real = self.reach.of(seen.url)
         headers = seen.headers | request.cookies.header(url)
         headers["Host"] = urlsplit(seen.url).netloc.rpartition("@")[2]
         content = None
@@ -261,10 +263,11 @@ def _connection_error(exc: httpx.TransportError) -> tuple[int, str]:
     """Return Twilio's code and name of why there is no connection."""
     text = str(exc)
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return 11237, "Certificate invalid: could not find path to certificate"
+        return 11237, "Certificate invalid"
     if "SSL" in text:
         return 11220, "SSL/TLS handshake error"
-    if "Name or service not known" in text or "nodename nor servname" in text:
+    # An error of the resolver's: a negative number on Linux, these words elsewhere.
+    if text.startswith("[Errno -") or "nodename nor servname" in text:
         return 11210, "HTTP bad host name"
     return 11205, "HTTP connection failure"
 

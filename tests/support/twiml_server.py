@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,6 +41,7 @@ class TwimlServer:
     Attributes:
         answers: By path, what makes the answer; a text is TwiML, and anything else gets an empty
             one.
+        handshakes: The headers of each media stream.
         streams: The messages of each media stream, in the order in which they were opened.
         held: What answers wait for.
         close: After how many messages a stream is closed, and with which code.
@@ -47,19 +49,21 @@ class TwimlServer:
 
     auth_token: str
     port: int = 0
+    tls: bool = False
     answers: dict[str, Answers] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    handshakes: list[dict[str, str]] = field(default_factory=list)
     streams: list[list[dict[str, Any]]] = field(default_factory=list)
     held: asyncio.Event | None = None
     close: tuple[int, int] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def stream_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/twilio"
+        return f"ws{self.url.removeprefix('http')}/twilio"
 
     def forms(self, path: str) -> list[dict[str, str]]:
         return [one.form for one in self.asked if one.path == path]
@@ -71,6 +75,11 @@ class TwimlServer:
         """Wait for so many requests to a path."""
         await until(lambda: len(self.forms(path)) >= count)
         return self.forms(path)
+
+    async def begun(self, count: int) -> list[dict[str, Any]]:
+        """Wait for so many streams to begin."""
+        await until(lambda: len(list(self.started())) >= count)
+        return list(self.started())
 
     async def answer(self, request: Request) -> Response:
         body = (await request.body()).decode()
@@ -94,6 +103,7 @@ class TwimlServer:
         return Response(answer, media_type="text/xml")
 
     async def stream(self, websocket: WebSocket) -> None:
+        self.handshakes.append(dict(websocket.headers))
         await websocket.accept()
         messages: list[dict[str, Any]] = []
         self.streams.append(messages)
@@ -106,9 +116,11 @@ class TwimlServer:
 
 
 @contextlib.asynccontextmanager
-async def twiml_server(auth_token: str) -> AsyncIterator[TwimlServer]:
-    """Serve on a free port."""
-    known = TwimlServer(auth_token)
+async def twiml_server(
+    auth_token: str, certificate: tuple[Path, Path] | None = None
+) -> AsyncIterator[TwimlServer]:
+    """Serve on a free port; with TLS, if there is a certificate with its key."""
+    known = TwimlServer(auth_token, tls=certificate is not None)
     app = Starlette(
         routes=[
             WebSocketRoute("/twilio", known.stream),
@@ -121,6 +133,8 @@ async def twiml_server(auth_token: str) -> AsyncIterator[TwimlServer]:
         lifespan="off",
         log_config=None,
         timeout_graceful_shutdown=1,
+        ssl_certfile=None if certificate is None else certificate[0],
+        ssl_keyfile=None if certificate is None else certificate[1],
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
