@@ -115,6 +115,7 @@ class Exchange:
             there = self.call_in(
                 account, call.leg.to, call.leg.from_, recordings=account.behaviour.recordings[::-1]
             )
+            self._spawn(_end_together(there, call), f"{call.leg.sid} other end")
         answers = callee.outcome if callee.ring_seconds <= ring_seconds else Status.NO_ANSWER
         wait = ring_seconds if answers is Status.NO_ANSWER else callee.ring_seconds
         try:
@@ -187,6 +188,11 @@ class Exchange:
             self._report(f"{leg.sid}: {text}")
 
         return alert
+
+
+async def _end_together(one: RunningCall, other: RunningCall) -> None:
+    await one.over.wait()
+    other.hang_up()
 
 
 async def _hang_up_when_all_is_said(call: RunningCall) -> None:

@@ -24,8 +24,8 @@ from rehearsal.twilio.rest import Load, Rest
 from rehearsal.twilio.running_call import RunningCall
 from rehearsal.twilio.webhooks import Webhooks
 
-# What still runs when the stand-in ends gets so long: callbacks on their way, streams that close.
-END_SECONDS = 20.0
+# What still runs when the stand-in ends gets so long: streams that close, callbacks on their way.
+END_SECONDS = 10.0
 
 
 class TwilioStandIn:
@@ -58,6 +58,7 @@ class TwilioStandIn:
         self._rest = Rest(self.accounts, self.exchange)
         self._stack = contextlib.AsyncExitStack()
         self._tasks: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
 
     @property
     def account(self) -> Account:
@@ -118,24 +119,26 @@ class TwilioStandIn:
         if self._tasks is None:
             work.close()
             raise RuntimeError("the stand-in is not open")
-        return self._tasks.create_task(work, name=name)
+        task = self._tasks.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     def hang_up(self) -> None:
         """Have everybody hang up."""
-        for call in self._calls():
-            call.hang_up()
-
-    def _calls(self) -> list[RunningCall]:
-        return [call for account in self.accounts.values() for call in account.calls.values()]
+        for account in self.accounts.values():
+            for call in account.calls.values():
+                call.hang_up()
 
     async def _end_calls(self) -> None:
-        """Have everybody hang up, and wait for what that brings about."""
+        """Have everybody hang up, and wait for what that brings about; callbacks bring no more."""
         self.hang_up()
-        calls = self._calls()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
-                for call in calls:
-                    await call.over.wait()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + END_SECONDS
+        while self._running and loop.time() < end:
+            await asyncio.wait(set(self._running), timeout=end - loop.time())
+        for task in self._running:
+            task.cancel()
 
 
 class _Server(uvicorn.Server):
