@@ -105,6 +105,7 @@ class Demo:
         self, twilio: TwilioStandIn, inbound: bytes, outbound: bytes
     ) -> tuple[str, Coroutine[Any, Any, list[str]]]:
         """Have a call come in at the number; returns its callSid, and what waits for its end."""
+        twilio.account.alerts.clear()
         call = twilio.call(CALLEE, CALLER, inbound=inbound, outbound=outbound)
 
         async def play() -> list[str]:
