@@ -66,7 +66,7 @@ class Account:
     def add_call(self, call: RunningCall) -> None:
         """Keep a call, in the place of the oldest that is over."""
         over = [sid for sid, known in self.calls.items() if known.leg.status.final]
-        for sid in over[: len(over) - MAX_CALLS]:
+        for sid in over[: max(0, len(self.calls) - MAX_CALLS)]:
             del self.calls[sid]
         self.calls[call.leg.sid] = call
 

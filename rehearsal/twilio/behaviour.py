@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rehearsal.twilio.delivery import Delivery
 from rehearsal.twilio.legs import Status
-from rehearsal.twilio.media_stream import Options
+from rehearsal.twilio.options import Options
 
 # About 15 letters a second.
 LETTER_SECONDS = 0.065

@@ -20,7 +20,8 @@ from rehearsal.twilio.call_clock import CallClock
 from rehearsal.twilio.callbacks import Callbacks
 from rehearsal.twilio.legs import Callback, Leg
 from rehearsal.twilio.line import Line
-from rehearsal.twilio.media_stream import MediaStream, Report, opened
+from rehearsal.twilio.media_stream import MediaStream, opened
+from rehearsal.twilio.options import Report
 from rehearsal.twilio.reach import may_be_called
 from rehearsal.twilio.twiml import Stream
 

@@ -6,16 +6,14 @@ Source: https://www.twilio.com/docs/voice/twiml
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
 
 from rehearsal.errors import TwilioFailure, WebhookFailed
 from rehearsal.twilio import forms, twiml
-from rehearsal.twilio.behaviour import Behaviour, Callee
+from rehearsal.twilio.behaviour import Behaviour
+from rehearsal.twilio.dialling import Dialling
 from rehearsal.twilio.legs import Status
 from rehearsal.twilio.running_call import RunningCall, Source
 from rehearsal.twilio.webhooks import Answer
-
-T = TypeVar("T")
 
 Ask = Callable[[str, str, Mapping[str, str]], Awaitable[Answer]]
 NewChild = Callable[[RunningCall, twiml.Party, twiml.Dial], RunningCall]
@@ -80,6 +78,7 @@ class Instructions:
         """Find a document and do what it says; returns where to go on, None for nowhere."""
         document = await self._document(source)
         if document is None:
+            self._call.answer()  # an apology is read
             return None
         if not (document.verbs and isinstance(document.verbs[0], twiml.Reject)):
             self._call.answer()
@@ -146,86 +145,15 @@ class Instructions:
             fork.stop()
 
     async def _dial(self, dial: twiml.Dial) -> Source | None:
-        """Ring everybody, put the first who answers through, and wait for the end of that."""
+        """Have others join the call, and go on when they are done."""
         children = [self._new_child(self._call, party, dial) for party in dial.parties]
-        try:
-            through = await self._ring(children, dial.ring_seconds)
-            if through is not None:
-                await self._talk(through, dial.most_seconds)
-        finally:
-            for child in children:
-                await self._hang_up(child)
-        told = through or (children[0] if children else None)
+        told = await Dialling(self._call, children, self._behaviour).run(dial)
         if not dial.action:
             return _GO_ON
         more: dict[str, str] = {}
         if told is not None:
             more = forms.dialled(told.leg.sid, told.leg.status, told.leg.duration)
         return Source(dial.action, dial.method, more=tuple(more.items()))
-
-    async def _ring(self, children: list[RunningCall], ring_seconds: float) -> RunningCall | None:
-        """Ring; returns the leg that was answered first, if one was."""
-        clock = self._call.answer()
-        begun = clock.now()
-        for child in children:
-            child.move(Status.INITIATED)
-            child.move(Status.RINGING)
-        for at, outcome, child in self._outcomes(children, ring_seconds):
-            await clock.until(begun + at)
-            if child.hung_up is not None:
-                continue
-            if outcome is not Status.IN_PROGRESS:
-                await child.end(outcome)
-                continue
-            child.answer()
-            child.converse()
-            self._call.converse()
-            for other in children:
-                if other is not child:
-                    await other.end(Status.CANCELED)
-            return child
-        return None
-
-    def _outcomes(
-        self, children: list[RunningCall], ring_seconds: float
-    ) -> list[tuple[float, Status, RunningCall]]:
-        """Return what becomes of each leg, and when, in that order."""
-        found = []
-        for child in children:
-            callee = self._callee(child)
-            if callee.ring_seconds > ring_seconds or callee.outcome is Status.NO_ANSWER:
-                found.append((ring_seconds, Status.NO_ANSWER, child))
-            else:
-                found.append((callee.ring_seconds, callee.outcome, child))
-        return sorted(found, key=lambda outcome: outcome[0])
-
-    def _callee(self, child: RunningCall) -> Callee:
-        return self._behaviour.callee(child.leg.to)
-
-    async def _talk(self, child: RunningCall, most_seconds: float | None) -> None:
-        """Wait until the other leg is hung up."""
-        clock = self._call.answer()
-        limits = [most_seconds, self._callee(child).talk_seconds]
-        seconds = min((limit for limit in limits if limit is not None), default=None)
-        ended = asyncio.create_task(child.interrupted.wait())
-        try:
-            if seconds is None:
-                await ended
-            else:
-                lasting = asyncio.create_task(clock.until(clock.now() + seconds))
-                try:
-                    await asyncio.wait({ended, lasting}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    lasting.cancel()
-                    await asyncio.wait({lasting})
-        finally:
-            ended.cancel()
-            await asyncio.wait({ended})
-
-    @staticmethod
-    async def _hang_up(child: RunningCall) -> None:
-        answered = child.leg.answered_at is not None
-        await child.end(child.hung_up or (Status.COMPLETED if answered else Status.CANCELED))
 
 
 class _Rejected(Exception):

@@ -1,190 +1,32 @@
-"""
-A one-way media stream to a server: of a recorded call, or of one that is running.
-
-Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
-"""
+"""A one-way media stream to a server: of a recorded call, or of one that is running."""
 
 import asyncio
-import base64
 import errno
 import json
 import os
 import re
-import secrets
 import socket
 import ssl
 import struct
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from rehearsal.audio import SAMPLE_RATE
 from rehearsal.errors import CallFailed, HandshakeRefused
-from rehearsal.frames import FRAME_MS, INBOUND, OUTBOUND, Course, Frame, schedule
-from rehearsal.twilio.reach import Reach, port_of
-from rehearsal.twilio.signing import sign
+from rehearsal.frames import FRAME_MS, Frame, schedule
+from rehearsal.twilio.messages import Messages, headers
+from rehearsal.twilio.options import HangUp, Options, Report
+from rehearsal.twilio.reach import port_of
 
 # What a peer that does not read may leave unsent: about 6 s of a call. Twilio's own is unknown.
 MAX_UNSENT = 256 * 1024
 OPEN_SECONDS = 10.0
-MAX_KINDS = 32  # of problems that a report tells apart
 # What a two-way stream may be sent; a one-way stream may not.
 COMMANDS = frozenset({"media", "mark", "clear"})
-
-
-class Signature(StrEnum):
-    """How the handshake is signed."""
-
-    RIGHT = "right"
-    SLASH = "slash"  # over the URL with a slash behind it, which Twilio may do as well
-    WRONG = "wrong"
-    NONE = "none"
-
-
-class HangUp(StrEnum):
-    """How the stream ends."""
-
-    STOP = "stop"
-    CLOSE = "close"  # the socket closes without stop
-    RESET = "reset"  # the path breaks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options(Course):
-    """
-    How the stand-in behaves; what becomes of the frames is in :class:`Course`.
-
-    Attributes:
-        auth_token: Signs the handshake; empty for no signature.
-        signed_url: What is signed, where it is not the URL that is called: the ``<Stream url>``
-            of a server behind a proxy.
-        reach: Where the URL leads, if not to what it says.
-        trust: Whose certificates are trusted, if not those that this machine trusts.
-        tracks: What the stream says that it carries.
-        parameters: ``<Parameter>`` names and values.
-        speed: 1 is real time.
-        shared_chunks: One ``chunk`` counter for both tracks; else one for each. Which of them
-            Twilio has is not known.
-    """
-
-    auth_token: str = field(default="", repr=False)
-    account_sid: str = field(default_factory=lambda: f"AC{secrets.token_hex(16)}")
-    call_sid: str = field(default_factory=lambda: f"CA{secrets.token_hex(16)}")
-    stream_sid: str = field(default_factory=lambda: f"MZ{secrets.token_hex(16)}")
-    signed_url: str | None = None
-    signature: Signature = Signature.RIGHT
-    reach: Reach = field(default_factory=Reach)
-    trust: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
-    tracks: tuple[str, ...] = (INBOUND, OUTBOUND)
-    parameters: dict[str, str] = field(default_factory=dict)
-    speed: float = 1.0
-    shared_chunks: bool = True
-    hang_up: HangUp = HangUp.STOP
-
-
-@dataclass(slots=True)
-class Report:
-    """
-    What became of a call, from Twilio's side.
-
-    Attributes:
-        call_sid: Its callSid.
-        stream_sid: The streamSid of its media stream.
-        frames: How many media messages were sent.
-        problems: Error codes and names as Twilio's console would show them, and how often.
-        ended_by: The problem that ended the stream, if one did.
-        close_code: With which the socket was closed.
-        sent: The frames that were sent, if they were asked for.
-    """
-
-    call_sid: str
-    stream_sid: str
-    frames: int = 0
-    problems: Counter[str] = field(default_factory=Counter)
-    ended_by: str = ""
-    close_code: int | None = None
-    sent: list[Frame] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was wrong."""
-        return not self.problems
-
-
-class Messages:
-    """
-    Writes the messages of one media stream: Twilio's order of keys, its numbers as strings.
-
-    Pure.
-    """
-
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._sequence = 0
-        self._chunks: Counter[str] = Counter()
-
-    def connected(self) -> str:
-        """Write the first message, which alone has neither sequenceNumber nor streamSid."""
-        return _json({"event": "connected", "protocol": "Call", "version": "1.0.0"})
-
-    def start(self) -> str:
-        """Write the second message."""
-        options = self._options
-        details = {
-            "accountSid": options.account_sid,
-            "streamSid": options.stream_sid,
-            "callSid": options.call_sid,
-            "tracks": list(options.tracks),
-            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": SAMPLE_RATE, "channels": 1},
-            "customParameters": options.parameters,
-        }
-        return self._numbered("start", start=details, streamSid=options.stream_sid)
-
-    def media(self, frame: Frame) -> str:
-        """Write the message of a frame."""
-        counter = "both" if self._options.shared_chunks else frame.track
-        self._chunks[counter] += 1
-        media = {
-            "track": frame.track,
-            "chunk": str(self._chunks[counter]),
-            "timestamp": str(frame.timestamp),
-            "payload": base64.b64encode(frame.payload).decode(),
-        }
-        return self._numbered("media", media=media, streamSid=self._options.stream_sid)
-
-    def stop(self) -> str:
-        """Write the last message."""
-        options = self._options
-        sids = {"accountSid": options.account_sid, "callSid": options.call_sid}
-        return self._numbered("stop", streamSid=options.stream_sid, stop=sids)
-
-    def _numbered(self, event: str, **rest: Any) -> str:  # noqa: ANN401  JSON
-        self._sequence += 1
-        return _json({"event": event, "sequenceNumber": str(self._sequence), **rest})
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"))
-
-
-def headers(url: str, options: Options) -> dict[str, str]:
-    """Return the headers of the handshake that are Twilio's own, in its spelling."""
-    signed = options.signed_url or url
-    if options.signature is Signature.NONE or not options.auth_token:
-        return {}
-    key = options.auth_token
-    if options.signature is Signature.WRONG:
-        key = f"not {key}"
-    if options.signature is Signature.SLASH:
-        signed = f"{signed.rstrip('/')}/"
-    return {"x-twilio-signature": sign(key, signed)}
 
 
 async def place_call(
@@ -295,7 +137,7 @@ class MediaStream:
             else:
                 code = exc.rcvd.code
                 self.report.ended_by = f"31921 Close Error: the server closed with {code}"
-            _note(self.report, self.report.ended_by)
+            self.report.note(self.report.ended_by)
 
     async def _send(
         self,
@@ -318,7 +160,7 @@ class MediaStream:
 
     async def _send_frame(self, frame: Frame) -> None:
         if not await _room(self._connection, wait=self._options.speed > 1):
-            _note(self.report, "31930 Buffer Overflow")
+            self.report.note("31930 Buffer Overflow")
             return
         await self._connection.send(self._messages.media(frame))
         self.report.frames += 1
@@ -405,7 +247,7 @@ async def _listen(connection: ClientConnection, report: Report) -> None:
     """Note what the server sends: on a one-way stream nothing is right."""
     with suppress(ConnectionClosed):
         async for message in connection:
-            _note(report, _problem_of(message))
+            report.note(_problem_of(message))
 
 
 def _problem_of(message: str | bytes) -> str:
@@ -418,11 +260,6 @@ def _problem_of(message: str | bytes) -> str:
     if isinstance(event, str) and event in COMMANDS:
         return f"31924 Protocol Error: {event} on a one-way stream"
     return "31951 Invalid Message"
-
-
-def _note(report: Report, problem: str) -> None:
-    if problem in report.problems or len(report.problems) < MAX_KINDS:
-        report.problems[problem] += 1
 
 
 async def _hang_up(connection: ClientConnection, how: HangUp) -> None:
