@@ -18,6 +18,7 @@ from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
+from handler.calls.status_callbacks import StatusCallbacks
 from handler.config import Settings
 from handler.deepgram.connection import Dialer
 from handler.deepgram.start_check import StartCheck
@@ -35,7 +36,9 @@ from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
+from handler.twilio.accounts_watch import AccountsWatch
 from handler.twilio.forms import Form
+from handler.twilio.rest import RestClient
 from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
@@ -53,11 +56,14 @@ class Service:
         self.leaving = asyncio.Event()
         self.broker: Broker
         self.calls: LiveCalls
+        self.status_callbacks: StatusCallbacks
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
+        self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
         self.metrics = Metrics(self)
+        self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -71,6 +77,10 @@ class Service:
         # First: a port that is taken is found out before anything else begins.
         if settings.metrics_port is not None:
             stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+        if settings.twilio_accounts is not None:
+            watch = AccountsWatch(settings.twilio_accounts, self.accounts)
+            await stack.enter_async_context(watch)
+        stack.push_async_callback(self.rest.close)
         servers = settings.nats_urls
         if settings.embedded_nats:
             self.nats = await stack.enter_async_context(
@@ -81,6 +91,7 @@ class Service:
         self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        self.status_callbacks = StatusCallbacks(self.broker)
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -113,9 +124,9 @@ class Service:
         """``POST /twilio/voice``: what to do with a call."""
         return PlainTextResponse("not yet: let a TwiML Bin answer the call\n", 501)
 
-    async def status(self, _: Form, __: Account) -> Response:
+    async def status(self, form: Form, account: Account) -> Response:
         """``POST /twilio/status``: what became of a call, or of its media stream."""
-        return PlainTextResponse("not yet\n", 501)
+        return await self.status_callbacks.serve(form, account)
 
     async def client(self, websocket: WebSocket) -> None:
         """``WS /client``: a subscriber reads calls live."""
