@@ -73,6 +73,8 @@ class Exchange:
         if number.voice_fallback_url:
             fallback = (number.voice_fallback_url, number.voice_fallback_method)
         first = Source(number.voice_url, number.voice_method, fallback=fallback)
+        if number.voice_application_sid or number.trunk_sid:
+            first = Source(twiml="<Response/>")  # its calls go there, and not to its voice URL
         call = self._new_call(account, leg, CallAudio(*recordings))
         call.move(Status.RINGING)
         self._spawn(self._run(account, call, first), f"{leg.sid} call")

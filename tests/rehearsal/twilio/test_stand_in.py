@@ -41,6 +41,22 @@ async def test_callbacks_that_come_too_late_do_not_keep_it(account, server, monk
     assert server.forms("/status") == []
 
 
+async def test_what_goes_wrong_beside_it_leaves_as_it_is_and_a_defect_of_a_call_in_a_group(
+    account, server
+):
+    with pytest.raises(LookupError):
+        async with TwilioStandIn(account):
+            raise LookupError
+
+    async def defective() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with TwilioStandIn(account) as twilio:
+            await twilio._spawn(defective(), "defective")
+    assert caught.group_contains(ZeroDivisionError)
+
+
 async def test_accounts_know_nothing_of_each_other(account, server):
     other = Account()
     async with TwilioStandIn(account, other) as twilio:
