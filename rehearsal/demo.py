@@ -113,7 +113,7 @@ class Demo:
                 await call.over.wait()
             finally:
                 call.hang_up()
-            problems = [alert.text for alert in twilio.account.alerts]
+            problems = list(dict.fromkeys(alert.text for alert in twilio.account.alerts))
             return problems or ([] if call.forks.all else ["no media stream was asked for"])
 
         return call.leg.sid, play()

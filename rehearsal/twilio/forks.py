@@ -105,6 +105,7 @@ class Forks:
         tracks = sum(len(fork.stream.tracks) for fork in self.running)
         if tracks + len(stream.tracks) > MAX_TRACKS:
             detail = f"{tracks} tracks of this call are streamed, and {MAX_TRACKS} may be"
+            # That it fails is documented; with which error is not.
             return 31941, "Too many tracks", detail
         if stream.name and any(fork.name == stream.name for fork in self.running):
             return 31941, "Name is not unique", f"a stream of this call is called {stream.name!a}"

@@ -18,6 +18,10 @@ from rehearsal.twilio.legs import Leg, Status
 from rehearsal.twilio.line import Line
 
 
+# Nobody hangs up before the last word is through.
+PUT_DOWN_SECONDS = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """
@@ -101,12 +105,12 @@ class RunningCall:
             self._conversing.set()
 
     async def said(self) -> None:
-        """Wait until all is said that was recorded; without a recording, for ever."""
+        """Wait until all is said that was recorded, and sent; without a recording, for ever."""
         await self._conversing.wait()
         if self.clock is None or self.audio.end is None:
             await asyncio.Event().wait()
             raise AssertionError("nothing sets it")
-        await self.clock.until(self.audio.end / SAMPLE_RATE)
+        await self.clock.until(self.audio.end / SAMPLE_RATE + PUT_DOWN_SECONDS)
 
     async def end(self, status: Status) -> None:
         """End it: its streams stop, and whoever wants to know is told."""
