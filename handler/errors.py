@@ -7,6 +7,7 @@ Every error of the handler.
     ├── TwilioProtocolError     a message on a media stream that we cannot read
     │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
+    │   └── TicketRefused           its ticket opens nothing, or it has none and needs one
     ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
@@ -82,6 +83,14 @@ class StreamRefused(HandlerError):
         self.reason = reason
         self.close_code = close_code
         super().__init__(reason)
+
+
+class TicketRefused(StreamRefused):
+    """A media stream whose ticket opens nothing; ``defect`` is what is wrong with it."""
+
+    def __init__(self, defect: str, advice: str = "a call's own TwiML has a new one") -> None:
+        self.defect = defect
+        super().__init__(f"ticket {defect}: {advice}")
 
 
 class WebhookRefused(HandlerError):

@@ -23,7 +23,6 @@ from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.outcome import Outcome
-from handler.calls.parameters import read_parameters
 from handler.calls.records import Utterances, call_facts
 from handler.calls.ticker import Ticker
 from handler.config import Settings
@@ -32,6 +31,7 @@ from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
 from handler.deepgram_options import call_options
 from handler.errors import StreamRefused
+from handler.parameters import read_parameters
 from handler.refusals import refusals
 from handler.twilio.start import StartDetails
 
