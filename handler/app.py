@@ -19,6 +19,8 @@ from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
 from handler.calls.status_callbacks import StatusCallbacks
+from handler.calls.tickets import Tickets
+from handler.calls.voice import VoiceWebhook
 from handler.config import Settings
 from handler.deepgram.connection import Dialer
 from handler.deepgram.start_check import StartCheck
@@ -36,7 +38,9 @@ from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
+from handler.twilio.accounts_watch import AccountsWatch
 from handler.twilio.forms import Form
+from handler.twilio.rest import RestClient
 from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
@@ -55,11 +59,14 @@ class Service:
         self.broker: Broker
         self.calls: LiveCalls
         self.status_callbacks: StatusCallbacks
+        self.tickets: Tickets
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
+        self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
         self.metrics = Metrics(self)
+        self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -73,6 +80,10 @@ class Service:
         # First: a port that is taken is found out before anything else begins.
         if settings.metrics_port is not None:
             stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+        if settings.twilio_accounts is not None:
+            watch = AccountsWatch(settings.twilio_accounts, self.accounts)
+            await stack.enter_async_context(watch)
+        stack.push_async_callback(self.rest.close)
         servers = settings.nats_urls
         if settings.embedded_nats:
             self.nats = await stack.enter_async_context(
@@ -84,6 +95,7 @@ class Service:
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         self.status_callbacks = StatusCallbacks(self.broker)
+        self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -110,13 +122,16 @@ class Service:
 
     async def twilio(self, websocket: WebSocket) -> None:
         """``WS /twilio``: a media stream comes in."""
-        await MediaEndpoint(self.settings, self.accounts, self.calls).serve(websocket)
+        endpoint = MediaEndpoint(self.settings, self.accounts, self.calls, self.tickets)
+        await endpoint.serve(websocket)
 
-    async def voice(self, _: Form, __: Account) -> Response:
+    async def voice(self, form: Form, account: Account, request: Request) -> Response:
         """``POST /twilio/voice``: what to do with a call."""
-        return PlainTextResponse("not yet: let a TwiML Bin answer the call\n", 501)
+        return await VoiceWebhook(self.settings, self.calls, self.tickets).answer(
+            form, account, request
+        )
 
-    async def status(self, form: Form, account: Account) -> Response:
+    async def status(self, form: Form, account: Account, _: Request) -> Response:
         """``POST /twilio/status``: what became of a call, or of its media stream."""
         return await self.status_callbacks.serve(form, account)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -14,7 +13,7 @@ from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
-from handler.calls.media_stream import MediaStream, StreamSocket
+from handler.calls.media_stream import MediaStream, Received, StreamSocket
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
@@ -31,6 +30,10 @@ ELSEWHERE = (
 )
 ELSEWHERE_HALF = (
     'another container has this call\'s other track: send both in one stream, track="both_tracks"'
+)
+# Its path, or TWILIO_ACCOUNT_SID, is of another one.
+NOT_ITS_ACCOUNT = (
+    "start.accountSid is not the account of this address: /twilio/AC… is that of the call's account"
 )
 
 # So many times MAX_CALLS may be carried, with those that are over and wait for NATS.
@@ -116,19 +119,30 @@ class LiveCalls:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def open(self, start: StartDetails, socket: StreamSocket) -> MediaStream:
+    def open(
+        self,
+        start: StartDetails,
+        socket: StreamSocket,
+        received: Received,
+        account_sid: str | None,
+    ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
+
+        Args:
+            start: What it says of itself.
+            socket: Where it comes from.
+            account_sid: Whose auth token vouches for it; None: one of several accounts'.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
         """
-        self._check(start)
+        self._check(start, account_sid)
         stream = MediaStream(
             start.stream_sid,
-            time.time_ns() // 1_000_000,
+            received.at,
             socket,
-            now=asyncio.get_running_loop().time(),
+            now=received.loop_time,
             tracks=start.tracks,
         )
         known = self._calls.get(start.call_sid)
@@ -204,16 +218,15 @@ class LiveCalls:
         if self._tasks:
             _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
 
-    def _check(self, start: StartDetails) -> None:
+    def _check(self, start: StartDetails, account_sid: str | None) -> None:
         if self.draining:
             raise StreamRefused("draining", 1012)
         if start.media_format != MEDIA_FORMAT:
             given = start.media_format
             shown = f"{given.encoding[:40]}/{given.sample_rate:g}/{given.channels:g}"
             raise StreamRefused(f"media format {shown}: only audio/x-mulaw/8000/1 is read", 1003)
-        expected = self._settings.twilio_account_sid
-        if expected is not None and start.account_sid != expected:
-            raise StreamRefused("not our account")
+        if account_sid not in (None, start.account_sid):
+            raise StreamRefused(NOT_ITS_ACCOUNT)
 
     async def _run(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""

@@ -26,6 +26,7 @@ from handler.cli import stdin
 from handler.config import Settings, doubts
 from handler.errors import SettingsError
 from handler.server.bodies import Bodies
+from handler.server.collector import look_rarely
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
 from handler.server.listener import Listener
@@ -147,9 +148,9 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
         ):
             server = Server(config, lobby)
             return runner.run(_serve(server, listener, stop_at_eof=arguments.stop_at_eof))
-    except (OSError, EmbeddedFailed) as exc:
+    except (OSError, EmbeddedFailed, SettingsError) as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(exc, SettingsError) else 1
 
 
 def _fit(settings: Settings, descriptors: int) -> tuple[Settings, Places]:
@@ -188,6 +189,7 @@ async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) 
     if stop_at_eof:
         stdin.watch_standard_input(stop)
     await service.open()
+    look_rarely()
     try:
         await _serve_until(stop, server, service, listener)
     finally:
@@ -220,7 +222,7 @@ async def _announce(server: Server, service: Service) -> None:
     port = server.servers[0].sockets[0].getsockname()[1]
     for name, doubt in doubts(service.settings):
         _log.warning("is this setting right?", setting=name, advice=f"{name} {doubt}")
-    signed = bool(service.settings.twilio_auth_tokens)
+    signed = service.accounts.signed
     may = {"send audio": not signed, "read calls": service.access.open_to_all}
     if open_to_all := [what for what, is_open in may.items() if is_open]:
         _log.warning(

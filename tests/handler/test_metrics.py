@@ -21,13 +21,19 @@ def test_the_names_of_metrics_stay():
         "awaited_calls",
         "transcripts",
         "nats_connected",
+        "tickets_required",
         "deepgram_accepts",
+        "twilio_requests_in_flight",
+        "twilio_concurrent_requests",
+        "twilio_concurrent_requests_max",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",
         "filled_audio_seconds",
         "late_audio_seconds",
         "calls_one_sided",
+        "tickets",
+        "tickets_refused",
         "recogniser_messages_unreadable",
         "subscribers_refused",
         "subscribers_limited",
@@ -36,6 +42,9 @@ def test_the_names_of_metrics_stay():
         "deliveries",
         "interims_skipped",
         "outbox_dropped",
+        "twilio_requests",
+        "twilio_throttled",
+        "twilio_failed",
     ]
     assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
         ("twilio_callbacks", "kind"),
