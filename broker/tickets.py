@@ -3,21 +3,13 @@
 import itertools
 
 import msgspec
-import nats.errors
-import nats.js.errors
 
 from broker.bucket import Bucket
-from broker.connection import Connection
 from broker.entries import is_gone
-from broker.errors import HistoryUnavailable
-from broker.stream import WRONG_LAST_SEQUENCE
 from broker.subjects import Subjects
 
 # A key may change once, from promised to spent, between our look and our write.
 ATTEMPTS = 3
-
-# What NATS may answer, or not answer.
-UNAVAILABLE = (nats.errors.Error, HistoryUnavailable, TimeoutError, OSError)
 
 
 class TicketEntry(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,12 +29,12 @@ class Tickets:
     """
     Single tickets in the registry's bucket; each key goes by itself.
 
-    Whatever is asked may fail with one of :data:`UNAVAILABLE`.
+    Whatever is asked may fail as a bucket's :meth:`~Bucket.keep` and :meth:`~Bucket.newest` do.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects, instance: str) -> None:
+    def __init__(self, bucket: Bucket, subjects: Subjects, instance: str) -> None:
         self._subjects = subjects
-        self._bucket = Bucket(connection, subjects)
+        self._bucket = bucket
         self._instance = instance
         self._attempts = itertools.count(1)
 
@@ -57,7 +49,7 @@ class Tickets:
         """
         subject = self._subjects.ticket_key(nonce)
         entry = TicketEntry(expiry)
-        if await self._write(subject, entry, ttl=ttl, expected=0) is not None:
+        if await self._bucket.keep(subject, msgspec.json.encode(entry), ttl=ttl, expected=0):
             return expiry
         _, found = await self._newest(subject)
         return expiry if found is None else found.expiry
@@ -72,34 +64,22 @@ class Tickets:
             ttl: For how long it is to be known as spent, in s: beyond its end.
         """
         subject = self._subjects.ticket_key(nonce)
-        entry = TicketEntry(expiry, f"{self._instance}-{next(self._attempts)}")
+        ours = f"{self._instance}-{next(self._attempts)}"
+        data = msgspec.json.encode(TicketEntry(expiry, ours))
         expected = 0
         for _ in range(ATTEMPTS):
-            if await self._write(subject, entry, ttl=ttl, expected=expected) is not None:
+            if await self._bucket.keep(subject, data, ttl=ttl, expected=expected):
                 return True
             expected, found = await self._newest(subject)
             if found is None:
                 return False  # it was there, and is over
             if found.spent_by:
-                return found.spent_by == entry.spent_by  # our own: its answer was lost
+                return found.spent_by == ours  # the answer to our own write was lost
         return False
 
     async def require(self, *, ttl: int) -> None:
         """Let all processes know that media streams need a ticket, for so many seconds."""
-        await self._bucket.write(self._subjects.tickets_required, b"{}", ttl=ttl)
-
-    async def _write(
-        self, subject: str, entry: TicketEntry, *, ttl: int, expected: int
-    ) -> int | None:
-        """Write a key; None if its revision is not as expected."""
-        try:
-            return await self._bucket.write(
-                subject, msgspec.json.encode(entry), ttl=ttl, expected=expected
-            )
-        except nats.js.errors.APIError as exc:
-            if exc.err_code in WRONG_LAST_SEQUENCE:
-                return None
-            raise
+        await self._bucket.keep(self._subjects.tickets_required, b"{}", ttl=ttl)
 
     async def _newest(self, subject: str) -> tuple[int, TicketEntry | None]:
         """Return a key's revision, and what it holds."""

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from broker.entries import CallEntry, has_expired, is_gone, read_entry
 from broker.subjects import TICKETS_REQUIRED
 
+# What the keys begin with that say which calls live, and which processes.
+KINDS = ("call.", "pod.")
+
 
 class View:
     """
@@ -66,7 +69,8 @@ class View:
         Take what a key holds since ``revision``; returns whether anybody would see a change.
 
         Args:
-            key: ``call.<callSid>``, ``pod.<instance>``, or of another kind.
+            key: ``call.<callSid>``, ``pod.<instance>``, :data:`TICKETS_REQUIRED`; others say
+                nothing here.
             revision: Its place in the bucket's stream.
             headers: They say whether the key is gone.
             data: What it holds.
@@ -131,7 +135,7 @@ class View:
 
 
 def _is_kept(key: str) -> bool:
-    return key.startswith(("call.", "pod.")) or key == TICKETS_REQUIRED
+    return key.startswith(KINDS) or key == TICKETS_REQUIRED
 
 
 def _instance(key: str) -> str | None:

@@ -18,6 +18,7 @@ from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
+from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.calls.voice import VoiceWebhook
 from handler.config import Settings
@@ -37,7 +38,9 @@ from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
+from handler.twilio.accounts_watch import AccountsWatch
 from handler.twilio.forms import Form
+from handler.twilio.rest import RestClient
 from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
@@ -56,11 +59,14 @@ class Service:
         self.broker: Broker
         self.calls: LiveCalls
         self.tickets: Tickets
+        self.status_callbacks: StatusCallbacks
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
+        self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
         self.metrics = Metrics(self)
+        self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -74,6 +80,10 @@ class Service:
         # First: a port that is taken is found out before anything else begins.
         if settings.metrics_port is not None:
             stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+        if settings.twilio_accounts is not None:
+            watch = AccountsWatch(settings.twilio_accounts, self.accounts)
+            await stack.enter_async_context(watch)
+        stack.push_async_callback(self.rest.close)
         servers = settings.nats_urls
         if settings.embedded_nats:
             self.nats = await stack.enter_async_context(
@@ -85,6 +95,7 @@ class Service:
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
+        self.status_callbacks = StatusCallbacks(self.broker)
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -120,9 +131,9 @@ class Service:
             form, account, request
         )
 
-    async def status(self, _: Form, __: Account, ___: Request) -> Response:
+    async def status(self, form: Form, account: Account, _: Request) -> Response:
         """``POST /twilio/status``: what became of a call, or of its media stream."""
-        return PlainTextResponse("not yet\n", 501)
+        return await self.status_callbacks.serve(form, account)
 
     async def client(self, websocket: WebSocket) -> None:
         """``WS /client``: a subscriber reads calls live."""

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 from urllib.parse import SplitResult
 
 from broker import durations
@@ -22,7 +22,7 @@ from broker.settings import (
 )
 from broker.subjects import DEFAULT_PREFIX
 from handler import addresses
-from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options
+from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options, option_names
 from handler.errors import SettingsError, SettingsErrors
 from handler.forwarding import (
     DEFAULT_NOTICE,
@@ -32,6 +32,7 @@ from handler.forwarding import (
 )
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
+from handler.twilio_credentials import read_api_key
 
 # In order, whatever else is set: for those that have no default to fall back on.
 STAND_INS = {
@@ -79,6 +80,9 @@ class Settings:
 
     twilio_account_sid: str | None = None
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
+    twilio_api_key: tuple[str, str] | None = field(default=None, repr=False)  # SID, secret
+    twilio_accounts: str | None = None  # the file of more accounts
+    twilio_api_url: str = "https://api.twilio.com"
     notice: str = DEFAULT_NOTICE  # what callers are told; nothing if it is empty
     forward_to: Forwarding = field(default_factory=Forwarding)
     require_ticket: bool | None = None  # None: once a call was answered by our voice webhook
@@ -86,6 +90,7 @@ class Settings:
     deepgram_api_key: str = field(default="", repr=False)
     deepgram_url: str = "wss://api.deepgram.com"
     deepgram_options: tuple[tuple[str, str], ...] = DEFAULTS + FIXED
+    call_options: frozenset[str] = frozenset()  # those that a call may set for itself
 
     nats_urls: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     nats_credentials: str | None = field(default=None, repr=False)
@@ -149,6 +154,21 @@ class Settings:
         raise next(iter(found.values())) if len(found) == 1 else SettingsErrors(found.values())
 
     @classmethod
+    def of_twilio(cls, environ: Mapping[str, str]) -> "Settings":
+        """
+        Read the settings of Twilio's side alone, for commands that need no others.
+
+        Raises:
+            SettingsError: one is malformed; none need be there.
+        """
+        read = _Reader(environ)
+        default = cls()
+        return cls(
+            public_url=_public_url(read, default.host, insecure=True),
+            **_twilio(read, default, insecure=True),
+        )
+
+    @classmethod
     def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
         read = _Reader(environ)
         default = cls()
@@ -162,14 +182,14 @@ class Settings:
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
-            twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
-            twilio_auth_tokens=_auth_tokens(read, insecure),
+            **_twilio(read, default, insecure=insecure),
             notice=read.read("NOTICE", read_notice, _default_notice(environ)),
             forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
             require_ticket=_require_ticket(read),
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
+            call_options=read.read("CALL_OPTIONS", option_names, default.call_options),
             nats_urls=read.read("NATS_URL", read_servers, default.nats_urls),
             nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),
@@ -214,6 +234,14 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
             (
                 "is without TLS: Twilio opens no ws://, and tokens and transcripts can be read on "
                 "the way; begin it with https://"
+            ),
+        )
+    if unnamed := sorted(settings.forward_to.option_names - settings.call_options):
+        yield (
+            "CALL_OPTIONS",
+            (
+                f"does not name {', '.join(unnamed)}, which FORWARD_TO sets: that changes nothing; "
+                "name what a call may set, or leave it out there"
             ),
         )
     if not all(map(AUTH_TOKEN.fullmatch, settings.twilio_auth_tokens)):
@@ -301,15 +329,34 @@ def _deepgram_key(text: str | None) -> str:
     return text
 
 
+class _Twilio(TypedDict):
+    twilio_account_sid: str | None
+    twilio_auth_tokens: tuple[str, ...]
+    twilio_api_key: tuple[str, str] | None
+    twilio_accounts: str | None
+    twilio_api_url: str
+
+
+def _twilio(read: _Reader, default: Settings, *, insecure: bool) -> _Twilio:
+    return {
+        "twilio_account_sid": _account_sid(read.optional("TWILIO_ACCOUNT_SID")),
+        "twilio_auth_tokens": _auth_tokens(read, insecure),
+        "twilio_api_key": read.read("TWILIO_API_KEY", read_api_key, None),
+        "twilio_accounts": read.optional("TWILIO_ACCOUNTS"),
+        "twilio_api_url": _twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+    }
+
+
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
-        if insecure:
+        if insecure or read.optional("TWILIO_ACCOUNTS") is not None:
             return ()
         raise SettingsError(
             "TWILIO_AUTH_TOKEN",
-            "missing: set the auth token of your Twilio account, so that only Twilio can send "
-            "audio (or start with --insecure on a machine that nobody else reaches)",
+            "missing: set the auth token of your Twilio account, or of several by TWILIO_ACCOUNTS, "
+            "so that only Twilio can send audio (or start with --insecure on a machine that nobody "
+            "else reaches)",
         )
     _check_secret("TWILIO_AUTH_TOKEN", text)
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
@@ -462,6 +509,20 @@ def _deepgram_url(text: str) -> str:
         raise SettingsError(name, f"without /{path}: the service itself adds /v1/listen")
     if theirs and url.scheme == "ws":
         raise SettingsError(name, "wss://, not ws://: the key is not to be sent in clear")
+    return text.rstrip("/")
+
+
+def _twilio_api_url(text: str) -> str:
+    name = "TWILIO_API_URL"
+    url = _url(name, text)
+    if not addresses.is_safe(text, near=True) or url.path.strip("/") or url.query or url.fragment:
+        raise SettingsError(
+            name,
+            f"{addresses.shown(text)!r} is not like https://api.twilio.com, or for another edge "
+            "and region https://api.dublin.ie1.twilio.com",
+        )
+    if url.username is not None:
+        raise SettingsError(name, "without a user: the credentials are in TWILIO_API_KEY")
     return text.rstrip("/")
 
 

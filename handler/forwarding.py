@@ -23,15 +23,16 @@ MAX_SIP = 255
 # Of one parameter, name and value together: Twilio takes fewer than 500.
 MAX_PARAMETER = 499
 MAX_METADATA = 16
-MAX_METADATA_SIZE = 3000  # of all of it, names and values together
+MAX_METADATA_SIZE = 3000  # of all of it, names and values together, in bytes
+MAX_NAME = 64  # of a side, in characters
 ANY_NUMBER = "*"
 
 # Parameters that we read ourselves, without regard to capitals and to what joins their words; some
-# are other spellings of who calls whom, as handler/calls/records.py reads them.
+# are other spellings of who calls whom, as handler/calls/parameters.py reads them.
 RESERVED = frozenset(
     {"ticket", "from", "to", "direction", "options", "callername", "calleename"}
     | {"fromnumber", "caller", "callernumber", "callerid", "calldirection"}
-    | {"tonumber", "called", "callednumber", "callee", "calleenumber"}
+    | {"tonumber", "called", "callednumber", "callee", "calleenumber", "calledname"}
 )
 RESERVED_PREFIX = "partyline"
 
@@ -67,6 +68,15 @@ class Forwarding:
     """All numbers, as they are called; ``*`` is any other one."""
 
     numbers: Mapping[str, Forward] = field(default_factory=dict)
+
+    @property
+    def option_names(self) -> frozenset[str]:
+        """Names of the Deepgram options that some number's calls are to have."""
+        pairs = (pair for forward in self.numbers.values() for pair in forward.parameters)
+        queries = (value for name, value in pairs if name == "options")
+        return frozenset(
+            option.partition("=")[0] for query in queries for option in query.split("&")
+        )
 
     def of(self, called: Iterable[str]) -> Forward:
         """Return what becomes of a call to one of these; the first that is known counts."""
@@ -197,7 +207,9 @@ def _own_parameters(entry: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             raise ValueError(f"options: {options[:40]!r} is not like language=de&keyterm=Northwind")
         yield _parameter("options", options)
     if (name := entry.get("calleeName")) is not None:
-        yield _parameter("calleeName", _string("calleeName", name).strip())
+        if len(name := _string("calleeName", name).strip()) > MAX_NAME:
+            raise ValueError(f"calleeName has {len(name)} characters: at most {MAX_NAME}")
+        yield "calleeName", name
 
 
 def _metadata(given: object) -> list[tuple[str, str]]:
@@ -207,8 +219,8 @@ def _metadata(given: object) -> list[tuple[str, str]]:
     if len(given) > MAX_METADATA:
         raise ValueError(f"metadata has {len(given)} names: at most {MAX_METADATA}")
     found = [_parameter(_metadata_name(name), _string(name, given[name])) for name in given]
-    if sum(len(name) + len(value) for name, value in found) > MAX_METADATA_SIZE:
-        raise ValueError(f"metadata is longer than {MAX_METADATA_SIZE} characters")
+    if sum(len(f"{name}{value}".encode()) for name, value in found) > MAX_METADATA_SIZE:
+        raise ValueError(f"metadata is longer than {MAX_METADATA_SIZE} bytes")
     return found
 
 
@@ -228,7 +240,12 @@ def _parameter(name: str, value: str) -> tuple[str, str]:
 
 
 def _string(name: str, value: object) -> str:
-    return _checked(value, str, f"{name} is no text")
+    text = _checked(value, str, f"{name} is no text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character
+        raise ValueError(f"{name} is no text that can be sent") from None
+    return text
 
 
 def _checked(value: object, kind: type[T], words: str) -> T:

@@ -6,7 +6,7 @@ line of a table here: its name, what it says, and where the number is.
 """
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -21,10 +21,12 @@ from broker.broker import Broker
 from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
+from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
+from handler.twilio.rest import RestClient
 
 
 class Parts(Protocol):
@@ -34,8 +36,10 @@ class Parts(Protocol):
     settings: Settings
     broker: Broker
     calls: LiveCalls
+    status_callbacks: StatusCallbacks
     tickets: Tickets
     subscribers: Subscribers
+    rest: RestClient
 
 
 class Measure(NamedTuple):
@@ -44,6 +48,15 @@ class Measure(NamedTuple):
     name: str
     text: str
     read: Callable[[Parts], float]
+
+
+class Kinds(NamedTuple):
+    """A metric of several kinds, told apart by a label; all are there from the start."""
+
+    name: str
+    text: str
+    label: str
+    read: Callable[[Parts], Mapping[str, float]]
 
 
 GAUGES = (
@@ -92,6 +105,21 @@ GAUGES = (
         "deepgram_accepts",
         "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
         lambda parts: parts.calls.breaker.accepted,
+    ),
+    Measure(
+        "twilio_requests_in_flight",
+        "Requests to Twilio's API that wait for an answer",
+        lambda parts: parts.rest.in_flight,
+    ),
+    Measure(
+        "twilio_concurrent_requests",
+        "Requests of the account at once, as Twilio counted them at its last answer",
+        lambda parts: parts.rest.concurrent,
+    ),
+    Measure(
+        "twilio_concurrent_requests_max",
+        "The most that Twilio counted since the process began",
+        lambda parts: parts.rest.most_concurrent,
     ),
 )
 
@@ -158,12 +186,44 @@ COUNTERS = (
         "Finals that made room in a full outbox",
         lambda parts: parts.calls.outbox_dropped,
     ),
+    Measure(
+        "twilio_requests",
+        "Requests sent to Twilio's API, those made again included",
+        lambda parts: parts.rest.requests,
+    ),
+    Measure(
+        "twilio_throttled",
+        "Requests that Twilio answered 429, as there were too many of the account at once",
+        lambda parts: parts.rest.throttled,
+    ),
+    Measure(
+        "twilio_failed",
+        "What was asked of Twilio's API, and came to nothing",
+        lambda parts: parts.rest.failed,
+    ),
+)
+
+COUNTERS_BY_KIND = (
+    Kinds(
+        "twilio_callbacks",
+        "Status callbacks of Twilio's: of media streams and of calls",
+        "kind",
+        lambda parts: parts.status_callbacks.counts,
+    ),
+    Kinds(
+        "twilio_stream_errors",
+        "Errors of media streams that Twilio told of, by its code",
+        "code",
+        lambda parts: parts.status_callbacks.stream_errors,
+    ),
 )
 
 # Connections at once: some Prometheus servers, and somebody who looks.
 SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
 DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+# Twilio's answers were seen to take 0.08 to 0.26 s.
+REQUEST_BUCKETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Metrics(Collector):
@@ -177,6 +237,12 @@ class Metrics(Collector):
             "partyline_speech_to_published_seconds",
             "From the end of what was said to its final result being handed to NATS",
             buckets=DELAY_BUCKETS,
+            registry=self._registry,
+        )
+        self.twilio_requests = Histogram(
+            "partyline_twilio_request_seconds",
+            "From a request to Twilio's API to its answer",
+            buckets=REQUEST_BUCKETS,
             registry=self._registry,
         )
 
@@ -207,3 +273,8 @@ class Metrics(Collector):
             yield GaugeMetricFamily(f"partyline_{name}", text, value=read(self._parts))
         for name, text, read in COUNTERS:
             yield CounterMetricFamily(f"partyline_{name}", text, value=read(self._parts))
+        for name, text, label, read_all in COUNTERS_BY_KIND:
+            family = CounterMetricFamily(f"partyline_{name}", text, labels=[label])
+            for kind, value in read_all(self._parts).items():
+                family.add_metric([kind], value)
+            yield family

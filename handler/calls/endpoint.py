@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
 from handler.calls.media_stream import End, MediaStream, Received
-from handler.calls.records import unread_parameters
+from handler.calls.parameters import read_parameters
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
@@ -31,9 +31,10 @@ SUBPROTOCOL = "audio.twilio.com"
 # What a websocket is closed with once Twilio has said stop.
 STOPPED = "stopped"
 
+# The same whatever was wrong: nobody learns which accounts are ours.
 UNSIGNED = (
-    "forbidden: media streams must be signed by Twilio (X-Twilio-Signature); the log of the "
-    "service says what was wrong\n"
+    "forbidden: media streams must be signed by Twilio (X-Twilio-Signature), with a token of the "
+    "account that the path names, if it names one; the log of the service says what was wrong\n"
 )
 
 _log = structlog.get_logger()
@@ -52,7 +53,8 @@ class MediaEndpoint:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
-        if (account := self._signed_by(websocket)) is None:
+        account = self._account(websocket)
+        if account is None or not self._signed(websocket, account):
             await websocket.send_denial_response(PlainTextResponse(UNSIGNED, 403))
             return
         if (reason := self._calls.refusal()) is not None:
@@ -73,20 +75,26 @@ class MediaEndpoint:
         finally:
             reader.lost()
 
-    def _signed_by(self, websocket: WebSocket) -> Account | None:
-        """Return whose handshake it is, if Twilio signed it; else the log says what to change."""
-        account = self._accounts.find(websocket.path_params.get("account_sid"))
+    def _account(self, websocket: WebSocket) -> Account | None:
+        """Return whose stream comes in, by its path; if nobody's, tells the operator what to do."""
+        named = websocket.path_params.get("account_sid")
+        account = self._accounts.find(named)
         if account is None:
             refusals.note(
                 "media stream refused: an account that is not ours",
                 403,
                 logging.WARNING,
-                path=websocket.url.path[:200],
+                account_sid=named,
+                advice="name it in TWILIO_ACCOUNTS, or let the <Stream url> end with /twilio/AC…, "
+                "the account that owns the call",
             )
-            return None
+        return account
+
+    def _signed(self, websocket: WebSocket, account: Account) -> bool:
+        """Whether Twilio signed the handshake; if not, tells the operator what to change."""
         tokens = account.auth_tokens
         if not tokens:
-            return account  # --insecure
+            return True  # --insecure
         host = websocket.headers.get("host", "")
         given = websocket.headers.get(SIGNATURE)
         if given is None:
@@ -97,22 +105,24 @@ class MediaEndpoint:
                 host=host[:200],
                 advice="if it is, let the proxy before us pass that header on",
             )
-            return None
+            return False
         urls = signed_urls(self._settings.public_url, websocket)
         if signature.matching_url(given, urls, tokens) is not None:
-            return account
+            return True
         refusals.note(
             "media stream refused: wrong X-Twilio-Signature",
             403,
             logging.WARNING,
             tried=urls,
             host=host[:200],
+            account_sid=account.sid,
             auth_tokens=len(tokens),
             advice="set PUBLIC_URL so that one of these is the <Stream url>, and TWILIO_AUTH_TOKEN "
             "to the auth token of the account that owns the call; a subaccount has its own, and so "
-            "has each region: all that send calls here, separated by commas",
+            "has each region: all that send calls here, separated by commas, or each by name "
+            "in TWILIO_ACCOUNTS",
         )
-        return None
+        return False
 
 
 class _Socket:
@@ -274,12 +284,12 @@ class _Reader:
         """Let the stream in; what Twilio says meanwhile waits, and it was received at its time."""
         received = Received.now()
         await self._tickets.admit(details, self._account)
-        self._stream = self._calls.open(details, self._socket, received)
+        self._stream = self._calls.open(details, self._socket, self._account.sid, received)
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",
             tracks=list(details.tracks),
-            unread=[name[:40] for name in unread_parameters(details)[:8]],
+            unread=[name[:40] for name in read_parameters(details.custom_parameters).unread[:8]],
             **self.names,
         )
         if details.unusable:

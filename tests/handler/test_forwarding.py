@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from handler.calls.records import DIRECTION, FROM, TO
+from handler.calls import parameters
 from handler.forwarding import (
     DEFAULT_NOTICE,
     RESERVED,
+    RESERVED_PREFIX,
     Forward,
     Forwarding,
     read_forward_to,
@@ -72,6 +73,7 @@ def test_a_map_says_it_for_each_number():
     assert forwarding.of(["client:nobody", NORTH]) == north
     assert forwarding.of([" " + NORTH[1:]]) == north  # a form's plus sign that became a blank
     assert forwarding.of([SOUTH]) == Forward((SIP,))
+    assert forwarding.option_names == {"language", "keyterm"}
     assert forwarding.of(["+15550003333"]) == Forward(notice="")
 
 
@@ -118,6 +120,8 @@ def test_a_sip_address_may_be_called_and_spelled_in_ways(called):
         ({NORTH: {"options": "tag=" + "a" * 500}}, "options: name and value are longer than 499"),
         ({NORTH: {"options": ["a"]}}, "options is no text"),
         ({NORTH: {"calleeName": 7}}, "calleeName is no text"),
+        ({NORTH: {"calleeName": "a" * 65}}, "at most 64"),
+        ({NORTH: {"metadata": {"a": "\ud800"}}}, "a is no text that can be sent"),
         ({NORTH: {"metadata": []}}, "metadata is an object of texts"),
         ({NORTH: {"metadata": {"a": 7}}}, "a is no text"),
         ({NORTH: {"metadata": {"": "7"}}}, "'' is no name"),
@@ -136,7 +140,8 @@ def test_what_cannot_be_meant_is_told_in_words(text, words):
 
 
 def test_names_that_say_who_calls_whom_are_reserved():
-    assert {*FROM, *TO, *DIRECTION} <= RESERVED
+    assert parameters.READ <= RESERVED
+    assert parameters.RESERVED == RESERVED_PREFIX
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ def test_the_names_of_metrics_stay():
         "nats_connected",
         "tickets_required",
         "deepgram_accepts",
+        "twilio_requests_in_flight",
+        "twilio_concurrent_requests",
+        "twilio_concurrent_requests_max",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",
@@ -39,6 +42,9 @@ def test_the_names_of_metrics_stay():
         "deliveries",
         "interims_skipped",
         "outbox_dropped",
+        "twilio_requests",
+        "twilio_throttled",
+        "twilio_failed",
     ]
 
 
