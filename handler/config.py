@@ -236,6 +236,14 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
                 "the way; begin it with https://"
             ),
         )
+    if unnamed := sorted(settings.forward_to.option_names - settings.call_options):
+        yield (
+            "CALL_OPTIONS",
+            (
+                f"does not name {', '.join(unnamed)}, which FORWARD_TO sets: that changes nothing; "
+                "name what a call may set, or leave it out there"
+            ),
+        )
     if not all(map(AUTH_TOKEN.fullmatch, settings.twilio_auth_tokens)):
         yield (
             "TWILIO_AUTH_TOKEN",
