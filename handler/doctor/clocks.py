@@ -11,8 +11,6 @@ from handler.probe.dates import Reading
 from handler.probe.doors import Doors
 from handler.probe.web import Unanswered, Web
 
-API_URL = "https://api.twilio.com"
-
 
 class Clocks:
     """The clocks that this one is compared with."""
@@ -22,7 +20,7 @@ class Clocks:
 
     def __init__(self, settings: Settings) -> None:
         self._asked = {
-            "Twilio": API_URL,
+            "Twilio": settings.twilio_api_url,
             "Deepgram": Doors(settings.deepgram_url, "").base,
         }
         if settings.public_url is not None:

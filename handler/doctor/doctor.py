@@ -9,6 +9,7 @@ from handler.doctor.deepgram import Recogniser
 from handler.doctor.look import PART_SECONDS, Part, look_at
 from handler.doctor.nats import Nats
 from handler.doctor.public import PublicAddress
+from handler.doctor.twilio import Twilio
 from handler.errors import SettingsError
 from handler.findings import Finding, Findings
 
@@ -46,6 +47,7 @@ async def examine(question: Question, part_seconds: float = PART_SECONDS) -> Seq
         _judge_settings(findings, None, errors)
         return findings.all
     parts: tuple[Part, ...] = (
+        Twilio(settings, question.numbers),
         PublicAddress(settings, question.token),
         Nats(settings),
         Recogniser(settings),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from broker.words import said
+from handler.http_words import said
 from handler.probe import dates
 from handler.probe.dates import Reading
 
@@ -55,7 +55,7 @@ class Web:
                 received = time.time()
                 text = await _text(response)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
-            raise Unanswered(reason(exc)) from exc
+            raise Unanswered(said(exc)) from exc
         return Answer(
             response.status_code,
             text,
@@ -74,18 +74,6 @@ async def opened() -> AsyncIterator[Web]:
         headers={"User-Agent": "partyline"},
     ) as client:
         yield Web(client)
-
-
-def reason(exc: BaseException) -> str:
-    """Say why nothing came: the system's error below the library's says it best."""
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, httpx.TimeoutException | TimeoutError):
-            return "no answer in time"
-        if isinstance(cause, OSError):
-            return said(cause)
-        cause = cause.__cause__ or cause.__context__
-    return "the answer is no HTTP, or was cut off"
 
 
 async def _text(response: httpx.Response) -> str:

@@ -15,10 +15,12 @@ class Account:
         sid: Its accountSid; None for any account whose auth token is the right one.
         auth_tokens: Of which one has signed what comes from it; several while one is replaced.
             None: nothing is signed (``--insecure``).
+        api_key: What the REST API is asked with, its SID and its secret; None: an auth token.
     """
 
     sid: str | None = None
     auth_tokens: tuple[str, ...] = field(default=(), repr=False)
+    api_key: tuple[str, str] | None = field(default=None, repr=False)
 
 
 class Accounts:
@@ -31,7 +33,11 @@ class Accounts:
     def of(cls, settings: Settings) -> Self:
         """Return those that the settings name."""
         return cls(
-            Account(sid=settings.twilio_account_sid, auth_tokens=settings.twilio_auth_tokens)
+            Account(
+                sid=settings.twilio_account_sid,
+                auth_tokens=settings.twilio_auth_tokens,
+                api_key=settings.twilio_api_key,
+            )
         )
 
     def find(self, sid: str | None) -> Account | None:
