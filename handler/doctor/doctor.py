@@ -69,6 +69,6 @@ def _judge_settings(
         return
     doubtful = [f"{name} {why}" for name, why in doubts(settings)] if settings else []
     if doubtful:
-        findings.warning(SETTINGS, "all can be read, but one is hardly meant so", doubtful[0])
+        findings.warning(SETTINGS, "all can be read; hardly meant so:", "; ".join(doubtful))
     else:
         findings.ok(SETTINGS, "all can be read")

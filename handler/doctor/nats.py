@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 from broker.cli.connect import connected
 from broker.client import Client
@@ -41,28 +42,33 @@ class Nats:
             async with connected(
                 reached, name="partyline doctor", user="handler", inbox_prefix=INBOX_PREFIX
             ) as client:
-                await self._look(client, findings)
+                seconds = await self._look(client, findings)
         except BrokerError as exc:
             self._fail(findings, str(exc))
-
-    async def _look(self, client: Client, findings: Findings) -> None:
-        check_version(client)
-        server = ", ".join(map(without_password, self._settings.nats_urls))
-        found = client.connected_server_version
-        version = f"{found.major}.{found.minor}.{found.patch}"
-        findings.ok("nats.server", f"nats-server {version} at {server}", version=version)
-        stream, bucket = self._subjects.stream, f"KV_{self._subjects.bucket}"
-        if await _is_in_order(
-            client, findings, "nats.stream", stream, lambda c: stream_differences(self._subjects, c)
-        ) & await _is_in_order(
-            client, findings, "nats.bucket", bucket, lambda c: bucket_differences(self._subjects, c)
-        ):
-            seconds = await try_rights(client, self._subjects)
+            return
+        # Only now: what the user may not do can be heard of behind all that it may.
+        if seconds is not None:
             findings.ok(
                 "nats.rights",
                 f"all that the service needs; a message is back in {1000 * seconds:.1f} ms",
                 seconds=round(seconds, 6),
             )
+
+    async def _look(self, client: Client, findings: Findings) -> float | None:
+        """Look; returns how long a message took to NATS and back, where that could be tried."""
+        check_version(client)
+        server = ", ".join(map(without_password, self._settings.nats_urls))
+        found = client.connected_server_version
+        version = f"{found.major}.{found.minor}.{found.patch}"
+        findings.ok("nats.server", f"nats-server {version} at {server}", version=version)
+        subjects, looked_at = self._subjects, []
+        for name, stream, differences in (
+            ("nats.stream", subjects.stream, stream_differences),
+            ("nats.bucket", f"KV_{subjects.bucket}", bucket_differences),
+        ):
+            compare = partial(differences, subjects)
+            looked_at.append(await _is_in_order(client, findings, name, stream, compare))
+        return await try_rights(client, subjects) if all(looked_at) else None
 
     def _fail(self, findings: Findings, said: str) -> None:
         """Fail what was being looked at, which is the first of which nothing is known."""

@@ -4,6 +4,7 @@ import asyncio
 import re
 import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
 from broker.words import said
@@ -159,8 +160,8 @@ async def _connected(host: str, port: int) -> str:
     """Open a connection; returns the address that the name led to."""
     async with asyncio.timeout(CONNECT_SECONDS):
         _, writer = await asyncio.open_connection(host, port)
-    address = writer.get_extra_info("peername")[0]
-    writer.close()
+        address = writer.get_extra_info("peername")[0]
+        await _close(writer)
     return str(address)
 
 
@@ -170,6 +171,12 @@ async def _certificate(host: str, port: int) -> dict[str, Any]:
         _, writer = await asyncio.open_connection(
             host, port, ssl=ssl.create_default_context(), server_hostname=host
         )
-    certificate: dict[str, Any] = writer.get_extra_info("peercert")
-    writer.close()
+        certificate: dict[str, Any] = writer.get_extra_info("peercert")
+        await _close(writer)
     return certificate
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):  # what it answers to that is nothing to us
+        await writer.wait_closed()

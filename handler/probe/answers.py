@@ -24,9 +24,9 @@ NOT_READY = {
     "may, or `partyline doctor` where the service runs, which names what is wrong",
 }
 SIGNATURES = (
-    "let TWILIO_AUTH_TOKEN be the same here and for the service (it reads its settings only when "
-    "it starts), and PUBLIC_URL the address that this was sent to; the service's log has a line "
-    "`wrong X-Twilio-Signature` with the addresses that it tried"
+    "let TWILIO_AUTH_TOKEN and TWILIO_ACCOUNT_SID be the same here and for the service (it reads "
+    "its settings only when it starts), and PUBLIC_URL the address that this was sent to; the "
+    "service's log has a line `wrong X-Twilio-Signature` with the addresses that it tried"
 )
 STRIPPED = (
     "let the proxy before the service pass the header X-Twilio-Signature on: without it every call "

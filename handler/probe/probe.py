@@ -62,6 +62,7 @@ class Plan:
         to: The number that is called.
         call_sid: The call's name.
         speech: What is said.
+        end_seconds: How long the end of the call is waited for.
     """
 
     doors: Doors
@@ -70,6 +71,7 @@ class Plan:
     to: str = TO
     call_sid: str = field(default_factory=lambda: f"CA{secrets.token_hex(16)}")
     speech: Speech = field(default_factory=recorded)
+    end_seconds: float = END_SECONDS
 
 
 class Probe:
@@ -233,7 +235,7 @@ class Probe:
         """Wait for the end of the call, which comes behind its last words."""
         self._now = "ended"
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(self._plan.end_seconds):
                 await self._ended.wait()
 
     def _judge_words(self) -> None:
@@ -253,7 +255,7 @@ class Probe:
         if heard.end is None:
             self.findings.failed(
                 "ended",
-                f"no CallEnded within {END_SECONDS:g} s of the stop",
+                f"no CallEnded within {self._plan.end_seconds:g} s of the stop",
                 "Deepgram has not sent its last results, or NATS takes no records: the service's "
                 "log says which",
             )
