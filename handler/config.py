@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 from urllib.parse import SplitResult
 
 from broker import durations
@@ -69,6 +69,7 @@ class Settings:
     twilio_account_sid: str | None = None
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
     twilio_api_key: tuple[str, str] | None = field(default=None, repr=False)  # SID, secret
+    twilio_accounts: str | None = None  # the file of more accounts
     twilio_api_url: str = "https://api.twilio.com"
 
     deepgram_api_key: str = field(default="", repr=False)
@@ -148,6 +149,21 @@ class Settings:
                 environ = _with_stand_in(environ, exc.name)
 
     @classmethod
+    def of_twilio(cls, environ: Mapping[str, str]) -> "Settings":
+        """
+        Read the settings of Twilio's side alone, for commands that need no others.
+
+        Raises:
+            SettingsError: one is malformed; none need be there.
+        """
+        read = _Reader(environ)
+        default = cls()
+        return cls(
+            public_url=_public_url(read, default.host, insecure=True),
+            **_twilio(read, default, insecure=True),
+        )
+
+    @classmethod
     def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
         read = _Reader(environ)
         default = cls()
@@ -161,10 +177,7 @@ class Settings:
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
-            twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
-            twilio_auth_tokens=_auth_tokens(read, insecure),
-            twilio_api_key=read.read("TWILIO_API_KEY", read_api_key, None),
-            twilio_api_url=_twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+            **_twilio(read, default, insecure=insecure),
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
@@ -299,15 +312,34 @@ def _deepgram_key(text: str | None) -> str:
     return text
 
 
+class _Twilio(TypedDict):
+    twilio_account_sid: str | None
+    twilio_auth_tokens: tuple[str, ...]
+    twilio_api_key: tuple[str, str] | None
+    twilio_accounts: str | None
+    twilio_api_url: str
+
+
+def _twilio(read: _Reader, default: Settings, *, insecure: bool) -> _Twilio:
+    return {
+        "twilio_account_sid": _account_sid(read.optional("TWILIO_ACCOUNT_SID")),
+        "twilio_auth_tokens": _auth_tokens(read, insecure),
+        "twilio_api_key": read.read("TWILIO_API_KEY", read_api_key, None),
+        "twilio_accounts": read.optional("TWILIO_ACCOUNTS"),
+        "twilio_api_url": _twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+    }
+
+
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
-        if insecure:
+        if insecure or read.optional("TWILIO_ACCOUNTS") is not None:
             return ()
         raise SettingsError(
             "TWILIO_AUTH_TOKEN",
-            "missing: set the auth token of your Twilio account, so that only Twilio can send "
-            "audio (or start with --insecure on a machine that nobody else reaches)",
+            "missing: set the auth token of your Twilio account, or of several by TWILIO_ACCOUNTS, "
+            "so that only Twilio can send audio (or start with --insecure on a machine that nobody "
+            "else reaches)",
         )
     _check_secret("TWILIO_AUTH_TOKEN", text)
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)

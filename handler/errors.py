@@ -16,6 +16,7 @@ Every error of the handler.
     ├── AlreadyComplete         all of an ended call was told before
     ├── AtCapacity              no more subscribers, for now
     ├── KeysUnavailable         the JWKS host gave no keys
+    ├── SetupError              a number of Twilio's cannot be set up; says what to do
     ├── TwilioApiError          Twilio's REST API did not do what it was asked
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
@@ -183,6 +184,10 @@ class AtCapacity(HandlerError):
 
 class KeysUnavailable(HandlerError):
     """The host of TOKEN_JWKS_URL gave no keys; the reason is for the log."""
+
+
+class SetupError(HandlerError):
+    """A number of Twilio's cannot be set up; says what to do."""
 
 
 class TwilioApiError(HandlerError):

@@ -98,6 +98,8 @@ class RestClient:
     account that gets 429. Nothing is imported or opened before the first one.
 
     Attributes:
+        note_duration: Told how long each answer took, in seconds.
+        in_flight: How many requests wait for an answer now.
         requests: How many were sent, repeated ones included.
         throttled: How many of them were answered 429.
         failed: How many wishes came to nothing.
@@ -110,18 +112,17 @@ class RestClient:
         accounts: Accounts,
         api_url: str = API_URL,
         *,
-        note_duration: Callable[[float], None] = lambda _: None,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._accounts = accounts
         self._api_url = api_url
-        self._note_duration = note_duration
+        self.note_duration: Callable[[float], None] = lambda _: None
         self._patience = patience
         self._connection: asyncio.Task[ApiConnection] | None = None
         self._places = asyncio.Semaphore(IN_FLIGHT)
         self._lanes: dict[str, Lane] = {}
         self.requests = self.throttled = self.failed = 0
-        self.concurrent = self.most_concurrent = 0
+        self.concurrent = self.most_concurrent = self.in_flight = 0
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -266,9 +267,13 @@ class RestClient:
             self.requests += 1
             begun = time.monotonic()
             wish.on_its_way = True
-            answer = await connection.ask(wish.method, wish.path, wish.body, credentials)
+            self.in_flight += 1
+            try:
+                answer = await connection.ask(wish.method, wish.path, wish.body, credentials)
+            finally:
+                self.in_flight -= 1
             now = time.monotonic()
-            self._note_duration(now - begun)
+            self.note_duration(now - begun)
             self._note_concurrent(answer)
             if answer.status == 429:
                 self._throttled(wish, lane, begun, now)
@@ -307,16 +312,16 @@ class RestClient:
         Raises:
             TwilioApiError: there are none.
         """
-        account = self._accounts.find(account_sid) or self._accounts.find(None)
-        if account is None or account.sid not in (None, account_sid):
-            account = None
+        account = self._accounts.find(account_sid)
         found: list[Credentials] = []
         if account is not None and account.api_key is not None:
             found = [account.api_key]
         elif account is not None:
             found = [(account_sid, token) for token in account.auth_tokens]
         if not found:
-            raise TwilioApiError(f"no credentials for {account_sid}: set TWILIO_API_KEY")
+            raise TwilioApiError(
+                f"no credentials for {account_sid}: set TWILIO_API_KEY, or TWILIO_ACCOUNTS"
+            )
         return found
 
 

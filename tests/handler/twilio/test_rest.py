@@ -404,7 +404,8 @@ async def test_durations_and_twilios_own_count_are_noted(api):
     )
     durations: list[float] = []
     accounts = Accounts(Account(sid=AC, auth_tokens=("token",)))
-    async with RestClient(accounts, api.url, note_duration=durations.append) as client:
+    async with RestClient(accounts, api.url) as client:
+        client.note_duration = durations.append
         for _ in range(4):
             await client.fetch_call(AC, CA)
     assert (client.concurrent, client.most_concurrent, len(durations)) == (2, 7, 4)
