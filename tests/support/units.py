@@ -18,37 +18,39 @@ BUSY = (
     "tests/rehearsal/test_recogniser.py",
     "tests/bench/test_comparison.py",
 )
-# The longest come first, or others would wait for them in the end.
+# The longest come first, or others would wait for them in the end: what takes more than 10 s, as
+# --durations tells.
 FIRST = (
     *BUSY,
-    "tests/system/test_page.py",
     "tests/system/test_page_network.py",
-    "tests/system/test_outages.py",
     "tests/system/test_path.py",
+    "tests/system/test_page.py",
     "tests/handler/deepgram/test_session.py",
-    "tests/broker/test_janitor.py",
-    "tests/system/test_subscriptions.py",
     "tests/system/test_doors.py",
-    "tests/system/test_subscribers.py",
+    "tests/system/test_outages.py",
+    "tests/system/test_subscriptions.py",
     "tests/system/test_recogniser.py",
+    "tests/system/test_subscribers.py",
+    "tests/broker/test_janitor.py",
     "tests/system/test_audio_path.py",
     "tests/system/test_processes.py",
-    "tests/system/test_attacks.py",
     "tests/handler/cli/test_serve.py",
-    "tests/test_mutations.py",
-    "tests/test_module_coverage.py",
-    "tests/test_production.py",
-    "tests/broker/cli/test_connect.py",
-    "tests/broker/cli/test_identity.py",
-    "tests/broker/cli/test_provision.py",
-    "tests/system/test_examples.py",
+    "tests/system/test_attacks.py",
     "tests/system/test_proxies.py",
-    "tests/system/test_streams_of_the_world.py",
-    "tests/system/test_pauses.py",
     "tests/handler/server/test_websocket_protocol.py",
+    "tests/system/test_examples.py",
     "tests/handler/deepgram/test_recogniser.py",
+    "tests/system/test_streams_of_the_world.py",
+    "tests/handler/cli/test_watch.py",
+    "tests/system/test_browser.py",
     "tests/broker/test_cluster.py",
-    "tests/handler/tokens/test_jwks.py",
+    "tests/test_mutations.py",
+    "tests/system/test_pauses.py",
+    "tests/broker/cli/test_identity.py",
+    "tests/broker/cli/test_connect.py",
+    "tests/test_production.py",
+    "tests/broker/cli/test_provision.py",
+    "tests/handler/server/test_http_protocol.py",
 )
 
 
@@ -62,8 +64,11 @@ def unit_of(nodeid: str) -> str:
 
 
 def turn_of(nodeid: str) -> int:
+    """Where a test comes: those above, what else starts services, the rest."""
     module = module_of(nodeid)
-    return FIRST.index(module) if module in FIRST else len(FIRST)
+    if module in FIRST:
+        return FIRST.index(module)
+    return len(FIRST) + (not module.startswith("tests/system/"))
 
 
 def by_unit(config: Any, log: Any) -> LoadScopeScheduling:
