@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import msgspec
 import nats.errors
+import nats.js.errors
 
 from broker.connection import Connection
 from broker.entries import CallEntry, is_gone
-from broker.errors import HistoryUnavailable
-from broker.stream import last_stored
+from broker.errors import HistoryUnavailable, NotWritten
+from broker.records import Stored
+from broker.stream import WRONG_LAST_SEQUENCE, last_stored
 from broker.subjects import Subjects
+from broker.words import said
 
 WRITE_SECONDS = 2.0
 TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
@@ -33,7 +36,8 @@ class Bucket:
     """
     Writes and reads single keys. The client's own KV knows no time to live.
 
-    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError.
+    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError; a question
+    to the leader, :exc:`HistoryUnavailable`.
     """
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
@@ -49,6 +53,44 @@ class Bucket:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
         return await self._publish(subject, data, headers, ttl=ttl)
 
+    async def keep(
+        self, subject: str, data: bytes, *, ttl: int, expected: int | None = None
+    ) -> bool:
+        """
+        Write a key that goes by itself; returns False if its revision is not as expected.
+
+        Raises:
+            NotWritten: it cannot be written now.
+        """
+        try:
+            await self.write(subject, data, ttl=ttl, expected=expected)
+        except nats.js.errors.APIError as exc:
+            if exc.err_code in WRONG_LAST_SEQUENCE:
+                return False
+            raise NotWritten(said(exc)) from exc
+        except (nats.errors.Error, TimeoutError, OSError) as exc:
+            raise NotWritten(said(exc)) from exc
+        return True
+
+    async def newest(self, subject: str) -> Stored | None:
+        """
+        Ask the leader for a key's newest message, be it gone; None if there never was one.
+
+        Raises:
+            HistoryUnavailable: that cannot be known now.
+        """
+        return await last_stored(self._connection.client, self._stream, subject)
+
+    async def read(self, subject: str) -> bytes | None:
+        """
+        Ask the leader for what a key holds; None if it is not there.
+
+        Raises:
+            HistoryUnavailable: that cannot be known now.
+        """
+        newest = await self.newest(subject)
+        return None if newest is None or is_gone(newest.headers) else newest.data
+
     async def delete(self, subject: str, *, revision: int | None = None) -> None:
         """Delete a key, if its revision is as given."""
         headers = {"KV-Operation": "DEL", "Nats-TTL": str(TOMBSTONE_SECONDS)}
@@ -59,7 +101,7 @@ class Bucket:
     async def stored(self, subject: str) -> StoredKey | None:
         """Ask the leader for a call's key; None if that cannot be known now."""
         try:
-            newest = await last_stored(self._connection.client, self._stream, subject)
+            newest = await self.newest(subject)
         except HistoryUnavailable:
             return None
         if newest is None:

@@ -5,6 +5,7 @@ Every error of the broker.
     ├── BadName             a SID or a prefix that must not become part of a subject
     ├── Fenced              another owner has claimed the call: stop writing it
     ├── HistoryUnavailable  the stream could not be read now; worth another try
+    ├── NotWritten          a key could not be written now; worth another try
     ├── Misconfigured       the server is not as we need it; an operator must act
     │   ├── ServerTooOld
     │   ├── NotProvisioned
@@ -36,6 +37,10 @@ class Fenced(BrokerError):
 
 class HistoryUnavailable(BrokerError):
     """The stream could not be read now."""
+
+
+class NotWritten(BrokerError):
+    """A key could not be written now."""
 
 
 class Misconfigured(BrokerError):

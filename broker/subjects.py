@@ -13,7 +13,13 @@ from broker.identifiers import check_account_sid, check_call_sid
 
 DEFAULT_PREFIX = "transcripts"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
+NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# A key that every process knows, like those of calls and leases: two tokens.
+TICKETS_REQUIRED = "tickets.required"
+# What keys begin with that are asked for one by one: how a call ended, and whose child a leg is, as
+# Twilio has told; single tickets.
+STATUS, LEG, TICKET = "twilio.status.", "twilio.leg.", "twilio.ticket."
 TRACKS = {
     "final": frozenset({"inbound", "outbound"}),
     "interim": frozenset({"inbound", "outbound"}),
@@ -71,6 +77,15 @@ class Subjects:
         """The bucket's own subjects."""
         return f"$KV.{self.bucket}.>"
 
+    @property
+    def listed_keys(self) -> str:
+        """
+        Of them, those that every process knows: of live calls, and of leases.
+
+        What is asked for one by one has a longer name, as there may be very many.
+        """
+        return f"$KV.{self.bucket}.*.*"
+
     def record(self, address: Address) -> str:
         """Where a record or an interim of a call is read."""
         return f"{self.prefix}.{_tail(address)}"
@@ -94,9 +109,29 @@ class Subjects:
             raise BadName("the name of a process", instance)
         return f"$KV.{self.bucket}.pod.{instance}"
 
+    def status_key(self, call_sid: str, account_sid: str) -> str:
+        """The bucket's subject for how a call ended, as its account was told by Twilio."""
+        account = check_account_sid(account_sid)
+        return f"$KV.{self.bucket}.{STATUS}{account}.{check_call_sid(call_sid)}"
+
+    def leg_key(self, call_sid: str) -> str:
+        """The bucket's subject for whose child a call leg is."""
+        return f"$KV.{self.bucket}.{LEG}{check_call_sid(call_sid)}"
+
+    def ticket_key(self, nonce: str) -> str:
+        """The bucket's subject for a ticket that was promised, or is spent."""
+        if not NONCE.fullmatch(nonce):
+            raise BadName("the name of a ticket", nonce)
+        return f"$KV.{self.bucket}.{TICKET}{nonce}"
+
+    @property
+    def tickets_required(self) -> str:
+        """The bucket's subject that says that media streams need a ticket."""
+        return f"$KV.{self.bucket}.{TICKETS_REQUIRED}"
+
     def key_of(self, subject: str) -> str:
-        """Return the key (``call.…``, ``pod.…``) of a bucket's or the registry's subject."""
-        return ".".join(subject.split(".")[-2:])
+        """Return the key (``call.…``, ``pod.…``, …) of a bucket's or the registry's subject."""
+        return ".".join(subject.split(".")[2:])
 
     def parse(self, subject: str) -> Address:
         """Read a subject; raises :exc:`BadName` if it is none of ours."""

@@ -7,6 +7,7 @@ Every error of the handler.
     ├── TwilioProtocolError     a message on a media stream that we cannot read
     │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
+    │   └── TicketRefused           its ticket opens nothing, or it has none and needs one
     ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
@@ -20,6 +21,7 @@ Every error of the handler.
     ├── TwilioApiError          Twilio's REST API did not do what it was asked
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
+        │   └── OptionsRejected         but without the call's own options it may be another one
         └── DeepgramDisconnected    worth another try
 """
 
@@ -81,6 +83,14 @@ class StreamRefused(HandlerError):
         self.reason = reason
         self.close_code = close_code
         super().__init__(reason)
+
+
+class TicketRefused(StreamRefused):
+    """A media stream whose ticket opens nothing; ``defect`` is what is wrong with it."""
+
+    def __init__(self, defect: str, advice: str = "a call's own TwiML has a new one") -> None:
+        self.defect = defect
+        super().__init__(f"ticket {defect}: {advice}")
 
 
 class WebhookRefused(HandlerError):
@@ -218,7 +228,8 @@ class TwilioApiError(HandlerError):
         self.retry_after = retry_after
         known = [f"HTTP {status}"] if status is not None else []
         known += [f"error {code}"] if code is not None else []
-        super().__init__(f"Twilio's API: {', '.join(known)}: {message}" if known else message)
+        answered = f"{', '.join(known)}: " if known else ""
+        super().__init__(f"Twilio's API: {answered}{message}")
 
 
 class DeepgramError(HandlerError):
@@ -237,6 +248,10 @@ class DeepgramRejected(DeepgramError):
     """Deepgram refused; trying again would get the same answer."""
 
     retry = False
+
+
+class OptionsRejected(DeepgramRejected):
+    """Deepgram refused a call's own options, most likely: with the service's it may go on."""
 
 
 class DeepgramDisconnected(DeepgramError):

@@ -6,7 +6,7 @@ line of a table here: its name, what it says, and where the number is.
 """
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -21,6 +21,8 @@ from broker.broker import Broker
 from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
+from handler.calls.status_callbacks import StatusCallbacks
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
@@ -34,6 +36,8 @@ class Parts(Protocol):
     settings: Settings
     broker: Broker
     calls: LiveCalls
+    status_callbacks: StatusCallbacks
+    tickets: Tickets
     subscribers: Subscribers
     rest: RestClient
 
@@ -44,6 +48,15 @@ class Measure(NamedTuple):
     name: str
     text: str
     read: Callable[[Parts], float]
+
+
+class Kinds(NamedTuple):
+    """A metric of several kinds, told apart by a label; all are there from the start."""
+
+    name: str
+    text: str
+    label: str
+    read: Callable[[Parts], Mapping[str, float]]
 
 
 GAUGES = (
@@ -84,6 +97,11 @@ GAUGES = (
         lambda parts: parts.broker.connected,
     ),
     Measure(
+        "tickets_required",
+        "Whether a media stream needs a ticket (1) or not (0)",
+        lambda parts: parts.tickets.required,
+    ),
+    Measure(
         "deepgram_accepts",
         "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
         lambda parts: parts.calls.breaker.accepted,
@@ -121,6 +139,12 @@ COUNTERS = (
         "calls_one_sided",
         "Calls that ended and of which one side was sent (track is not both_tracks)",
         lambda parts: parts.calls.one_sided,
+    ),
+    Measure("tickets", "Tickets that were made", lambda parts: parts.tickets.issued),
+    Measure(
+        "tickets_refused",
+        "Media streams that were refused for their ticket, or for having none",
+        lambda parts: parts.tickets.refused,
     ),
     Measure(
         "recogniser_messages_unreadable",
@@ -179,6 +203,21 @@ COUNTERS = (
     ),
 )
 
+COUNTERS_BY_KIND = (
+    Kinds(
+        "twilio_callbacks",
+        "Status callbacks of Twilio's: of media streams and of calls",
+        "kind",
+        lambda parts: parts.status_callbacks.counts,
+    ),
+    Kinds(
+        "twilio_stream_errors",
+        "Errors of media streams that Twilio told of, by its code",
+        "code",
+        lambda parts: parts.status_callbacks.stream_errors,
+    ),
+)
+
 # Connections at once: some Prometheus servers, and somebody who looks.
 SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
@@ -234,3 +273,8 @@ class Metrics(Collector):
             yield GaugeMetricFamily(f"partyline_{name}", text, value=read(self._parts))
         for name, text, read in COUNTERS:
             yield CounterMetricFamily(f"partyline_{name}", text, value=read(self._parts))
+        for name, text, label, read_all in COUNTERS_BY_KIND:
+            family = CounterMetricFamily(f"partyline_{name}", text, labels=[label])
+            for kind, value in read_all(self._parts).items():
+                family.add_metric([kind], value)
+            yield family

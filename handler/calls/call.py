@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import functools
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,13 +22,17 @@ from handler.calls.claiming import Claiming
 from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
+from handler.calls.outcome import Outcome
 from handler.calls.records import Utterances, call_facts
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.messages import Result, Signal
-from handler.deepgram.recogniser import Down, Output, Recogniser, Up
+from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
+from handler.deepgram_options import call_options
 from handler.errors import StreamRefused
+from handler.parameters import read_parameters
+from handler.refusals import refusals
 from handler.twilio.start import StartDetails
 
 
@@ -69,12 +74,21 @@ class Call:
         self._state = CallState.LISTENING
         self._streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
-        self._recogniser = Recogniser(settings, self._publish, start.call_sid, breaker=breaker)
+        parameters = read_parameters(start.custom_parameters)
+        wanted = call_options(
+            parameters.options or "", settings.deepgram_options, settings.call_options
+        )
+        self._recogniser = Recogniser(
+            settings, self._publish, start.call_sid, options=wanted.pairs, breaker=breaker
+        )
         self._gaps = OpenGaps()
         self._utterances = Utterances()
-        facts = call_facts(start, stream.received_at)
+        facts = call_facts(start, parameters, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
         self._claiming = Claiming(broker, self.writer, settings.instance)
+        self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
+        if wanted.problems:
+            self._tell_options_left_out(wanted.problems)
 
     @property
     def audio(self) -> AudioCounts:
@@ -166,12 +180,23 @@ class Call:
             predecessor: The call's former life, whose last records come first. Audio does not wait
                 for it.
         """
+        with self._outcome.watched(self._note_status):
+            end = await self._carry(predecessor)
+        duration = seconds(self._end)
+        status = self._outcome.status
+        self._log.info(
+            "call over", reason=end.value, call_status=status, seconds=round(duration, 3)
+        )
+
+    async def _carry(self, predecessor: asyncio.Task[None] | None) -> End:
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(self._write(predecessor), name=f"{self.call_sid} writer")
             transcribing = tasks.create_task(
                 self._recogniser.run(), name=f"{self.call_sid} recogniser"
             )
             end = await self._listen(tasks)
+            if self._outcome.status is not None:
+                end = End.STOPPED  # whatever became of its media stream
             self._advance(CallState.FINISHING)
             self._recogniser.finish()
             await transcribing
@@ -179,8 +204,13 @@ class Call:
             self._put_last_records(end)
             self.writer.finish()
             await writing
-        duration = seconds(self._end)
-        self._log.info("call over", reason=end.value, seconds=round(duration, 3))
+        return end
+
+    def _note_status(self, status: str) -> None:
+        """Take Twilio's word that the call is over: no other media stream is waited for."""
+        self._log.info("call is over, says twilio", call_status=status)
+        self.writer.update(call_status=status)  # so others know that its owner lives
+        self._streams.close()
 
     def _advance(self, state: CallState) -> None:
         if state.value > self._state.value:
@@ -219,9 +249,11 @@ class Call:
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
         self._recogniser.flush()
-        announcing = tasks.create_task(self._announce_loss())
+        beside = self._announce_loss(), self._outcome.keep_asking()
+        waiting = [tasks.create_task(work) for work in beside]
         stream = await self._streams.next(self._settings.resume_seconds)
-        announcing.cancel()
+        for task in waiting:
+            task.cancel()
         return stream
 
     async def _announce_loss(self) -> None:
@@ -250,12 +282,22 @@ class Call:
                 self.writer.update(state="live", covered={})
             case Activity.SILENT:  # another may take over, here or elsewhere
                 self.writer.update(state="waiting", covered=self._transcribed())
+        if stream.end is None and stream.is_silent(tick.now):
+            self._look_for_end(stream, tasks, tick.now)
         for chunk in tick.chunks:
             self._recogniser.send(chunk)
         for loss in tick.losses:
             self._gaps.add(loss, tick.now)
         for loss in self._gaps.pop_ended(tick.now):
             self._put_gap(loss)
+
+    def _look_for_end(self, stream: MixedStream, tasks: asyncio.TaskGroup, now: float) -> None:
+        """End what brings nothing any more, if Twilio says that the call is over."""
+        if self._outcome.status is not None:
+            stream.finish(End.STOPPED)
+            tasks.create_task(stream.close(1000, "the call is over"))
+        elif self._outcome.may_ask(now):
+            tasks.create_task(self._outcome.ask())
 
     # Out: what the recogniser says, and what is lost, to the writer.
 
@@ -272,10 +314,25 @@ class Call:
                 self.writer.put(records.recogniser("down", reason))
             case Up():
                 self.writer.put(records.recogniser("up", None))
+            case Note(reason, away):
+                self.writer.put(records.recogniser("down" if away else "up", reason))
             case Loss():
                 self._put_gap(output)
             case _:
                 assert_never(output)
+
+    def _tell_options_left_out(self, problems: tuple[str, ...]) -> None:
+        """Say in the log and in the call what it asked for in vain; nothing is away by that."""
+        refusals.note(
+            "options of a call left out",
+            None,
+            logging.WARNING,
+            call_sid=self.call_sid,
+            problems=list(problems),
+            advice="CALL_OPTIONS names those that a call may set",
+        )
+        reason = f"not all of this call's options are used: {'; '.join(problems)}"
+        self.writer.put(records.recogniser("up", reason))
 
     def _put_gap(self, loss: Loss) -> None:
         record = gap(loss)
@@ -294,7 +351,8 @@ class Call:
             )
             return
         duration = seconds(self._end)
-        self.writer.put(records.call_ended(duration, end.value, self._recogniser.request_ids))
+        request_ids, status = self._recogniser.request_ids, self._outcome.status
+        self.writer.put(records.call_ended(duration, end.value, request_ids, status))
 
     def _transcribed(self) -> dict[str, float]:
         """Return how far each track is transcribed, as the registry has it."""

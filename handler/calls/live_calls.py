@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -14,7 +13,7 @@ from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
-from handler.calls.media_stream import MediaStream, StreamSocket
+from handler.calls.media_stream import MediaStream, Received, StreamSocket
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
@@ -121,7 +120,11 @@ class LiveCalls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def open(
-        self, start: StartDetails, socket: StreamSocket, account_sid: str | None
+        self,
+        start: StartDetails,
+        socket: StreamSocket,
+        received: Received,
+        account_sid: str | None,
     ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
@@ -137,9 +140,9 @@ class LiveCalls:
         self._check(start, account_sid)
         stream = MediaStream(
             start.stream_sid,
-            time.time_ns() // 1_000_000,
+            received.at,
             socket,
-            now=asyncio.get_running_loop().time(),
+            now=received.loop_time,
             tracks=start.tracks,
         )
         known = self._calls.get(start.call_sid)

@@ -1,9 +1,11 @@
 """One media stream of a call: a websocket of Twilio's, its end, and who may replace it."""
 
+import asyncio
 import enum
+import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from handler.audio.mulaw import TRACKS, Track
 from handler.twilio.messages import Frame
@@ -45,6 +47,17 @@ class End(enum.Enum):
     LOST = "stream-lost"  # the socket broke without it
     REPLACED = "replaced"  # another media stream of the call took over
     DRAINED = "drained"  # this process is leaving
+
+
+class Received(NamedTuple):
+    """When a ``start`` came in: Unix time in ms, and the loop's time."""
+
+    at: int
+    loop_time: float
+
+    @classmethod
+    def now(cls) -> Self:
+        return cls(time.time_ns() // 1_000_000, asyncio.get_running_loop().time())
 
 
 class MediaStream:
@@ -114,13 +127,16 @@ class MediaStream:
             self._asked_at = now
             self.socket.ping()
 
+    def is_silent(self, now: float) -> bool:
+        """Whether no frame has come for a while; it may have nothing to say."""
+        return now - self._last_frame_at >= TAKEOVER_SECONDS
+
     def may_be_replaced(self, now: float) -> bool:
         """Whether it is over, or silent and without a sign of life."""
         if self.end is not None:
             return True
         asked = self.socket.unanswered_since
-        silent = now - self._last_frame_at >= TAKEOVER_SECONDS
-        return silent and asked is not None and now - asked >= ASK_SECONDS
+        return self.is_silent(now) and asked is not None and now - asked >= ASK_SECONDS
 
     def summary(self) -> dict[str, Any]:
         """Return what is logged of it once it is over."""

@@ -4,26 +4,25 @@ import asyncio
 import re
 import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.broker import Broker
-from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
+from handler.errors import AtCapacity, CallRefused, EndCode, SubscriberError
 from handler.server.connection import SEND_BUFFER
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
 from handler.subscribers.captions import Message
 from handler.subscribers.live_response import LiveResponse
-from handler.subscribers.speakers import Speakers, speakers
+from handler.subscribers.speakers import Speakers, speakers_of
 from handler.tokens.grants import Grant
 
 MEDIA_TYPES = {
@@ -60,10 +59,9 @@ class TranscriptEndpoint:
         query = request.query_params
         if form not in MEDIA_TYPES:
             raise CallRefused(EndCode.NO_SUCH_CALL, "json, txt, srt or vtt")
-        if not grant.could_allow(call_sid):
-            raise Forbidden
+        await self._subscribers.check_could_be_read(call_sid, grant)
         name = partial(
-            speakers,
+            speakers_of,
             inbound=_name(query.get("inbound")),
             outbound=_name(query.get("outbound")),
         )
@@ -103,17 +101,16 @@ class WholeTranscript(_Transcript):
     A call as it is now.
 
     It is made when its turn comes, and holds its place until it was read: by a peer that reads
-    nothing only so long as other subscribers may.
+    nothing only so long as other subscribers may. One that has begun is read to its end, also after
+    that of the token.
     """
+
+    goes_on = False
 
     def __init__(self, subscribers: Subscribers, grant: Grant, asked: _Asked) -> None:
         super().__init__(subscribers, grant, asked)
         filename = f"{asked.call_sid}.{asked.form}"
         self.more_headers = {"Content-Disposition": f'inline; filename="{filename}"'}
-
-    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Return nothing: one that has begun is read to its end, also after that of the token."""
-        return ()
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole of it, in pieces that a peer can take."""
@@ -182,11 +179,11 @@ class LiveTranscript(_Transcript):
                 self.note_found()
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
-            names = self._name(None)
+            names = self._name({})
             async for delivery in reader:
                 record = _decode(delivery.payload)
                 if record["type"] == "CallStarted":
-                    names = self._name(record.get("direction"))
+                    names = self._name(record)
                 self.shared.deliveries += 1
                 yield self._written(record, names)
                 reader.check_pace()
@@ -234,10 +231,9 @@ _decode_result = msgspec.json.Decoder(_Result).decode
 
 
 class _Head(msgspec.Struct):
-    """What names of speakers follow from."""
+    """Which record it is."""
 
     type: str
-    direction: Any = None
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -254,9 +250,8 @@ def _write(
     payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool
 ) -> deque[bytes]:
     """Return a transcript in pieces, each compressed; takes the payloads, which are large."""
-    heads = map(_decode_head, payloads)
-    started = next((head for head in heads if head.type == "CallStarted"), None)
-    names = name(None if started is None else started.direction)
+    started = next((each for each in payloads if _decode_head(each).type == "CallStarted"), b"{}")
+    names = name(_decode(started))
     match form:
         case "json":
             return _packed(_json_parts(payloads, names))

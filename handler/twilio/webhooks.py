@@ -38,7 +38,7 @@ NO_SIGNATURE = (
     "cuts that header off; the log of the service says what was wrong"
 )
 
-Handle = Callable[[Form, Account], Awaitable[Response]]
+Handle = Callable[[Form, Account, Request], Awaitable[Response]]
 
 
 class _AccountSid(Convertor[str]):
@@ -70,6 +70,7 @@ class Webhooks:
         async def endpoint(request: Request) -> Response:
             try:
                 form, account = await self.receive(request)
+                return await handle(form, account, request)
             except WebhookRefused as exc:
                 refusals.note(
                     "webhook refused",
@@ -80,7 +81,6 @@ class Webhooks:
                     **exc.facts,
                 )
                 return PlainTextResponse(f"{exc.words}\n", exc.status)
-            return await handle(form, account)
 
         paths = (f"/twilio/{name}", f"/twilio/{OF_ACCOUNT}/{name}")
         return [Route(path, endpoint, methods=["POST"]) for path in paths]

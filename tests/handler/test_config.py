@@ -65,6 +65,61 @@ def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
     assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
 
 
+def test_calls_are_forwarded_to_nobody_and_callers_are_told_the_tutorials_sentence():
+    settings = Settings.from_environ(NEEDED)
+    assert settings.forward_to.of(["+15550001111"]).dial == ()
+    assert settings.notice == "This call may be monitored or recorded."
+    assert settings.require_ticket is None  # once the webhook is used
+
+
+def test_a_notice_is_a_text_or_none():
+    for text, notice in (("Hello.", "Hello."), ("", ""), (" ", ""), ("none", "")):
+        assert Settings.from_environ({**NEEDED, "NOTICE": text}).notice == notice
+
+
+def test_calls_are_forwarded_as_the_setting_or_a_file_says(tmp_path):
+    file = tmp_path / "numbers.json"
+    file.write_text('\ufeff{"+15550001111": {"dial": "+15551230000"}}\n')
+    for text in ('{"+15550001111": "+15551230000"}', f"@{file}"):
+        settings = Settings.from_environ({**NEEDED, "FORWARD_TO": text})
+        assert settings.forward_to.of(["+15550001111"]).dial == ("+15551230000",)
+        assert settings.forward_to.of(["+15550002222"]).dial == ()
+
+
+def test_a_file_that_cannot_be_read_is_told_by_its_name(tmp_path):
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "large").write_bytes(b" " * (8 * 2**20 + 1))
+    for name, words in {
+        "missing": "cannot be read: No such file or directory",
+        ".": "cannot be read: Is a directory",
+        "a\0b": "cannot be read",
+        "bytes": "can't decode",
+        "empty": "names nobody",
+        "large": "larger than 8 MB",
+    }.items():
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_environ({**NEEDED, "FORWARD_TO": f"@{tmp_path}/{name}"})
+        assert caught.value.name == "FORWARD_TO"
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "required"),
+    [
+        ({"FORWARD_TO": "+15551230000"}, True),
+        ({"NOTICE": "Hello."}, True),
+        ({"NOTICE": "none"}, True),
+        ({"NOTICE": ""}, None),  # as deployment tools leave it
+        ({"FORWARD_TO": "+15551230000", "REQUIRE_TICKET": "0"}, False),
+        ({"REQUIRE_TICKET": "1"}, True),
+        ({"REQUIRE_TICKET": "off"}, False),
+    ],
+)
+def test_whoever_sets_up_the_voice_webhook_wants_tickets_unless_told_otherwise(environ, required):
+    assert Settings.from_environ({**NEEDED, **environ}).require_ticket is required
+
+
 def test_insecure_does_without_credentials_of_ours():
     settings = Settings.from_environ({"DEEPGRAM_API_KEY": "key"}, insecure=True)
     assert (settings.twilio_auth_tokens, settings.token_keys) == ((), ())
@@ -131,6 +186,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TOKEN_JWKS_URL", "https://[id.example.com/jwks"),
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
+        ("CALL_OPTIONS", "*"),
+        ("CALL_OPTIONS", "language,encoding"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
         ("TWILIO_API_KEY", "SK123:secret"),
         ("TWILIO_API_URL", "http://api.twilio.com"),
@@ -138,6 +195,11 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TWILIO_API_URL", "https://api.twilio.com?a=b"),
         ("TWILIO_API_URL", "https://user:pass@api.twilio.com"),
         ("TWILIO_API_URL", "https://[::1"),
+        ("FORWARD_TO", "555-1234"),
+        ("FORWARD_TO", '{"+15550001111": {"dial": '),
+        ("FORWARD_TO", "@"),
+        ("NOTICE", "a" * 1001),
+        ("REQUIRE_TICKET", "maybe"),
         ("PAUSE_SECONDS", "61m"),
         ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),
@@ -160,6 +222,12 @@ def test_a_malformed_one_stops_with_its_name(name, value):
         Settings.from_environ({**NEEDED, name: value})
     assert caught.value.name == name
     assert str(caught.value).startswith(f"{name}: ")
+
+
+def test_what_calls_may_set_for_themselves_is_nothing_unless_it_is_named():
+    assert Settings.from_environ({**NEEDED, "CALL_OPTIONS": ""}).call_options == frozenset()
+    given = Settings.from_environ({**NEEDED, "CALL_OPTIONS": "language, keyterm"})
+    assert given.call_options == {"language", "keyterm"}
 
 
 def test_bounds_of_times_are_said_in_units_that_people_read():
@@ -260,6 +328,14 @@ def test_what_no_account_has_for_a_secret_is_refused_and_not_shown(name, text):
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
+        ({"FORWARD_TO": '{"*": {"options": "language=de&tag=a"}}'}, {"CALL_OPTIONS"}),
+        (
+            {
+                "FORWARD_TO": '{"*": {"options": "language=de&tag=a"}}',
+                "CALL_OPTIONS": "language,tag",
+            },
+            set(),
+        ),
         ({}, set()),
         ({"TWILIO_AUTH_TOKEN": f"{TOKEN},{TOKEN[::-1]}"}, set()),
         ({"TWILIO_AUTH_TOKEN": TOKEN[1:]}, {"TWILIO_AUTH_TOKEN"}),

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bench.processes import free_port
-from handler.metrics import COUNTERS, GAUGES, Metrics
+from handler.metrics import COUNTERS, COUNTERS_BY_KIND, GAUGES, Metrics
 
 ODD = {"Accept": "application/openmetrics-text; version=x", "Connection": "close"}
 
@@ -21,6 +21,7 @@ def test_the_names_of_metrics_stay():
         "awaited_calls",
         "transcripts",
         "nats_connected",
+        "tickets_required",
         "deepgram_accepts",
         "twilio_requests_in_flight",
         "twilio_concurrent_requests",
@@ -31,6 +32,8 @@ def test_the_names_of_metrics_stay():
         "filled_audio_seconds",
         "late_audio_seconds",
         "calls_one_sided",
+        "tickets",
+        "tickets_refused",
         "recogniser_messages_unreadable",
         "subscribers_refused",
         "subscribers_limited",
@@ -42,6 +45,10 @@ def test_the_names_of_metrics_stay():
         "twilio_requests",
         "twilio_throttled",
         "twilio_failed",
+    ]
+    assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
+        ("twilio_callbacks", "kind"),
+        ("twilio_stream_errors", "code"),
     ]
 
 

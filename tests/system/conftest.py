@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytest
 from support import schemas
 from support.credentials import TOKEN_SECRET
+from support.page import shared_browser
 from support.processes import Serve, Service, serving
 from support.sids import account_sid, stream_sid
 from support.timing import LOOK, patience, until
@@ -30,6 +31,19 @@ from broker.writer import CallWriter
 from handler.tokens import tokens
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.scripted import Scripted
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """For as long as something that is shared needs its loop; else each test has its own."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str) -> AsyncIterator[None]:
+    """Start a browser for all tests of a module; what opens pages finds it."""
+    async with shared_browser():
+        yield
 
 
 @pytest.fixture
@@ -153,9 +167,9 @@ def bursts(seed: int, seconds: float) -> bytes:
 
 def words_of(audio: bytes) -> list[str]:
     """The words of :func:`bursts`, found in the obvious way: split at the silence."""
-    return [
-        f"{zlib.crc32(run):08x}" for run in re.split(rb"\xff{160,}", audio) if run.strip(b"\xff")
-    ]
+    # What is cut off within a pause ends with less silence than parts two words.
+    runs = [run.strip(b"\xff") for run in re.split(rb"\xff{160,}", audio)]
+    return [f"{zlib.crc32(run):08x}" for run in runs if run]
 
 
 @pytest.fixture
@@ -240,6 +254,7 @@ async def tell() -> AsyncIterator[Tell]:
             to: str | None = None,
             direction: str = "inbound",
             again: ToldCall | None = None,  # it has ended, and goes on
+            **facts: Any,
         ) -> ToldCall:
             if service.nats_url not in brokers:
                 settings = BrokerSettings(
@@ -256,6 +271,7 @@ async def tell() -> AsyncIterator[Tell]:
                 from_=from_,
                 to=to,
                 direction=direction,
+                **facts,
             )
             writer = broker.writer(call, broker.next_epoch())
             running = asyncio.create_task(writer.run())
