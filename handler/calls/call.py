@@ -74,16 +74,18 @@ class Call:
         self._state = CallState.LISTENING
         self._streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
-        parameters = read_parameters(start.custom_parameters)
-        wanted = call_options(
-            parameters.options or "", settings.deepgram_options, settings.call_options
+        facts = call_facts(
+            start,
+            read_parameters(start.custom_parameters),
+            stream.received_at,
+            None if before is None else before.options,
         )
+        wanted = call_options(facts.options or "", settings.deepgram_options, settings.call_options)
         self._recogniser = Recogniser(
             settings, self._publish, start.call_sid, options=wanted.pairs, breaker=breaker
         )
         self._gaps = OpenGaps()
         self._utterances = Utterances()
-        facts = call_facts(start, parameters, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
         self._claiming = Claiming(broker, self.writer, settings.instance)
         self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
@@ -128,7 +130,8 @@ class Call:
     def before(self) -> Before:
         """What the call's next life has to know of this one, which may not be stored yet."""
         stopped = self._streams.current.end is End.STOPPED
-        return Before(self._clock.started_at, self._end, PAUSED if stopped else MEDIA_LOST)
+        missing = PAUSED if stopped else MEDIA_LOST
+        return Before(self._clock.started_at, self._end, missing, self.writer.call.options)
 
     @property
     def _end(self) -> int:

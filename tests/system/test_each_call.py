@@ -11,7 +11,7 @@ from support.credentials import AUTH_TOKEN
 from support.page import needs_chromium, opened, turns
 from support.processes import Service
 from support.streams import media_stream
-from support.timing import patience
+from support.timing import patience, until
 from websockets.asyncio.client import connect
 
 from handler.config import Settings
@@ -153,23 +153,35 @@ async def test_names_and_metadata_reach_those_who_may_see_the_call_and_nobody_el
         assert secret not in service.text
 
 
-@pytest.mark.parametrize("names", [{}, {"callerName": "Eve", "order": "8"}])
+@pytest.mark.parametrize(
+    ("parameters", "languages"),
+    [
+        ({}, ["de", "de"]),
+        ({"callerName": "Eve", "order": "8", "options": "language=fr"}, ["de", "fr"]),
+    ],
+)
 async def test_a_call_that_another_container_takes_over_keeps_its_names_and_its_metadata(
-    serve, deepgram, nats, token, names
+    serve, deepgram, nats, token, parameters, languages
 ):
+    """And its options, unless the next media stream brings others."""
     settings = QUICK | {"DEEPGRAM_URL": deepgram.url, "NATS_URL": nats.url}
+    settings["CALL_OPTIONS"] = "language"
     one, other = await asyncio.gather(*(asyncio.to_thread(serve, **settings) for _ in range(2)))
     call = Options(auth_token=AUTH_TOKEN)
     async with media_stream(one, call) as stream:
-        await stream.start(customParameters=PARAMETERS)
+        await stream.start(customParameters=PARAMETERS | {"options": "language=de"})
+        await stream.say("inbound", b"\x55" * 8000)
         await listed(other, token, "live")
     await listed(other, token, "waiting")
     async with media_stream(other, call) as stream:
-        await stream.start(customParameters=names)
+        await stream.start(customParameters=parameters)
+        await stream.say("inbound", b"\x55" * 8000)
         for service in (one, other):
             [on_list] = await listed(service, token, "live")
             assert on_list | TOLD == on_list
         await stream.stop()
+    await until(lambda: len(deepgram.heard) == 2)
+    assert [dict(parse_qsl(one.query))["language"] for one in deepgram.heard] == languages
 
 
 @needs_chromium
