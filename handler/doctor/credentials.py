@@ -25,6 +25,7 @@ class Credentials:
         self._settings = settings
         self._doors = doors
         self._token = token
+        self._stripped = False  # a proxy cuts signatures off, as the webhook has said
 
     async def look(self, asking: Web, findings: Findings) -> None:
         """Come to each door with what opens it, and with what must not."""
@@ -45,6 +46,7 @@ class Credentials:
         except Unanswered as exc:
             findings.failed(name, str(exc), "the service's log says more")
             return
+        self._stripped = answers.is_unsigned(right.status, right.text)
         if wrong.status != 403:
             findings.failed(name, *_too_open("webhook", wrong.status))
             return
@@ -88,7 +90,8 @@ class Credentials:
             async with opened(url, self._doors.signed(url)):
                 findings.ok(name, "a right handshake is taken, a wrong one refused")
         except Unopened as exc:
-            findings.failed(name, *exc.fault)
+            said, advice = exc.fault
+            findings.failed(name, said, answers.STRIPPED if self._stripped else advice)
 
     async def _tokens(self, asking: Web, findings: Findings) -> None:
         name = "tokens"

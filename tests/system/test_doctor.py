@@ -222,7 +222,7 @@ PROXIES = {
         without(b"x-twilio-signature"),
         {
             "signature.webhook": ("no X-Twilio-Signature came", "let the proxy before the service"),
-            "signature.stream": ("no X-Twilio-Signature came", "let the proxy before the service"),
+            "signature.stream": ("HTTP 403", "let the proxy before the service pass the header"),
         },
     ),
     "takes Upgrade away": (

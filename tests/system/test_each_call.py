@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,6 +16,7 @@ from support.timing import patience, until
 from websockets.asyncio.client import connect
 
 from handler.config import Settings
+from handler.twilio.tickets import Scope, Ticket, write
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 from rehearsal.twilio import Options, place_call
@@ -33,7 +35,6 @@ PARAMETERS = {
     "order": "7",
     "html": HOSTILE,
     "tenant": "{{Tenant}}",
-    "ticket": "a-secret",
 }
 
 
@@ -132,7 +133,9 @@ async def test_names_and_metadata_reach_those_who_may_see_the_call_and_nobody_el
     service = serve(DEEPGRAM_URL=deepgram.url, **QUICK)
     async with media_stream(service) as stream:
         sid = stream.sids["callSid"]
-        await stream.start(customParameters=PARAMETERS)
+        scope = Scope("stream", stream.sids["accountSid"], sid)
+        ticket = write(AUTH_TOKEN, scope, Ticket("a" * 22, int(time.time()) + 60))
+        await stream.start(customParameters=PARAMETERS | {"ticket": ticket})
         await stream.say("inbound", b"\x55" * 1600)
         may = [mint(calls=[sid]), mint(numbers=[NUMBER]), mint(numbers=[OTHER]), mint(calls=["*"])]
         for token in may:
@@ -149,7 +152,7 @@ async def test_names_and_metadata_reach_those_who_may_see_the_call_and_nobody_el
     service.stop()
     begins = service.wait_for("media stream begins")
     assert begins["unread"] == ["tenant"]
-    for secret in ("a-secret", "Ana", "onerror"):
+    for secret in (ticket, "Ana", "onerror"):
         assert secret not in service.text
 
 
