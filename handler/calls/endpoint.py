@@ -281,7 +281,7 @@ class _Reader:
         """Let the stream in; what Twilio says meanwhile waits, and it was received at its time."""
         received = Received.now()
         await self._tickets.admit(details, self._account)
-        self._stream = self._calls.open(details, self._socket, received, self._account.sid)
+        self._stream = self._calls.open(details, self._socket, received, self._account)
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",
