@@ -16,8 +16,6 @@ from broker.subjects import Subjects
 LONGEST_SECONDS = 72 * 3600
 # How often it is asked for while it is awaited, as the word of it may be missed while NATS is away.
 LOOK_SECONDS = 15.0
-# The newest that were written here: each leg is told of several times.
-MAX_WRITTEN = 4096
 
 
 class AwaitedLeg:
@@ -65,7 +63,6 @@ class Legs:
         self._subjects = subjects
         self._ttl = max(1, round(min(seconds, LONGEST_SECONDS)))
         self._awaited: dict[str, set[AwaitedLeg]] = {}
-        self._written: dict[Leg, None] = {}
 
     async def put(self, leg: Leg) -> None:
         """
@@ -74,14 +71,9 @@ class Legs:
         Raises:
             NotWritten: it cannot be kept now.
         """
-        if leg in self._written:
-            return
         check_call_sid(leg.parent_call_sid)
         subject = self._subjects.leg_key(leg.call_sid)
         await self._bucket.keep(subject, msgspec.json.encode(leg), ttl=self._ttl, expected=0)
-        self._written[leg] = None
-        if len(self._written) > MAX_WRITTEN:
-            del self._written[next(iter(self._written))]
 
     async def of(self, call_sid: str) -> Leg | None:
         """

@@ -128,9 +128,7 @@ class Tickets:
         text = _given(start)
         if text is None:
             if self.required:
-                raise TicketRefused(
-                    "missing", "let /twilio/voice answer the call, or set REQUIRE_TICKET=0"
-                )
+                raise TicketRefused("missing")
             return
         scope = Scope(STREAM, start.account_sid, start.call_sid)
         ticket = tickets.check(text, _auth_tokens(account), scope, time.time())

@@ -62,12 +62,13 @@ async def test_a_name_that_could_be_more_than_one_call_is_not_taken(connect):
             await broker.legs.put(leg)
 
 
-async def test_only_the_newest_that_were_written_are_remembered(broker, monkeypatch):
-    monkeypatch.setattr("broker.legs.MAX_WRITTEN", 5)
-    legs = [Leg(account_sid(1), call_sid(number), call_sid(0)) for number in range(9)]
-    for leg in legs:
-        await broker.legs.put(leg)
-    assert list(broker.legs._written) == legs[-5:]
+async def test_a_leg_whose_word_has_gone_from_nats_is_kept_when_it_is_told_again(connect):
+    teller, asker = await connect(), await connect()
+    await teller.legs.put(LEG)
+    await teller.js.purge_stream(f"KV_{teller.subjects.bucket}")  # as after a loss, or its time
+    assert await asker.legs.of(LEG.call_sid) is None
+    await teller.legs.put(LEG)
+    assert await asker.legs.of(LEG.call_sid) == LEG
 
 
 async def test_while_nats_is_away_who_tells_is_to_try_again_and_who_looks_waits():
