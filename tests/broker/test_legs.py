@@ -1,5 +1,9 @@
 """broker/legs.py: whose child a leg is, for who looks for it before or after it is told."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 from support.sids import account_sid, call_sid
 from support.timing import patience, until
@@ -7,6 +11,7 @@ from support.timing import patience, until
 from broker.broker import Broker
 from broker.entries import Leg
 from broker.errors import BadName, HistoryUnavailable, NotWritten
+from broker.records import CallFacts
 from broker.settings import BrokerSettings
 
 LEG = Leg(account_sid(1), call_sid(1), call_sid(2))
@@ -53,6 +58,38 @@ async def test_what_was_told_first_stands_and_is_written_once(connect):
         await second.legs.put(ANOTHER)
         await first.legs.put(LEG)
     assert await first.legs.of(LEG.call_sid) == LEG
+
+
+async def test_of_two_accounts_that_tell_of_a_leg_the_one_that_has_the_parents_call_is_believed(
+    connect, facts
+):
+    """Whoever knows a leg's name cannot keep its own account from telling of it."""
+    broker = await connect()
+    parent, foreign = facts(), facts(account_sid=account_sid(2))
+    squatter = Leg(account_sid(2), call_sid(1), parent.call_sid)
+    await broker.legs.put(squatter)
+    ours = Leg(parent.account_sid, call_sid(1), parent.call_sid)
+    async with written(broker, parent):
+        await broker.legs.put(ours)
+        assert await broker.legs.of(call_sid(1)) == ours
+    elsewhere = Leg(account_sid(2), call_sid(9), foreign.call_sid)
+    async with written(broker, foreign):  # each has a call that it says is the parent
+        await broker.legs.put(elsewhere)
+        assert await broker.legs.of(call_sid(9)) == elsewhere
+        await broker.legs.put(Leg(parent.account_sid, call_sid(9), parent.call_sid))
+        assert await broker.legs.of(call_sid(9)) is None
+
+
+@contextlib.asynccontextmanager
+async def written(broker: Broker, call: CallFacts) -> AsyncIterator[None]:
+    """Have a call with a record."""
+    task = asyncio.create_task(broker.writer(call, broker.next_epoch()).run())
+    try:
+        await until(lambda: broker.registry.get(call.call_sid) is not None)
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_name_that_could_be_more_than_one_call_is_not_taken(connect):
