@@ -1,0 +1,64 @@
+"""handler/audio/envelope.py: two media streams of one call meet where they are as loud."""
+
+import numpy as np
+import pytest
+
+from handler.audio.envelope import envelope, offset
+from handler.audio.levels import LEVELS, STEP
+from handler.audio.mulaw import SAMPLE_RATE
+from rehearsal import audio
+from rehearsal.audio import decode_sample
+from rehearsal.sample import SPEECH
+
+SIDES = [audio.read(SPEECH / f"{side}.wav") for side in ("caller", "callee")]
+AT = 9 * SAMPLE_RATE
+
+
+def piece(begins, seconds=8.0):
+    return tuple(side[begins : begins + round(seconds * SAMPLE_RATE)] for side in SIDES)
+
+
+def coded_anew(samples, seed=1):
+    """Return samples that differ by one step of the code, at random."""
+    code = np.frombuffer(samples, np.uint8) ^ 0xFF
+    noise = np.random.default_rng(seed).integers(-1, 2, len(code))
+    size = np.clip((code & 0x7F).astype(int) + noise, 0, 0x7F)
+    return (((code & 0x80) | size) ^ 0xFF).astype(np.uint8).tobytes()
+
+
+def envelopes(tracks):
+    return tuple(envelope(samples) for samples in tracks)
+
+
+def test_levels_are_the_distance_from_zero():
+    assert LEVELS.tolist() == [abs(decode_sample(code)) for code in range(256)]
+
+
+def test_an_envelope_goes_from_silence_to_the_loudest():
+    assert list(envelope(b"\xff" * STEP + b"\x80" * STEP + b"\xff" * 39)) == [0, 239]
+
+
+@pytest.mark.parametrize("later", [0, 40, 4_000, 24_017])
+@pytest.mark.parametrize("guess", [-70, 0, 70])
+def test_audio_that_was_coded_anew_is_placed_within_a_step(later, guess):
+    theirs = envelopes(piece(AT))
+    ours = envelopes([coded_anew(samples) for samples in piece(AT + later)])
+    found = offset(theirs, ours, later // STEP + guess, 100)
+    assert found is not None
+    assert abs(found * STEP - later) <= STEP
+    assert offset(ours, theirs, -(later // STEP), 100) == -found
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ((b"\xff" * 64_000,) * 2, (b"\xff" * 64_000,) * 2),
+        ((b"\x90" * 64_000,) * 2, (b"\x90" * 64_000,) * 2),
+        (piece(AT), piece(60 * SAMPLE_RATE)),
+        (piece(AT, 0.5), piece(AT, 0.5)),
+        ((b"", b""), (b"", b"")),
+    ],
+    ids=["silence", "a hum", "other speech", "too short", "nothing"],
+)
+def test_what_may_be_anywhere_is_placed_nowhere(theirs, ours):
+    assert offset(envelopes(theirs), envelopes(ours), 0, 100) is None
