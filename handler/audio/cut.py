@@ -9,13 +9,15 @@ from handler.audio.mulaw import SAMPLES_PER_MS
 PAUSE = 300 * SAMPLES_PER_MS
 # 48 dB below the loudest, as a mean: line noise is 10 dB lower, speech by telephone 20 dB higher.
 QUIET = 128.0
-# Who speaks without a pause for so long is cut where both are quietest.
+# Who speaks without such a pause for half of this is cut in a shorter one; behind it, anywhere.
 LONGEST = 3000 * SAMPLES_PER_MS
 
 
 class PauseFinder:
     """
     Looks for a pause of both sides, from a position on.
+
+    The cut lies in the piece that was fed last: what came before may be on its way already.
 
     Attributes:
         found: Position of the cut; None until there is one.
@@ -24,7 +26,9 @@ class PauseFinder:
     def __init__(self, start: int) -> None:
         self.found: int | None = None
         self._start = start
-        self._tracks = (bytearray(), bytearray())
+        self._position = start
+        self._quiet = 0  # samples of quiet before the position
+        self._tracks = (bytearray(), bytearray())  # of a step that is not whole yet
 
     def feed(self, start: int, audio: bytes) -> None:
         """
@@ -34,26 +38,19 @@ class PauseFinder:
             start: Position of its first sample pair; what lies before the search is left out.
             audio: Two-channel mu-law; it follows the piece before.
         """
-        skipped = 2 * max(0, self._start + len(self._tracks[0]) - start)
+        skipped = 2 * max(0, self._position + len(self._tracks[0]) - start)
         for channel, track in enumerate(self._tracks):
             track.extend(audio[skipped + channel :: 2])
-        if self.found is None:
-            self.found = self._look()
+        loud = np.maximum(*(loudness(track) for track in self._tracks)) >= QUIET
+        for track in self._tracks:
+            del track[: len(loud) * STEP]
+        for is_loud in loud.tolist():
+            self._position += STEP
+            self._quiet = 0 if is_loud else self._quiet + STEP
+            if self.found is None and self._quiet >= self._wanted():
+                self.found = self._position
 
-    def _look(self) -> int | None:
-        """Find the end of the first pause; if there is none in time, the quietest moment."""
-        levels = np.maximum(*(loudness(track) for track in self._tracks))
-        steps = PAUSE // STEP
-        if len(levels) < steps:
-            return None
-        # How many steps in a row are quiet, counted for each possible end of a pause.
-        loud = np.flatnonzero(levels >= QUIET)
-        begins = np.r_[-1, loud] + 1
-        ends = np.r_[loud, len(levels)]
-        pauses = np.flatnonzero(ends - begins >= steps)
-        if len(pauses):
-            return self._start + (int(begins[pauses[0]]) + steps) * STEP
-        if len(levels) * STEP < LONGEST:
-            return None
-        windows = np.convolve(levels, np.ones(steps), "valid")
-        return self._start + (int(windows.argmin()) + steps // 2) * STEP
+    def _wanted(self) -> int:
+        """Return how long a pause has to be by now: the longer it was waited for, the shorter."""
+        left = LONGEST - (self._position - self._start)
+        return min(PAUSE, max(0, 2 * PAUSE * left // LONGEST))

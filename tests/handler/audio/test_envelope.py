@@ -1,7 +1,7 @@
 """handler/audio/envelope.py: two media streams of one call meet where they are as loud."""
 
-import numpy as np
 import pytest
+from support.reencoded import coded_anew
 
 from handler.audio.envelope import envelope, offset
 from handler.audio.levels import LEVELS, STEP
@@ -16,14 +16,6 @@ AT = 9 * SAMPLE_RATE
 
 def piece(begins, seconds=8.0):
     return tuple(side[begins : begins + round(seconds * SAMPLE_RATE)] for side in SIDES)
-
-
-def coded_anew(samples, seed=1):
-    """Return samples that differ by one step of the code, at random."""
-    code = np.frombuffer(samples, np.uint8) ^ 0xFF
-    noise = np.random.default_rng(seed).integers(-1, 2, len(code))
-    size = np.clip((code & 0x7F).astype(int) + noise, 0, 0x7F)
-    return (((code & 0x80) | size) ^ 0xFF).astype(np.uint8).tobytes()
 
 
 def envelopes(tracks):
