@@ -10,6 +10,7 @@ from nats.js import JetStreamContext
 from broker.connection import Connection
 from broker.follow import Replicas
 from broker.janitor import Janitor
+from broker.moves import Moves
 from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
@@ -34,6 +35,7 @@ class Broker:
         self.connection = Connection(settings, self, self._check)
         self.registry = Registry(self.connection, self.subjects, settings)
         self.replicas = Replicas(self.connection, self.subjects)
+        self.moves = Moves(self.connection, self.subjects)
         self.janitor = Janitor(
             self.connection, self.subjects, self.registry, settings, next_epoch=self.next_epoch
         )

@@ -84,6 +84,10 @@ class Subjects:
         account = "*" if account_sid is None else check_account_sid(account_sid)
         return f"{self.prefix}.{account}.{check_call_sid(call_sid)}.>"
 
+    def move(self, call_sid: str) -> str:
+        """Where the owner of a call that moves is asked, by its successor alone."""
+        return f"moves.{self.prefix}.{check_call_sid(call_sid)}"
+
     def call_key(self, call_sid: str) -> str:
         """The bucket's subject for a live call."""
         return f"$KV.{self.bucket}.call.{check_call_sid(call_sid)}"

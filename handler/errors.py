@@ -8,6 +8,7 @@ Every error of the handler.
     │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
     ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
+    ├── MoveFailed              a call that was to move stays where it is
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
     ├── SubscriberError         what a subscriber asks for cannot be, or not go on; knows its code
@@ -99,6 +100,10 @@ class WebhookRefused(HandlerError):
         self.words = words or reason
         self.facts = facts
         super().__init__(reason)
+
+
+class MoveFailed(HandlerError):
+    """A live call that was to go elsewhere stays where it is, and loses nothing by that."""
 
 
 class InvalidToken(HandlerError):

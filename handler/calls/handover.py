@@ -88,15 +88,20 @@ class Taking:
         return self._held[0].start + self.offset + (0 if self._certain else MARGIN)
 
     @property
-    def end(self) -> int | None:
-        """Where what it has heard ends, on the media stream's own clock; None if nothing came."""
-        return self._held[-1].end if self._held else None
+    def end(self) -> int:
+        """Where what it has heard ends, on the media stream's own clock."""
+        return self._held[-1].end if self._held else 0
+
+    @property
+    def length(self) -> int:
+        """How much is kept."""
+        return self.end - self._held[0].start if self._held else 0
 
     def take(self, chunk: Chunk) -> None:
         """Keep what comes, the newest of it."""
         self._fingerprint.feed(chunk)
         self._held.append(chunk)
-        while self._held[-1].end - self._held[0].start > MAX_HELD:
+        while self.length > MAX_HELD:
             self._held.popleft()
 
     def place(self, theirs: Print, guess: int) -> None:

@@ -4,10 +4,9 @@ import pytest
 from support.reencoded import coded_anew
 
 from handler.audio.envelope import envelope, offset
-from handler.audio.levels import LEVELS, STEP
+from handler.audio.levels import STEP
 from handler.audio.mulaw import SAMPLE_RATE
 from rehearsal import audio
-from rehearsal.audio import decode_sample
 from rehearsal.sample import SPEECH
 
 SIDES = [audio.read(SPEECH / f"{side}.wav") for side in ("caller", "callee")]
@@ -20,10 +19,6 @@ def piece(begins, seconds=8.0):
 
 def envelopes(tracks):
     return tuple(envelope(samples) for samples in tracks)
-
-
-def test_levels_are_the_distance_from_zero():
-    assert LEVELS.tolist() == [abs(decode_sample(code)) for code in range(256)]
 
 
 def test_an_envelope_goes_from_silence_to_the_loudest():

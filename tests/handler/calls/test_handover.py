@@ -42,9 +42,9 @@ def moved(tracks, theirs, *, later, size, guess=0):
     ours = pieces(theirs, AT + later, 12, zero=AT + later, size=size)
     for chunk in pieces(tracks, AT, 12, zero=AT):
         sent += giving.take(chunk)
-        while chunk.end > later and (taking.end or 0) + later < chunk.end:
+        while chunk.end > later and taking.end + later < chunk.end:
             taking.take(next(ours))
-        if taking.end is not None and taking.offset is None and chunk.end > later + 2 * SAMPLE_RATE:
+        if taking.offset is None and chunk.end > later + 2 * SAMPLE_RATE:
             taking.place(giving.fingerprint.print(), later + guess)
             if taking.offset is None:
                 taking.place_by_time(later + guess)
@@ -125,7 +125,7 @@ def test_what_is_kept_is_bounded():
 
 def test_nothing_is_known_before_anything_came():
     taking = Taking()
-    assert (taking.begins, taking.end) == (None, None)
+    assert (taking.begins, taking.end, taking.length) == (None, 0, 0)
     taking.place_by_time(100)
     assert taking.begins is None
 

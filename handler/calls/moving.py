@@ -1,0 +1,238 @@
+"""
+A live call moves: what its owner and its successor say to each other, and when.
+
+The successor asks, again and again, and the owner answers: whatever is lost is said once more, and
+either notices within seconds that the other is gone. Neither has to be there for the call to go on:
+an owner that nobody follows sends what it had kept, and a successor whose owner is gone goes on
+where the stored records end.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from broker.errors import OwnerSilent
+from broker.moves import Moves
+from handler.audio.fingerprint import Print
+from handler.audio.mixer import Chunk
+from handler.audio.mulaw import SAMPLE_RATE
+from handler.calls.handover import Giving, Taking
+from handler.errors import MoveFailed
+
+# From the wish for another media stream until it has come, through Twilio and a load balancer.
+COMING_SECONDS = 10.0
+# A successor asks so often; one that says nothing for so long is gone.
+ASKING_SECONDS = 0.25
+SILENT_SECONDS = 2.0
+# An owner that does not answer so many times in a row is gone: each of them may take a second.
+UNANSWERED = 3
+# The last results of what was sent come within a second.
+SETTLE_SECONDS = 5.0
+# So much is to be heard before two streams are compared, and so much before that is given up.
+ENOUGH = SAMPLE_RATE
+PLENTY = 5 * SAMPLE_RATE // 2
+
+_log = structlog.get_logger()
+
+
+class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What a successor says and asks.
+
+    Attributes:
+        has_from: Position from which it has the call; None while it does not know where it is.
+        claimed: It writes the call.
+    """
+
+    has_from: int | None = None
+    claimed: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What an owner answers.
+
+    Attributes:
+        over: There is nothing to take: the call has ended, or it stays.
+        started_at: Unix ms: the zero of the call clock.
+        print: What it hears sounds like; until the successor knows where it is.
+        cut: Position from which the successor is to send; None until all before it is stored.
+        open_utterances: Tracks whose utterance had not ended there.
+    """
+
+    over: bool = False
+    started_at: int = 0
+    print: Print | None = None
+    cut: int | None = None
+    open_utterances: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """
+    A call that was handed over.
+
+    Attributes:
+        started_at: Unix ms: the zero of the call clock.
+        offset: Position of the media stream's zero.
+        cut: Position from which it is ours.
+        open_utterances: Tracks whose utterance had not ended there.
+    """
+
+    started_at: int
+    offset: int
+    cut: int
+    open_utterances: tuple[str, ...]
+
+
+class OwnerSide(msgspec.Struct, frozen=True):
+    """
+    What a move needs of the call that moves.
+
+    Attributes:
+        started_at: Returns the zero of the call clock, in Unix ms.
+        settle: Waits until all that was sent to the recogniser is stored.
+        open_utterances: Returns the tracks whose utterance has not ended.
+    """
+
+    started_at: Callable[[], int]
+    settle: Callable[[], Awaitable[None]]
+    open_utterances: Callable[[], tuple[str, ...]]
+
+
+class Departure:
+    """The owner's side of one move."""
+
+    def __init__(self, call_sid: str, moves: Moves, call: OwnerSide) -> None:
+        self._call_sid = call_sid
+        self._moves = moves
+        self._call = call
+        self._giving = Giving()
+        self._cut = asyncio.Event()
+        self._settled = False
+        self._claimed = asyncio.Event()
+        self._over = False
+        self._silence: asyncio.Timeout | None = None
+
+    def take(self, chunk: Chunk) -> list[Chunk]:
+        """Take what the media stream brings; returns what of it is to be sent. Never waits."""
+        sent = self._giving.take(chunk)
+        if self._giving.cut is not None:
+            self._cut.set()
+        return sent
+
+    def end_of_stream(self) -> None:
+        """Nothing more will be taken."""
+        self._cut.set()
+
+    async def run(self, ask_for_stream: Callable[[], Awaitable[None]]) -> None:
+        """
+        Move the call: returns once somebody else writes it.
+
+        Args:
+            ask_for_stream: Asks Twilio for another media stream of the call.
+
+        Raises:
+            MoveFailed: nobody does; :meth:`give_up` has what was kept.
+        """
+        try:
+            async with asyncio.timeout(COMING_SECONDS) as self._silence:
+                await ask_for_stream()
+                await self._cut.wait()
+                if self._giving.cut is None:
+                    raise MoveFailed("the media stream has ended")
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._call.settle()
+                self._settled = True
+                await self._claimed.wait()
+        except TimeoutError as exc:
+            waited_for = "writes the call" if self._settled else "takes the call"
+            raise MoveFailed(f"no other container {waited_for}") from exc
+        finally:
+            self._silence = None
+            self._over = True
+
+    def give_up(self) -> list[Chunk]:
+        """Return what was kept: it is to be sent after all."""
+        return self._giving.give_up()
+
+    def answer(self, data: bytes) -> bytes:
+        """Answer a question of the successor's."""
+        question = msgspec.msgpack.decode(data, type=Question)
+        return msgspec.msgpack.encode(self._answer(question))
+
+    def _answer(self, question: Question) -> Answer:
+        if question.claimed:
+            self._claimed.set()
+        if self._over or self._silence is None:
+            return Answer(over=True)
+        self._silence.reschedule(asyncio.get_running_loop().time() + SILENT_SECONDS)
+        if question.has_from is not None:
+            self._giving.cut_from(question.has_from)
+        return Answer(
+            started_at=self._call.started_at(),
+            print=self._giving.fingerprint.print() if question.has_from is None else None,
+            cut=self._giving.cut if self._settled else None,
+            open_utterances=self._call.open_utterances() if self._settled else (),
+        )
+
+
+class Arrival:
+    """The successor's side of one move."""
+
+    def __init__(self, call_sid: str, moves: Moves) -> None:
+        self.taking = Taking()
+        self._call_sid = call_sid
+        self._moves = moves
+
+    async def run(self) -> Given | None:
+        """
+        Listen until the call is handed over; None if its owner is gone.
+
+        Raises:
+            MoveFailed: the owner keeps the call, or it has ended.
+        """
+        unanswered = 0
+        while unanswered < UNANSWERED:
+            try:
+                answer = await self._ask(Question(has_from=self.taking.begins))
+            except OwnerSilent:
+                unanswered += 1
+            else:
+                unanswered = 0
+                if answer.over:
+                    raise MoveFailed("the owner keeps the call, or it has ended")
+                if answer.print is not None:
+                    self._place(answer.print)
+                if answer.cut is not None and self.taking.offset is not None:
+                    return Given(
+                        answer.started_at, self.taking.offset, answer.cut, answer.open_utterances
+                    )
+            await asyncio.sleep(ASKING_SECONDS)
+        return None
+
+    async def confirm(self) -> None:
+        """Tell the owner that the call is written here; one that is gone finds that out itself."""
+        for _ in range(UNANSWERED):
+            try:
+                await self._ask(Question(claimed=True))
+            except OwnerSilent:
+                await asyncio.sleep(ASKING_SECONDS)
+            else:
+                return
+
+    def _place(self, theirs: Print) -> None:
+        """Find out where the media stream lies, by what the owner hears."""
+        if self.taking.length < ENOUGH:
+            return
+        guess = theirs.end - self.taking.end
+        self.taking.place(theirs, guess)
+        if self.taking.offset is None and self.taking.length >= PLENTY:
+            self.taking.place_by_time(guess)
+
+    async def _ask(self, question: Question) -> Answer:
+        data = await self._moves.ask(self._call_sid, msgspec.msgpack.encode(question))
+        return msgspec.msgpack.decode(data, type=Answer)
