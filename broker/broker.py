@@ -7,15 +7,18 @@ import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from broker.bucket import Bucket
 from broker.connection import Connection
 from broker.follow import Replicas
 from broker.janitor import Janitor
 from broker.moves import Moves
+from broker.legs import Legs
 from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
 from broker.settings import BrokerSettings
-from broker.subjects import Subjects
+from broker.statuses import Statuses
+from broker.subjects import LEG, STATUS, Subjects
 from broker.writer import CallWriter
 
 _log = structlog.get_logger()
@@ -33,11 +36,20 @@ class Broker:
         self.subjects = Subjects(settings.prefix)
         self._claims = itertools.count(1)
         self.connection = Connection(settings, self, self._check)
-        self.registry = Registry(self.connection, self.subjects, settings)
+        bucket = Bucket(self.connection, self.subjects)
+        self.statuses = Statuses(bucket, self.subjects)
+        self.legs = Legs(bucket, self.subjects, seconds=settings.retention)
+        others = {STATUS: self.statuses.receive, LEG: self.legs.receive}
+        self.registry = Registry(self.connection, self.subjects, settings, others)
         self.replicas = Replicas(self.connection, self.subjects)
         self.moves = Moves(self.connection, self.subjects)
         self.janitor = Janitor(
-            self.connection, self.subjects, self.registry, settings, next_epoch=self.next_epoch
+            self.connection,
+            self.subjects,
+            self.registry,
+            self.statuses,
+            settings,
+            next_epoch=self.next_epoch,
         )
 
     async def __aenter__(self) -> Self:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import msgspec
 import nats.errors
+import nats.js.errors
 
 from broker.connection import Connection
 from broker.entries import CallEntry, is_gone
-from broker.errors import HistoryUnavailable
-from broker.stream import last_stored
+from broker.errors import HistoryUnavailable, NotWritten
+from broker.stream import WRONG_LAST_SEQUENCE, last_stored
 from broker.subjects import Subjects
+from broker.words import said
 
 WRITE_SECONDS = 2.0
 TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
@@ -48,6 +50,35 @@ class Bucket:
         if expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
         return await self._publish(subject, data, headers, ttl=ttl)
+
+    async def keep(
+        self, subject: str, data: bytes, *, ttl: int, expected: int | None = None
+    ) -> bool:
+        """
+        Write a key that goes by itself; returns False if its revision is not as expected.
+
+        Raises:
+            NotWritten: it cannot be written now.
+        """
+        try:
+            await self.write(subject, data, ttl=ttl, expected=expected)
+        except nats.js.errors.APIError as exc:
+            if exc.err_code in WRONG_LAST_SEQUENCE:
+                return False
+            raise NotWritten(said(exc)) from exc
+        except (nats.errors.Error, TimeoutError, OSError) as exc:
+            raise NotWritten(said(exc)) from exc
+        return True
+
+    async def read(self, subject: str) -> bytes | None:
+        """
+        Ask the leader for what a key holds; None if it is not there.
+
+        Raises:
+            HistoryUnavailable: that cannot be known now.
+        """
+        newest = await last_stored(self._connection.client, self._stream, subject)
+        return None if newest is None or is_gone(newest.headers) else newest.data
 
     async def delete(self, subject: str, *, revision: int | None = None) -> None:
         """Delete a key, if its revision is as given."""

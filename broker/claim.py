@@ -50,6 +50,7 @@ class Claim:
         type: Its type.
         reason: Its reason, if it has one.
         epoch: Of the newest claim.
+        written_by: The claim under which the newest record was written.
         started_at: Unix ms: the zero of the call clock; None if ``CallStarted`` is not kept.
         numbers: ``from``, ``to`` and ``direction``, as ``CallStarted`` has them.
         ends: Where each track's finals end, in seconds.
@@ -63,6 +64,7 @@ class Claim:
     type: str = ""
     reason: str | None = None
     epoch: str = ""
+    written_by: str = ""
     started_at: int | None = None
     numbers: tuple[str | None, str | None, str | None] | None = None
     ends: dict[str, float] = field(default_factory=dict)
@@ -113,10 +115,10 @@ class Claim:
         """
         Whether others took the owner of these claims for dead, and nobody owns the call since.
 
-        They wrote its end, or the first half of it.
+        They wrote its end, or the first half of it; who claims a call says that it goes on first.
         """
         if self.ended:
-            abandoned = self.reason in ABANDONED
+            abandoned = self.reason in ABANDONED or self.written_by not in own_epochs
         else:
             abandoned = self.type == "Gap" and self.reason == OWNER_LOST
         return abandoned and self.epoch in own_epochs
@@ -127,7 +129,7 @@ class Claim:
         except msgspec.MsgspecError:
             return  # not ours
         self.ids.add(stored.headers.get("Nats-Msg-Id", ""))
-        self.type, self.reason = known.type, known.reason
+        self.type, self.reason, self.written_by = known.type, known.reason, known.epoch
         if known.type in ("CallStarted", "CallResumed"):
             self.epoch = known.epoch
         if known.type == "CallStarted":

@@ -1,4 +1,4 @@
-"""A call's entry in the registry's bucket: what it holds, and when it is gone. Pure."""
+"""What the registry's bucket holds: live calls, how calls ended, whose child a leg is. Pure."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -22,6 +22,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         abandoned: Why it has ended, should its owner be seen no more.
         received: Of a call that its owner has given up: until when it received audio, in seconds on
             the call clock.
+        call_status: How Twilio says that the call has ended, once the owner has heard of it.
     """
 
     call_sid: str
@@ -36,6 +37,37 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     covered: dict[str, float] = {}
     abandoned: Literal["crashed", "drained", "stream-lost"] = "crashed"
     received: float = 0.0
+    call_status: str | None = None
+
+
+class CallStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """
+    How a call ended by Twilio's own word.
+
+    Attributes:
+        account_sid: The account that was told: only its own calls are meant.
+        call_sid: The call.
+        status: ``completed``, ``busy``, ``failed``, ``no-answer`` or ``canceled``.
+    """
+
+    account_sid: str
+    call_sid: str
+    status: str
+
+
+class Leg(msgspec.Struct, frozen=True, rename="camel"):
+    """
+    A call leg that another one called.
+
+    Attributes:
+        account_sid: The account that was told: only its own calls are meant.
+        call_sid: The leg.
+        parent_call_sid: The one that called it, whose media stream hears both.
+    """
+
+    account_sid: str
+    call_sid: str
+    parent_call_sid: str
 
 
 def is_gone(headers: Mapping[str, str]) -> bool:
@@ -67,3 +99,25 @@ def read_entry(call_sid: str, data: bytes) -> CallEntry:
         raise BadName("the call of its key", entry.call_sid)
     check_account_sid(entry.account_sid)
     return entry
+
+
+def read_status(data: bytes) -> CallStatus | None:
+    """Read how a call ended; None if it is not ours."""
+    try:
+        return _decode_status(data)
+    except msgspec.MsgspecError:
+        return None
+
+
+def read_leg(call_sid: str, data: bytes) -> Leg | None:
+    """Read a leg, whose parent's name becomes part of subjects; None if it is not ours."""
+    try:
+        leg = _decode_leg(data)
+        check_call_sid(leg.parent_call_sid)
+    except (msgspec.MsgspecError, BadName):
+        return None
+    return leg if leg.call_sid == call_sid else None
+
+
+_decode_status = msgspec.json.Decoder(CallStatus).decode
+_decode_leg = msgspec.json.Decoder(Leg).decode

@@ -6,6 +6,7 @@ Every error of the broker.
     ├── Fenced              another owner has claimed the call: stop writing it
     ├── OwnerSilent         the owner of a call that moves does not answer
     ├── HistoryUnavailable  the stream could not be read now; worth another try
+    ├── NotWritten          a key could not be written now; worth another try
     ├── Misconfigured       the server is not as we need it; an operator must act
     │   ├── ServerTooOld
     │   ├── NotProvisioned
@@ -45,6 +46,10 @@ class OwnerSilent(BrokerError):
 
 class HistoryUnavailable(BrokerError):
     """The stream could not be read now."""
+
+
+class NotWritten(BrokerError):
+    """A key could not be written now."""
 
 
 class Misconfigured(BrokerError):

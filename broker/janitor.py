@@ -2,12 +2,14 @@
 Ends the calls of processes that are gone: every process watches, and one of them does it.
 
 A call whose owner's lease has expired waits for another owner as long as a call outlives the loss
-of its media stream. Then whoever is first writes its end; the others are refused by the stream.
+of its media stream, or until Twilio says that it is over (``broker/deserted.py``). Then whoever is
+first writes its end; the others are refused by the stream.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -15,14 +17,17 @@ from broker import records, supervise
 from broker.append import Appender
 from broker.claim import OWNER_LOST
 from broker.connection import Connection
+from broker.deserted import Deserted, Due
 from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
 from broker.registry import Registry
 from broker.settings import BrokerSettings
+from broker.statuses import Statuses
 from broker.subjects import Subjects
 
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
+COMPLETED = "completed"
 
 _log = structlog.get_logger()
 
@@ -43,6 +48,7 @@ class Janitor:
         connection: Connection,
         subjects: Subjects,
         registry: Registry,
+        statuses: Statuses,
         settings: BrokerSettings,
         *,
         next_epoch: Callable[[], str],
@@ -52,12 +58,16 @@ class Janitor:
         self._subjects = subjects
         self._registry = registry
         self._settings = settings
-        self._orphans: dict[str, tuple[str, float]] = {}  # callSid: epoch, seconds without owner
+        self._statuses = statuses
+        self._deserted = Deserted(settings.instance, settings.grace)
         self._next_epoch = next_epoch
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to watch."""
+        self._statuses.hear = lambda status: self._deserted.hear(
+            status, self._registry.entry(status.call_sid)
+        )
         self._task = supervise.keep(self._watch, "janitor")
 
     async def close(self) -> None:
@@ -71,31 +81,30 @@ class Janitor:
             await asyncio.sleep(LOOK_SECONDS)
             now = time.monotonic()
             if self._connection.connected and self._registry.fresh:
-                for entry in self._due(now - before):
-                    await self._end(entry)
+                await self._ask()
+                ownerless = self._registry.orphans()
+                for due in self._deserted.look(ownerless, self._registry.entry, now - before):
+                    await self._end(due)
             before = now
 
-    def _due(self, elapsed: float) -> list[CallEntry]:
-        """Count the time of each call without an owner; returns those whose grace is over."""
-        own = self._settings.instance  # our own calls are known to us
-        orphans = [entry for entry in self._registry.orphans() if entry.owner != own]
-        self._orphans = {
-            entry.call_sid: (entry.epoch, self._waited(entry) + elapsed) for entry in orphans
-        }
-        return [entry for entry in orphans if self._waited(entry) >= self._settings.grace]
+    async def _ask(self) -> None:
+        """Ask of calls without an owner whether they are over: we may not have heard of it."""
+        for entry in self._deserted.to_ask(self._registry.orphans()):
+            with suppress(HistoryUnavailable):
+                status = await self._statuses.of(entry.call_sid, entry.account_sid)
+                if status is not None:
+                    self._deserted.hear(status, entry)
 
-    def _waited(self, entry: CallEntry) -> float:
-        epoch, waited = self._orphans.get(entry.call_sid, ("", 0.0))
-        return waited if epoch == entry.epoch else 0.0
-
-    async def _end(self, entry: CallEntry) -> None:
+    async def _end(self, due: Due) -> None:
         """Write the end of a call, unless somebody else has, or owns it again."""
+        entry = due.entry
         log = _log.bind(call_sid=entry.call_sid, owner=entry.owner)
         try:
             async with asyncio.timeout(self._settings.lease_ttl):
-                if await self._write_end(entry):
+                if await self._write_end(due):
                     self.ended += 1
-                    log.warning("call ended for its owner", reason=entry.abandoned)
+                    reason = entry.abandoned if due.status is None else COMPLETED
+                    log.warning("call ended for its owner", reason=reason, call_status=due.status)
                 await self._registry.delete_entry(entry.call_sid)
         except Fenced:
             log.info("call ended by another process, or owned again")
@@ -104,7 +113,7 @@ class Janitor:
         except Exception:  # the other calls are ended all the same
             log.exception("defect: a call could not be ended")
 
-    async def _write_end(self, entry: CallEntry) -> bool:
+    async def _write_end(self, due: Due) -> bool:
         """
         Publish what was lost with the owner, and the end; returns whether it was still to be said.
 
@@ -112,7 +121,7 @@ class Janitor:
             Fenced: a process that lives has claimed the call.
             HistoryUnavailable: it cannot be learned what is stored.
         """
-        epoch = self._next_epoch()
+        entry, epoch = due.entry, self._next_epoch()
         appender = Appender(
             self._connection,
             self._subjects,
@@ -125,8 +134,9 @@ class Janitor:
         claim = await appender.learn(newest)
         if claim.ended:
             return False
-        # Whoever disowns a call may be alive, and does not carry it.
-        if entry.owner and self._registry.has_lease(claim.owner):
+        # Whoever disowns a call may be alive, and does not carry it; nor does who does not answer.
+        dead = claim.epoch == entry.epoch if due.silent else not entry.owner
+        if self._registry.has_lease(claim.owner) and not dead:
             raise Fenced(entry.call_sid, epoch)
         known_end = max([*claim.ends.values(), *entry.covered.values(), claim.gap_end, 0.0])
         if entry.abandoned == "crashed":
@@ -134,7 +144,8 @@ class Janitor:
             if end - known_end >= records.SHORTEST_GAP:
                 await appender.append(records.gap(known_end, end, None, OWNER_LOST), epoch)
                 known_end = end
-        await appender.append(records.call_ended(known_end, entry.abandoned), epoch)
+        reason = entry.abandoned if due.status is None else COMPLETED
+        await appender.append(records.call_ended(known_end, reason, (), due.status), epoch)
         return True
 
     def _last_alive(self, entry: CallEntry) -> float:

@@ -111,7 +111,12 @@ def recogniser(state: Literal["down", "up"], reason: str | None) -> Record:
     return event("Recogniser", state=state, reason=reason)
 
 
-def call_ended(duration: float, reason: str, request_ids: Iterable[str] = ()) -> Record:
+def call_ended(
+    duration: float,
+    reason: str,
+    request_ids: Iterable[str] = (),
+    call_status: str | None = None,
+) -> Record:
     """
     Return a ``CallEnded``.
 
@@ -119,12 +124,15 @@ def call_ended(duration: float, reason: str, request_ids: Iterable[str] = ()) ->
         duration: How far the call is known, in seconds on the call clock.
         reason: Why: ``completed``, or what its owner or a janitor found.
         request_ids: Deepgram's names for the call's connections, for its support.
+        call_status: How the call ended by Twilio's own word, if that is known.
     """
+    status = {} if call_status is None else {"callStatus": call_status}
     return event(
         "CallEnded",
         duration=round(duration, TIME_DIGITS),
         reason=reason,
         requestIds=list(request_ids),
+        **status,
     )
 
 

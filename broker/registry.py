@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -28,6 +28,9 @@ LONGEST_RETRY = 2.0
 # A lost update would show for no longer than this.
 SNAPSHOT_SECONDS = 60.0
 
+# Takes what the bucket tells of a key that says nothing to the registry itself.
+Take = Callable[[str, Mapping[str, str], bytes], None]
+
 _log = structlog.get_logger()
 
 
@@ -43,9 +46,15 @@ class Registry:
     """
 
     def __init__(
-        self, connection: Connection, subjects: Subjects, settings: BrokerSettings
+        self,
+        connection: Connection,
+        subjects: Subjects,
+        settings: BrokerSettings,
+        others: Mapping[str, Take],
     ) -> None:
+        """Prepare it; ``others`` take what their keys tell, by what these begin with."""
         self.fresh = False
+        self._others = others
         self._connection = connection
         self._subjects = subjects
         self._view = View()
@@ -233,7 +242,7 @@ class Registry:
 
     async def _read_snapshot(self) -> None:
         stored = await read_history(
-            self._connection.client, f"KV_{self._subjects.bucket}", self._subjects.bucket_keys
+            self._connection.client, f"KV_{self._subjects.bucket}", self._subjects.listed_keys
         )
         present = {}
         for message in stored:
@@ -251,6 +260,10 @@ class Registry:
         headers = message.headers or {}
         try:
             key = self._subjects.key_of(message.subject)
+            for begins, take in self._others.items():
+                if key.startswith(begins):
+                    take(key, headers, message.data)
+                    return
             self._apply(key, int(headers["Nats-Sequence"]), headers, message.data)
         except (KeyError, ValueError):
             _log.warning("not one of our messages", subject=message.subject)

@@ -14,6 +14,8 @@ from broker.identifiers import check_account_sid, check_call_sid
 DEFAULT_PREFIX = "transcripts"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# What the keys begin with of what Twilio has told: how a call ended, whose child a leg is.
+STATUS, LEG = "twilio.status.", "twilio.leg."
 TRACKS = {
     "final": frozenset({"inbound", "outbound"}),
     "interim": frozenset({"inbound", "outbound"}),
@@ -71,6 +73,15 @@ class Subjects:
         """The bucket's own subjects."""
         return f"$KV.{self.bucket}.>"
 
+    @property
+    def listed_keys(self) -> str:
+        """
+        Of them, those that every process knows: of live calls, and of leases.
+
+        What is asked for one by one has a longer name, as there may be very many.
+        """
+        return f"$KV.{self.bucket}.*.*"
+
     def record(self, address: Address) -> str:
         """Where a record or an interim of a call is read."""
         return f"{self.prefix}.{_tail(address)}"
@@ -98,9 +109,18 @@ class Subjects:
             raise BadName("the name of a process", instance)
         return f"$KV.{self.bucket}.pod.{instance}"
 
+    def status_key(self, call_sid: str, account_sid: str) -> str:
+        """The bucket's subject for how a call ended, as its account was told by Twilio."""
+        account = check_account_sid(account_sid)
+        return f"$KV.{self.bucket}.{STATUS}{account}.{check_call_sid(call_sid)}"
+
+    def leg_key(self, call_sid: str) -> str:
+        """The bucket's subject for whose child a call leg is."""
+        return f"$KV.{self.bucket}.{LEG}{check_call_sid(call_sid)}"
+
     def key_of(self, subject: str) -> str:
-        """Return the key (``call.…``, ``pod.…``) of a bucket's or the registry's subject."""
-        return ".".join(subject.split(".")[-2:])
+        """Return the key (``call.…``, ``pod.…``, …) of a bucket's or the registry's subject."""
+        return ".".join(subject.split(".")[2:])
 
     def parse(self, subject: str) -> Address:
         """Read a subject; raises :exc:`BadName` if it is none of ours."""

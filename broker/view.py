@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from broker.entries import CallEntry, has_expired, is_gone, read_entry
 
+# What the keys begin with that say which calls live, and which processes.
+KINDS = ("call.", "pod.")
+
 
 class View:
     """
@@ -60,7 +63,7 @@ class View:
         Take what a key holds since ``revision``; returns whether anybody would see a change.
 
         Args:
-            key: ``call.<callSid>`` or ``pod.<instance>``.
+            key: ``call.<callSid>`` or ``pod.<instance>``; others say nothing here.
             revision: Its place in the bucket's stream.
             headers: They say whether the key is gone.
             data: What it holds.
@@ -69,7 +72,7 @@ class View:
         Raises:
             msgspec.MsgspecError, BadName: it is no entry of ours, and the one before it stands.
         """
-        if revision <= self.revision(key):
+        if not key.startswith(KINDS) or revision <= self.revision(key):
             return False
         self._revisions[key] = revision
         changed = self._set(key, None if is_gone(headers) else data, alive_at)

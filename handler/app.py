@@ -18,6 +18,7 @@ from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
+from handler.calls.status_callbacks import StatusCallbacks
 from handler.config import Settings
 from handler.deepgram.connection import Dialer
 from handler.deepgram.start_check import StartCheck
@@ -53,6 +54,7 @@ class Service:
         self.leaving = asyncio.Event()
         self.broker: Broker
         self.calls: LiveCalls
+        self.status_callbacks: StatusCallbacks
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
@@ -81,6 +83,7 @@ class Service:
         self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        self.status_callbacks = StatusCallbacks(self.broker)
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -113,9 +116,9 @@ class Service:
         """``POST /twilio/voice``: what to do with a call."""
         return PlainTextResponse("not yet: let a TwiML Bin answer the call\n", 501)
 
-    async def status(self, _: Form, __: Account) -> Response:
+    async def status(self, form: Form, account: Account) -> Response:
         """``POST /twilio/status``: what became of a call, or of its media stream."""
-        return PlainTextResponse("not yet\n", 501)
+        return await self.status_callbacks.serve(form, account)
 
     async def client(self, websocket: WebSocket) -> None:
         """``WS /client``: a subscriber reads calls live."""

@@ -6,7 +6,7 @@ line of a table here: its name, what it says, and where the number is.
 """
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -21,6 +21,7 @@ from broker.broker import Broker
 from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
+from handler.calls.status_callbacks import StatusCallbacks
 from handler.config import Settings
 from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
@@ -33,6 +34,7 @@ class Parts(Protocol):
     settings: Settings
     broker: Broker
     calls: LiveCalls
+    status_callbacks: StatusCallbacks
     subscribers: Subscribers
 
 
@@ -42,6 +44,15 @@ class Measure(NamedTuple):
     name: str
     text: str
     read: Callable[[Parts], float]
+
+
+class Kinds(NamedTuple):
+    """A metric of several kinds, told apart by a label; all are there from the start."""
+
+    name: str
+    text: str
+    label: str
+    read: Callable[[Parts], Mapping[str, float]]
 
 
 GAUGES = (
@@ -147,6 +158,21 @@ COUNTERS = (
     ),
 )
 
+COUNTERS_BY_KIND = (
+    Kinds(
+        "twilio_callbacks",
+        "Status callbacks of Twilio's: of media streams and of calls",
+        "kind",
+        lambda parts: parts.status_callbacks.counts,
+    ),
+    Kinds(
+        "twilio_stream_errors",
+        "Errors of media streams that Twilio told of, by its code",
+        "code",
+        lambda parts: parts.status_callbacks.stream_errors,
+    ),
+)
+
 # Connections at once: some Prometheus servers, and somebody who looks.
 SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
@@ -194,3 +220,8 @@ class Metrics(Collector):
             yield GaugeMetricFamily(f"partyline_{name}", text, value=read(self._parts))
         for name, text, read in COUNTERS:
             yield CounterMetricFamily(f"partyline_{name}", text, value=read(self._parts))
+        for name, text, label, read_all in COUNTERS_BY_KIND:
+            family = CounterMetricFamily(f"partyline_{name}", text, labels=[label])
+            for kind, value in read_all(self._parts).items():
+                family.add_metric([kind], value)
+            yield family

@@ -21,6 +21,7 @@ from handler.calls.claiming import Claiming
 from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
+from handler.calls.outcome import Outcome
 from handler.calls.records import Utterances, call_facts
 from handler.calls.ticker import Ticker
 from handler.config import Settings
@@ -75,6 +76,7 @@ class Call:
         facts = call_facts(start, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
         self._claiming = Claiming(broker, self.writer, settings.instance)
+        self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
 
     @property
     def audio(self) -> AudioCounts:
@@ -166,12 +168,23 @@ class Call:
             predecessor: The call's former life, whose last records come first. Audio does not wait
                 for it.
         """
+        with self._outcome.watched(self._note_status):
+            end = await self._carry(predecessor)
+        duration = seconds(self._end)
+        status = self._outcome.status
+        self._log.info(
+            "call over", reason=end.value, call_status=status, seconds=round(duration, 3)
+        )
+
+    async def _carry(self, predecessor: asyncio.Task[None] | None) -> End:
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(self._write(predecessor), name=f"{self.call_sid} writer")
             transcribing = tasks.create_task(
                 self._recogniser.run(), name=f"{self.call_sid} recogniser"
             )
             end = await self._listen(tasks)
+            if self._outcome.status is not None:
+                end = End.STOPPED  # whatever became of its media stream
             self._advance(CallState.FINISHING)
             self._recogniser.finish()
             await transcribing
@@ -179,8 +192,13 @@ class Call:
             self._put_last_records(end)
             self.writer.finish()
             await writing
-        duration = seconds(self._end)
-        self._log.info("call over", reason=end.value, seconds=round(duration, 3))
+        return end
+
+    def _note_status(self, status: str) -> None:
+        """Take Twilio's word that the call is over: no other media stream is waited for."""
+        self._log.info("call is over, says twilio", call_status=status)
+        self.writer.update(call_status=status)  # so others know that its owner lives
+        self._streams.close()
 
     def _advance(self, state: CallState) -> None:
         if state.value > self._state.value:
@@ -219,9 +237,11 @@ class Call:
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
         self._recogniser.flush()
-        announcing = tasks.create_task(self._announce_loss())
+        beside = self._announce_loss(), self._outcome.keep_asking()
+        waiting = [tasks.create_task(work) for work in beside]
         stream = await self._streams.next(self._settings.resume_seconds)
-        announcing.cancel()
+        for task in waiting:
+            task.cancel()
         return stream
 
     async def _announce_loss(self) -> None:
@@ -250,12 +270,22 @@ class Call:
                 self.writer.update(state="live", covered={})
             case Activity.SILENT:  # another may take over, here or elsewhere
                 self.writer.update(state="waiting", covered=self._transcribed())
+        if stream.end is None and stream.is_silent(tick.now):
+            self._look_for_end(stream, tasks, tick.now)
         for chunk in tick.chunks:
             self._recogniser.send(chunk)
         for loss in tick.losses:
             self._gaps.add(loss, tick.now)
         for loss in self._gaps.pop_ended(tick.now):
             self._put_gap(loss)
+
+    def _look_for_end(self, stream: MixedStream, tasks: asyncio.TaskGroup, now: float) -> None:
+        """End what brings nothing any more, if Twilio says that the call is over."""
+        if self._outcome.status is not None:
+            stream.finish(End.STOPPED)
+            tasks.create_task(stream.close(1000, "the call is over"))
+        elif self._outcome.may_ask(now):
+            tasks.create_task(self._outcome.ask())
 
     # Out: what the recogniser says, and what is lost, to the writer.
 
@@ -294,7 +324,8 @@ class Call:
             )
             return
         duration = seconds(self._end)
-        self.writer.put(records.call_ended(duration, end.value, self._recogniser.request_ids))
+        request_ids, status = self._recogniser.request_ids, self._outcome.status
+        self.writer.put(records.call_ended(duration, end.value, request_ids, status))
 
     def _transcribed(self) -> dict[str, float]:
         """Return how far each track is transcribed, as the registry has it."""

@@ -114,13 +114,16 @@ class MediaStream:
             self._asked_at = now
             self.socket.ping()
 
+    def is_silent(self, now: float) -> bool:
+        """Whether no frame has come for a while; it may have nothing to say."""
+        return now - self._last_frame_at >= TAKEOVER_SECONDS
+
     def may_be_replaced(self, now: float) -> bool:
         """Whether it is over, or silent and without a sign of life."""
         if self.end is not None:
             return True
         asked = self.socket.unanswered_since
-        silent = now - self._last_frame_at >= TAKEOVER_SECONDS
-        return silent and asked is not None and now - asked >= ASK_SECONDS
+        return self.is_silent(now) and asked is not None and now - asked >= ASK_SECONDS
 
     def summary(self) -> dict[str, Any]:
         """Return what is logged of it once it is over."""

@@ -139,6 +139,10 @@ class MixedStream:
         """Whether a media stream of the call may take the place of all that is here."""
         return all(stream.may_be_replaced(now) for stream in self.live)
 
+    def is_silent(self, now: float) -> bool:
+        """Whether no frame has come for a while, of either track."""
+        return all(stream.is_silent(now) for stream in self.live)
+
     async def pump(self, ticker: Ticker, forward: Callable[[Tick], None]) -> None:
         """Forward what comes in, at each turn of the ``ticker``, until all of it is over."""
         loop = asyncio.get_running_loop()

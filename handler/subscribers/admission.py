@@ -9,11 +9,12 @@ from typing import NoReturn
 
 from broker.broker import Broker
 from handler.config import Settings
-from handler.errors import AtCapacity, EndCode, SubscriberError, TooSlow
+from handler.errors import AtCapacity, EndCode, Forbidden, SubscriberError, TooSlow
 from handler.refusals import refusals
 from handler.server.allowance import Allowance
 from handler.server.connection import ELSEWHERE_ON_FLY
 from handler.subscribers.access import Access
+from handler.subscribers.call_reader import could_be_read
 from handler.subscribers.calls_list import CallsList
 from handler.subscribers.places import Places, Room, share
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS
@@ -107,6 +108,17 @@ class Subscribers:
         finally:
             if not self.places.has(grant.bearer):
                 self._said.pop(grant.bearer, None)
+
+    async def check_could_be_read(self, call_sid: str, grant: Grant) -> None:
+        """
+        Refuse a token that can never see a call.
+
+        Raises:
+            Forbidden: it cannot.
+            CallRefused: with 4429.
+        """
+        if not await could_be_read(self.broker, call_sid, grant, self.unknown_calls):
+            raise Forbidden
 
     async def wait_to_be_heard(self, bearer: str | None) -> None:
         """

@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 
+from broker import supervise
 from broker.broker import Broker
 from broker.call_log import Delivery
+from broker.entries import Leg
+from broker.errors import HistoryUnavailable
 from broker.follower import Follower, Take
+from broker.legs import AwaitedLeg
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
 from handler.subscribers.unknown_calls import UnknownCalls
@@ -30,10 +39,18 @@ class CallReader:
 
     It is a cursor into a log that all readers of the call share, so the slow ones cost nothing and
     hold up nobody. Made by :func:`read_call`.
+
+    Attributes:
+        asked: What was asked for: the call, or a child leg of it.
+        call_sid: The call.
     """
 
-    def __init__(self, broker: Broker, wanted: Subscribe, follower: Follower) -> None:
-        self.call_sid = wanted.call_sid
+    def __init__(
+        self, broker: Broker, wanted: Subscribe, follower: Follower, leg: Leg | None = None
+    ) -> None:
+        self.asked = wanted.call_sid
+        self.call_sid = wanted.call_sid if leg is None else leg.parent_call_sid
+        self._leg = leg
         self._broker = broker
         self._wanted = wanted
         self._follower = follower
@@ -79,7 +96,7 @@ class CallReader:
         first = self._follower.expired_first
         if first is None:
             return None
-        return {"type": "Expired", "callSid": self.call_sid, "first": first}
+        return {"type": "Expired", "callSid": self.asked, "first": first}
 
     @property
     def numbers(self) -> tuple[str | None, str | None]:
@@ -89,7 +106,26 @@ class CallReader:
         entry = self._broker.registry.get(self.call_sid)
         return (None, None) if entry is None else (entry.from_, entry.to)
 
-    async def admit(self, grant: Callable[[], Grant], patience: float) -> None:
+    @property
+    def _account_sid(self) -> str | None:
+        """The account that owns the call, as far as it is known."""
+        if (started := self._follower.started) is not None:
+            return started.get("accountSid")
+        entry = self._broker.registry.entry(self.call_sid)
+        return None if entry is None else entry.account_sid
+
+    def allowed_by(self, grant: Grant) -> bool:
+        """Whether a token allows the call: by its name, a number of its, or the leg's name."""
+        if self._leg is not None and self._account_sid != self._leg.account_sid:
+            return False  # whoever told of the leg speaks for the calls of its own account alone
+        return grant.allows(self.asked) or grant.allows(self.call_sid, self.numbers)
+
+    async def admit(
+        self,
+        grant: Callable[[], Grant],
+        patience: float,
+        parent: Callable[[], "CallReader | None"] = lambda: None,
+    ) -> "CallReader":
         """
         Wait until the call is known, and let the subscriber in if its token allows the call.
 
@@ -97,12 +133,23 @@ class CallReader:
         time counts in which NATS could have told of the call; before the past was read nobody can
         say what exists.
 
+        Args:
+            grant: What the token allows at this moment.
+            patience: How many seconds to wait.
+            parent: The call of which this is a leg, if that is known by now.
+
+        Returns:
+            The reader that was let in: this one, or the parent's.
+
         Raises:
             CallRefused: with 4404.
         """
         end = self._follower.readable_seconds + max(patience, LEAST_PATIENCE)
         await self._follower.synced()
-        while not (self.last and grant().allows(self.call_sid, self.numbers)):
+        while True:
+            for reader in (self, parent()):
+                if reader is not None and reader.last and reader.allowed_by(grant()):
+                    return reader
             if not self._follower.readable:
                 await self._follower.more()  # reading again wakes it
                 continue
@@ -112,6 +159,10 @@ class CallReader:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._follower.more()
+
+    async def more(self) -> None:
+        """Wait until the call has something that it had not."""
+        await self._follower.more()
 
     async def check_since(self) -> None:
         """
@@ -179,7 +230,7 @@ async def read_call(
 
     Args:
         broker: Where the records come from.
-        wanted: The call, and from where on.
+        wanted: The call, or a child leg of it, and from where on.
         grant: What the subscriber's token allows at this moment; it may be renewed.
         patience: How many seconds to wait for a call that nobody knows yet.
         pause: For how many seconds after its end the call may go on.
@@ -188,20 +239,108 @@ async def read_call(
     Raises:
         CallRefused: with 4403, 4404 or 4429.
     """
-    if not grant().could_allow(wanted.call_sid):
+    if not await could_be_read(broker, wanted.call_sid, grant(), unknown_calls):
         raise CallRefused(EndCode.FORBIDDEN, "the token can never see this call")
-    following = broker.replicas.follow(
-        wanted.call_sid, since=wanted.since, interim=wanted.interim, pause=pause
-    )
+
+    def follow(call_sid: str) -> AbstractAsyncContextManager[Follower]:
+        return broker.replicas.follow(
+            call_sid, since=wanted.since, interim=wanted.interim, pause=pause
+        )
+
     async with AsyncExitStack() as stack:
         if broker.registry.get(wanted.call_sid) is not None:
-            reader = CallReader(broker, wanted, await stack.enter_async_context(following))
-            await reader.admit(grant, patience)
+            follower = await stack.enter_async_context(follow(wanted.call_sid))
+            yield await CallReader(broker, wanted, follower).admit(grant, patience)
         else:
             with unknown_calls.place(grant().bearer, wanted.call_sid):
-                async with unknown_calls.lookups:
-                    follower = await stack.enter_async_context(following)
+                search = _Search(broker, wanted, follow, unknown_calls)
+                reader = await search.find(stack, grant, patience)
+            yield reader
+
+
+async def could_be_read(
+    broker: Broker, call_sid: str, grant: Grant, unknown_calls: UnknownCalls
+) -> bool:
+    """
+    Whether a token may turn out to allow a call.
+
+    It may name the call, or a number of it; or the parent of this leg, if it is known to be one.
+
+    Raises:
+        CallRefused: with 4429.
+    """
+    if grant.could_allow(call_sid):
+        return True
+    with unknown_calls.place(grant.bearer, call_sid), suppress(HistoryUnavailable):
+        async with unknown_calls.lookups:
+            leg = await broker.legs.of(call_sid)
+        return leg is not None and grant.could_allow(leg.parent_call_sid)
+    return False
+
+
+class _Search:
+    """
+    Looks for a call that nobody lists: one that is over or to come, or one whose leg was asked for.
+
+    A leg may have a media stream of its own, and is a call then.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        wanted: Subscribe,
+        follow: Callable[[str], AbstractAsyncContextManager[Follower]],
+        unknown_calls: UnknownCalls,
+    ) -> None:
+        self._broker = broker
+        self._wanted = wanted
+        self._follow = follow
+        self._unknown_calls = unknown_calls
+        self._parent: CallReader | None = None
+
+    async def find(
+        self, stack: AsyncExitStack, grant: Callable[[], Grant], patience: float
+    ) -> CallReader:
+        """
+        Return a reader, which is open until ``stack`` is left.
+
+        Raises:
+            CallRefused: with 4404.
+        """
+        async with AsyncExitStack() as own, AsyncExitStack() as parents:
+            with self._broker.legs.awaiting(self._wanted.call_sid) as leg:
+                async with self._unknown_calls.lookups:
+                    follower = await own.enter_async_context(self._follow(self._wanted.call_sid))
                     await follower.synced()
-                reader = CallReader(broker, wanted, follower)
-                await reader.admit(grant, patience)
-        yield reader
+                    if not follower.last:
+                        await leg.look()
+                    if leg.found is not None:
+                        await self._open_parent(leg.found, parents)
+                own_reader = CallReader(self._broker, self._wanted, follower)
+                waiting = supervise.start(
+                    self._await_parent(leg, parents, follower), f"leg {self._wanted.call_sid}"
+                )
+                try:
+                    found = await own_reader.admit(grant, patience, lambda: self._parent)
+                finally:
+                    await supervise.end(waiting)
+            kept = own if found is own_reader else parents
+            await stack.enter_async_context(kept.pop_all())
+        return found
+
+    async def _open_parent(self, leg: Leg, parents: AsyncExitStack) -> None:
+        follower = await parents.enter_async_context(self._follow(leg.parent_call_sid))
+        await follower.synced()
+        self._parent = CallReader(self._broker, self._wanted, follower, leg)
+
+    async def _await_parent(
+        self, leg: AwaitedLeg, parents: AsyncExitStack, waiting: Follower
+    ) -> None:
+        """Open the leg's parent once it is known; whoever waits looks at it when it has news."""
+        found = await leg.wait()
+        if self._parent is None:
+            async with self._unknown_calls.lookups:
+                await self._open_parent(found, parents)
+        while self._parent is not None:
+            waiting.visit()
+            await self._parent.more()

@@ -43,10 +43,11 @@ class CallDelivery:
         if (expired := reader.expired) is not None:
             await self._socket.say(expired)
         last, since, plain = reader.last, self._wanted.since, self._wanted.plain
-        names = {"callSid": reader.call_sid}
+        names = {"callSid": reader.asked}
         if not plain:
+            leg = {} if reader.call_sid == reader.asked else {"parentCallSid": reader.call_sid}
             await self._socket.say(
-                {"type": "Subscribed", **names, "first": reader.first, "last": last}
+                {"type": "Subscribed", **names, **leg, "first": reader.first, "last": last}
             )
         in_past = not plain
         if in_past and (since is None or since >= last):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.call_log import Delivery
-from handler.errors import AlreadyComplete, EndCode, Forbidden, SubscriberError
+from handler.errors import AlreadyComplete, EndCode, SubscriberError
 from handler.server.frames import RecentFrames, chunk, event
 from handler.subscribers import commands
 from handler.subscribers.admission import Subscribers
@@ -40,8 +40,7 @@ class EventsEndpoint:
         wanted = commands.subscribe_from_query(
             request.path_params["call_sid"], request.query_params, last_id
         )
-        if not grant.could_allow(wanted.call_sid):
-            raise Forbidden
+        await self._subscribers.check_could_be_read(wanted.call_sid, grant)
         return CallEvents(self._subscribers, grant, wanted)
 
     async def calls(self, _: Request, grant: Grant) -> Response:

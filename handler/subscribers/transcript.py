@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.broker import Broker
-from handler.errors import AtCapacity, CallRefused, EndCode, Forbidden, SubscriberError
+from handler.errors import AtCapacity, CallRefused, EndCode, SubscriberError
 from handler.server.connection import SEND_BUFFER
 from handler.subscribers import captions, commands
 from handler.subscribers.admission import Subscribers
@@ -60,8 +60,7 @@ class TranscriptEndpoint:
         query = request.query_params
         if form not in MEDIA_TYPES:
             raise CallRefused(EndCode.NO_SUCH_CALL, "json, txt, srt or vtt")
-        if not grant.could_allow(call_sid):
-            raise Forbidden
+        await self._subscribers.check_could_be_read(call_sid, grant)
         name = partial(
             speakers,
             inbound=_name(query.get("inbound")),

@@ -15,7 +15,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from handler.errors import (
     CallRefused,
     EndCode,
-    Forbidden,
     HandlerError,
     InvalidToken,
     SubscriberError,
@@ -58,8 +57,8 @@ class ClientEndpoint:
             grant = await subscribers.access.authenticate(websocket)
             commands.check_names(websocket.query_params, commands.OF_SOCKET)
             first = commands.from_query(websocket.query_params)
-            if isinstance(first, commands.Subscribe) and not grant.could_allow(first.call_sid):
-                raise Forbidden
+            if isinstance(first, commands.Subscribe):
+                await subscribers.check_could_be_read(first.call_sid, grant)
             with subscribers.admitted(grant):
                 await websocket.accept()
                 await Subscriber(subscribers, websocket, grant).serve(first)
@@ -225,7 +224,7 @@ class Subscriber:
                 if followed.wanted.plain:
                     break
                 self._keep_over(followed)
-                await self._shared.calls_list.listed(followed.wanted.call_sid)
+                await self._shared.calls_list.listed(followed.call_sid)
                 self._over.pop(followed, None)
         except CallRefused as exc:
             if followed.wanted.plain:
@@ -330,6 +329,7 @@ class _FollowedCall:
 
     wanted: commands.Subscribe  # from where it is to be read next
     task: asyncio.Task[None] = field(init=False)
+    call_sid: str = ""  # of the call: what is asked for may be a leg of it
     reader: CallReader | None = None  # while it is read: it holds all records of the call
     over: bool = False  # all was told, and it is awaited to go on
     told_all: bool = False  # when it was last read, it had ended, and all of it was told
@@ -342,6 +342,7 @@ class _FollowedCall:
     def begin(self, reader: CallReader) -> None:
         """Note that the subscriber was let in."""
         self.reader, self.over, self.told_all = reader, False, False
+        self.call_sid = reader.call_sid
 
     def end(self, reader: CallReader) -> None:
         """Note that all was told; should the call go on, it is read from there."""
@@ -353,7 +354,7 @@ class _FollowedCall:
         call_sid = self.wanted.call_sid
         if self.reader is None:
             return grant.could_allow(call_sid)
-        return grant.allows(call_sid, self.reader.numbers)
+        return self.reader.allowed_by(grant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def test_what_a_call_is_does_not_change_with_the_media_stream_that_carries_it_on
         (stored(12, "CallEnded", reason="drained"), True, True),
         (stored(12, "CallEnded", reason="stream-lost"), True, True),
         (stored(12, "CallEnded", reason="completed"), True, False),
+        # By who did not claim it first: Twilio said that it was over, and the owner did not answer.
+        (stored(12, "CallEnded", reason="completed", epoch="i3-1"), True, True),
         (stored(12, "Gap", reason="owner-lost"), False, True),  # the first half of an end
         (stored(12, "Gap", reason="media-lost"), False, False),
         (final(12, "inbound", 0.0, 1.0), False, False),

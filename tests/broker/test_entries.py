@@ -1,10 +1,19 @@
-"""broker/entries.py: an entry, and when it is gone."""
+"""broker/entries.py: what the bucket holds, and when it is gone."""
 
 import msgspec
 import pytest
 from support.sids import account_sid, call_sid
 
-from broker.entries import CallEntry, has_expired, is_gone, read_entry
+from broker.entries import (
+    CallEntry,
+    CallStatus,
+    Leg,
+    has_expired,
+    is_gone,
+    read_entry,
+    read_leg,
+    read_status,
+)
 from broker.errors import BadName
 
 ENTRY = CallEntry(
@@ -59,3 +68,28 @@ def test_only_a_key_that_came_to_its_time_has_expired():
     assert has_expired({"Nats-Marker-Reason": "MaxAge"})
     assert not has_expired({"Nats-Marker-Reason": "Purge"})
     assert not has_expired({"KV-Operation": "DEL"})
+
+
+def test_how_a_call_ended_is_read_as_it_was_written():
+    status = CallStatus(account_sid(1), call_sid(1), "completed")
+    assert read_status(msgspec.json.encode(status)) == status
+    assert msgspec.json.decode(msgspec.json.encode(status))["callSid"] == call_sid(1)
+    assert read_status(b"{}") is None
+
+
+def test_a_leg_is_read_as_it_was_written():
+    leg = Leg(account_sid(1), call_sid(1), call_sid(2))
+    assert read_leg(call_sid(1), msgspec.json.encode(leg)) == leg
+    assert msgspec.json.decode(msgspec.json.encode(leg))["parentCallSid"] == call_sid(2)
+
+
+@pytest.mark.parametrize(
+    "leg",
+    [
+        Leg(account_sid(1), call_sid(1), "*"),  # it would become part of a subject
+        Leg(account_sid(1), call_sid(3), call_sid(2)),  # another one's
+        None,
+    ],
+)
+def test_what_is_no_leg_of_ours_is_not_read(leg):
+    assert read_leg(call_sid(1), msgspec.json.encode(leg)) is None

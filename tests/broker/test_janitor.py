@@ -5,8 +5,11 @@ import time
 
 import pytest
 from support.brokers import ENDED, kill_broker, read_records
-from support.timing import until
+from support.sids import account_sid
+from support.timing import PATIENCE, until
 
+from broker.deserted import ANSWER_SECONDS
+from broker.entries import CallStatus
 from broker.janitor import LOOK_SECONDS
 
 SHORT = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 2.0}
@@ -122,3 +125,82 @@ async def test_a_process_that_starts_after_the_owner_died_tells_what_was_lost_an
     assert gap["start"] == 0
     assert died - 0.1 <= gap["end"] <= died + terms["lease_refresh"] + 0.1
     assert records[2]["duration"] == gap["end"]
+
+
+def over(call, account=None):
+    return CallStatus(account or call.account_sid, call.call_sid, "completed")
+
+
+async def test_a_call_whose_owner_died_ends_at_once_when_twilio_says_that_it_is_over(
+    connect, facts, make_final
+):
+    """Although the lease of the owner, and the time in which another may come, last for long."""
+    owner = await connect()
+    others = [await connect() for _ in range(3)]
+    call = facts(started_at=time.time_ns() // 1_000_000)
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.put(make_final(1))
+    await until(lambda: writer.depth == 0 and others[2].registry.get(call.call_sid) is not None)
+    await kill_broker(owner, running)
+    await others[0].statuses.put(over(call))
+    await others[1].statuses.put(over(call))
+    records = await read_records(others[0], call.call_sid)
+    assert [record["type"] for record in records] == ["CallStarted", "Results", "Gap", "CallEnded"]
+    assert (records[-1]["reason"], records[-1]["callStatus"]) == ("completed", "completed")
+    assert others[0].registry.has_lease(owner.settings.instance)
+    await until(lambda: not any(other.registry.entry(call.call_sid) for other in others))
+    assert sum(other.janitor.ended for other in others) == 1
+
+
+async def test_a_status_that_came_before_anybody_could_hear_it_ends_a_call_without_an_owner(
+    connect, facts
+):
+    terms = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 10 * PATIENCE}
+    owner = await connect(**terms)
+    call = facts()
+    running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
+    await until(lambda: owner.registry.get(call.call_sid) is not None)
+    await owner.statuses.put(over(call))
+    await kill_broker(owner, running)
+    late = await connect(**terms)
+    records = await read_records(late, call.call_sid)
+    assert (records[-1]["type"], records[-1]["callStatus"]) == ("CallEnded", "completed")
+
+
+async def test_an_owner_that_answers_or_is_of_another_account_is_left_alone(connect, facts):
+    owner, other = await connect(), await connect()
+    answers, foreign = facts(), facts()
+    writers = [owner.writer(call, owner.next_epoch()) for call in (answers, foreign)]
+    running = [asyncio.create_task(writer.run()) for writer in writers]
+    await until(
+        lambda: other.registry.get(answers.call_sid) and other.registry.get(foreign.call_sid)
+    )
+    await other.statuses.put(over(answers))
+    await other.statuses.put(over(foreign, account_sid(7)))
+    writers[0].update(call_status="completed")
+    await asyncio.sleep(ANSWER_SECONDS + 2 * LOOK_SECONDS)
+    assert other.janitor.ended == 0
+    for writer, task in zip(writers, running, strict=True):
+        writer.put(ENDED)
+        writer.finish()
+        await task
+
+
+async def test_an_owner_that_was_cut_off_when_its_call_was_over_says_the_rest(
+    connect, facts, make_final
+):
+    """It did not answer, and was taken for dead; it has last words all the same."""
+    owner, other = await connect(), await connect()
+    call = facts()
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    await until(lambda: other.registry.get(call.call_sid) is not None)
+    await other.statuses.put(over(call))
+    await until(lambda: other.janitor.ended)
+    writer.put(make_final(1))
+    writer.put(ENDED)
+    writer.finish()
+    await running
+    types = [record["type"] for record in await read_records(other, call.call_sid)]
+    assert types[-4:] == ["CallEnded", "CallResumed", "Results", "CallEnded"]

@@ -75,6 +75,8 @@ def test_events_of_a_call_have_times_in_milliseconds():
         "reason": "completed",
         "requestIds": ["a", "b"],
     }
+    ended = records.call_ended(0.0, "completed", call_status="busy")
+    assert ended.body["callStatus"] == "busy"
     assert records.recogniser("down", "why").body == {
         "type": "Recogniser",
         "state": "down",

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.errors import BadName
-from broker.subjects import Address, Subjects
+from broker.subjects import LEG, STATUS, Address, Subjects
 
 ACCOUNT, CALL = "AC" + "a" * 32, "CA" + "b" * 32
 
@@ -26,9 +26,12 @@ def test_names_derive_from_the_prefix():
 )
 def test_a_sid_is_matched_whole_before_it_becomes_part_of_a_subject(sid):
     subjects = Subjects()
-    for build in (subjects.call, subjects.call_key):
+    for build in (subjects.call, subjects.call_key, subjects.leg_key):
         with pytest.raises(BadName):
             build(sid)
+    for names in ((CALL, sid), (sid, ACCOUNT)):
+        with pytest.raises(BadName):
+            subjects.status_key(*names)
     with pytest.raises(BadName):
         subjects.record(Address(ACCOUNT, sid, "final", "inbound"))
     with pytest.raises(BadName):
@@ -61,6 +64,17 @@ def test_what_the_stream_and_the_bucket_keep_and_tell():
     assert (subjects.registry, subjects.bucket_keys) == ("registry.eu.>", "$KV.EU_CALLS.>")
     assert subjects.lease_key("i_1") == "$KV.EU_CALLS.pod.i_1"
     assert subjects.key_of("registry.eu.pod.i_1") == "pod.i_1"
+
+
+def test_what_is_asked_for_one_by_one_is_not_among_what_every_process_knows():
+    subjects = Subjects("eu")
+    assert subjects.listed_keys == "$KV.EU_CALLS.*.*"
+    assert subjects.call_key(CALL).count(".") == subjects.listed_keys.count(".")
+    status, leg = subjects.status_key(CALL, ACCOUNT), subjects.leg_key(CALL)
+    assert status == f"$KV.EU_CALLS.twilio.status.{ACCOUNT}.{CALL}"
+    assert leg == f"$KV.EU_CALLS.twilio.leg.{CALL}"
+    assert subjects.key_of(f"registry.eu.twilio.leg.{CALL}") == LEG + CALL
+    assert subjects.key_of(status) == f"{STATUS}{ACCOUNT}.{CALL}"
 
 
 @pytest.mark.parametrize("instance", ["", "a.b", "*", "x" * 65])

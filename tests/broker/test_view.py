@@ -56,6 +56,13 @@ def test_times_of_processes_that_own_nothing_are_forgotten():
     assert view.lease_seen("i2") is None
 
 
+@pytest.mark.parametrize("key", ["ticket.abc", f"twilio.leg.{CALL}", "calls.x", ""])
+def test_keys_of_other_kinds_say_nothing_and_are_not_kept(key):
+    view = holding("i1")
+    assert not view.apply(key, 99, {}, b"no entry", alive_at=0)
+    assert (view.newest, view.revision(key), view.calls()) == (2, 0, {CALL: entry()})
+
+
 @pytest.mark.parametrize("revision", [0, 1])
 def test_what_is_older_changes_nothing(revision):
     view = holding("i1")
