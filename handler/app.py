@@ -36,7 +36,9 @@ from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
+from handler.twilio.accounts_watch import AccountsWatch
 from handler.twilio.forms import Form
+from handler.twilio.rest import RestClient
 from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
@@ -58,8 +60,10 @@ class Service:
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
+        self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
         self.metrics = Metrics(self)
+        self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -73,6 +77,10 @@ class Service:
         # First: a port that is taken is found out before anything else begins.
         if settings.metrics_port is not None:
             stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+        if settings.twilio_accounts is not None:
+            watch = AccountsWatch(settings.twilio_accounts, self.accounts)
+            await stack.enter_async_context(watch)
+        stack.push_async_callback(self.rest.close)
         servers = settings.nats_urls
         if settings.embedded_nats:
             self.nats = await stack.enter_async_context(

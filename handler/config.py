@@ -25,6 +25,7 @@ from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options
 from handler.errors import SettingsError, SettingsErrors
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
+from handler.twilio_credentials import read_api_key
 
 # In order, whatever else is set: for those that have no default to fall back on.
 STAND_INS = {
@@ -67,6 +68,9 @@ class Settings:
 
     twilio_account_sid: str | None = None
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
+    twilio_api_key: tuple[str, str] | None = field(default=None, repr=False)  # SID, secret
+    twilio_accounts: str | None = None  # the file of more accounts
+    twilio_api_url: str = "https://api.twilio.com"
 
     deepgram_api_key: str = field(default="", repr=False)
     deepgram_url: str = "wss://api.deepgram.com"
@@ -149,6 +153,9 @@ class Settings:
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
             twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
             twilio_auth_tokens=_auth_tokens(read, insecure),
+            twilio_api_key=read.read("TWILIO_API_KEY", read_api_key, None),
+            twilio_accounts=read.optional("TWILIO_ACCOUNTS"),
+            twilio_api_url=_twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
@@ -286,12 +293,13 @@ def _deepgram_key(text: str | None) -> str:
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
-        if insecure:
+        if insecure or read.optional("TWILIO_ACCOUNTS") is not None:
             return ()
         raise SettingsError(
             "TWILIO_AUTH_TOKEN",
-            "missing: set the auth token of your Twilio account, so that only Twilio can send "
-            "audio (or start with --insecure on a machine that nobody else reaches)",
+            "missing: set the auth token of your Twilio account, or of several by TWILIO_ACCOUNTS, "
+            "so that only Twilio can send audio (or start with --insecure on a machine that nobody "
+            "else reaches)",
         )
     _check_secret("TWILIO_AUTH_TOKEN", text)
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
@@ -405,6 +413,20 @@ def _deepgram_url(text: str) -> str:
         raise SettingsError(name, f"without /{path}: the service itself adds /v1/listen")
     if theirs and url.scheme == "ws":
         raise SettingsError(name, "wss://, not ws://: the key is not to be sent in clear")
+    return text.rstrip("/")
+
+
+def _twilio_api_url(text: str) -> str:
+    name = "TWILIO_API_URL"
+    url = _url(name, text)
+    if not addresses.is_safe(text, near=True) or url.path.strip("/") or url.query or url.fragment:
+        raise SettingsError(
+            name,
+            f"{addresses.shown(text)!r} is not like https://api.twilio.com, or for another edge "
+            "and region https://api.dublin.ie1.twilio.com",
+        )
+    if url.username is not None:
+        raise SettingsError(name, "without a user: the credentials are in TWILIO_API_KEY")
     return text.rstrip("/")
 
 

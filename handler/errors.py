@@ -17,6 +17,7 @@ Every error of the handler.
     ├── AlreadyComplete         all of an ended call was told before
     ├── AtCapacity              no more subscribers, for now
     ├── KeysUnavailable         the JWKS host gave no keys
+    ├── TwilioApiError          Twilio's REST API did not do what it was asked
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
         └── DeepgramDisconnected    worth another try
@@ -187,6 +188,37 @@ class AtCapacity(HandlerError):
 
 class KeysUnavailable(HandlerError):
     """The host of TOKEN_JWKS_URL gave no keys; the reason is for the log."""
+
+
+class TwilioApiError(HandlerError):
+    """
+    Twilio's REST API did not do what it was asked.
+
+    Attributes:
+        message: Why, in words.
+        status: Of HTTP; None if there was no answer.
+        code: Twilio's own, as its list of errors has it: 20404 is a call that is not there.
+        retry: Whether to ask again is safe, and may succeed later.
+        retry_after: Seconds that Twilio says to wait before that, if it does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: int | None = None,
+        retry: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        self.message = message
+        self.status = status
+        self.code = code
+        self.retry = retry
+        self.retry_after = retry_after
+        known = [f"HTTP {status}"] if status is not None else []
+        known += [f"error {code}"] if code is not None else []
+        super().__init__(f"Twilio's API: {', '.join(known)}: {message}" if known else message)
 
 
 class DeepgramError(HandlerError):

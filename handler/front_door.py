@@ -6,6 +6,7 @@ Most are Twilio, or a proxy before us, that somebody has set up a little wrong: 
 """
 
 import logging
+import re
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -16,12 +17,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from broker.identifiers import ACCOUNT_SID
 from handler import addresses
 from handler.refusals import refusals
 from handler.twilio import webhooks
 from handler.twilio.webhooks import SIGNATURE
 
 TWILIO, CLIENT = "/twilio", "/client"
+STREAMS = re.compile(rf"{TWILIO}(/{ACCOUNT_SID.pattern})?")
 METHODS = ("GET", "HEAD")
 # Of path and query together: a token of 8,000 bytes, and what else there may be to say. Beyond it,
 # or with more fields, reading the query costs more than refusing it. A websocket's handshake never
@@ -101,7 +104,7 @@ class Advice:
             return None if method == "POST" else self.no_post(path)
         if method not in METHODS:
             return self.wrong_method(path)
-        if path == TWILIO:
+        if STREAMS.fullmatch(path):
             words = f"{TWILIO} takes Twilio's media streams, by websocket: in TwiML, {self.stream}."
         elif path == CLIENT:
             words = f"{CLIENT} takes subscribers, by websocket."
@@ -118,7 +121,7 @@ class Advice:
     def wrong_method(self, path: str) -> Refusal:
         """Return what to answer a request by another method than those that are taken."""
         words = f"only {' and '.join(METHODS)} here."
-        if path == TWILIO:
+        if STREAMS.fullmatch(path):
             words = f"{TWILIO} takes Twilio's media streams, by websocket, and is no webhook."
         words += (
             " If this is a webhook of Twilio's: let it be answered with TwiML (a TwiML Bin will "

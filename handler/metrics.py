@@ -25,6 +25,7 @@ from handler.calls.status_callbacks import StatusCallbacks
 from handler.config import Settings
 from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
+from handler.twilio.rest import RestClient
 
 
 class Parts(Protocol):
@@ -36,6 +37,7 @@ class Parts(Protocol):
     calls: LiveCalls
     status_callbacks: StatusCallbacks
     subscribers: Subscribers
+    rest: RestClient
 
 
 class Measure(NamedTuple):
@@ -97,6 +99,21 @@ GAUGES = (
         "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
         lambda parts: parts.calls.breaker.accepted,
     ),
+    Measure(
+        "twilio_requests_in_flight",
+        "Requests to Twilio's API that wait for an answer",
+        lambda parts: parts.rest.in_flight,
+    ),
+    Measure(
+        "twilio_concurrent_requests",
+        "Requests of the account at once, as Twilio counted them at its last answer",
+        lambda parts: parts.rest.concurrent,
+    ),
+    Measure(
+        "twilio_concurrent_requests_max",
+        "The most that Twilio counted since the process began",
+        lambda parts: parts.rest.most_concurrent,
+    ),
 )
 
 COUNTERS = (
@@ -156,6 +173,21 @@ COUNTERS = (
         "Finals that made room in a full outbox",
         lambda parts: parts.calls.outbox_dropped,
     ),
+    Measure(
+        "twilio_requests",
+        "Requests sent to Twilio's API, those made again included",
+        lambda parts: parts.rest.requests,
+    ),
+    Measure(
+        "twilio_throttled",
+        "Requests that Twilio answered 429, as there were too many of the account at once",
+        lambda parts: parts.rest.throttled,
+    ),
+    Measure(
+        "twilio_failed",
+        "What was asked of Twilio's API, and came to nothing",
+        lambda parts: parts.rest.failed,
+    ),
 )
 
 COUNTERS_BY_KIND = (
@@ -177,6 +209,8 @@ COUNTERS_BY_KIND = (
 SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
 DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+# Twilio's answers were seen to take 0.08 to 0.26 s.
+REQUEST_BUCKETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Metrics(Collector):
@@ -190,6 +224,12 @@ class Metrics(Collector):
             "partyline_speech_to_published_seconds",
             "From the end of what was said to its final result being handed to NATS",
             buckets=DELAY_BUCKETS,
+            registry=self._registry,
+        )
+        self.twilio_requests = Histogram(
+            "partyline_twilio_request_seconds",
+            "From a request to Twilio's API to its answer",
+            buckets=REQUEST_BUCKETS,
             registry=self._registry,
         )
 

@@ -18,7 +18,7 @@ from handler.server.connection import CONNECTION, ELSEWHERE_ON_FLY
 from handler.server.sockets import close
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
-from handler.twilio.accounts import Accounts
+from handler.twilio.accounts import Account, Accounts
 from handler.twilio.start import StartDetails
 from handler.twilio.webhooks import SIGNATURE, signed_urls
 
@@ -30,9 +30,10 @@ SUBPROTOCOL = "audio.twilio.com"
 # What a websocket is closed with once Twilio has said stop.
 STOPPED = "stopped"
 
+# The same whatever was wrong: nobody learns which accounts are ours.
 UNSIGNED = (
-    "forbidden: media streams must be signed by Twilio (X-Twilio-Signature); the log of the "
-    "service says what was wrong\n"
+    "forbidden: media streams must be signed by Twilio (X-Twilio-Signature), with a token of the "
+    "account that the path names, if it names one; the log of the service says what was wrong\n"
 )
 
 _log = structlog.get_logger()
@@ -48,7 +49,8 @@ class MediaEndpoint:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
-        if not self._signed(websocket):
+        account = self._account(websocket)
+        if account is None or not self._signed(websocket, account):
             await websocket.send_denial_response(PlainTextResponse(UNSIGNED, 403))
             return
         if (reason := self._calls.refusal()) is not None:
@@ -59,7 +61,7 @@ class MediaEndpoint:
             return
         offered = websocket.scope["subprotocols"]
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        reader = _Reader(websocket, self._calls)
+        reader = _Reader(websocket, self._calls, account)
         try:
             await reader.read()
         except StreamRefused as exc:
@@ -69,17 +71,23 @@ class MediaEndpoint:
         finally:
             reader.lost()
 
-    def _signed(self, websocket: WebSocket) -> bool:
-        """Whether Twilio signed the handshake; if not, tells the operator what to change."""
-        account = self._accounts.find(websocket.path_params.get("account_sid"))
+    def _account(self, websocket: WebSocket) -> Account | None:
+        """Return whose stream comes in, by its path; if nobody's, tells the operator what to do."""
+        named = websocket.path_params.get("account_sid")
+        account = self._accounts.find(named)
         if account is None:
             refusals.note(
                 "media stream refused: an account that is not ours",
                 403,
                 logging.WARNING,
-                path=websocket.url.path[:200],
+                account_sid=named,
+                advice="name it in TWILIO_ACCOUNTS, or let the <Stream url> end with /twilio/AC…, "
+                "the account that owns the call",
             )
-            return False
+        return account
+
+    def _signed(self, websocket: WebSocket, account: Account) -> bool:
+        """Whether Twilio signed the handshake; if not, tells the operator what to change."""
         tokens = account.auth_tokens
         if not tokens:
             return True  # --insecure
@@ -103,10 +111,12 @@ class MediaEndpoint:
             logging.WARNING,
             tried=urls,
             host=host[:200],
+            account_sid=account.sid,
             auth_tokens=len(tokens),
             advice="set PUBLIC_URL so that one of these is the <Stream url>, and TWILIO_AUTH_TOKEN "
             "to the auth token of the account that owns the call; a subaccount has its own, and so "
-            "has each region: all that send calls here, separated by commas",
+            "has each region: all that send calls here, separated by commas, or each by name "
+            "in TWILIO_ACCOUNTS",
         )
         return False
 
@@ -158,9 +168,10 @@ class _Socket:
 class _Reader:
     """Reads one media stream, message by message."""
 
-    def __init__(self, websocket: WebSocket, calls: LiveCalls) -> None:
+    def __init__(self, websocket: WebSocket, calls: LiveCalls, account: Account) -> None:
         self._websocket = websocket
         self._calls = calls
+        self._account_sid = account.sid
         self._socket = _Socket(websocket)
         self._stream: MediaStream | None = None
         self._faults: dict[str, int] = {}
@@ -257,7 +268,7 @@ class _Reader:
             self._fault("second-start", "ignored")
             return
         self.names = {"call_sid": details.call_sid, "stream_sid": details.stream_sid}
-        self._stream = self._calls.open(details, self._socket)
+        self._stream = self._calls.open(details, self._socket, self._account_sid)
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",

@@ -32,6 +32,10 @@ ELSEWHERE = (
 ELSEWHERE_HALF = (
     'another container has this call\'s other track: send both in one stream, track="both_tracks"'
 )
+# Its path, or TWILIO_ACCOUNT_SID, is of another one.
+NOT_ITS_ACCOUNT = (
+    "start.accountSid is not the account of this address: /twilio/AC… is that of the call's account"
+)
 
 # So many times MAX_CALLS may be carried, with those that are over and wait for NATS.
 UNSTORED_SHARE = 4
@@ -116,14 +120,21 @@ class LiveCalls:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def open(self, start: StartDetails, socket: StreamSocket) -> MediaStream:
+    def open(
+        self, start: StartDetails, socket: StreamSocket, account_sid: str | None
+    ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
+
+        Args:
+            start: What it says of itself.
+            socket: Where it comes from.
+            account_sid: Whose auth token vouches for it; None: one of several accounts'.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
         """
-        self._check(start)
+        self._check(start, account_sid)
         stream = MediaStream(
             start.stream_sid,
             time.time_ns() // 1_000_000,
@@ -204,16 +215,15 @@ class LiveCalls:
         if self._tasks:
             _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
 
-    def _check(self, start: StartDetails) -> None:
+    def _check(self, start: StartDetails, account_sid: str | None) -> None:
         if self.draining:
             raise StreamRefused("draining", 1012)
         if start.media_format != MEDIA_FORMAT:
             given = start.media_format
             shown = f"{given.encoding[:40]}/{given.sample_rate:g}/{given.channels:g}"
             raise StreamRefused(f"media format {shown}: only audio/x-mulaw/8000/1 is read", 1003)
-        expected = self._settings.twilio_account_sid
-        if expected is not None and start.account_sid != expected:
-            raise StreamRefused("not our account")
+        if account_sid not in (None, start.account_sid):
+            raise StreamRefused(NOT_ITS_ACCOUNT)
 
     async def _run(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""

@@ -147,9 +147,9 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
         ):
             server = Server(config, lobby)
             return runner.run(_serve(server, listener, stop_at_eof=arguments.stop_at_eof))
-    except (OSError, EmbeddedFailed) as exc:
+    except (OSError, EmbeddedFailed, SettingsError) as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(exc, SettingsError) else 1
 
 
 def _fit(settings: Settings, descriptors: int) -> tuple[Settings, Places]:
@@ -220,7 +220,7 @@ async def _announce(server: Server, service: Service) -> None:
     port = server.servers[0].sockets[0].getsockname()[1]
     for name, doubt in doubts(service.settings):
         _log.warning("is this setting right?", setting=name, advice=f"{name} {doubt}")
-    signed = bool(service.settings.twilio_auth_tokens)
+    signed = service.accounts.signed
     may = {"send audio": not signed, "read calls": service.access.open_to_all}
     if open_to_all := [what for what, is_open in may.items() if is_open]:
         _log.warning(

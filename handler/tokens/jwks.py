@@ -1,20 +1,19 @@
 """The public keys at TOKEN_JWKS_URL, fetched when they are needed and never trusted for long."""
 
 import asyncio
-import re
-import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 import structlog
 
-from broker import durations, words
+from broker import durations
 from handler import addresses
 from handler.errors import KeysUnavailable
+from handler.http_words import said
 from handler.tokens import tokens
 from handler.tokens.grants import VerificationKey
 
@@ -28,8 +27,6 @@ REFRESH_SECONDS = 3600.0
 KEEP_SECONDS = 24 * 3600.0
 # Between two fetches, whatever names of keys tokens make up.
 PAUSE_SECONDS = 15.0
-# What the client of HTTP says of a Location that it cannot read.
-NOT_READ = re.compile("location header|URL|port|address", re.IGNORECASE)
 
 _log = structlog.get_logger()
 
@@ -104,38 +101,11 @@ async def _download(url: str, timeout: float) -> tuple[VerificationKey, ...]:
     except TimeoutError as exc:
         raise KeysUnavailable(f"nothing whole within {durations.shown(timeout)}") from exc
     except (httpx.HTTPError, httpx.InvalidURL, OSError, zlib.error) as exc:
-        raise KeysUnavailable(_said(exc)) from exc
+        raise KeysUnavailable(said(exc)) from exc
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
         raise KeysUnavailable("what came is no JSON: is it the address of a JWKS?") from exc
     except ValueError as exc:  # our own
         raise KeysUnavailable(str(exc)) from exc
-
-
-def _said(exc: BaseException) -> str:
-    """Return what the client of HTTP, or what lies below, says went wrong, in words of ours."""
-    below = next((cause for cause in _causes(exc) if isinstance(cause, OSError)), None)
-    match below, exc:
-        case ssl.SSLCertVerificationError(), _:
-            return f"its certificate is not trusted ({below.verify_message}): is it the right host?"
-        case OSError(), _:
-            return words.said(below)
-        case _, httpx.InvalidURL() | httpx.RemoteProtocolError() if NOT_READ.search(str(exc)):
-            return "redirected to what is no address"
-        case _, httpx.TimeoutException():
-            return words.NO_ANSWER
-        case _, zlib.error():
-            return "compressed, and damaged"
-        case _:
-            return "what answers there speaks no HTTP, or broke off: is the port right?"
-
-
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    """Yield what an error comes from, the first cause first; of a group that of its first error."""
-    if isinstance(exc, BaseExceptionGroup):
-        exc = exc.exceptions[0]
-    if exc is not None:
-        yield from _causes(exc.__cause__ or exc.__context__)
-        yield exc
 
 
 async def _ask(client: httpx.AsyncClient, url: str) -> bytes:

@@ -41,6 +41,18 @@ def test_beside_keys_that_are_malformed_no_secret_is_said_to_be_missing():
     assert caught.value.name == "TOKEN_PUBLIC_KEY"
 
 
+def test_twilios_api_is_asked_with_a_key_at_the_address_that_is_set():
+    assert Settings.from_environ(NEEDED).twilio_api_url == "https://api.twilio.com"
+    key, url = f"SK{'0' * 32}", "https://api.dublin.ie1.twilio.com/"
+    settings = Settings.from_environ(
+        {**NEEDED, "TWILIO_API_KEY": f"{key}:secret", "TWILIO_API_URL": url}
+    )
+    assert (settings.twilio_api_key, settings.twilio_api_url) == ((key, "secret"), url[:-1])
+    near = Settings.from_environ({**NEEDED, "TWILIO_API_URL": "http://127.0.0.1:9"})
+    assert near.twilio_api_url == "http://127.0.0.1:9"
+    assert "secret" not in repr(settings)
+
+
 @pytest.mark.parametrize("text", ["ws://gateway.internal:8080/deepgram", "wss://h/", "ws://[::1]"])
 def test_a_recogniser_of_ones_own_may_stand_behind_a_path(text):
     settings = Settings.from_environ({**NEEDED, "DEEPGRAM_URL": text})
@@ -120,6 +132,12 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
+        ("TWILIO_API_KEY", "SK123:secret"),
+        ("TWILIO_API_URL", "http://api.twilio.com"),
+        ("TWILIO_API_URL", "https://api.twilio.com/2010-04-01"),
+        ("TWILIO_API_URL", "https://api.twilio.com?a=b"),
+        ("TWILIO_API_URL", "https://user:pass@api.twilio.com"),
+        ("TWILIO_API_URL", "https://[::1"),
         ("PAUSE_SECONDS", "61m"),
         ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),
@@ -182,6 +200,8 @@ def test_each_process_has_a_name_of_its_own():
     ("name", "text"),
     [
         ("TOKEN_JWKS_URL", "http://id.example.com/jwks?key=the-secret"),
+        ("TWILIO_API_URL", "https://user:the-secret@h"),
+        ("TWILIO_API_KEY", "SK:the-secret"),
         ("DEEPGRAM_URL", "wss://user:the-secret@h"),
         ("DEEPGRAM_URL", "wss://user:the-secret@h:99999"),
         ("PUBLIC_URL", "https://user:the-secret@h?x"),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from structlog.testing import capture_logs
+from support.sids import account_sid
 
 from handler.app import create_app
 from handler.config import Settings
@@ -37,6 +38,8 @@ def fresh_lines():
         ("GET", "/twilio", {}, 426, "a proxy takes Upgrade away"),
         ("GET", "/twilio", SIGNED, 426, "proxy_set_header Upgrade $http_upgrade"),
         ("GET", "/twilio?CallSid=CA1", SIGNED, 426, STREAM),
+        ("GET", f"/twilio/{account_sid(1)}", SIGNED, 426, "a proxy takes Upgrade away"),
+        ("POST", f"/twilio/{account_sid(1)}", SIGNED, 405, "is no webhook. If this is a webhook"),
         ("GET", "/client", {}, 426, "a proxy takes Upgrade away"),
         ("POST", "/twilio", SIGNED, 405, "is no webhook. If this is a webhook of Twilio's: let"),
         ("POST", "/twilio", SIGNED, 405, STREAM),

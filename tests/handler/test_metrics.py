@@ -22,6 +22,9 @@ def test_the_names_of_metrics_stay():
         "transcripts",
         "nats_connected",
         "deepgram_accepts",
+        "twilio_requests_in_flight",
+        "twilio_concurrent_requests",
+        "twilio_concurrent_requests_max",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",
@@ -36,6 +39,9 @@ def test_the_names_of_metrics_stay():
         "deliveries",
         "interims_skipped",
         "outbox_dropped",
+        "twilio_requests",
+        "twilio_throttled",
+        "twilio_failed",
     ]
 
 

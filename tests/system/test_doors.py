@@ -14,7 +14,7 @@ import jwt
 import pytest
 from starlette.routing import Route
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
-from support.sids import call_sid
+from support.sids import account_sid, call_sid
 from support.timing import PATIENCE, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
@@ -89,6 +89,50 @@ async def test_each_of_two_auth_tokens_and_the_public_url_are_taken(serve, deepg
         assert report.ok
     with pytest.raises(HandshakeRefused):
         await place_call(f"{service.ws}/twilio", b"", b"", Options(auth_token="new"))
+
+
+async def test_an_account_is_named_by_the_path_and_has_tokens_of_its_own(serve, deepgram, tmp_path):
+    ours, theirs, nobodys = account_sid(1), account_sid(2), account_sid(3)
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(json.dumps({theirs: {"auth_tokens": ["their-token"]}}))
+    service = serve(
+        TWILIO_ACCOUNT_SID=ours, TWILIO_ACCOUNTS=str(accounts), DEEPGRAM_URL=deepgram.url
+    )
+
+    async def place(path: str, auth_token: str, account: str) -> int | None:
+        """Place a call; returns the status of its handshake if it was refused, or how it ended."""
+        call = Options(auth_token=auth_token, account_sid=account)
+        try:
+            report = await place_call(f"{service.ws}{path}", b"\xff" * 1600, b"", call)
+        except HandshakeRefused as exc:
+            return exc.status
+        return report.close_code
+
+    for path, auth_token, account in (
+        ("/twilio", AUTH_TOKEN, ours),
+        (f"/twilio/{ours}", AUTH_TOKEN, ours),
+        (f"/twilio/{theirs}", "their-token", theirs),
+    ):
+        assert await place(path, auth_token, account) == 1000
+    for path, auth_token, account in (
+        ("/twilio", "their-token", theirs),
+        (f"/twilio/{ours}", "their-token", ours),
+        (f"/twilio/{theirs}", AUTH_TOKEN, theirs),
+        (f"/twilio/{nobodys}", AUTH_TOKEN, nobodys),
+    ):
+        assert await place(path, auth_token, account) == 403
+    for path, auth_token, account in (
+        ("/twilio", AUTH_TOKEN, theirs),
+        (f"/twilio/{theirs}", "their-token", ours),
+    ):
+        assert await place(path, auth_token, account) == 1008
+    assert (await door(service, f"/twilio/{theirs[:-1]}"))[0] == 404
+    line = await asyncio.to_thread(
+        service.wait_for, "media stream refused: an account that is not ours"
+    )
+    assert (line["account_sid"], "TWILIO_ACCOUNTS" in line["advice"]) == (nobodys, True)
+    assert service.stop() == 0
+    assert "their-token" not in service.text
 
 
 async def test_a_subscriber_must_show_a_token(serve, mint):
