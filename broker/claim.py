@@ -1,7 +1,7 @@
 """
 What a new owner must know of a call, and what it must claim. Pure.
 
-A call that has records goes on: its numbers, its clock and its facts stay as they are. An owner
+A call that has records goes on: its numbers, its names and its clock stay as they are. An owner
 that is refused looks at what was stored instead of its record, and goes on only where others took
 it for dead.
 """
@@ -9,6 +9,7 @@ it for dead.
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
@@ -37,6 +38,9 @@ class _Known(msgspec.Struct):
     from_: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
     direction: str | None = None
+    callerName: str | None = None  # noqa: N815
+    calleeName: str | None = None  # noqa: N815
+    metadata: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -52,7 +56,8 @@ class Claim:
         epoch: Of the newest claim.
         written_by: The claim under which the newest record was written.
         started_at: Unix ms: the zero of the call clock; None if ``CallStarted`` is not kept.
-        numbers: ``from``, ``to`` and ``direction``, as ``CallStarted`` has them.
+        told: What ``CallStarted`` says of the call, by the names of :class:`CallFacts`; None if it
+            is not kept.
         ends: Where each track's finals end, in seconds.
         gap_end: How far it is known, in seconds, by what is no final: gaps of lost owners and of
             pauses, and its ends.
@@ -66,7 +71,7 @@ class Claim:
     epoch: str = ""
     written_by: str = ""
     started_at: int | None = None
-    numbers: tuple[str | None, str | None, str | None] | None = None
+    told: dict[str, Any] | None = None
     ends: dict[str, float] = field(default_factory=dict)
     gap_end: float = 0.0
     ids: set[str] = field(default_factory=set)
@@ -91,10 +96,7 @@ class Claim:
 
     def facts(self, call: CallFacts) -> CallFacts:
         """Return the facts of the call that goes on: they do not change with its media stream."""
-        if self.numbers is None:
-            return call
-        from_, to, direction = self.numbers
-        return replace(call, from_=from_, to=to, direction=direction)
+        return call if self.told is None else replace(call, **self.told)
 
     def is_free(self, instance: str, entry: CallEntry | None, *, owner_lives: bool) -> bool:
         """
@@ -134,7 +136,14 @@ class Claim:
             self.epoch = known.epoch
         if known.type == "CallStarted":
             self.started_at = known.startedAt
-            self.numbers = (known.from_, known.to, known.direction)
+            self.told = {
+                "from_": known.from_,
+                "to": known.to,
+                "direction": known.direction,
+                "caller_name": known.callerName,
+                "callee_name": known.calleeName,
+                "metadata": known.metadata,
+            }
         elif known.type == "Results" and known.track is not None:
             end = known.start + known.duration
             self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))

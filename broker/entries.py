@@ -9,11 +9,14 @@ from broker.errors import BadName
 from broker.identifiers import check_account_sid, check_call_sid
 
 
-class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """
-    A live call, as the bucket keeps it.
+    A live call, as the bucket keeps it; other versions may leave out what has a default.
 
     Attributes:
+        caller_name: Who calls, if an application said so.
+        callee_name: Who is called; likewise.
+        metadata: What else it said, to know the call again.
         started_at: Unix ms: the zero of the call clock.
         epoch: The claim under which it is written.
         owner: The process that owns it.
@@ -30,6 +33,9 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     from_: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
     direction: str | None = None
+    caller_name: str | None = None
+    callee_name: str | None = None
+    metadata: dict[str, str] = {}
     started_at: int
     epoch: str
     owner: str

@@ -1,7 +1,7 @@
 """What is published: records and interims, and how they are encoded. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -90,6 +90,14 @@ def event(kind: str, **facts: Any) -> Record:  # noqa: ANN401  what JSON can hol
     return Record("event", "call", {"type": kind, **facts})
 
 
+def identity(
+    caller_name: str | None, callee_name: str | None, metadata: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what an application said of a call, as messages have it: absent if it did not."""
+    given = {"callerName": caller_name, "calleeName": callee_name, "metadata": metadata}
+    return {name: value for name, value in given.items() if value}
+
+
 def gap(start: float, end: float, track: str | None, reason: str) -> Record:
     """
     Return a ``Gap``: nothing is known from ``start`` to ``end`` (seconds on the call clock).
@@ -145,6 +153,9 @@ class CallFacts:
         from_: The caller's number as given, if it was.
         to: The called number as given, if it was.
         direction: ``inbound``, ``outbound-api`` … as given, if it was.
+        caller_name: Who calls, if that was given.
+        callee_name: Who is called, if that was given.
+        metadata: What else was given, for the application that gave it.
         started_at: Unix time in ms at which the media stream's ``start`` was received.
     """
 
@@ -155,6 +166,9 @@ class CallFacts:
     from_: str | None = None
     to: str | None = None
     direction: str | None = None
+    caller_name: str | None = None
+    callee_name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def started(self) -> Record:
         """Return the first record of a call."""
@@ -165,6 +179,7 @@ class CallFacts:
             accountSid=self.account_sid,
             streamSid=self.stream_sid,
             **numbers,
+            **identity(self.caller_name, self.callee_name, self.metadata),
         )
 
     def resumed(self) -> Record:

@@ -63,12 +63,10 @@ class CallWriter:
         entry = CallEntry(
             call_sid=call.call_sid,
             account_sid=call.account_sid,
-            from_=call.from_,
-            to=call.to,
-            direction=call.direction,
             started_at=call.started_at,
             epoch=epoch,
             owner=owner,
+            **_lasting(call),
         )
         self._listing = Listing(registry, entry, epochs=self._epochs.own)
 
@@ -190,9 +188,7 @@ class CallWriter:
             lambda: self._appender.published_ends if self.depth else None,
             self._is_ours,
             started_at=self.started_at,
-            from_=self.call.from_,
-            to=self.call.to,
-            direction=self.call.direction,
+            **_lasting(self.call),
         )
 
     async def _publish_all(self) -> None:
@@ -274,3 +270,15 @@ class CallWriter:
 
     async def _is_ours(self) -> bool:
         return is_own(await self._appender.newest(), self._epochs.own)
+
+
+def _lasting(call: CallFacts) -> dict[str, Any]:
+    """Return what an entry says of a call that does not change with its owner."""
+    return {
+        "from_": call.from_,
+        "to": call.to,
+        "direction": call.direction,
+        "caller_name": call.caller_name,
+        "callee_name": call.callee_name,
+        "metadata": dict(call.metadata),
+    }

@@ -21,7 +21,7 @@ from broker.settings import (
 )
 from broker.subjects import DEFAULT_PREFIX
 from handler import addresses
-from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options
+from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options, option_names
 from handler.errors import SettingsError, SettingsErrors
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
@@ -75,6 +75,7 @@ class Settings:
     deepgram_api_key: str = field(default="", repr=False)
     deepgram_url: str = "wss://api.deepgram.com"
     deepgram_options: tuple[tuple[str, str], ...] = DEFAULTS + FIXED
+    call_options: frozenset[str] = frozenset()  # those that a call may set for itself
 
     nats_urls: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     nats_credentials: str | None = field(default=None, repr=False)
@@ -159,6 +160,7 @@ class Settings:
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
+            call_options=read.read("CALL_OPTIONS", option_names, default.call_options),
             nats_urls=read.read("NATS_URL", read_servers, default.nats_urls),
             nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),

@@ -1,13 +1,18 @@
 """
-What Deepgram's live endpoint is asked for: DEEPGRAM_OPTIONS over our defaults. Pure.
+What Deepgram's live endpoint is asked for: DEEPGRAM_OPTIONS over our defaults, a call's own over
+both. Pure.
 
-Refused at the start is what Deepgram would refuse each call for, or silently do nothing about.
+Refused at the start is what Deepgram would refuse each call for, or silently do nothing about. Of a
+call's own that is left out, and said: the call goes on without it.
 Source: https://developers.deepgram.com/reference/speech-to-text/listen-streaming
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+from broker.printable import shown
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -56,6 +61,24 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 MODEL = re.compile(r"[a-z0-9][a-z0-9._-]*")
 LANGUAGE = re.compile(r"multi|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 EXAMPLE = "model=nova-2-phonecall&language=en-US"
+NAMES_EXAMPLE = "language,model,keyterm"
+# Of what a call asks for in vain, how much is told: a problem is a sentence, and so are a few.
+MAX_PROBLEM = 200
+MAX_PROBLEMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """
+    What one call's connections ask Deepgram for.
+
+    Attributes:
+        pairs: The service's own, with the call's over them; None if none of the call's is used.
+        problems: What was left out of the call's, and why, for people.
+    """
+
+    pairs: Pairs | None = None
+    problems: tuple[str, ...] = ()
 
 
 def deepgram_options(query: str) -> Pairs:
@@ -65,7 +88,7 @@ def deepgram_options(query: str) -> Pairs:
     Raises:
         ValueError: it sets what is ours alone, or what Deepgram would not do; says what instead.
     """
-    given = _pairs(query)
+    given = [pair for part in _parts(query) for pair in _pair(part)]
     names = [name for name, _ in given]
     if fixed := sorted(set(names) & FORBIDDEN):
         raise ValueError(f"{', '.join(fixed)}: set by the service itself; leave it out")
@@ -73,55 +96,147 @@ def deepgram_options(query: str) -> Pairs:
         raise ValueError(f"{', '.join(batch)}: for recordings only; leave it out")
     if twice := sorted({name for name in names if names.count(name) > 1} - REPEATED):
         raise ValueError(f"{', '.join(twice)}: given twice; say it once")
-    merged = [pair for pair in DEFAULTS if pair[0] not in names] + given
+    merged = _over(DEFAULTS, given)
     for name, value in merged:
         if problem := CHECKS.get(name, _anything)(value):
             raise ValueError(f"{name}: {problem}")
-    if problem := next(_contradictions(dict(merged), given), None):
-        raise ValueError(problem)
+    if contradiction := next(_contradictions(merged), None):
+        raise ValueError(contradiction[0])
     return (*merged, *FIXED)
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
-    """Split a query string; what is only nearly one is refused, with what it should be."""
-    if not query:
-        return []
-    if query.startswith("?"):
-        raise ValueError(f"begins with ?: leave that out, as in {EXAMPLE}")
-    pairs = []
-    for part in query.split("&"):
-        name, equals, value = part.partition("=")
+def option_names(text: str) -> frozenset[str]:
+    """
+    Read which options a call may set for itself: names such as ``language,model,keyterm``.
+
+    Raises:
+        ValueError: one is no name of an option, or none that may vary; says what instead.
+    """
+    names = [name for name in re.split(r"[,\s]+", text) if name]
+    for name in names:
+        if name == "*":
+            raise ValueError(f"'*': name each option that a call may set, as in {NAMES_EXAMPLE}")
         if not NAME.fullmatch(name):
-            lower = name.strip().lower()
+            lower = name.lower()
             hint = f"; say {lower}" if NAME.fullmatch(lower) else ""
             raise ValueError(
-                f"{name[:40]!r} is no name of an option{hint}. It is like {EXAMPLE}, joined by &, "
-                "names in lower case"
+                f"{name[:40]!r} is no name of an option{hint}. Names are in lower case, joined by "
+                f"commas, as in {NAMES_EXAMPLE}"
             )
-        if not equals or not value.strip():
-            raise ValueError(f"{name}: has no value; say {name}=…, or leave it out")
-        if "=" in value:
-            raise ValueError(f"{name}: options are joined by & alone, as in {EXAMPLE}")
-        pairs += parse_qsl(f"{name}={value}")
-    return pairs
+    if fixed := sorted(FORBIDDEN.intersection(names)):
+        raise ValueError(f"{', '.join(fixed)}: set by the service itself; leave it out")
+    if batch := sorted(BATCH.intersection(names)):
+        raise ValueError(f"{', '.join(batch)}: for recordings only; leave it out")
+    return frozenset(names)
 
 
-def _contradictions(options: Mapping[str, str], given: list[tuple[str, str]]) -> Iterator[str]:
-    """Yield what Deepgram would refuse of options that are good by themselves."""
+def call_options(query: str, own: Pairs, allowed: Collection[str]) -> CallOptions:
+    """
+    Merge what a call asks for over the service's own options, as far as it may and can be.
+
+    Each option is read by itself: one that is malformed, not allowed, or that Deepgram would
+    refuse is left out, and so is one that contradicts others. An option that is given replaces
+    the service's of that name, however often it is there.
+
+    Args:
+        query: Of the call, such as ``language=de&keyterm=Northwind``.
+        own: The service's options, :data:`FIXED` included.
+        allowed: Names of those that a call may set.
+    """
+    given: list[tuple[str, str]] = []
+    problems: list[str] = []
+    for part in query.removeprefix("?").split("&") if query.strip() else ():
+        try:
+            for name, value in _pair(part):
+                _check_own(name, value, allowed)
+                given.append((name, value))
+        except ValueError as exc:
+            problems.append(str(exc))
+    names = [name for name, _ in given]
+    for name in sorted({name for name in names if names.count(name) > 1} - REPEATED):
+        problems.append(f"{name}: given twice; say it once")
+        given = [pair for pair in given if pair[0] != name]
+    # Each turn leaves one out at least; the service's own were checked at the start.
+    while contradiction := next(_contradictions(_over(own, given)), None):
+        problem, involved = contradiction
+        problems.append(problem)
+        names = [name for name, _ in given]
+        culprit = next(name for name in involved if name in names)
+        given = [pair for pair in given if pair[0] != culprit]
+    told = [shown(problem)[:MAX_PROBLEM] for problem in problems[:MAX_PROBLEMS]]
+    if len(problems) > MAX_PROBLEMS:
+        told.append(f"and {len(problems) - MAX_PROBLEMS} more")
+    return CallOptions(tuple(_over(own, given)) if given else None, tuple(told))
+
+
+def _check_own(name: str, value: str, allowed: Collection[str]) -> None:
+    """Raise ValueError if a call may not, or cannot, have an option."""
+    if name in FORBIDDEN:
+        raise ValueError(f"{name}: set by the service itself")
+    if name not in allowed:
+        raise ValueError(f"{name}: not among the options that a call may set (CALL_OPTIONS)")
+    if shown(value) != value:
+        raise ValueError(f"{name}: holds characters that cannot be shown")
+    if problem := CHECKS.get(name, _anything)(value):
+        raise ValueError(f"{name}: {problem}")
+
+
+def _over(own: Pairs, given: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put options in the place of those of the same name."""
+    names = {name for name, _ in given}
+    return [pair for pair in own if pair[0] not in names] + given
+
+
+def _parts(query: str) -> list[str]:
+    if query.startswith("?"):
+        raise ValueError(f"begins with ?: leave that out, as in {EXAMPLE}")
+    return query.split("&") if query else []
+
+
+def _pair(part: str) -> list[tuple[str, str]]:
+    """Read one option; what is only nearly one is refused, with what it should be."""
+    name, equals, value = part.partition("=")
+    if not NAME.fullmatch(name):
+        lower = name.strip().lower()
+        hint = f"; say {lower}" if NAME.fullmatch(lower) else ""
+        raise ValueError(
+            f"{name[:40]!r} is no name of an option{hint}. It is like {EXAMPLE}, joined by &, "
+            "names in lower case"
+        )
+    if not equals or not value.strip():
+        raise ValueError(f"{name}: has no value; say {name}=…, or leave it out")
+    if "=" in value:
+        raise ValueError(f"{name}: options are joined by & alone, as in {EXAMPLE}")
+    return parse_qsl(f"{name}={value}")
+
+
+def _contradictions(pairs: list[tuple[str, str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """
+    Yield what Deepgram would refuse of options that are good by themselves.
+
+    Each with the names that it is about; first the one to do without.
+    """
+    options: Mapping[str, str] = dict(pairs)
     model, language = options["model"], options.get("language", "en")
     nova_3 = model.startswith("nova-3")
     if "keywords" in options and nova_3:
-        yield "keywords: not with a nova-3 model; use keyterm"
+        yield "keywords: not with a nova-3 model; use keyterm", ("keywords", "model")
     if "keyterm" in options and not nova_3:
-        yield "keyterm: only with a nova-3 model; use keywords"
-    if sum(len(value.split()) for name, value in given if name == "keyterm") > MAX_KEYTERM_TOKENS:
-        yield f"keyterm: more than {MAX_KEYTERM_TOKENS} words in all; leave some out"
+        yield "keyterm: only with a nova-3 model; use keywords", ("keyterm", "model")
+    if sum(len(value.split()) for name, value in pairs if name == "keyterm") > MAX_KEYTERM_TOKENS:
+        yield f"keyterm: more than {MAX_KEYTERM_TOKENS} words in all; leave some out", ("keyterm",)
     if "language_hint" in options and not (nova_3 and language == "multi"):
-        yield "language_hint: only with a nova-3 model and language=multi"
+        yield (
+            "language_hint: only with a nova-3 model and language=multi",
+            ("language_hint", "language", "model"),
+        )
     if model == "nova-2-phonecall" and not re.fullmatch("en(-US)?", language):
-        yield f"language: {language!r}, but nova-2-phonecall knows en and en-US alone"
+        yield (
+            f"language: {language!r}, but nova-2-phonecall knows en and en-US alone",
+            ("language", "model"),
+        )
     if {"diarize", "diarize_model"} <= options.keys():
-        yield "diarize and diarize_model: set one of them"
+        yield "diarize and diarize_model: set one of them", ("diarize", "diarize_model")
 
 
 def _model(value: str) -> str | None:

@@ -20,6 +20,7 @@ Every error of the handler.
     ├── TwilioApiError          Twilio's REST API did not do what it was asked
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
+        │   └── OptionsRejected         but without the call's own options it may be another one
         └── DeepgramDisconnected    worth another try
 """
 
@@ -237,6 +238,10 @@ class DeepgramRejected(DeepgramError):
     """Deepgram refused; trying again would get the same answer."""
 
     retry = False
+
+
+class OptionsRejected(DeepgramRejected):
+    """Deepgram refused a call's own options, most likely: with the service's it may go on."""
 
 
 class DeepgramDisconnected(DeepgramError):

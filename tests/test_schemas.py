@@ -2,13 +2,14 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from support.schemas import DIRECTORY, VALIDATORS, check
 
-from broker.records import CallFacts, Record, encode_interim, encode_record
+from broker.records import CallFacts, Record, encode_interim, encode_record, recogniser
 
 FACTS = CallFacts(
     call_sid="CA" + "0" * 32,
@@ -45,6 +46,9 @@ def test_each_is_a_schema_that_describes_itself(path):
 
 def test_what_we_publish_fits():
     check(json.loads(json.dumps(record("event", "call", FACTS.started().body))))
+    named = replace(FACTS, caller_name="Ana", callee_name="Ben", metadata={"order": "7"})
+    check(record("event", "call", named.started().body))
+    check(record("event", "call", recogniser("up", "an option is not used").body))
     check(record("event", "call", FACTS.resumed().body))
     check(record("final", "inbound", RESULTS))
     interim = encode_interim(

@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import functools
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,13 +23,16 @@ from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.outcome import Outcome
+from handler.calls.parameters import read_parameters
 from handler.calls.records import Utterances, call_facts
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.messages import Result, Signal
-from handler.deepgram.recogniser import Down, Output, Recogniser, Up
+from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
 from handler.deepgram.retry import Breaker
+from handler.deepgram_options import call_options
 from handler.errors import StreamRefused
+from handler.refusals import refusals
 from handler.twilio.start import StartDetails
 
 
@@ -70,13 +74,21 @@ class Call:
         self._state = CallState.LISTENING
         self._streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
-        self._recogniser = Recogniser(settings, self._publish, start.call_sid, breaker=breaker)
+        parameters = read_parameters(start.custom_parameters)
+        wanted = call_options(
+            parameters.options or "", settings.deepgram_options, settings.call_options
+        )
+        self._recogniser = Recogniser(
+            settings, self._publish, start.call_sid, options=wanted.pairs, breaker=breaker
+        )
         self._gaps = OpenGaps()
         self._utterances = Utterances()
-        facts = call_facts(start, stream.received_at)
+        facts = call_facts(start, parameters, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
         self._claiming = Claiming(broker, self.writer, settings.instance)
         self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
+        if wanted.problems:
+            self._tell_options_left_out(wanted.problems)
 
     @property
     def audio(self) -> AudioCounts:
@@ -302,10 +314,25 @@ class Call:
                 self.writer.put(records.recogniser("down", reason))
             case Up():
                 self.writer.put(records.recogniser("up", None))
+            case Note(reason, away):
+                self.writer.put(records.recogniser("down" if away else "up", reason))
             case Loss():
                 self._put_gap(output)
             case _:
                 assert_never(output)
+
+    def _tell_options_left_out(self, problems: tuple[str, ...]) -> None:
+        """Say in the log and in the call what it asked for in vain; nothing is away by that."""
+        refusals.note(
+            "options of a call left out",
+            None,
+            logging.WARNING,
+            call_sid=self.call_sid,
+            problems=list(problems),
+            advice="CALL_OPTIONS names those that a call may set",
+        )
+        reason = f"not all of this call's options are used: {'; '.join(problems)}"
+        self.writer.put(records.recogniser("up", reason))
 
     def _put_gap(self, loss: Loss) -> None:
         record = gap(loss)

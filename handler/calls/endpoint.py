@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
 from handler.calls.media_stream import End, MediaStream
-from handler.calls.records import unread_parameters
+from handler.calls.parameters import read_parameters
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
 from handler.refusals import refusals
@@ -273,7 +273,7 @@ class _Reader:
         _log.info(
             "media stream begins",
             tracks=list(details.tracks),
-            unread=[name[:40] for name in unread_parameters(details)[:8]],
+            unread=[name[:40] for name in read_parameters(details.custom_parameters).unread[:8]],
             **self.names,
         )
         if details.unusable:

@@ -1,16 +1,10 @@
 """What becomes a record: the facts of a call, and which of Deepgram's results. Pure."""
 
-from broker.identifiers import restore_plus
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
+from handler.calls.parameters import Parameters
 from handler.deepgram.messages import Result
 from handler.twilio.start import StartDetails
-
-# How a ``<Parameter>`` may be spelled, without regard to capitals and to what joins its words: as
-# our examples have it, as Twilio names it in a webhook (``From`` or ``Caller``), as people do.
-FROM = ("from", "fromnumber", "caller", "callernumber", "callerid")
-TO = ("to", "tonumber", "called", "callednumber", "callee", "calleenumber")
-DIRECTION = ("direction", "calldirection")
 
 
 class Utterances:
@@ -36,47 +30,24 @@ class Utterances:
         return kept
 
 
-def call_facts(start: StartDetails, received_at: int) -> CallFacts:
+def call_facts(start: StartDetails, parameters: Parameters, received_at: int) -> CallFacts:
     """
-    Read what a media stream says of its call; numbers and direction come as ``<Parameter>``.
+    Return what a media stream says of its call.
 
     Args:
         start: Twilio's ``start``.
+        parameters: Its ``<Parameter>``s, as they are read.
         received_at: Unix ms at which it came in.
     """
-    parameters = start.custom_parameters
-    direction, from_, to = (_given(parameters, names) for names in (DIRECTION, FROM, TO))
-    # Callers may be withheld (``anonymous``) or have a SIP address: shown, and granting nothing.
     return CallFacts(
         call_sid=start.call_sid,
         account_sid=start.account_sid,
-        from_=None if from_ is None else restore_plus(from_),
-        to=None if to is None else restore_plus(to),
-        direction=direction,
+        from_=parameters.from_,
+        to=parameters.to,
+        direction=parameters.direction,
+        caller_name=parameters.caller_name,
+        callee_name=parameters.callee_name,
+        metadata=parameters.metadata,
         started_at=received_at,
         stream_sid=start.stream_sid,
     )
-
-
-def unread_parameters(start: StartDetails) -> list[str]:
-    """Return the names of the ``<Parameter>``s that say nothing to us."""
-    read = {*FROM, *TO, *DIRECTION}
-    return [name for name in start.custom_parameters if _plain(name) not in read]
-
-
-def _given(parameters: dict[str, str], names: tuple[str, ...]) -> str | None:
-    """
-    Read a parameter by the first of its names under which something was given.
-
-    A TwiML Bin that is no template sends ``{{From}}`` as it stands.
-    """
-    values = {
-        _plain(name): text
-        for name, text in reversed(parameters.items())  # of two alike, the first counts
-        if text.strip() and not text.strip().startswith("{{")
-    }
-    return next((values[name] for name in names if name in values), None)
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter not in " _-.")

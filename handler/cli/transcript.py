@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from broker.printable import shown
-from handler.subscribers.speakers import Speakers, speakers
+from handler.subscribers.speakers import CALLEE, CALLER, Speakers, speakers_of
 
 STYLES = {"inbound": "cyan", "outbound": "magenta"}
+# In small letters, as they stand in the midst of a line; names are as they are given.
+UNNAMED = {"callerName": CALLER.lower(), "calleeName": CALLEE.lower()}
 
 
 class Transcript:
@@ -56,11 +58,10 @@ class Transcript:
                 yield from self._speech(call_sid, message)
             case "CallStarted" | "CallResumed" as kind:
                 if kind == "CallStarted":
-                    self._speakers[call_sid] = speakers(message.get("direction"))
+                    self._speakers[call_sid] = speakers_of(UNNAMED | message)
                 self.over.discard(call_sid)
-                parties = [str(message[key]) for key in ("from", "to") if message.get(key)]
-                numbers = f" {' → '.join(parties)}" if parties else ""
-                yield "dim", f"── call {'begins' if kind == 'CallStarted' else 'resumes'}{numbers}"
+                verb = "begins" if kind == "CallStarted" else "resumes"
+                yield "dim", f"── call {verb}{_parties(message)}"
             case "Gap":
                 side = self._party(call_sid, message.get("track")) or "both sides"
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
@@ -102,7 +103,7 @@ class Transcript:
             self.interim[call_sid, track] = self._marked(call_sid, row)
 
     def _party(self, call_sid: str, track: str | None) -> str:
-        return self._speakers.get(call_sid, speakers(None)).of(track).lower()
+        return self._speakers.get(call_sid, speakers_of(UNNAMED)).of(track)
 
     def _marked(self, call_sid: str, row: str) -> str:
         return shown(f"…{call_sid[-6:]}  {row}" if self._several and call_sid else row)
@@ -112,6 +113,13 @@ def clock(seconds: float) -> str:
     """Seconds on the call clock as minutes and seconds."""
     tenths = round(seconds * 10)  # first, or 59.96 s would read 00:60.0
     return f"{tenths // 600:02d}:{tenths % 600 / 10:04.1f}"
+
+
+def _parties(started: dict[str, Any]) -> str:
+    """Write who calls whom, as far as it is known, with a blank before it."""
+    sides = (("callerName", "from"), ("calleeName", "to"))
+    parties = [" ".join(str(started[key]) for key in side if started.get(key)) for side in sides]
+    return f" {' → '.join(filter(None, parties))}" if any(parties) else ""
 
 
 def _seq(message: dict[str, Any]) -> int | None:

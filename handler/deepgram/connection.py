@@ -28,7 +28,8 @@ from handler.deepgram.retry import Breaker, Trial, judge
 from handler.deepgram.sender import Demand, Sender
 from handler.deepgram.socket import DeepgramSocket
 from handler.deepgram.timing import StallWatch, Timing
-from handler.errors import DeepgramDisconnected
+from handler.deepgram_options import Pairs
+from handler.errors import DeepgramDisconnected, OptionsRejected
 
 CLOSE_STREAM = '{"type":"CloseStream"}'
 # What it closes with once it was asked to: a code, or none.
@@ -57,8 +58,13 @@ class Receiver(Protocol):
 class Dialer:
     """Opens connections, when the breaker that all calls share lets it."""
 
-    def __init__(self, settings: Settings, breaker: Breaker, timing: Timing) -> None:
-        self._url = f"{settings.deepgram_url}/v1/listen?{urlencode(settings.deepgram_options)}"
+    def __init__(
+        self, settings: Settings, breaker: Breaker, timing: Timing, options: Pairs | None = None
+    ) -> None:
+        """Connect with the options of one call, if it brought any, or with the service's own."""
+        own = _listen_url(settings.deepgram_url, settings.deepgram_options)
+        self._url = own if options is None else _listen_url(settings.deepgram_url, options)
+        self._other_url = None if options is None else own
         self._headers = {"Authorization": _authorization(settings.deepgram_api_key)}
         self._breaker = breaker
         self._timeout = timing.open
@@ -71,6 +77,7 @@ class Dialer:
             held_back: Called once, with the reason, if others' failures let this call wait.
 
         Raises:
+            OptionsRejected: not with the options of the call; the next attempt is without them.
             DeepgramError: it could not be opened.
         """
         loop = asyncio.get_running_loop()
@@ -93,7 +100,12 @@ class Dialer:
                 proxy=None,  # settings come from Settings alone, not from the environment
             )
         except (OSError, WebSocketException, ValueError) as exc:  # TimeoutError is an OSError
-            error = judge(exc, None)
+            error = judge(exc, None, options_of_call=self._other_url is not None)
+            if isinstance(error, OptionsRejected) and self._other_url is not None:
+                # What one call brought is no news of Deepgram for the others.
+                trial.gave_up()
+                self._url, self._other_url = self._other_url, None
+                raise error from exc
             self._breaker.accepted = False
             if error.retry:
                 trial.failed(loop.time(), error.reason)
@@ -318,6 +330,10 @@ def move(timeout: asyncio.Timeout, when: float) -> None:
     """Move a deadline, unless it has passed: then what it cuts short is on its way out."""
     if not timeout.expired():
         timeout.reschedule(when)
+
+
+def _listen_url(host: str, options: Pairs) -> str:
+    return f"{host}/v1/listen?{urlencode(options)}"
 
 
 def _request_id(socket: DeepgramSocket) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 from structlog.typing import FilteringBoundLogger as BoundLogger
 
+from broker.printable import shown
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, samples, seconds
@@ -22,15 +23,24 @@ from handler.deepgram.connection import Connection, Dialer, move
 from handler.deepgram.coverage import REJECTED, UNREACHABLE, Coverage
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.results import UnreadableResult
-from handler.deepgram.retry import Breaker
+from handler.deepgram.retry import Breaker, Trial
 from handler.deepgram.sender import Demand, Stage
+from handler.deepgram.socket import DeepgramSocket
 from handler.deepgram.timing import Timing
-from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
+from handler.deepgram_options import Pairs
+from handler.errors import (
+    DeepgramDisconnected,
+    DeepgramError,
+    DeepgramRejected,
+    OptionsRejected,
+)
 
 # Types of messages that are new to us, of which a call's log tells.
 MAX_UNKNOWN = 8
 # Names of a call's connections that are kept, for its last record; the newest ones.
 MAX_REQUEST_IDS = 50
+# Of what Deepgram says of a call's options, how much a record has, in characters.
+MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,15 @@ class Up:
     """The recogniser answers again."""
 
 
-Output = Result | Signal | Down | Up | Loss
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What there is to tell of it while it is as it was: ``away``, or not."""
+
+    reason: str
+    away: bool
+
+
+Output = Result | Signal | Down | Up | Note | Loss
 
 
 class State(enum.Enum):
@@ -111,14 +129,17 @@ class Recogniser:
         emit: Callable[[Output], None],
         call_sid: str,
         *,
+        options: Pairs | None = None,
         breaker: Breaker | None = None,
         timing: Timing | None = None,
     ) -> None:
+        """Begin with the options that the call brought, or with the service's own."""
         self.request_ids: deque[str] = deque(maxlen=MAX_REQUEST_IDS)
         self._emit = emit
         self._close_seconds = settings.close_seconds
         self._timing = Timing() if timing is None else timing
-        self._dialer = Dialer(settings, Breaker() if breaker is None else breaker, self._timing)
+        shared = Breaker() if breaker is None else breaker
+        self._dialer = Dialer(settings, shared, self._timing, options)
         self._log = structlog.get_logger().bind(call_sid=call_sid)
         self.unread = Unread(self._log)
         self._coverage = Coverage(capacity=int(settings.replay_seconds * SAMPLE_RATE))
@@ -233,7 +254,7 @@ class Recogniser:
         return 0
 
     async def _connect(self, *, replaying: bool) -> Connection:
-        socket, trial = await self._dialer.open(self._note_held_back)
+        socket, trial = await self._open()
         self._coverage.begin_anew()
         connection = Connection(
             socket,
@@ -249,6 +270,13 @@ class Recogniser:
             self.request_ids.append(connection.request_id)
         self._log.info("deepgram connected", request_id=connection.request_id)
         return connection
+
+    async def _open(self) -> tuple[DeepgramSocket, Trial]:
+        try:
+            return await self._dialer.open(self._note_held_back)
+        except OptionsRejected as exc:
+            self._report_options(exc)
+        return await self._dialer.open(self._note_held_back)
 
     # What a connection brings.
 
@@ -308,6 +336,18 @@ class Recogniser:
     def _note_held_back(self, reason: str) -> None:
         self._log.info("deepgram held back", reason=reason)
         self._set_state(State.DOWN, f"held back: {reason}")
+
+    def _report_options(self, error: OptionsRejected) -> None:
+        """Say that the call goes on without what it asked for: nothing is away by that."""
+        self._log.warning(
+            "deepgram refused the options of a call",
+            reason=error.reason,
+            advice=error.advice,
+            request_id=error.request_id,
+        )
+        why = shown(str(error))[:MAX_REASON]
+        reason = f"this call goes on with the service's own options: Deepgram refused its: {why}"
+        self._emit(Note(reason, away=self._state is State.DOWN))
 
     def _report_lost(self, error: DeepgramError) -> None:
         self._log.warning(

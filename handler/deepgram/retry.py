@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from websockets.exceptions import InvalidStatus
 
-from handler.errors import DeepgramDisconnected, DeepgramError, DeepgramRejected
+from handler.errors import (
+    DeepgramDisconnected,
+    DeepgramError,
+    DeepgramRejected,
+    OptionsRejected,
+)
 
 # Of what is the client's fault only these may pass; the same configuration gets the same answer.
 # 403 is also a misspelt model name, and 414 a list of keyterms that is too long.
@@ -29,6 +34,9 @@ ADVICE = {
     414: "shorten DEEPGRAM_OPTIONS: too many keyterms",
     429: "too many connections for the account: lower MAX_CALLS, or ask Deepgram for more",
 }
+# What may be the fault of the options that a call brought.
+OF_OPTIONS = frozenset({400, 403, 405, 413, 414, 422})
+CALL_ADVICE = "check the options that this call brought; it goes on with the service's own"
 REDIRECTED = "set DEEPGRAM_URL to where it leads: the key goes to no other host than the one set"
 
 # So many attempts at once are no storm: what held them back ends.
@@ -36,7 +44,10 @@ WIDE = 32
 
 
 def judge(
-    failure: Exception | tuple[int | None, str | None], request_id: str | None
+    failure: Exception | tuple[int | None, str | None],
+    request_id: str | None,
+    *,
+    options_of_call: bool = False,
 ) -> DeepgramError:
     """
     Say of a failure whether another attempt is worth it. The whole table is here.
@@ -45,6 +56,7 @@ def judge(
         failure: What the handshake raised, or the code and reason that ended the connection
             unasked; no code when there was no close frame.
         request_id: Deepgram's name for the connection, if it got so far.
+        options_of_call: Whether it was asked for what the call brought.
     """
     advice = ""
     if isinstance(failure, tuple):
@@ -57,6 +69,8 @@ def judge(
         reason = f"HTTP {status}{': ' + detail if detail else ''}"
         request_id = headers.get("dg-request-id") or request_id
         permanent = 400 <= status < 500 and status not in PASSING_STATUS
+        if options_of_call and status in OF_OPTIONS:
+            return OptionsRejected(reason, request_id, CALL_ADVICE)
         advice = ADVICE.get(status, REDIRECTED if 300 <= status < 400 else "")
     else:
         reason = f"cannot connect: {str(failure) or type(failure).__name__}"

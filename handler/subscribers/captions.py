@@ -29,6 +29,9 @@ LOST = "[the beginning is no longer kept]"
 # What a text and captions begin with when older records have expired; players show no comment.
 BEGINNING_LOST = {"txt": f"{LOST}\n", "vtt": f"NOTE {LOST}\n\n"}
 
+# What an application may have said of a call.
+TOLD = ("callerName", "calleeName", "metadata")
+
 Message = dict[str, Any]
 
 
@@ -185,6 +188,7 @@ def document(
         "from": started.get("from"),
         "to": started.get("to"),
         "direction": started.get("direction"),
+        **{name: started[name] for name in TOLD if name in started},
         "startedAt": started.get("startedAt"),
         "ended": ended,
         "reason": last.get("reason") if ended else None,

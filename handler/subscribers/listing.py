@@ -8,6 +8,7 @@ import msgspec
 
 from broker.entries import CallEntry
 from broker.identifiers import E164
+from broker.records import identity
 from handler.tokens.grants import ANY_CALL, Grant
 
 
@@ -125,5 +126,6 @@ def _encode(entry: CallEntry) -> bytes:
             "direction": entry.direction,
             "startedAt": entry.started_at,
             "state": entry.state,
+            **identity(entry.caller_name, entry.callee_name, entry.metadata),
         }
     )

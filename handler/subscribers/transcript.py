@@ -23,7 +23,7 @@ from handler.subscribers.admission import Subscribers
 from handler.subscribers.call_reader import read_call
 from handler.subscribers.captions import Message
 from handler.subscribers.live_response import LiveResponse
-from handler.subscribers.speakers import Speakers, speakers
+from handler.subscribers.speakers import Speakers, speakers_of
 from handler.tokens.grants import Grant
 
 MEDIA_TYPES = {
@@ -62,7 +62,7 @@ class TranscriptEndpoint:
             raise CallRefused(EndCode.NO_SUCH_CALL, "json, txt, srt or vtt")
         await self._subscribers.check_could_be_read(call_sid, grant)
         name = partial(
-            speakers,
+            speakers_of,
             inbound=_name(query.get("inbound")),
             outbound=_name(query.get("outbound")),
         )
@@ -181,11 +181,11 @@ class LiveTranscript(_Transcript):
                 self.note_found()
             if reader.expired is not None:
                 yield captions.BEGINNING_LOST[self._form].encode()
-            names = self._name(None)
+            names = self._name({})
             async for delivery in reader:
                 record = _decode(delivery.payload)
                 if record["type"] == "CallStarted":
-                    names = self._name(record.get("direction"))
+                    names = self._name(record)
                 self.shared.deliveries += 1
                 yield self._written(record, names)
                 reader.check_pace()
@@ -233,10 +233,9 @@ _decode_result = msgspec.json.Decoder(_Result).decode
 
 
 class _Head(msgspec.Struct):
-    """What names of speakers follow from."""
+    """Which record it is."""
 
     type: str
-    direction: Any = None
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -253,9 +252,8 @@ def _write(
     payloads: list[bytes], form: str, name: partial[Speakers], *, expired: bool
 ) -> deque[bytes]:
     """Return a transcript in pieces, each compressed; takes the payloads, which are large."""
-    heads = map(_decode_head, payloads)
-    started = next((head for head in heads if head.type == "CallStarted"), None)
-    names = name(None if started is None else started.direction)
+    started = next((each for each in payloads if _decode_head(each).type == "CallStarted"), b"{}")
+    names = name(_decode(started))
     match form:
         case "json":
             return _packed(_json_parts(payloads, names))

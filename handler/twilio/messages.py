@@ -4,6 +4,7 @@ Twilio media-stream messages: text in, typed messages out.
 Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -75,6 +76,13 @@ _known: msgspec.json.Decoder[Connected | _Start | Media | Stop] = msgspec.json.D
 _other = msgspec.json.Decoder(Other)
 _KNOWN_EVENTS = {"connected", "media", "stop"}
 
+# An escape: a whole character in two of them, half of one, or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
 
 def parse(text: str | bytes) -> Message:
     """
@@ -85,7 +93,7 @@ def parse(text: str | bytes) -> Message:
         UnusableStart: it is a ``start`` that lacks what the call cannot do without.
     """
     try:
-        message = _known.decode(text)
+        message = _decode(text)
     except msgspec.ValidationError as exc:
         return _unknown(text, exc)
     except msgspec.DecodeError as exc:
@@ -97,6 +105,20 @@ def parse(text: str | bytes) -> Message:
     if isinstance(message, _Start):
         return Start(read_start(message.start, message.stream_sid))
     return message
+
+
+def _decode(text: str | bytes) -> Connected | _Start | Media | Stop:
+    """Decode a message; half a character in a ``<Parameter>`` is no reason not to hear the call."""
+    try:
+        return _known.decode(text)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        raw = text.encode() if isinstance(text, str) else text
+        mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found["half"] else found[0], raw)
+        if mended == raw:
+            raise
+        return _known.decode(mended)
 
 
 def _unknown(text: str | bytes, problem: msgspec.ValidationError) -> Other:

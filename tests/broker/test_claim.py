@@ -1,6 +1,7 @@
 """broker/claim.py: what a new owner must know and claim, as tables of cases."""
 
 import json
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -25,7 +26,18 @@ def final(sequence: int, track: str, start: float, duration: float) -> Stored:
     return stored(sequence, "Results", track=track, start=start, duration=duration)
 
 
-STARTED = stored(11, "CallStarted", startedAt=1000, **{"from": "+2", "to": "+3", "direction": "in"})
+STARTED = stored(
+    11,
+    "CallStarted",
+    startedAt=1000,
+    **{
+        "from": "+2",
+        "to": "+3",
+        "direction": "in",
+        "callerName": "Ana",
+        "metadata": {"order": "7"},
+    },
+)
 FOREIGN = Stored(12, "a subject", b"not ours", {"Call-Seq": "2"})
 
 
@@ -56,7 +68,14 @@ def test_a_claim_knows_the_clock_the_numbers_and_how_far_each_side_is_known():
     )
     assert (known.seq, known.sequence, known.type, known.reason) == (7, 17, "Gap", "media-lost")
     assert (known.epoch, known.owner, known.started_at) == ("i1-1", "i1", 1000)
-    assert known.numbers == ("+2", "+3", "in")
+    assert known.told == {
+        "from_": "+2",
+        "to": "+3",
+        "direction": "in",
+        "caller_name": "Ana",
+        "callee_name": None,
+        "metadata": {"order": "7"},
+    }
     assert (known.ends, known.gap_end) == ({"inbound": 2.0, "outbound": 1.5}, 4.5)
     assert known.ids == {f"id-{sequence}" for sequence in (11, 13, 14, 15, 16, 17)}
 
@@ -93,8 +112,11 @@ def test_a_call_is_free_unless_a_process_that_lives_has_it(newest, entry, lives,
 
 
 def test_what_a_call_is_does_not_change_with_the_media_stream_that_carries_it_on():
-    going_on = claim(STARTED).facts(CALL)
+    other = replace(CALL, callee_name="Eve", metadata={"order": "8", "more": "9"})
+    going_on = claim(STARTED).facts(other)
     assert (going_on.from_, going_on.to, going_on.direction) == ("+2", "+3", "in")
+    assert (going_on.caller_name, going_on.callee_name) == ("Ana", None)
+    assert going_on.metadata == {"order": "7"}
     assert (going_on.stream_sid, going_on.started_at) == ("MZ2", 9000)
     without = claim(stored(14, "CallResumed", epoch="i2-1"))  # the beginning is no longer kept
     assert without.facts(CALL) == CALL

@@ -93,3 +93,18 @@ def test_a_leg_is_read_as_it_was_written():
 )
 def test_what_is_no_leg_of_ours_is_not_read(leg):
     assert read_leg(call_sid(1), msgspec.json.encode(leg)) is None
+
+
+def test_an_entry_of_an_older_version_has_no_names_and_no_metadata():
+    older = {"callSid": call_sid(1), "accountSid": account_sid(1), "startedAt": 5, "epoch": "i1-1"}
+    older |= {"owner": "i1", "from": None, "state": "live", "covered": {}}
+    entry = read_entry(call_sid(1), msgspec.json.encode(older))
+    assert (entry.caller_name, entry.callee_name, entry.metadata) == (None, None, {})
+
+
+def test_what_an_application_said_of_a_call_is_in_its_entry():
+    said = {"caller_name": "Ana", "callee_name": "Ben", "metadata": {"order": "7"}}
+    entry = msgspec.structs.replace(ENTRY, **said)
+    data = msgspec.json.encode(entry)
+    assert msgspec.json.decode(data)["metadata"] == {"order": "7"}
+    assert read_entry(ENTRY.call_sid, data) == entry

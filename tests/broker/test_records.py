@@ -1,6 +1,7 @@
 """broker/records.py: what is published, and how it is encoded."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.sids import account_sid, call_sid
@@ -97,3 +98,9 @@ def test_a_call_begins_with_its_facts_and_goes_on_with_a_stream():
         "direction": "inbound",
     }
     assert resumed.body == {"type": "CallResumed", "streamSid": "MZ1"}
+
+
+def test_what_an_application_said_of_a_call_is_there_if_it_did():
+    said = replace(CALL, caller_name="Ana", metadata={"order": "7"}).started().body
+    assert said == CALL.started().body | {"callerName": "Ana", "metadata": {"order": "7"}}
+    assert replace(CALL, callee_name="Ben").started().body["calleeName"] == "Ben"

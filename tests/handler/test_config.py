@@ -131,6 +131,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TOKEN_JWKS_URL", "https://[id.example.com/jwks"),
         ("TOKEN_JWKS_URL", "https://id.example.com:99999/jwks"),
         ("DEEPGRAM_OPTIONS", "encoding=linear16"),
+        ("CALL_OPTIONS", "*"),
+        ("CALL_OPTIONS", "language,encoding"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
         ("TWILIO_API_KEY", "SK123:secret"),
         ("TWILIO_API_URL", "http://api.twilio.com"),
@@ -160,6 +162,12 @@ def test_a_malformed_one_stops_with_its_name(name, value):
         Settings.from_environ({**NEEDED, name: value})
     assert caught.value.name == name
     assert str(caught.value).startswith(f"{name}: ")
+
+
+def test_what_calls_may_set_for_themselves_is_nothing_unless_it_is_named():
+    assert Settings.from_environ({**NEEDED, "CALL_OPTIONS": ""}).call_options == frozenset()
+    given = Settings.from_environ({**NEEDED, "CALL_OPTIONS": "language, keyterm"})
+    assert given.call_options == {"language", "keyterm"}
 
 
 def test_bounds_of_times_are_said_in_units_that_people_read():

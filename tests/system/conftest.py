@@ -240,6 +240,7 @@ async def tell() -> AsyncIterator[Tell]:
             to: str | None = None,
             direction: str = "inbound",
             again: ToldCall | None = None,  # it has ended, and goes on
+            **facts: Any,
         ) -> ToldCall:
             if service.nats_url not in brokers:
                 settings = BrokerSettings(
@@ -256,6 +257,7 @@ async def tell() -> AsyncIterator[Tell]:
                 from_=from_,
                 to=to,
                 direction=direction,
+                **facts,
             )
             writer = broker.writer(call, broker.next_epoch())
             running = asyncio.create_task(writer.run())

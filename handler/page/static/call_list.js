@@ -1,12 +1,12 @@
 // A list of calls: those that are live, or those that were.
 
 import { make, makeButton, write } from "./dom.js";
-import { clock, digits, directionName, speakers } from "./format.js";
+import { clock, digits, directionName, parties, speakers } from "./format.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Transcript } from "./transcript.js" */
 
-const PARTS = /** @type {const} */ (["from", "to", "clock", "direction", "voice", "last"]);
+const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "last"]);
 
 /**
  * @typedef {object} Item
@@ -42,9 +42,11 @@ export class CallList {
     for (const call of calls) {
       const item = this.items.get(call.callSid) ?? this.#add(call);
       item.call = call;
-      const { from, to, direction } = item.parts;
-      from.textContent = call.from || call.to ? call.from ?? "unknown" : call.callSid;
-      to.textContent = call.from || call.to ? `→ ${call.to ?? "unknown"}` : "";
+      const { from, to, about, direction } = item.parts;
+      const ends = parties(call);
+      from.textContent = ends ? ends.caller : call.callSid;
+      to.textContent = ends ? `→ ${ends.callee}` : "";
+      about.textContent = Object.entries(call.metadata ?? {}).map((item) => item.join(": ")).join(" · ");
       const name = directionName(call.direction);
       direction.textContent = call.state === "waiting" ? `${name}, waiting for its audio` : name;
     }
@@ -60,7 +62,7 @@ export class CallList {
   showLast(callSid, transcript) {
     const item = this.items.get(callSid);
     if (!item) return;
-    const names = speakers(item.call.direction);
+    const names = speakers(item.call);
     const [track, interim] = [...transcript.interims].at(-1) ?? [];
     const turn = transcript.lastTurn;
     const speaker = track && !transcript.trouble ? names[track] : "";
@@ -92,13 +94,14 @@ export class CallList {
   }
 
   /**
-   * Show those whose numbers or callSid have a text in them; returns how many.
+   * Show those whose numbers, names, callSid or metadata have a text in them; returns how many.
    * @param {string} text
    */
   filter(text) {
     this.filterText = digits(text).toLowerCase();
     for (const { row, call } of this.items.values()) {
-      const texts = [call.callSid, call.from, call.to];
+      const { callSid, from, to, callerName, calleeName, metadata = {} } = call;
+      const texts = [callSid, from, to, callerName, calleeName, ...Object.values(metadata)];
       row.hidden = !texts.some((one) => one?.toLowerCase().includes(this.filterText));
     }
     return this.shown.length;
@@ -123,6 +126,7 @@ export class CallList {
       from: part("from"),
       to: part("to"),
       clock: part("clock"),
+      about: part("about"),
       direction: part("direction"),
       voice: part("voice"),
       last: part("last"),

@@ -2,7 +2,7 @@
 
 import { CallTools } from "./call_tools.js";
 import { Delay } from "./delay.js";
-import { byId, find, write } from "./dom.js";
+import { byId, find, make, write } from "./dom.js";
 import { clock, endReason, otherNumber, speakers, title } from "./format.js";
 import { NextFrame } from "./next_frame.js";
 import { TranscriptView } from "./transcript_view.js";
@@ -58,12 +58,13 @@ export class CallPanel {
   describe(call) {
     this.call = { ...this.call, ...call };
     const about = this.transcript.started ?? this.call;
-    this.view.name(speakers(about.direction));
+    this.view.name(speakers(about));
     const name = title({ ...about, callSid: this.transcript.callSid });
     this.parts.title.textContent = name;
     this.root.setAttribute("aria-label", `Call ${name}`);
     this.parts.log.setAttribute("aria-label", `Transcript of ${name}`);
     this.tools.offer(otherNumber(about));
+    this.#drawMetadata(about.metadata ?? {});
     this.#drawState();
   }
 
@@ -148,14 +149,26 @@ export class CallPanel {
     this.#drawJump();
   }
 
+  /**
+   * Show what an application said of the call.
+   * @param {Record<string, string>} metadata
+   */
+  #drawMetadata(metadata) {
+    const items = Object.entries(metadata).map(([name, value]) =>
+      make("div", "", make("dt", "", name), make("dd", "", value)));
+    this.parts.metadata.replaceChildren(...items);
+    this.parts.metadata.hidden = !items.length;
+  }
+
   #drawState() {
-    const { ended, trouble, expired, known } = this.transcript;
+    const { ended, trouble, notes, expired, known } = this.transcript;
     this.root.classList.toggle("ended", ended !== null);
     this.root.classList.toggle("live", known && !ended && !this.refusal);
     write(this.parts.state, this.#state());
     const troubles = [];
     if (expired > 1) troubles.push("The beginning of this call is no longer kept.");
     if (trouble) troubles.push(`The recogniser is away (${trouble}). What is said now is kept and comes later.`);
+    for (const note of notes) troubles.push(`The recogniser: ${note}.`);
     write(this.parts.trouble, troubles.join(" "));
     if (ended) this.parts.delay.textContent = "";
     this.tick();
@@ -194,6 +207,7 @@ function copyOfTemplate() {
     state: find(root, ".state", HTMLElement),
     clock: find(root, ".clock", HTMLElement),
     delay: find(root, ".delay", HTMLElement),
+    metadata: find(root, ".metadata", HTMLElement),
     trouble: find(root, ".trouble", HTMLElement),
     log: find(root, ".log", HTMLElement),
     jump: find(root, ".jump", HTMLButtonElement),

@@ -1,6 +1,11 @@
 // Words and numbers for people.
 
-/** @import { Track } from "./wire.js" */
+/** @import { Told, Track } from "./wire.js" */
+
+/**
+ * What is known of a call: some of it, or nothing.
+ * @typedef {Told & { from?: string | null, to?: string | null, direction?: string | null }} About
+ */
 
 /** @type {Record<string, string>} */
 const GAP_REASONS = {
@@ -73,18 +78,17 @@ function isOutbound(direction) {
 
 /**
  * Name the sides of a call as its direction has it; docs/protocol.md says which is which.
- * @param {string | null | undefined} direction
+ * @param {About} call
  * @returns {Record<Track, string>}
  */
-export function speakers(direction) {
-  return isOutbound(direction)
-    ? { inbound: "Callee", outbound: "Caller" }
-    : { inbound: "Caller", outbound: "Callee" };
+export function speakers({ direction, callerName, calleeName }) {
+  const [caller, callee] = [callerName || "Caller", calleeName || "Callee"];
+  return isOutbound(direction) ? { inbound: callee, outbound: caller } : { inbound: caller, outbound: callee };
 }
 
 /**
  * The number that is not ours: who called us, or whom we called.
- * @param {{ from?: string | null, to?: string | null, direction?: string | null }} call
+ * @param {About} call
  */
 export function otherNumber({ from, to, direction }) {
   return (isOutbound(direction) ? to : from) ?? null;
@@ -95,10 +99,20 @@ export function directionName(direction) {
   return isOutbound(direction) ? "outgoing" : "incoming";
 }
 
-/** @param {{ callSid: string, from?: string | null, to?: string | null }} call */
-export function title({ callSid, from, to }) {
-  if (!from && !to) return callSid;
-  return `${from ?? "unknown"} →\u00a0${to ?? "unknown"}`; // it may break before the arrow
+/**
+ * The two ends of a call, named and numbered as far as they are known; null if nothing is.
+ * @param {About} call
+ */
+export function parties({ from, to, callerName, calleeName }) {
+  const caller = [callerName, from].filter(Boolean).join(" ");
+  const callee = [calleeName, to].filter(Boolean).join(" ");
+  return caller || callee ? { caller: caller || "unknown", callee: callee || "unknown" } : null;
+}
+
+/** @param {About & { callSid: string }} call */
+export function title(call) {
+  const ends = parties(call);
+  return ends ? `${ends.caller} →\u00a0${ends.callee}` : call.callSid; // it may break before the arrow
 }
 
 /**

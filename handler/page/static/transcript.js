@@ -47,6 +47,7 @@ const PAUSE = 3;
 const BACK_CHANNEL = 0.8;
 // A turn that is longer is hard to read (seconds).
 const LONGEST = 60;
+const MAX_NOTES = 3;
 
 export class Transcript {
   /** @param {string} callSid */
@@ -63,6 +64,8 @@ export class Transcript {
     /** @type {CallEnded | null} */
     this.ended = null;
     this.trouble = ""; // why the recogniser is away
+    /** @type {Set<string>} what else the call was told of it, the newest */
+    this.notes = new Set();
     this.expired = 0; // the oldest record, if what was before it is gone
   }
 
@@ -105,6 +108,7 @@ export class Transcript {
         break;
       case "Recogniser":
         this.trouble = message.state === "down" ? message.reason : "";
+        if (message.state === "up" && message.reason) this.#note(message.reason);
         break;
       case "CallEnded":
         this.ended = message;
@@ -171,6 +175,14 @@ export class Transcript {
    */
   turnAfter(start) {
     return this.turns[this.turns.findLastIndex((turn) => turn.start <= start) + 1] ?? null;
+  }
+
+  /** @param {string} note */
+  #note(note) {
+    this.notes.delete(note);
+    this.notes.add(note);
+    const [oldest] = this.notes;
+    if (oldest && this.notes.size > MAX_NOTES) this.notes.delete(oldest);
   }
 
   /** @param {Results} message */

@@ -32,7 +32,7 @@ export class TranscriptView {
     this.transcript = transcript;
     this.listener = listener;
     this.search = new Search(transcript.turns);
-    this.speakers = speakers(null);
+    this.speakers = speakers({});
     this.marksUncertain = false;
     /** @type {Map<Turn, HTMLElement>} */
     this.elements = new Map();

@@ -46,7 +46,15 @@
  */
 
 /**
- * @typedef {object} CallStarted
+ * What an application may have said of a call, for people and to know it again.
+ * @typedef {object} Told
+ * @property {string} [callerName]
+ * @property {string} [calleeName]
+ * @property {Record<string, string>} [metadata]
+ */
+
+/**
+ * @typedef {object} CallBegin
  * @property {"CallStarted"} type
  * @property {string} callSid
  * @property {number} seq
@@ -56,11 +64,13 @@
  * @property {string | null} direction
  */
 
+/** @typedef {CallBegin & Told} CallStarted */
+
 /** @typedef {{ type: "CallResumed", callSid: string, seq: number }} CallResumed */
 
 /**
- * It went away, and why, or came back.
- * @typedef {{ type: "Recogniser", callSid: string, seq: number } & ({ state: "down", reason: string } | { state: "up" })} Recogniser
+ * It went away, and why, or is there; with a reason then, if the call is told of something else.
+ * @typedef {{ type: "Recogniser", callSid: string, seq: number } & ({ state: "down", reason: string } | { state: "up", reason?: string | null })} Recogniser
  */
 
 /**
@@ -85,7 +95,7 @@
 /** @typedef {{ type: "Over", callSid: string, seq: number }} Over */
 
 /**
- * @typedef {object} ListedCall
+ * @typedef {object} ListedFacts
  * @property {string} callSid
  * @property {string | null} from
  * @property {string | null} to
@@ -94,6 +104,7 @@
  * @property {string} state
  */
 
+/** @typedef {ListedFacts & Told} ListedCall */
 /** @typedef {{ type: "Calls", calls: ListedCall[] }} Calls */
 /** @typedef {CallMessage | Subscribed | Waiting | CaughtUp | Over | Refusal | Calls | Token} Message */
 

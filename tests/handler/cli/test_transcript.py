@@ -63,12 +63,28 @@ def test_events_are_said_in_words(message, line):
     assert [row for _, row in Transcript().receive({"callSid": CALL, **message})] == [line]
 
 
+def test_the_sides_have_the_names_that_the_call_gives_them():
+    transcript = Transcript()
+    started = {"type": "CallStarted", "callSid": CALL, "from": "+1", "to": "+2"}
+    started |= {"direction": "outbound-api", "callerName": "Support", "calleeName": "Ana"}
+    said = [*transcript.receive(started), *transcript.receive(result("Yes?", final=True))]
+    assert [row for _, row in said] == [
+        "── call begins Support +1 → Ana +2",
+        "00:01.0  Ana     Yes?",
+    ]
+
+
+def test_a_name_without_a_number_is_told_too():
+    started = {"type": "CallStarted", "callSid": CALL, "calleeName": "Ana"}
+    assert [row for _, row in Transcript().receive(started)] == ["── call begins Ana"]
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_what_others_wrote_moves_no_cursor(several):
     transcript = Transcript(several=several)
     harm = "\x1b[2J\x9b1A\u202eevil\r\n\ud800"
     messages = [
-        {"type": "CallStarted", "callSid": CALL, "from": harm, "to": "+1"},
+        {"type": "CallStarted", "callSid": CALL, "from": harm, "to": "+1", "calleeName": "\x1b"},
         result(harm, final=True),
         {"type": "Gap", "start": 1, "end": 2, "track": None, "reason": harm, "callSid": CALL},
         {"type": "Recogniser", "state": "down", "reason": harm, "callSid": CALL},

@@ -5,7 +5,8 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,11 +19,14 @@ from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Down, Output, Recogniser, Up
+from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
+from handler.deepgram.retry import Breaker
 from handler.deepgram.timing import Timing
+from handler.deepgram_options import deepgram_options
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 
+T = TypeVar("T")
 CHUNK = 800
 
 
@@ -43,7 +47,7 @@ class Listener:
         self.outputs.append(output)
         self.news.set()
 
-    def of(self, *kinds: type) -> list[Output]:
+    def of(self, *kinds: type[T]) -> list[T]:
         return [output for output in self.outputs if isinstance(output, kinds)]
 
     def words(self, track: Track) -> list[str]:
@@ -167,6 +171,97 @@ async def test_a_refusal_for_good_is_told_once_and_not_tried_again(status):
     [down, lost] = heard.outputs
     assert re.match(rf"HTTP {status}: .+ \(request [0-9a-f-]{{36}}\)$", down.reason)
     assert lost == Loss(0, 24_000, None, "recogniser-rejected")
+
+
+OWN = deepgram_options("language=de&keyterm=Northwind")
+
+
+def refusing(*statuses: int | None) -> Callable[[int], Faults]:
+    """Refuse the first handshakes so, and take the others."""
+
+    def faults(number: int) -> Faults:
+        status = statuses[number] if number < len(statuses) else None
+        return Faults(refuse=None if status is None else Refusal(status))
+
+    return faults
+
+
+async def transcribe(deepgram: DeepgramStandIn, heard: Listener, **given: Any) -> bytes:
+    """Let a call of 3 s with options of its own be transcribed; returns what each side said."""
+    recogniser = Recogniser(settings(deepgram.url), heard, SID, options=OWN, **given)
+    audio = sound(3)
+    for chunk in chunks(audio, audio):
+        recogniser.send(chunk)
+    running = asyncio.create_task(recogniser.run())
+    await heard.until(lambda: bool(heard.of(Result, Down)))
+    recogniser.finish()
+    await running
+    return audio
+
+
+async def test_each_connection_of_a_call_asks_for_the_calls_own_options():
+    heard = Listener()
+    breaks = Faults(drop_after_audio=1, drop_code=1011)
+    async with DeepgramStandIn(faults=lambda number: Faults() if number else breaks) as deepgram:
+        audio = await transcribe(deepgram, heard)
+    assert heard.words(Track.INBOUND) == words(audio)
+    assert [parse_qsl(one.query) for one in deepgram.connections] == [list(OWN)] * 2
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_a_call_whose_options_are_refused_goes_on_at_once_with_those_of_the_service(status):
+    heard = Listener()
+    breaker = Breaker(threshold=1)  # one failure would hold back all calls
+    async with DeepgramStandIn(faults=refusing(status)) as deepgram:
+        audio = await transcribe(deepgram, heard, breaker=breaker)
+    [note] = heard.of(Note)
+    assert heard.outputs[0] == note
+    assert re.match(
+        r"this call goes on with the service's own options: Deepgram refused its: "
+        rf"HTTP {status}: .+ \(request [0-9a-f-]{{36}}\)$",
+        note.reason,
+    )
+    assert not note.away
+    assert heard.of(Down, Up, Loss) == []
+    assert heard.words(Track.INBOUND) == heard.words(Track.OUTBOUND) == words(audio)
+    assert deepgram.handshakes == 2
+    [connection] = deepgram.connections
+    assert parse_qsl(connection.query) == list(Settings().deepgram_options)
+    assert not breaker.open
+    assert breaker.accepted
+
+
+async def test_what_the_service_itself_is_refused_for_is_told_after_the_calls_own_options():
+    heard = Listener()
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(403))) as deepgram:
+        await transcribe(deepgram, heard)
+    assert [type(output) for output in heard.outputs] == [Note, Down, Loss]
+    assert heard.outputs[-1] == Loss(0, 24_000, None, "recogniser-rejected")
+    assert deepgram.handshakes == 2
+
+
+async def test_a_refusal_that_no_option_would_mend_is_none_of_the_options():
+    heard = Listener()
+    async with DeepgramStandIn(faults=Faults(refuse=Refusal(401))) as deepgram:
+        await transcribe(deepgram, heard)
+    assert [type(output) for output in heard.outputs] == [Down, Loss]
+    assert deepgram.handshakes == 1
+
+
+async def test_options_that_are_refused_while_deepgram_is_away_bring_it_not_back():
+    heard = Listener()
+    async with DeepgramStandIn(faults=refusing(503, 400)) as deepgram:
+        recogniser = Recogniser(settings(deepgram.url), heard, SID, options=OWN)
+        recogniser.send(Chunk(0, bytes(2 * CHUNK)))
+        running = asyncio.create_task(recogniser.run())
+        await heard.until(lambda: bool(heard.of(Up)))
+        recogniser.finish()
+        await running
+    away = [output for output in heard.outputs if not isinstance(output, Result)]
+    assert [type(output) for output in away] == [Down, Note, Up]
+    [note] = heard.of(Note)
+    assert note.away
+    assert deepgram.handshakes == 3
 
 
 async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():

@@ -6,6 +6,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from handler.deepgram.retry import Backoff, Breaker, Trial, judge
+from handler.errors import OptionsRejected
 
 
 def refused(status: int) -> InvalidStatus:
@@ -24,6 +25,20 @@ def test_a_refusal_for_good_is_not(status):
     error = judge(refused(status), None)
     assert not error.retry
     assert str(error) == f"HTTP {status}: why (request 7)"
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 413, 414, 422])
+def test_what_may_be_the_fault_of_a_calls_own_options_is_known_for_that(status):
+    error = judge(refused(status), None, options_of_call=True)
+    assert isinstance(error, OptionsRejected)
+    assert str(error) == f"HTTP {status}: why (request 7)"
+    assert not isinstance(judge(refused(status), None), OptionsRejected)
+
+
+@pytest.mark.parametrize("status", [401, 402, 404, 429, 500])
+def test_what_other_options_would_not_mend_is_judged_as_ever(status):
+    error = judge(refused(status), None, options_of_call=True)
+    assert type(error) is type(judge(refused(status), None))
 
 
 @pytest.mark.parametrize("code", [None, 1000, 1001, 1006, 1011, 1012, 1013])

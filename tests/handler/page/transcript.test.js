@@ -119,6 +119,17 @@ test("the call's state follows its events", () => {
   assert.equal(transcript.known, true);
 });
 
+test("what a call is told of its recogniser is no trouble, and the newest of it is kept", () => {
+  const transcript = new Transcript(callSid);
+  transcript.receive({ type: "Recogniser", callSid, seq: 1, state: "up", reason: null });
+  assert.deepEqual([...transcript.notes], []);
+  for (const [at, reason] of ["a", "b", "c", "a", "d"].entries()) {
+    transcript.receive({ type: "Recogniser", callSid, seq: 2 + at, state: "up", reason });
+  }
+  assert.deepEqual([...transcript.notes], ["c", "a", "d"]);
+  assert.equal(transcript.trouble, "");
+});
+
 test("the past is complete when we have what it was sent up to", () => {
   const transcript = transcriptOf(final(1, "inbound", 0, "a"));
   assert.equal(transcript.catchUp(2), false);

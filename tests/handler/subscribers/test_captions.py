@@ -349,3 +349,10 @@ def test_hours_are_told():
     cue = captions.vtt_cue(captions.Caption(3725.0419, 3726.0, "", "x"))
     assert cue.startswith("01:02:05.042 --> 01:02:06.000\n")
     assert captions.text([final("x", 3725, 1, seq=1)], NAMES) == "[1:02:05] Caller: x\n"
+
+
+def test_a_document_says_what_an_application_said_of_the_call_if_it_did():
+    said = {"callerName": "Ana", "metadata": {"order": "7"}}
+    document = captions.document([{"type": "CallStarted", "seq": 1, **said}], NAMES)
+    assert document | said == document
+    assert "calleeName" not in document

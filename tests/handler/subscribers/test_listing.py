@@ -70,6 +70,25 @@ def test_the_message_is_what_the_protocol_says():
     }
 
 
+def test_what_an_application_said_of_a_call_is_seen_by_those_who_see_the_call():
+    named = entry(ONE, A, caller_name="Ana", callee_name="<b>", metadata={"order": B})
+    listing = Listing()
+    listing.update(by_sid(named, entry(TWO, B)))
+    [one, two] = json.loads(listing.message(ALL))["calls"]
+    assert one | {"callerName": "Ana", "calleeName": "<b>", "metadata": {"order": B}} == one
+    assert not {"callerName", "calleeName", "metadata"} & two.keys()
+    # A number among it opens nothing.
+    assert b"Ana" not in listing.message(rights(numbers=[B]))
+    assert b"Ana" not in listing.message(rights(calls=[TWO]))
+    assert b"Ana" in listing.message(rights(numbers=[A]))
+
+
+def test_a_call_that_is_named_otherwise_is_told_anew():
+    listing = Listing()
+    listing.update(by_sid(entry(ONE, A)))
+    assert listing.update(by_sid(entry(ONE, A, metadata={"order": "7"}))) == {ONE: {ONE, A, "*"}}
+
+
 CALLS = by_sid(entry(ONE, A, B, 3), entry(TWO, B, C, 2), entry(THREE, None, None, 1))
 
 

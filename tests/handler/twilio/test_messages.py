@@ -93,6 +93,24 @@ def test_what_is_no_json_is_refused(text):
     assert caught.value.kind == "not-json"
 
 
+@pytest.mark.parametrize(
+    ("escaped", "read"),
+    [
+        (r"a\ud83d", "a\ufffd"),  # a name that was cut in the midst of a picture
+        (r"\ud83dabcdefgh", "\ufffdabcdefgh"),
+        (r"\uDE00", "\ufffd"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+    ],
+)
+@pytest.mark.parametrize("form", [str, str.encode])
+def test_half_a_character_in_a_parameter_is_no_reason_not_to_hear_the_call(escaped, read, form):
+    start = json.dumps(changed(START, "start", customParameters={"name": "NAME"}))
+    message = messages.parse(form(start.replace("NAME", escaped)))
+    assert isinstance(message, messages.Start)
+    assert message.start.custom_parameters == {"name": read}
+
+
 def test_deep_nesting_is_refused():
     with pytest.raises(TwilioProtocolError):
         messages.parse("[" * 100_000)
