@@ -11,8 +11,8 @@ from broker.bucket import Bucket
 from broker.connection import Connection
 from broker.follow import Replicas
 from broker.janitor import Janitor
-from broker.moves import Moves
 from broker.legs import Legs
+from broker.moves import Moves
 from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry

@@ -186,9 +186,9 @@ class Epochs:
         return epoch
 
 
-def first_record(call: CallFacts, claim: Claim | None) -> Record:
-    """Return what claims a call: its start if it has no record, else that it goes on."""
-    return call.started() if claim is None else call.resumed()
+def first_record(call: CallFacts, claim: Claim | None, why_resumed: str | None = None) -> Record:
+    """Return what claims a call: its start if it has no record, else that it goes on, and why."""
+    return call.started() if claim is None else call.resumed(why_resumed)
 
 
 def still_to_say(

@@ -3,42 +3,38 @@
 import asyncio
 import enum
 import functools
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import assert_never
 
 import structlog
 
-from broker import records
 from broker.broker import Broker
-from broker.records import Record
 from handler.audio.counts import AudioCounts
 from handler.audio.loss import Loss
 from handler.audio.mulaw import TRACKS, seconds
-from handler.calls.call_clock import MEDIA_LOST, PAUSED, Before, CallClock
+from handler.calls.call_clock import MEDIA_LOST, OWNER_LOST, PAUSED, Before, CallClock
 from handler.calls.claiming import Claiming
-from handler.calls.gaps import OpenGaps, gap
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.outcome import Outcome
 from handler.calls.parameters import read_parameters
-from handler.calls.records import Utterances, call_facts
+from handler.calls.publisher import Publisher
+from handler.calls.records import call_facts
+from handler.calls.relocation import Mover, Succession
 from handler.calls.ticker import Ticker
 from handler.config import Settings
-from handler.deepgram.messages import Result, Signal
-from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
+from handler.deepgram.recogniser import Recogniser
 from handler.deepgram.retry import Breaker
 from handler.deepgram_options import call_options
-from handler.errors import StreamRefused
-from handler.refusals import refusals
+from handler.errors import MoveFailed, StreamRefused
 from handler.twilio.start import StartDetails
 
 
 class CallState(enum.Enum):
     """How far a call has come; it only goes on, and :meth:`Call._advance` alone sets it."""
 
+    ARRIVING = 0  # from another media stream, which still has it
     LISTENING = 1  # to a media stream, or for the next
     LEAVING = 2  # the process is: the call goes on elsewhere
     FINISHING = 3  # the recogniser has the last of the audio
@@ -64,31 +60,35 @@ class Call:
         breaker: Breaker,
         ticker: Ticker,
         note_delay: Callable[[float], None],
+        succession: Succession | None = None,
     ) -> None:
         self.call_sid = start.call_sid
         self._account_sid = start.account_sid
         self._settings = settings
         self._ticker = ticker
-        self._note_delay = note_delay
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
-        self._state = CallState.LISTENING
+        self._state = CallState.LISTENING if succession is None else CallState.ARRIVING
         self._streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
         parameters = read_parameters(start.custom_parameters)
         wanted = call_options(
             parameters.options or "", settings.deepgram_options, settings.call_options
         )
-        self._recogniser = Recogniser(
-            settings, self._publish, start.call_sid, options=wanted.pairs, breaker=breaker
-        )
-        self._gaps = OpenGaps()
-        self._utterances = Utterances()
         facts = call_facts(start, parameters, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
+        self._publisher = Publisher(self.writer, self._clock, note_delay=note_delay)
+        self._recogniser = Recogniser(
+            settings, self._publisher.take, start.call_sid, options=wanted.pairs, breaker=breaker
+        )
         self._claiming = Claiming(broker, self.writer, settings.instance)
+        self._mover = Mover(
+            broker.moves, self.writer, self._recogniser, self._clock, self._publisher
+        )
+        self._succession = succession
+        self._ours: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
         if wanted.problems:
-            self._tell_options_left_out(wanted.problems)
+            self._publisher.leave_options_out(wanted.problems)
 
     @property
     def audio(self) -> AudioCounts:
@@ -117,6 +117,11 @@ class Call:
     def one_sided(self) -> bool:
         """Whether it was never said that both sides are sent."""
         return len(self._streams.tracks) < len(TRACKS)
+
+    @property
+    def arriving(self) -> bool:
+        """Whether another media stream has the call."""
+        return self._state is CallState.ARRIVING
 
     @property
     def listening(self) -> bool:
@@ -153,6 +158,13 @@ class Call:
                 advice='one <Stream> of track="both_tracks" is enough',
             )
 
+    async def move(self, ask_for_stream: Callable[[], Awaitable[None]]) -> bool:
+        """Let another media stream take the call; returns whether one has it."""
+        moved = await self._mover.move(ask_for_stream)
+        if moved:
+            self._streams.current.finish(End.MOVED)
+        return moved
+
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
         self._advance(CallState.LEAVING)
@@ -181,7 +193,8 @@ class Call:
                 for it.
         """
         with self._outcome.watched(self._note_status):
-            end = await self._carry(predecessor)
+            async with self._mover:
+                end = await self._carry(predecessor)
         duration = seconds(self._end)
         status = self._outcome.status
         self._log.info(
@@ -194,14 +207,20 @@ class Call:
             transcribing = tasks.create_task(
                 self._recogniser.run(), name=f"{self.call_sid} recogniser"
             )
-            end = await self._listen(tasks)
-            if self._outcome.status is not None:
+            try:
+                end = await self._listen(tasks)
+            except MoveFailed as exc:
+                self._ours.set_result(False)
+                self._log.info("nothing to take", reason=str(exc))
+                end = End.MOVED
+            if self._outcome.status is not None and end is not End.MOVED:
                 end = End.STOPPED  # whatever became of its media stream
             self._advance(CallState.FINISHING)
             self._recogniser.finish()
             await transcribing
             self._advance(CallState.OVER)
-            self._put_last_records(end)
+            if end is not End.MOVED:
+                self._put_last_records(end)
             self.writer.finish()
             await writing
         return end
@@ -219,17 +238,20 @@ class Call:
     async def _write(self, predecessor: asyncio.Task[None] | None) -> None:
         if predecessor is not None:
             await asyncio.wait({predecessor})
-        await self.writer.run(self._claiming.may_claim)
+        if self._succession is None:
+            await self.writer.run(self._claiming.may_claim)
+        elif await self._ours:
+            await self.writer.run(lambda claim: not claim.ended, "moved")
 
-    # In: media streams, placed on the call clock, to the recogniser.
+    # Media streams, placed on the call clock, to the recogniser.
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Take media streams one after the other, until the call is over; returns how it ended."""
         stream: MixedStream | None = self._streams.pop()
         while stream is not None:
-            await self._place_on_call_clock(stream)
-            forward = functools.partial(self._forward, stream, tasks)
-            await stream.pump(self._ticker, forward)
+            await self._listen_to(stream, tasks)
+            if await self._mover.has_moved():
+                return End.MOVED
             match stream.end:
                 case End.STOPPED:
                     return End.STOPPED
@@ -245,6 +267,52 @@ class Call:
                 self.writer.update(state="live", covered={}, abandoned="crashed")
                 self.writer.resume(stream.first.stream_sid)
         return End.DRAINED if self._state is CallState.LEAVING else End.LOST
+
+    async def _listen_to(self, stream: MixedStream, tasks: asyncio.TaskGroup) -> None:
+        """Take one media stream from where it lies on the call clock to its end."""
+        forward = functools.partial(self._forward, stream, tasks)
+        if self._succession is not None and self._state is CallState.ARRIVING:
+            pumping = tasks.create_task(stream.pump(self._ticker, forward))
+            await self._succeed(self._succession, stream)
+            tasks.create_task(self._confirm(self._succession))
+            await pumping
+        else:
+            await self._place_on_call_clock(stream)
+            await stream.pump(self._ticker, forward)
+
+    async def _succeed(self, succession: Succession, stream: MixedStream) -> None:
+        """
+        Listen until the call is handed over, or its owner is gone, and go on from there.
+
+        Raises:
+            MoveFailed: its owner keeps it.
+        """
+        given = await succession.run()
+        self._ours.set_result(True)
+        if given is not None:
+            offset, cut = given.offset, given.cut
+            self._clock.go_on(given.started_at, cut)
+            self._publisher.utterances.go_on(given.open_utterances)
+        else:
+            await self._claiming.wait()
+            place = self._clock.place(stream.first.received_at, 0, self._claiming.found())
+            offset = place.offset if succession.offset is None else succession.offset
+            cut = place.offset if place.loss is None else place.loss.start
+        stream.offset = offset
+        chunks, losses = succession.begin(offset, cut)
+        begins = chunks[0].start if chunks else offset
+        if given is None and begins > cut:
+            losses.insert(0, Loss(cut, begins, None, OWNER_LOST))
+        self._advance(CallState.LISTENING)
+        for chunk in chunks:
+            self._recogniser.send(chunk)
+        for loss in losses:
+            self._publisher.lose(loss)
+
+    async def _confirm(self, succession: Succession) -> None:
+        """Let the owner know once the call is written here."""
+        await self.writer.claimed.wait()
+        await succession.confirm()
 
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
@@ -269,7 +337,7 @@ class Call:
         place = self._clock.place(stream.first.received_at, audio_end, claim)
         stream.offset = place.offset
         if place.loss is not None:
-            self._put_gap(place.loss)
+            self._publisher.lose(place.loss)
 
     def _forward(self, stream: MixedStream, tasks: asyncio.TaskGroup, tick: Tick) -> None:
         """Take what media streams bring. Never waits."""
@@ -284,12 +352,12 @@ class Call:
                 self.writer.update(state="waiting", covered=self._transcribed())
         if stream.end is None and stream.is_silent(tick.now):
             self._look_for_end(stream, tasks, tick.now)
+        if self._state is CallState.ARRIVING and self._succession is not None:
+            self._succession.take(tick.chunks, tick.losses)
+            return
         for chunk in tick.chunks:
-            self._recogniser.send(chunk)
-        for loss in tick.losses:
-            self._gaps.add(loss, tick.now)
-        for loss in self._gaps.pop_ended(tick.now):
-            self._put_gap(loss)
+            self._mover.send(chunk)
+        self._publisher.add_losses(self._mover.lose(tick.losses), tick.now)
 
     def _look_for_end(self, stream: MixedStream, tasks: asyncio.TaskGroup, now: float) -> None:
         """End what brings nothing any more, if Twilio says that the call is over."""
@@ -299,60 +367,15 @@ class Call:
         elif self._outcome.may_ask(now):
             tasks.create_task(self._outcome.ask())
 
-    # Out: what the recogniser says, and what is lost, to the writer.
-
-    def _publish(self, output: Output) -> None:
-        """Take what comes from the recogniser. Never waits."""
-        match output:
-            case Result() if self._utterances.is_record(output):
-                spoken_at = self._clock.started_at / 1000 + output.end
-                self._note_delay(time.time() - spoken_at)
-                self.writer.put(Record("final", output.track.value, output.body))
-            case Result() | Signal():
-                self.writer.interim(output.track.value, output.body)
-            case Down(reason):
-                self.writer.put(records.recogniser("down", reason))
-            case Up():
-                self.writer.put(records.recogniser("up", None))
-            case Note(reason, away):
-                self.writer.put(records.recogniser("down" if away else "up", reason))
-            case Loss():
-                self._put_gap(output)
-            case _:
-                assert_never(output)
-
-    def _tell_options_left_out(self, problems: tuple[str, ...]) -> None:
-        """Say in the log and in the call what it asked for in vain; nothing is away by that."""
-        refusals.note(
-            "options of a call left out",
-            None,
-            logging.WARNING,
-            call_sid=self.call_sid,
-            problems=list(problems),
-            advice="CALL_OPTIONS names those that a call may set",
-        )
-        reason = f"not all of this call's options are used: {'; '.join(problems)}"
-        self.writer.put(records.recogniser("up", reason))
-
-    def _put_gap(self, loss: Loss) -> None:
-        record = gap(loss)
-        if record is None:
-            return
-        facts = {name: record.body[name] for name in ("reason", "start", "end", "track")}
-        self._log.warning("gap", **facts)
-        self.writer.put(record)
-
     def _put_last_records(self, end: End) -> None:
-        for loss in self._gaps.pop_all():
-            self._put_gap(loss)
+        self._publisher.lose_all()
         if end is End.DRAINED:  # others go on with it
             self.writer.update(
                 state="waiting", covered=self._transcribed(), abandoned=End.DRAINED.value
             )
             return
-        duration = seconds(self._end)
         request_ids, status = self._recogniser.request_ids, self._outcome.status
-        self.writer.put(records.call_ended(duration, end.value, request_ids, status))
+        self._publisher.end(self._end, end.value, request_ids, status)
 
     def _transcribed(self) -> dict[str, float]:
         """Return how far each track is transcribed, as the registry has it."""

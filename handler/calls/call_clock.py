@@ -132,6 +132,11 @@ class CallClock:
             return Place(self.started_at, offset, None)
         return Place(self.started_at, offset, Loss(received, offset, None, reason))
 
+    def go_on(self, started_at: int, position: int) -> None:
+        """Go on at a position on the clock of who had the call until then."""
+        self.started_at = started_at
+        self.reached = position
+
     def _received(
         self, audio_end: int, known_end: int, claim: Claim | None
     ) -> tuple[int | None, Reason]:

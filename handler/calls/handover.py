@@ -10,6 +10,7 @@ from collections import deque
 from handler.audio import fingerprint
 from handler.audio.cut import PauseFinder
 from handler.audio.fingerprint import Fingerprint, Print
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import CHANNELS, SAMPLE_RATE
 
@@ -34,6 +35,7 @@ class Giving:
         self.fingerprint = Fingerprint()
         self._finder: PauseFinder | None = None
         self._held: deque[Chunk] = deque()
+        self._lost: list[Loss] = []
         self._end = 0
 
     @property
@@ -59,11 +61,19 @@ class Giving:
         self._held += behind
         return before
 
-    def give_up(self) -> list[Chunk]:
-        """Nobody takes the call: return what was kept, to be sent."""
-        held, self._held = list(self._held), deque()
+    def lose(self, losses: list[Loss]) -> list[Loss]:
+        """Take what was lost; returns what of it is to be told: behind the cut others may have it."""
+        if self.cut is None:
+            return losses
+        self._lost += losses
+        return []
+
+    def give_up(self) -> tuple[list[Chunk], list[Loss]]:
+        """Nobody takes the call: return what was kept, to be sent, and what is to be told lost."""
+        kept = list(self._held), self._lost
+        self._held, self._lost = deque(), []
         self.cut = self._finder = None
-        return held
+        return kept
 
 
 class Taking:

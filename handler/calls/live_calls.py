@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 import structlog
@@ -15,6 +15,7 @@ from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
 from handler.calls.media_stream import MediaStream, StreamSocket
+from handler.calls.relocation import Succession
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
@@ -63,8 +64,10 @@ class LiveCalls:
         self._ticker = Ticker(settings.chunk_ms / 1000)
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._calls: dict[str, Call] = {}
+        self._successors: dict[str, Call] = {}  # that listen to a call which another stream has
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
+        self.moved = 0  # calls that went elsewhere with nothing lost
         self.one_sided = 0  # calls that are over, of which one side was sent
 
     def __len__(self) -> int:
@@ -121,7 +124,12 @@ class LiveCalls:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def open(
-        self, start: StartDetails, socket: StreamSocket, account_sid: str | None
+        self,
+        start: StartDetails,
+        socket: StreamSocket,
+        account_sid: str | None,
+        *,
+        succeeding: bool = False,
     ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
@@ -130,6 +138,7 @@ class LiveCalls:
             start: What it says of itself.
             socket: Where it comes from.
             account_sid: Whose auth token vouches for it; None: one of several accounts'.
+            succeeding: Whether a ticket says that it is to take the call from its owner.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
@@ -142,12 +151,39 @@ class LiveCalls:
             now=asyncio.get_running_loop().time(),
             tracks=start.tracks,
         )
-        known = self._calls.get(start.call_sid)
-        if known is not None and known.listening:
+        known = self._find(start.call_sid)
+        if succeeding:
+            self._succeed(start, stream)
+        elif known is not None and known.listening:
             known.attach(stream, start.account_sid)
         else:
             self._begin(start, stream, known)
         return stream
+
+    async def move(self, call_sid: str, ask_for_stream: Callable[[], Awaitable[None]]) -> bool:
+        """
+        Let a call go to another media stream, in whichever container; returns whether it went.
+
+        Args:
+            call_sid: One of ours.
+            ask_for_stream: Asks Twilio for that media stream; raises MoveFailed.
+        """
+        call = self._find(call_sid)
+        if call is None or not await call.move(ask_for_stream):
+            return False
+        self.moved += 1
+        return True
+
+    def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
+        """Begin to listen to a call that another media stream has, maybe one of ours."""
+        if self.full:
+            raise StreamRefused("no room for another call", 1013)
+        succession = Succession(start.call_sid, self._broker.moves)
+        call = self._call(start, stream, before=None, succession=succession)
+        self._tasks[call] = asyncio.create_task(
+            self._run(call, None), name=f"{start.call_sid} succession"
+        )
+        self._successors[start.call_sid] = call
 
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
@@ -155,7 +191,29 @@ class LiveCalls:
         if self.full:
             raise StreamRefused("no room for another call", 1013)
         self._advise(start)
-        call = Call(
+        call = self._call(start, stream, before=before, succession=None)
+        predecessor = self._tasks.get(known) if known is not None else None
+        self._calls[start.call_sid] = call
+        self._tasks[call] = asyncio.create_task(
+            self._run(call, predecessor), name=f"{start.call_sid} call"
+        )
+
+    def _find(self, call_sid: str) -> Call | None:
+        """Return a call that is ours, or was and waits for its last records."""
+        successor = self._successors.get(call_sid)
+        if successor is not None and not successor.arriving:
+            self._calls[call_sid] = self._successors.pop(call_sid)
+        return self._calls.get(call_sid)
+
+    def _call(
+        self,
+        start: StartDetails,
+        stream: MediaStream,
+        *,
+        before: Before | None,
+        succession: Succession | None,
+    ) -> Call:
+        return Call(
             self._settings,
             self._broker,
             start,
@@ -164,11 +222,7 @@ class LiveCalls:
             breaker=self.breaker,
             ticker=self._ticker,
             note_delay=self._note_delay,
-        )
-        predecessor = self._tasks.get(known) if known is not None else None
-        self._calls[start.call_sid] = call
-        self._tasks[call] = asyncio.create_task(
-            self._run(call, predecessor), name=f"{start.call_sid} call"
+            succession=succession,
         )
 
     def _advise(self, start: StartDetails) -> None:
@@ -250,5 +304,6 @@ class LiveCalls:
             self.one_sided += call.one_sided
             self._earlier_dropped += call.writer.dropped
             del self._tasks[call]
-            if self._calls.get(call.call_sid) is call:
-                del self._calls[call.call_sid]
+            for calls in (self._calls, self._successors):
+                if calls.get(call.call_sid) is call:
+                    del calls[call.call_sid]

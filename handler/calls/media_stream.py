@@ -45,6 +45,7 @@ class End(enum.Enum):
     LOST = "stream-lost"  # the socket broke without it
     REPLACED = "replaced"  # another media stream of the call took over
     DRAINED = "drained"  # this process is leaving
+    MOVED = "moved"  # another media stream, in whichever container, has the call
 
 
 class MediaStream:

@@ -17,6 +17,7 @@ import structlog
 from broker.errors import OwnerSilent
 from broker.moves import Moves
 from handler.audio.fingerprint import Print
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE
 from handler.calls.handover import Giving, Taking
@@ -88,28 +89,25 @@ class Given:
     open_utterances: tuple[str, ...]
 
 
-class OwnerSide(msgspec.Struct, frozen=True):
+class Departure:
     """
-    What a move needs of the call that moves.
+    The owner's side of one move.
 
-    Attributes:
+    Args:
         started_at: Returns the zero of the call clock, in Unix ms.
         settle: Waits until all that was sent to the recogniser is stored.
         open_utterances: Returns the tracks whose utterance has not ended.
     """
 
-    started_at: Callable[[], int]
-    settle: Callable[[], Awaitable[None]]
-    open_utterances: Callable[[], tuple[str, ...]]
-
-
-class Departure:
-    """The owner's side of one move."""
-
-    def __init__(self, call_sid: str, moves: Moves, call: OwnerSide) -> None:
-        self._call_sid = call_sid
-        self._moves = moves
-        self._call = call
+    def __init__(
+        self,
+        started_at: Callable[[], int],
+        settle: Callable[[], Awaitable[None]],
+        open_utterances: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._started_at = started_at
+        self._settle = settle
+        self._open_utterances = open_utterances
         self._giving = Giving()
         self._cut = asyncio.Event()
         self._settled = False
@@ -145,7 +143,7 @@ class Departure:
                 if self._giving.cut is None:
                     raise MoveFailed("the media stream has ended")
                 async with asyncio.timeout(SETTLE_SECONDS):
-                    await self._call.settle()
+                    await self._settle()
                 self._settled = True
                 await self._claimed.wait()
         except TimeoutError as exc:
@@ -155,8 +153,12 @@ class Departure:
             self._silence = None
             self._over = True
 
-    def give_up(self) -> list[Chunk]:
-        """Return what was kept: it is to be sent after all."""
+    def lose(self, losses: list[Loss]) -> list[Loss]:
+        """Take what was lost; returns what of it is to be told."""
+        return self._giving.lose(losses)
+
+    def give_up(self) -> tuple[list[Chunk], list[Loss]]:
+        """Return what was kept: it is to be sent, and told, after all."""
         return self._giving.give_up()
 
     def answer(self, data: bytes) -> bytes:
@@ -173,10 +175,10 @@ class Departure:
         if question.has_from is not None:
             self._giving.cut_from(question.has_from)
         return Answer(
-            started_at=self._call.started_at(),
+            started_at=self._started_at(),
             print=self._giving.fingerprint.print() if question.has_from is None else None,
             cut=self._giving.cut if self._settled else None,
-            open_utterances=self._call.open_utterances() if self._settled else (),
+            open_utterances=self._open_utterances() if self._settled else (),
         )
 
 

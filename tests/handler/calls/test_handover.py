@@ -6,6 +6,7 @@ import random
 import pytest
 from support.reencoded import coded_anew
 
+from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, SILENCE, interleave
 from handler.calls.handover import MARGIN, MAX_HELD, Giving, Taking
@@ -88,10 +89,15 @@ def test_an_owner_that_nobody_follows_has_lost_nothing():
         if chunk.start == AT + 800:
             giving.cut_from(0)
         sent += giving.take(chunk)
-    sent += giving.give_up()
+    before, behind = (Loss(at, at + 160, None, "late-audio") for at in (AT, AT + 40_000))
+    assert giving.lose([behind]) == []
+    held, losses = giving.give_up()
+    sent += held
+    assert losses == [behind]
     audio_sent, start, end = joined(sent)
     assert (start, end) == (AT, AT + 6 * SAMPLE_RATE)
     assert audio_sent == interleave(*(side[start:end] for side in SIDES))
+    assert giving.lose([before]) == [before]
     (chunk,) = pieces(SIDES, end, 0.1, zero=0)
     assert giving.take(chunk) == [chunk]
 

@@ -13,7 +13,7 @@ from broker.settings import BrokerSettings
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, interleave
 from handler.calls import moving
-from handler.calls.moving import Arrival, Departure, OwnerSide
+from handler.calls.moving import Arrival, Departure
 from handler.errors import MoveFailed
 from rehearsal import audio
 from rehearsal.sample import SPEECH
@@ -50,16 +50,12 @@ async def brokers():
 class Owner:
     """A call that moves, with what it has sent."""
 
-    def __init__(self, broker):
+    def __init__(self):
         self.sent = []
         self.stored = 0
         self.can_settle = asyncio.Event()
         self.can_settle.set()
-        self.departure = Departure(
-            CALL,
-            broker.moves,
-            OwnerSide(lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",)),
-        )
+        self.departure = Departure(lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",))
 
     async def _settle(self):
         await self.can_settle.wait()
@@ -101,7 +97,7 @@ async def playing(*parties):
 
 async def test_a_call_moves_from_one_container_to_another(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(mine), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
     async with (
         patience(),
         mine.moves.answering(CALL, owner.departure.answer),
@@ -123,7 +119,7 @@ async def test_a_call_moves_from_one_container_to_another(brokers):
 
 async def test_nothing_is_handed_over_before_all_is_stored(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(mine), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
     owner.can_settle.clear()
     async with (
         patience(),
@@ -142,17 +138,17 @@ async def test_nothing_is_handed_over_before_all_is_stored(brokers):
 
 
 async def test_an_owner_whom_nobody_follows_keeps_the_call(brokers):
-    mine, _ = brokers
-    owner = Owner(mine)
+    assert len(brokers) == 2
+    owner = Owner()
     async with patience(), playing(owner, None):
         with pytest.raises(MoveFailed, match="no other container takes the call"):
             await owner.departure.run(asked)
-    assert owner.departure.give_up() == []
+    assert owner.departure.give_up() == ([], [])
 
 
 async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(mine), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         async with playing(owner, arrival):
             leaving = asyncio.create_task(owner.departure.run(asked))
@@ -161,7 +157,7 @@ async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows
                 await leaving
             with pytest.raises(MoveFailed):  # too late
                 await arrival.run()
-        sent = [*owner.sent, *owner.departure.give_up()]
+        sent = [*owner.sent, *owner.departure.give_up()[0]]
     assert given is not None
     assert [one.end for one in sent[:-1]] == [other.start for other in sent[1:]]
     assert sent[-1].end > given.cut
@@ -169,7 +165,7 @@ async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows
 
 async def test_a_successor_learns_that_its_owner_is_gone(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(mine), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
     async with patience(), playing(owner, arrival):
         async with mine.moves.answering(CALL, owner.departure.answer):
             leaving = asyncio.create_task(owner.departure.run(asked))
@@ -182,7 +178,7 @@ async def test_a_successor_learns_that_its_owner_is_gone(brokers):
 
 async def test_a_call_that_ends_before_it_is_cut_ends_where_it_is(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(mine), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         leaving = asyncio.create_task(owner.departure.run(asked))
         taking = asyncio.create_task(arrival.run())
@@ -195,8 +191,8 @@ async def test_a_call_that_ends_before_it_is_cut_ends_where_it_is(brokers):
 
 
 async def test_twilio_may_refuse_another_media_stream(brokers):
-    mine, _ = brokers
-    owner = Owner(mine)
+    assert len(brokers) == 2
+    owner = Owner()
 
     async def refused():
         raise MoveFailed("no room for two more tracks")
