@@ -62,7 +62,7 @@ class Giving:
         return before
 
     def lose(self, losses: list[Loss]) -> list[Loss]:
-        """Take what was lost; returns what of it is to be told: behind the cut others may have it."""
+        """Take what was lost; returns what is to be told: behind the cut others may have it."""
         if self.cut is None:
             return losses
         self._lost += losses

@@ -19,7 +19,6 @@ from broker.moves import Moves
 from handler.audio.fingerprint import Print
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
-from handler.audio.mulaw import SAMPLE_RATE
 from handler.calls.handover import Giving, Taking
 from handler.errors import MoveFailed
 
@@ -32,9 +31,9 @@ SILENT_SECONDS = 2.0
 UNANSWERED = 3
 # The last results of what was sent come within a second.
 SETTLE_SECONDS = 5.0
-# So much is to be heard before two streams are compared, and so much before that is given up.
-ENOUGH = SAMPLE_RATE
-PLENTY = 5 * SAMPLE_RATE // 2
+# So long a successor listens before it compares, and so long before it no longer does.
+ENOUGH_SECONDS = 1.0
+PLENTY_SECONDS = 2.5
 
 _log = structlog.get_logger()
 
@@ -189,6 +188,7 @@ class Arrival:
         self.taking = Taking()
         self._call_sid = call_sid
         self._moves = moves
+        self._since: float | None = None  # loop time from which on something is heard
 
     async def run(self) -> Given | None:
         """
@@ -228,11 +228,16 @@ class Arrival:
 
     def _place(self, theirs: Print) -> None:
         """Find out where the media stream lies, by what the owner hears."""
-        if self.taking.length < ENOUGH:
+        now = asyncio.get_running_loop().time()
+        if not self.taking.length:
+            return
+        if self._since is None:
+            self._since = now
+        if now - self._since < ENOUGH_SECONDS:
             return
         guess = theirs.end - self.taking.end
         self.taking.place(theirs, guess)
-        if self.taking.offset is None and self.taking.length >= PLENTY:
+        if self.taking.offset is None and now - self._since >= PLENTY_SECONDS:
             self.taking.place_by_time(guess)
 
     async def _ask(self, question: Question) -> Answer:

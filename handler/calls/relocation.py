@@ -178,7 +178,7 @@ class Succession:
         return await arrival.run()
 
     def begin(self, offset: int, cut: int) -> tuple[list[Chunk], list[Loss]]:
-        """Return what was kept from a position on, and what was lost behind it: on the call clock."""
+        """Return what was kept, and lost, from a position of the call clock on."""
         losses = [loss.moved(offset) for loss in self._losses]
         chunks = [] if self._arrival is None else self._arrival.taking.begin(offset, cut)
         return chunks, [loss for loss in losses if loss.end > cut]

@@ -30,6 +30,7 @@ def short(monkeypatch):
     monkeypatch.setattr(moving, "ASKING_SECONDS", 0.02)
     monkeypatch.setattr(moving, "SILENT_SECONDS", 0.3)
     monkeypatch.setattr(moving, "COMING_SECONDS", 0.5)
+    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 0.05)
 
 
 @pytest.fixture
