@@ -24,9 +24,10 @@ demo: $(VENV)/demo  ## Try it: a recorded call, transcribed live (ONCE=1 ends af
 
 check: lint test prove  ## What the continuous integration runs: lint, test, prove
 
-# Most tests wait for sockets and clocks, so more run at once than there are processors.
+# Most tests wait for sockets and clocks, so more run at once than there are processors. What pytest
+# makes of a module is kept, whatever the environment says: each process would do it again.
 test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 5 minutes); some: make test T="FILE -k WORD"
-	$(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadgroup)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope)
 
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
 	$(BIN)/python -m pytest --prove

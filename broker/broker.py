@@ -19,6 +19,7 @@ from broker.registry import Registry
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
 from broker.subjects import LEG, STATUS, Subjects
+from broker.tickets import Tickets
 from broker.writer import CallWriter
 
 _log = structlog.get_logger()
@@ -41,6 +42,7 @@ class Broker:
         self.legs = Legs(bucket, self.subjects, seconds=settings.retention)
         others = {STATUS: self.statuses.receive, LEG: self.legs.receive}
         self.registry = Registry(self.connection, self.subjects, settings, others)
+        self.tickets = Tickets(bucket, self.subjects, settings.instance)
         self.replicas = Replicas(self.connection, self.subjects)
         self.moves = Moves(self.connection, self.subjects)
         self.janitor = Janitor(

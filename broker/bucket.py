@@ -9,6 +9,7 @@ import nats.js.errors
 from broker.connection import Connection
 from broker.entries import CallEntry, is_gone
 from broker.errors import HistoryUnavailable, NotWritten
+from broker.records import Stored
 from broker.stream import WRONG_LAST_SEQUENCE, last_stored
 from broker.subjects import Subjects
 from broker.words import said
@@ -35,7 +36,8 @@ class Bucket:
     """
     Writes and reads single keys. The client's own KV knows no time to live.
 
-    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError.
+    Whatever it asks of NATS may fail: :exc:`nats.errors.Error`, TimeoutError, OSError; a question
+    to the leader, :exc:`HistoryUnavailable`.
     """
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
@@ -70,6 +72,15 @@ class Bucket:
             raise NotWritten(said(exc)) from exc
         return True
 
+    async def newest(self, subject: str) -> Stored | None:
+        """
+        Ask the leader for a key's newest message, be it gone; None if there never was one.
+
+        Raises:
+            HistoryUnavailable: that cannot be known now.
+        """
+        return await last_stored(self._connection.client, self._stream, subject)
+
     async def read(self, subject: str) -> bytes | None:
         """
         Ask the leader for what a key holds; None if it is not there.
@@ -77,7 +88,7 @@ class Bucket:
         Raises:
             HistoryUnavailable: that cannot be known now.
         """
-        newest = await last_stored(self._connection.client, self._stream, subject)
+        newest = await self.newest(subject)
         return None if newest is None or is_gone(newest.headers) else newest.data
 
     async def delete(self, subject: str, *, revision: int | None = None) -> None:
@@ -90,7 +101,7 @@ class Bucket:
     async def stored(self, subject: str) -> StoredKey | None:
         """Ask the leader for a call's key; None if that cannot be known now."""
         try:
-            newest = await last_stored(self._connection.client, self._stream, subject)
+            newest = await self.newest(subject)
         except HistoryUnavailable:
             return None
         if newest is None:

@@ -62,6 +62,8 @@ class CallLog:
     Attributes:
         records: In order; ``records[i]`` has ``seq`` = ``first`` + i.
         first: ``seq`` of the oldest record; 0 while there is none.
+        last: ``seq`` of the newest record; 0 while there is none.
+        ended: Whether the newest record says that the call is over.
         sequence: Where the newest record lies in the stream.
         newest_at: Unix ms at which the newest record was published.
         ahead: Records after a hole, by ``seq``, until it is filled.
@@ -70,6 +72,8 @@ class CallLog:
 
     records: list[Delivery] = field(default_factory=list)
     first: int = 0
+    last: int = 0
+    ended: bool = False
     sequence: int = 0
     newest_at: int = 0
     ahead: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -78,16 +82,6 @@ class CallLog:
     interims: dict[tuple[str | None, str], Interim] = field(default_factory=dict)
     newest_interim: int = 0
     _final_ends: dict[str | None, float] = field(default_factory=dict)
-
-    @property
-    def last(self) -> int:
-        """``seq`` of the newest record; 0 while there is none."""
-        return self.first + len(self.records) - 1 if self.records else 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether the newest record says that the call is over."""
-        return bool(self.records) and self.records[-1].type == "CallEnded"
 
     def after(self, seq: int) -> list[Delivery]:
         """Return the records after ``seq``."""
@@ -162,6 +156,8 @@ class CallLog:
         if not self.records:
             self.first = seq
         self.records.append(Delivery(seq, head.type, payload))
+        self.last = seq
+        self.ended = head.type == "CallEnded"
         self.sequence = sequence
         self.newest_at = head.at
         self.epoch = head.epoch

@@ -52,17 +52,11 @@ class Replicas:
         """How many calls are followed: as many subscriptions there are."""
         return len(self._replicas)
 
-    @asynccontextmanager
-    async def follow(
-        self,
-        call_sid: str,
-        *,
-        since: int | None = 0,
-        interim: bool = True,
-        pause: float = 0.0,
-    ) -> AsyncIterator[Follower]:
+    def begin(
+        self, call_sid: str, *, since: int | None = 0, interim: bool = True, pause: float = 0.0
+    ) -> Follower:
         """
-        Follow one call.
+        Begin to follow one call; whoever does leaves it, too.
 
         Args:
             call_sid: The call; it need not exist yet.
@@ -78,17 +72,30 @@ class Replicas:
             replica.open()
         follower = Follower(replica, since=since, interim=interim, pause=pause)
         replica.followers[follower] = None
+        return follower
+
+    async def leave(self, call_sid: str, follower: Follower) -> None:
+        """Follow a call no more."""
+        replica = self._replicas[call_sid]
+        del replica.followers[follower]
+        if not replica.followers:
+            del self._replicas[call_sid]
+            # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.
+            closing = supervise.start(replica.close(), f"leave {call_sid}")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            await asyncio.shield(closing)
+
+    @asynccontextmanager
+    async def follow(
+        self, call_sid: str, *, since: int | None = 0, interim: bool = True, pause: float = 0.0
+    ) -> AsyncIterator[Follower]:
+        """Follow one call: :meth:`begin` to :meth:`leave`."""
+        follower = self.begin(call_sid, since=since, interim=interim, pause=pause)
         try:
             yield follower
         finally:
-            del replica.followers[follower]
-            if not replica.followers:
-                del self._replicas[call_sid]
-                # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.
-                closing = supervise.start(replica.close(), f"leave {call_sid}")
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
-                await asyncio.shield(closing)
+            await self.leave(call_sid, follower)
 
     def on_lost(self) -> None:
         """NATS went away: what comes next is no longer what follows."""

@@ -100,6 +100,11 @@ class Registry:
         """Return the Unix time in ms of a process's last sign of life, if it is known."""
         return self._view.lease_seen(instance)
 
+    @property
+    def tickets_required(self) -> bool:
+        """Whether some process has said that media streams need a ticket."""
+        return self._view.tickets_required
+
     async def changes(self) -> AsyncIterator[None]:
         """Yield now and after each change; several that come together count as one."""
         while True:

@@ -6,9 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-# Of one turn of the loop, whichever calls they read; then calls' audio has its own. A visit takes
-# some 18 us, most of it to write what it brings: the loop's transports write at once.
+# Of one turn of the loop, whichever calls they read; then calls' audio has its own.
 TURN_SECONDS = 0.002
+# Visits that are made before what they bring is written. A write is a long way through the kernel:
+# after it Python finds the caches cold. Fifty visits in a row, and then their writes, take a tenth
+# less than each visit with its own: some 15 us a reader.
+VISITS_IN_A_ROW = 50
+
+# What a visit brings: what writes it, at once as the loop's transports do, and the bytes.
+Writing = tuple[Callable[[bytes], object], bytes]
 
 
 class Visited(Protocol):
@@ -21,8 +27,12 @@ class Visited(Protocol):
 
     due: bool
 
-    def visit(self) -> None:
-        """Look at what is new, all of it. It never waits, and raises nothing."""
+    def visit(self) -> Writing | None:
+        """
+        Look at what is new, all of it; returns what is to be written, in the same turn.
+
+        It never waits, and raises nothing.
+        """
 
 
 class Rounds:
@@ -37,6 +47,7 @@ class Rounds:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._due: deque[Visited] = deque()
+        self._unwritten: deque[Writing] = deque()
         self._going = False
 
     def add(self, readers: Iterable[Visited]) -> None:
@@ -55,10 +66,19 @@ class Rounds:
             while self._due:
                 reader = self._due.popleft()
                 reader.due = False
-                reader.visit()
+                if (writing := reader.visit()) is not None:
+                    self._unwritten.append(writing)
+                if len(self._unwritten) == VISITS_IN_A_ROW:
+                    self._write()
                 if self._clock() >= end:
                     break
+            self._write()
         finally:  # also after a defect in a visit, which is the loop's to report
-            self._going = bool(self._due)
+            self._going = bool(self._due or self._unwritten)
             if self._going:
                 asyncio.get_running_loop().call_soon(self._turn)
+
+    def _write(self) -> None:
+        while self._unwritten:
+            write, data = self._unwritten.popleft()
+            write(data)

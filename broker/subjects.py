@@ -13,9 +13,13 @@ from broker.identifiers import check_account_sid, check_call_sid
 
 DEFAULT_PREFIX = "transcripts"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
+NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# What the keys begin with of what Twilio has told: how a call ended, whose child a leg is.
-STATUS, LEG = "twilio.status.", "twilio.leg."
+# A key that every process knows, like those of calls and leases: two tokens.
+TICKETS_REQUIRED = "tickets.required"
+# What keys begin with that are asked for one by one: how a call ended, and whose child a leg is, as
+# Twilio has told; single tickets.
+STATUS, LEG, TICKET = "twilio.status.", "twilio.leg.", "twilio.ticket."
 TRACKS = {
     "final": frozenset({"inbound", "outbound"}),
     "interim": frozenset({"inbound", "outbound"}),
@@ -117,6 +121,17 @@ class Subjects:
     def leg_key(self, call_sid: str) -> str:
         """The bucket's subject for whose child a call leg is."""
         return f"$KV.{self.bucket}.{LEG}{check_call_sid(call_sid)}"
+
+    def ticket_key(self, nonce: str) -> str:
+        """The bucket's subject for a ticket that was promised, or is spent."""
+        if not NONCE.fullmatch(nonce):
+            raise BadName("the name of a ticket", nonce)
+        return f"$KV.{self.bucket}.{TICKET}{nonce}"
+
+    @property
+    def tickets_required(self) -> str:
+        """The bucket's subject that says that media streams need a ticket."""
+        return f"$KV.{self.bucket}.{TICKETS_REQUIRED}"
 
     def key_of(self, subject: str) -> str:
         """Return the key (``call.…``, ``pod.…``, …) of a bucket's or the registry's subject."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from broker.entries import CallEntry, has_expired, is_gone, read_entry
+from broker.subjects import TICKETS_REQUIRED
 
 # What the keys begin with that say which calls live, and which processes.
 KINDS = ("call.", "pod.")
@@ -13,10 +14,15 @@ class View:
     What the bucket says, as far as it is known here.
 
     A call counts while its owner's lease lives, so the calls of a process that died leave the view
-    by themselves. Changes may come twice, and older after newer: the newest revision stands.
+    by themselves. Changes may come twice, and older after newer: the newest revision stands. Keys
+    of other kinds are not kept: what is asked for one by one, and what later versions write.
+
+    Attributes:
+        tickets_required: Some process has said that media streams need a ticket.
     """
 
     def __init__(self) -> None:
+        self.tickets_required = False
         self._calls: dict[str, CallEntry] = {}
         self._leases: set[str] = set()
         self._lease_seen: dict[str, int] = {}  # Unix ms of a process's last sign of life
@@ -63,7 +69,7 @@ class View:
         Take what a key holds since ``revision``; returns whether anybody would see a change.
 
         Args:
-            key: ``call.<callSid>`` or ``pod.<instance>``; others say nothing here.
+            key: ``call.<callSid>``, ``pod.<instance>``; most others say nothing here.
             revision: Its place in the bucket's stream.
             headers: They say whether the key is gone.
             data: What it holds.
@@ -72,7 +78,7 @@ class View:
         Raises:
             msgspec.MsgspecError, BadName: it is no entry of ours, and the one before it stands.
         """
-        if not key.startswith(KINDS) or revision <= self.revision(key):
+        if not _is_kept(key) or revision <= self.revision(key):
             return False
         self._revisions[key] = revision
         changed = self._set(key, None if is_gone(headers) else data, alive_at)
@@ -103,6 +109,9 @@ class View:
     def _set(self, key: str, data: bytes | None, alive_at: int = 0) -> bool:
         if (instance := _instance(key)) is not None:
             return self._set_lease(instance, data is not None, alive_at)
+        if key == TICKETS_REQUIRED:
+            self.tickets_required = data is not None
+            return False  # no list of calls says so
         name = key.partition(".")[2]
         before = self._calls.get(name)
         if data is None:
@@ -122,6 +131,10 @@ class View:
         wanted = self._leases | {call.owner for call in self._calls.values()}
         self._lease_seen = {name: at for name, at in self._lease_seen.items() if name in wanted}
         return before != alive
+
+
+def _is_kept(key: str) -> bool:
+    return key.startswith(KINDS) or key == TICKETS_REQUIRED
 
 
 def _instance(key: str) -> str | None:

@@ -19,6 +19,8 @@ from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
 from handler.calls.status_callbacks import StatusCallbacks
+from handler.calls.tickets import Tickets
+from handler.calls.voice import VoiceWebhook
 from handler.config import Settings
 from handler.deepgram.connection import Dialer
 from handler.deepgram.start_check import StartCheck
@@ -57,6 +59,7 @@ class Service:
         self.broker: Broker
         self.calls: LiveCalls
         self.status_callbacks: StatusCallbacks
+        self.tickets: Tickets
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
@@ -92,6 +95,7 @@ class Service:
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         self.status_callbacks = StatusCallbacks(self.broker)
+        self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -118,13 +122,16 @@ class Service:
 
     async def twilio(self, websocket: WebSocket) -> None:
         """``WS /twilio``: a media stream comes in."""
-        await MediaEndpoint(self.settings, self.accounts, self.calls).serve(websocket)
+        endpoint = MediaEndpoint(self.settings, self.accounts, self.calls, self.tickets)
+        await endpoint.serve(websocket)
 
-    async def voice(self, _: Form, __: Account) -> Response:
+    async def voice(self, form: Form, account: Account, request: Request) -> Response:
         """``POST /twilio/voice``: what to do with a call."""
-        return PlainTextResponse("not yet: let a TwiML Bin answer the call\n", 501)
+        return await VoiceWebhook(self.settings, self.calls, self.tickets).answer(
+            form, account, request
+        )
 
-    async def status(self, form: Form, account: Account) -> Response:
+    async def status(self, form: Form, account: Account, _: Request) -> Response:
         """``POST /twilio/status``: what became of a call, or of its media stream."""
         return await self.status_callbacks.serve(form, account)
 

@@ -5,7 +5,8 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import TypedDict, TypeVar
 from urllib.parse import SplitResult
 
 from broker import durations
@@ -23,6 +24,12 @@ from broker.subjects import DEFAULT_PREFIX
 from handler import addresses
 from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options, option_names
 from handler.errors import SettingsError, SettingsErrors
+from handler.forwarding import (
+    DEFAULT_NOTICE,
+    Forwarding,
+    read_forward_to,
+    read_notice,
+)
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
 from handler.twilio_credentials import read_api_key
@@ -44,6 +51,11 @@ PLACEHOLDER = re.compile(
 # As both consoles show theirs; Deepgram also gives out tokens that live shortly (JWTs).
 AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
 API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+# Of a file that a setting names.
+MAX_FILE = 8 * 2**20
+SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
+    ("0", "false", "no", "off"), False
+)
 
 T = TypeVar("T")
 
@@ -71,6 +83,9 @@ class Settings:
     twilio_api_key: tuple[str, str] | None = field(default=None, repr=False)  # SID, secret
     twilio_accounts: str | None = None  # the file of more accounts
     twilio_api_url: str = "https://api.twilio.com"
+    notice: str = DEFAULT_NOTICE  # what callers are told; nothing if it is empty
+    forward_to: Forwarding = field(default_factory=Forwarding)
+    require_ticket: bool | None = None  # None: once a call was answered by our voice webhook
 
     deepgram_api_key: str = field(default="", repr=False)
     deepgram_url: str = "wss://api.deepgram.com"
@@ -139,6 +154,21 @@ class Settings:
         raise next(iter(found.values())) if len(found) == 1 else SettingsErrors(found.values())
 
     @classmethod
+    def of_twilio(cls, environ: Mapping[str, str]) -> "Settings":
+        """
+        Read the settings of Twilio's side alone, for commands that need no others.
+
+        Raises:
+            SettingsError: one is malformed; none need be there.
+        """
+        read = _Reader(environ)
+        default = cls()
+        return cls(
+            public_url=_public_url(read, default.host, insecure=True),
+            **_twilio(read, default, insecure=True),
+        )
+
+    @classmethod
     def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
         read = _Reader(environ)
         default = cls()
@@ -152,11 +182,10 @@ class Settings:
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
-            twilio_account_sid=_account_sid(read.optional("TWILIO_ACCOUNT_SID")),
-            twilio_auth_tokens=_auth_tokens(read, insecure),
-            twilio_api_key=read.read("TWILIO_API_KEY", read_api_key, None),
-            twilio_accounts=read.optional("TWILIO_ACCOUNTS"),
-            twilio_api_url=_twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+            **_twilio(read, default, insecure=insecure),
+            notice=read.read("NOTICE", read_notice, _default_notice(environ)),
+            forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
+            require_ticket=_require_ticket(read),
             deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
@@ -292,6 +321,24 @@ def _deepgram_key(text: str | None) -> str:
     return text
 
 
+class _Twilio(TypedDict):
+    twilio_account_sid: str | None
+    twilio_auth_tokens: tuple[str, ...]
+    twilio_api_key: tuple[str, str] | None
+    twilio_accounts: str | None
+    twilio_api_url: str
+
+
+def _twilio(read: _Reader, default: Settings, *, insecure: bool) -> _Twilio:
+    return {
+        "twilio_account_sid": _account_sid(read.optional("TWILIO_ACCOUNT_SID")),
+        "twilio_auth_tokens": _auth_tokens(read, insecure),
+        "twilio_api_key": read.read("TWILIO_API_KEY", read_api_key, None),
+        "twilio_accounts": read.optional("TWILIO_ACCOUNTS"),
+        "twilio_api_url": _twilio_api_url(read.text("TWILIO_API_URL", default.twilio_api_url)),
+    }
+
+
 def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
@@ -308,6 +355,45 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
     return found
+
+
+def _default_notice(environ: Mapping[str, str]) -> str:
+    """Of all settings, this one may be empty on purpose."""
+    return "" if "NOTICE" in environ else DEFAULT_NOTICE
+
+
+def _forward_to(text: str) -> Forwarding:
+    """Read the setting, or the file that it names."""
+    if not text.startswith("@"):
+        return read_forward_to(text)
+    path = Path(text[1:].strip())
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else None
+        raise ValueError(f"{str(path)!r} cannot be read: {reason or exc}") from exc
+    if len(data) > MAX_FILE:
+        raise ValueError(f"{str(path)!r} is larger than {MAX_FILE >> 20} MB")
+    try:
+        return read_forward_to(data.decode("utf-8-sig").strip())
+    except ValueError as exc:  # no UTF-8 is one, too
+        raise ValueError(f"{str(path)!r}: {exc}") from exc
+
+
+def _require_ticket(read: _Reader) -> bool | None:
+    """Read whether tickets are needed; whoever sets up the voice webhook wants them."""
+    given = read.read("REQUIRE_TICKET", _switch, None)
+    if given is not None:
+        return given
+    return True if read.optional("FORWARD_TO") or read.optional("NOTICE") else None
+
+
+def _switch(text: str) -> bool:
+    try:
+        return SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is not 1 or 0") from None
 
 
 def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:

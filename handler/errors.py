@@ -7,6 +7,7 @@ Every error of the handler.
     ├── TwilioProtocolError     a message on a media stream that we cannot read
     │   └── UnusableStart           a start without which there is no call; knows the field
     ├── StreamRefused           a media stream that we may not or cannot take
+    │   └── TicketRefused           its ticket opens nothing, or it has none and needs one
     ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
     ├── MoveFailed              a call that was to move stays where it is
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
@@ -17,6 +18,7 @@ Every error of the handler.
     ├── AlreadyComplete         all of an ended call was told before
     ├── AtCapacity              no more subscribers, for now
     ├── KeysUnavailable         the JWKS host gave no keys
+    ├── SetupError              a number of Twilio's cannot be set up; says what to do
     ├── TwilioApiError          Twilio's REST API did not do what it was asked
     └── DeepgramError           one connection to the recogniser failed
         ├── DeepgramRejected        trying again would get the same answer
@@ -82,6 +84,14 @@ class StreamRefused(HandlerError):
         self.reason = reason
         self.close_code = close_code
         super().__init__(reason)
+
+
+class TicketRefused(StreamRefused):
+    """A media stream whose ticket opens nothing; ``defect`` is what is wrong with it."""
+
+    def __init__(self, defect: str, advice: str = "a call's own TwiML has a new one") -> None:
+        self.defect = defect
+        super().__init__(f"ticket {defect}: {advice}")
 
 
 class WebhookRefused(HandlerError):
@@ -189,6 +199,10 @@ class AtCapacity(HandlerError):
 
 class KeysUnavailable(HandlerError):
     """The host of TOKEN_JWKS_URL gave no keys; the reason is for the log."""
+
+
+class SetupError(HandlerError):
+    """A number of Twilio's cannot be set up; says what to do."""
 
 
 class TwilioApiError(HandlerError):

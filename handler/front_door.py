@@ -63,19 +63,25 @@ class FrontDoor:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        connection = HTTPConnection(scope)
         path = without_spare_slashes(scope["path"])
+        refusal = self._refusal(scope, path)
+        if refusal is None:
+            if path != scope["path"]:
+                scope = {**scope, "path": path}
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await answer(HTTPConnection(scope), refusal)(scope, receive, send)
+        else:
+            websocket = WebSocket(scope, receive, send)
+            await websocket.send_denial_response(answer(websocket, refusal))
+
+    def _refusal(self, scope: Scope, path: str) -> Refusal | None:
+        connection = HTTPConnection(scope)
         refusal = _unreadable(connection)
         if refusal is None and scope["type"] == "http":
             signed = SIGNATURE in connection.headers
             refusal = self._advice.wrong_way(scope["method"], path, signed=signed)
-        if refusal is None:
-            await self._app({**scope, "path": path}, receive, send)
-        elif scope["type"] == "http":
-            await answer(connection, refusal)(scope, receive, send)
-        else:
-            websocket = WebSocket(scope, receive, send)
-            await websocket.send_denial_response(answer(connection, refusal))
+        return refusal
 
 
 class Advice:
@@ -124,8 +130,8 @@ class Advice:
         if STREAMS.fullmatch(path):
             words = f"{TWILIO} takes Twilio's media streams, by websocket, and is no webhook."
         words += (
-            " If this is a webhook of Twilio's: let it be answered with TwiML (a TwiML Bin will "
-            f"do) that holds {self.stream}."
+            f" If this is a webhook of Twilio's: point the number at {TWILIO}/voice, or let it be "
+            f"answered with TwiML (a TwiML Bin will do) that holds {self.stream}."
         )
         # What else the request has to say is not read.
         return Refusal(405, words, {"Allow": ", ".join(METHODS), "Connection": "close"})

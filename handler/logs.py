@@ -60,6 +60,11 @@ def _says_something(record: logging.LogRecord) -> bool:
     return not any(noise in record.getMessage() for noise in _NOISE)
 
 
+def apart() -> None:
+    """Send our events to standard error as they are: what a command prints is its own."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def configure(level: str) -> None:
     """Send our events and the standard library's loggers to standard error, a JSON line each."""
     shared: list[structlog.typing.Processor] = [

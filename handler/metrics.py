@@ -22,6 +22,7 @@ from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
 from handler.calls.status_callbacks import StatusCallbacks
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.server.side_port import SidePort
 from handler.subscribers.admission import Subscribers
@@ -36,6 +37,7 @@ class Parts(Protocol):
     broker: Broker
     calls: LiveCalls
     status_callbacks: StatusCallbacks
+    tickets: Tickets
     subscribers: Subscribers
     rest: RestClient
 
@@ -95,6 +97,11 @@ GAUGES = (
         lambda parts: parts.broker.connected,
     ),
     Measure(
+        "tickets_required",
+        "Whether a media stream needs a ticket (1) or not (0)",
+        lambda parts: parts.tickets.required,
+    ),
+    Measure(
         "deepgram_accepts",
         "Whether Deepgram took the last handshake (1), or refused it or was not reached (0)",
         lambda parts: parts.calls.breaker.accepted,
@@ -132,6 +139,12 @@ COUNTERS = (
         "calls_one_sided",
         "Calls that ended and of which one side was sent (track is not both_tracks)",
         lambda parts: parts.calls.one_sided,
+    ),
+    Measure("tickets", "Tickets that were made", lambda parts: parts.tickets.issued),
+    Measure(
+        "tickets_refused",
+        "Media streams that were refused for their ticket, or for having none",
+        lambda parts: parts.tickets.refused,
     ),
     Measure(
         "recogniser_messages_unreadable",

@@ -2,13 +2,13 @@
 ``partyline demo``: the whole of it on one machine, with a recorded call and no account.
 
 It joins programs: the service with an embedded nats-server, and the stand-in for Deepgram. The
-stand-in for Twilio and a subscriber run in this process.
+stand-in for Twilio and a subscriber run in this process. A call comes in as at Twilio's: the voice
+URL of a number is the service's, whose TwiML has the call's media stream begin.
 """
 
 import asyncio
 import contextlib
 import json
-import os
 import secrets
 import shlex
 import signal
@@ -29,8 +29,15 @@ from rehearsal.errors import DemoFailed, RehearsalError
 from rehearsal.live import PARTIES, Display, Transcript
 from rehearsal.programs import Programs, found
 from rehearsal.recognise import load_moonshine, recognise, transcript
-from rehearsal.sample import CALLEE, CALLER, OUTBOUND_DELAY, SPEECH
+from rehearsal.sample import CALLEE, CALLER, DESK, OUTBOUND_DELAY, SPEECH
+from rehearsal.stdin import enters
 from rehearsal.twilio import Options, place_call
+from rehearsal.twilio.account import Account
+from rehearsal.twilio.stand_in import TwilioStandIn
+
+# Whether a call comes in by the voice webhook, as it should; else its media stream alone is played.
+BY_WEBHOOK = False
+VOICE, STATUS = "/twilio/voice", "/twilio/status"
 
 # From the end of the call to the end of its transcript.
 TRANSCRIPT_SECONDS = 60.0
@@ -49,9 +56,11 @@ class Demo:
         url: Of the service, once it is ready.
         nats_url: Of its nats-server.
         token: Lets a subscriber read every call.
+        twilio: Where calls come from; None to play a media stream alone.
     """
 
     programs: Programs
+    twilio: TwilioStandIn | None = None
     url: str = ""
     nats_url: str = ""
     token: str = ""
@@ -65,24 +74,25 @@ class Demo:
         service = await self.programs.start("service", "serve", "--embedded-nats", "--stop-at-eof")
         ready = await found(service, _ready)
         self.url, self.nats_url = ready["url"], ready["nats_url"]
+        if self.twilio is not None:
+            self.twilio.account.add_number(
+                CALLEE, voice_url=f"{self.url}{VOICE}", status_callback=f"{self.url}{STATUS}"
+            )
         self.token = await self._mint()
 
     async def place_call(self) -> Transcript:
         """Play the recorded call, print its transcript as it comes, and return it."""
         inbound, outbound = (audio.read(SPEECH / f"{side}.wav") for side in PARTIES.values())
-        options = Options(
-            auth_token=self.programs.environ["TWILIO_AUTH_TOKEN"],
-            parameters={"from": CALLER, "to": CALLEE, "direction": "inbound"},
-            outbound_delay=OUTBOUND_DELAY,
-            seed=secrets.randbits(16),
-        )
-        say(f"\nA call comes in: {options.call_sid}, {len(inbound) // audio.SAMPLE_RATE} seconds\n")
-        self._print_lines_to_paste(options.call_sid)
-        reading = asyncio.create_task(self._read(options.call_sid))
+        if self.twilio is not None:
+            call_sid, playing = self._call_in(self.twilio, inbound, outbound)
+        else:
+            call_sid, playing = self._stream_alone(inbound, outbound)
+        say(f"\nA call comes in: {call_sid}, {len(inbound) // audio.SAMPLE_RATE} seconds\n")
+        self._print_lines_to_paste(call_sid)
+        reading = asyncio.create_task(self._read(call_sid))
         try:
-            report = await place_call(f"{self._ws}/twilio", inbound, outbound, options)
-            if not report.ok:
-                raise DemoFailed(f"the media stream had problems: {', '.join(report.problems)}")
+            if problems := await playing:
+                raise DemoFailed(f"the call had problems: {', '.join(problems)}")
             async with asyncio.timeout(TRANSCRIPT_SECONDS):
                 return await reading
         except TimeoutError:
@@ -90,6 +100,40 @@ class Demo:
         finally:
             reading.cancel()
             await asyncio.wait({reading})
+
+    def _call_in(
+        self, twilio: TwilioStandIn, inbound: bytes, outbound: bytes
+    ) -> tuple[str, Coroutine[Any, Any, list[str]]]:
+        """Have a call come in at the number; returns its callSid, and what waits for its end."""
+        twilio.account.alerts.clear()
+        call = twilio.call(CALLEE, CALLER, inbound=inbound, outbound=outbound)
+
+        async def play() -> list[str]:
+            try:
+                await call.over.wait()
+            finally:
+                call.hang_up()
+            problems = list(dict.fromkeys(alert.text for alert in twilio.account.alerts))
+            return problems or ([] if call.forks.all else ["no media stream was asked for"])
+
+        return call.leg.sid, play()
+
+    def _stream_alone(
+        self, inbound: bytes, outbound: bytes
+    ) -> tuple[str, Coroutine[Any, Any, list[str]]]:
+        """Play a media stream that nobody asked for; likewise."""
+        options = Options(
+            auth_token=self.programs.environ["TWILIO_AUTH_TOKEN"],
+            parameters={"from": CALLER, "to": CALLEE, "direction": "inbound"},
+            outbound_delay=OUTBOUND_DELAY,
+            seed=secrets.randbits(16),
+        )
+
+        async def play() -> list[str]:
+            report = await place_call(f"{self._ws}/twilio", inbound, outbound, options)
+            return list(report.problems)
+
+        return options.call_sid, play()
 
     async def _read(self, call_sid: str) -> Transcript:
         """Read a call as any subscriber would, from before its beginning to its end."""
@@ -192,30 +236,39 @@ async def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
 
 @contextlib.asynccontextmanager
 async def _running() -> AsyncIterator[Demo]:
-    with tempfile.TemporaryDirectory(prefix="partyline-demo-") as directory:
-        programs = Programs(
-            Path(directory),
-            {
-                "HOST": "127.0.0.1",
-                "PORT": "0",
-                "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
-                "DEEPGRAM_API_KEY": secrets.token_hex(16),
-                "TOKEN_SECRET": secrets.token_hex(32),
-                "NATS_STORE": str(Path(directory) / "nats"),
-                "PAUSE_SECONDS": "0",  # no call goes on after its end
-            },
-        )
-        demo = Demo(programs)
+    async with contextlib.AsyncExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="partyline-demo-"))
+        account = Account()
+        environ = {
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "TWILIO_AUTH_TOKEN": account.auth_token,
+            "DEEPGRAM_API_KEY": secrets.token_hex(16),
+            "TOKEN_SECRET": secrets.token_hex(32),
+            "NATS_STORE": str(Path(directory) / "nats"),
+            "PAUSE_SECONDS": "0",  # no call goes on after its end
+        }
+        twilio = None
+        if BY_WEBHOOK:
+            twilio = await stack.enter_async_context(TwilioStandIn(account))
+            environ |= {
+                "TWILIO_ACCOUNT_SID": account.sid,
+                "TWILIO_API_URL": twilio.url,
+                "FORWARD_TO": DESK,
+            }
+        demo = Demo(Programs(Path(directory), environ), twilio)
         try:
             await demo.start()
             yield demo
         finally:
-            await programs.stop()
+            if twilio is not None:
+                twilio.hang_up()  # the calls end before the service does
+            await demo.programs.stop()
 
 
 async def _stay_up() -> int:
     async with _running() as demo, demo.programs.watched() as unless_a_part_fails:
-        entered = _enters()
+        entered = enters()
         while True:
             await unless_a_part_fails(demo.place_call())
             say("\nEnter places another call, Ctrl-C ends.")
@@ -228,22 +281,6 @@ async def _once() -> int:
         shown = await unless_a_part_fails(demo.place_call())
     say("\ncomparing with the same files, recognised without Twilio, mixer or websocket …")
     return await asyncio.to_thread(_judge, shown)
-
-
-def _enters() -> asyncio.Event:
-    """Return an event that is set by each Enter; where there is no terminal, there are none."""
-    entered = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        if os.read(sys.stdin.fileno(), 4096):
-            entered.set()
-        else:
-            loop.remove_reader(sys.stdin.fileno())
-
-    with contextlib.suppress(OSError, ValueError):  # closed, or of a kind that cannot be awaited
-        loop.add_reader(sys.stdin.fileno(), read)
-    return entered
 
 
 def _judge(shown: Transcript) -> int:

@@ -4,8 +4,12 @@ Every error of this package.
     RehearsalError
     ├── BadAudio        a file that we cannot play
     ├── BadScript       a script of the scripted recogniser that cannot be read
-    ├── CallFailed      a media stream that could not be opened, with Twilio's error code
-    │   └── HandshakeRefused    the server answered something other than 101
+    ├── TwilioFailure   what Twilio's console would show, with its error code
+    │   ├── CallFailed      a media stream that could not be opened
+    │   │   └── HandshakeRefused    the server answered something other than 101
+    │   ├── WebhookFailed   a webhook that gave no answer
+    │   └── BadTwiml        an answer that is no TwiML
+    ├── RestError       a request to the REST API that the Twilio stand-in refuses
     ├── MissingExtra    a package of the demo extra is not installed
     ├── DemoFailed      a process of the demo died, or did not start
     └── Refusal         a handshake that the Deepgram stand-in refuses with HTTP
@@ -24,9 +28,9 @@ class BadScript(RehearsalError):
     """A script that cannot be read."""
 
 
-class CallFailed(RehearsalError):
+class TwilioFailure(RehearsalError):
     """
-    A media stream could not be opened; says what Twilio's console would.
+    What went wrong with a server of ours; says what Twilio's console would.
 
     Source: https://www.twilio.com/docs/api/errors
     """
@@ -40,12 +44,39 @@ class CallFailed(RehearsalError):
         return f"{self.code} {self.name}: {self.detail}"
 
 
+class CallFailed(TwilioFailure):
+    """A media stream could not be opened."""
+
+
 class HandshakeRefused(CallFailed):
     """The server did not take the media stream."""
 
     def __init__(self, status: int, reason: str) -> None:
         self.status = status
         super().__init__(31920, "Handshake Error", f"the server answered HTTP {status} {reason}")
+
+
+class WebhookFailed(TwilioFailure):
+    """A webhook gave no answer that a call can go on with."""
+
+
+class BadTwiml(TwilioFailure):
+    """An answer is no TwiML."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(12100, "Document parse failure", detail)
+
+
+class RestError(RehearsalError):
+    """A request to the REST API of the Twilio stand-in is refused, in Twilio's form."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"HTTP {self.status} {self.code}: {self.message}"
 
 
 # The command's own name belongs to another program on the public index.

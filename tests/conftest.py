@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from support.units import by_unit, turn_of
 
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
 
@@ -22,7 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proof: a long proof; a sample of it runs with every test")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return by_unit(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: turn_of(item.nodeid))
     if not config.getoption("prove"):
         return
     others = [item for item in items if item.get_closest_marker("proof") is None]

@@ -77,7 +77,7 @@ def test_a_pure_module_is_covered_in_full_by_its_own_tests(rounds: Rounds, tmp_p
     code = b"".join((ROOT / module).read_bytes() for module in modules)
     random.Random(zlib.crc32(code)).shuffle(modules)
     lacking = {}
-    for number in rounds(sample=3, full=len(modules)):
+    for number in rounds(sample=2, full=len(modules)):
         module = modules[number]
         if left_out := missing(module, own_tests(module), tmp_path):
             lacking[module] = left_out

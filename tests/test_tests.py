@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import units
 
 HERE = Path(__file__).parent
 MODULES = sorted(HERE.rglob("test_*.py"))
 # What raises by itself when the world is not as it should be.
 EXPECTING = {"raises", "expect", "until", "check"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+ROOT = HERE.parent
+GROUP = "xdist_" + "group"
 
 
 def called(node: ast.AST) -> set[str]:
@@ -151,3 +154,21 @@ def test_one_that_cannot_fail_or_is_hasty_is_found(body, found):
 )
 def test_one_that_can_fail_is_let_pass(body):
     assert problems("async def test_a():\n" + textwrap.indent(body, "    ")) == []
+
+
+def test_the_modules_that_come_first_are_there():
+    assert units.FIRST
+    assert [name for name in units.FIRST if not (ROOT / name).is_file()] == []
+
+
+def test_a_module_is_one_unit_and_what_keeps_a_processor_busy_another():
+    named = [f"{module}::test_{number}" for module in units.FIRST for number in (1, 2)]
+    found = {units.unit_of(nodeid) for nodeid in named}
+    assert found == {"busy", *units.FIRST} - set(units.BUSY)
+    named += ["tests/system/test_memory.py::test_1", "tests/test_tests.py::test_1"]
+    assert sorted(named, key=units.turn_of) == named
+
+
+def test_no_module_asks_for_a_group_that_nobody_heeds():
+    """Which run one after the other is said in support/units.py."""
+    assert [str(path) for path in MODULES if GROUP in path.read_text()] == []

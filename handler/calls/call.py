@@ -18,7 +18,6 @@ from handler.calls.claiming import Claiming
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.outcome import Outcome
-from handler.calls.parameters import read_parameters
 from handler.calls.publisher import Publisher
 from handler.calls.records import call_facts
 from handler.calls.relocation import Mover, Succession
@@ -28,6 +27,7 @@ from handler.deepgram.recogniser import Recogniser
 from handler.deepgram.retry import Breaker
 from handler.deepgram_options import call_options
 from handler.errors import MoveFailed, StreamRefused
+from handler.parameters import read_parameters
 from handler.twilio.start import StartDetails
 
 

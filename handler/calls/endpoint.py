@@ -9,10 +9,11 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
-from handler.calls.media_stream import End, MediaStream
-from handler.calls.parameters import read_parameters
+from handler.calls.media_stream import End, MediaStream, Received
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
+from handler.parameters import read_parameters
 from handler.refusals import refusals
 from handler.server.connection import CONNECTION, ELSEWHERE_ON_FLY
 from handler.server.sockets import close
@@ -42,15 +43,17 @@ _log = structlog.get_logger()
 class MediaEndpoint:
     """Takes Twilio's websockets. Reading waits for nobody: Twilio discards what we do not read."""
 
-    def __init__(self, settings: Settings, accounts: Accounts, calls: LiveCalls) -> None:
+    def __init__(
+        self, settings: Settings, accounts: Accounts, calls: LiveCalls, tickets: Tickets
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._calls = calls
+        self._tickets = tickets
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
-        account = self._account(websocket)
-        if account is None or not self._signed(websocket, account):
+        if (account := self._signed_by(websocket)) is None:
             await websocket.send_denial_response(PlainTextResponse(UNSIGNED, 403))
             return
         if (reason := self._calls.refusal()) is not None:
@@ -61,7 +64,7 @@ class MediaEndpoint:
             return
         offered = websocket.scope["subprotocols"]
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        reader = _Reader(websocket, self._calls, account)
+        reader = _Reader(websocket, account, self._calls, self._tickets)
         try:
             await reader.read()
         except StreamRefused as exc:
@@ -71,8 +74,8 @@ class MediaEndpoint:
         finally:
             reader.lost()
 
-    def _account(self, websocket: WebSocket) -> Account | None:
-        """Return whose stream comes in, by its path; if nobody's, tells the operator what to do."""
+    def _signed_by(self, websocket: WebSocket) -> Account | None:
+        """Return whose handshake it is, if Twilio signed it; else the log says what to change."""
         named = websocket.path_params.get("account_sid")
         account = self._accounts.find(named)
         if account is None:
@@ -84,13 +87,10 @@ class MediaEndpoint:
                 advice="name it in TWILIO_ACCOUNTS, or let the <Stream url> end with /twilio/AC…, "
                 "the account that owns the call",
             )
-        return account
-
-    def _signed(self, websocket: WebSocket, account: Account) -> bool:
-        """Whether Twilio signed the handshake; if not, tells the operator what to change."""
+            return None
         tokens = account.auth_tokens
         if not tokens:
-            return True  # --insecure
+            return account  # --insecure
         host = websocket.headers.get("host", "")
         given = websocket.headers.get(SIGNATURE)
         if given is None:
@@ -101,10 +101,10 @@ class MediaEndpoint:
                 host=host[:200],
                 advice="if it is, let the proxy before us pass that header on",
             )
-            return False
+            return None
         urls = signed_urls(self._settings.public_url, websocket)
         if signature.matching_url(given, urls, tokens) is not None:
-            return True
+            return account
         refusals.note(
             "media stream refused: wrong X-Twilio-Signature",
             403,
@@ -118,7 +118,7 @@ class MediaEndpoint:
             "has each region: all that send calls here, separated by commas, or each by name "
             "in TWILIO_ACCOUNTS",
         )
-        return False
+        return None
 
 
 class _Socket:
@@ -168,11 +168,15 @@ class _Socket:
 class _Reader:
     """Reads one media stream, message by message."""
 
-    def __init__(self, websocket: WebSocket, calls: LiveCalls, account: Account) -> None:
+    def __init__(
+        self, websocket: WebSocket, account: Account, calls: LiveCalls, tickets: Tickets
+    ) -> None:
         self._websocket = websocket
+        self._account = account
         self._calls = calls
-        self._account_sid = account.sid
+        self._tickets = tickets
         self._socket = _Socket(websocket)
+        self._start: StartDetails | None = None
         self._stream: MediaStream | None = None
         self._faults: dict[str, int] = {}
         self.names: dict[str, str] = {}
@@ -189,6 +193,8 @@ class _Reader:
                 while self._stream is None:
                     if not await self._next():
                         return
+                    if self._start is not None:
+                        await self._begin(self._start)
         except TimeoutError as exc:
             raise StreamRefused(f"no start within {START_TIMEOUT:g} s") from exc
         self._socket.take_texts(self._take)
@@ -250,7 +256,7 @@ class _Reader:
             case messages.Start(start=details):
                 self._feed(before)
                 before.clear()
-                self._start(details)
+                self._take_start(details)
             case messages.Stop():
                 if self._stream is None:
                     raise StreamRefused("stop before start")
@@ -263,12 +269,18 @@ class _Reader:
                 pass
         return True
 
-    def _start(self, details: StartDetails) -> None:
-        if self._stream is not None:
+    def _take_start(self, details: StartDetails) -> None:
+        if self._start is not None:
             self._fault("second-start", "ignored")
             return
         self.names = {"call_sid": details.call_sid, "stream_sid": details.stream_sid}
-        self._stream = self._calls.open(details, self._socket, self._account_sid)
+        self._start = details
+
+    async def _begin(self, details: StartDetails) -> None:
+        """Let the stream in; what Twilio says meanwhile waits, and it was received at its time."""
+        received = Received.now()
+        await self._tickets.admit(details, self._account)
+        self._stream = self._calls.open(details, self._socket, received, self._account.sid)
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Self
 
@@ -14,7 +13,7 @@ from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call
 from handler.calls.call_clock import Before
-from handler.calls.media_stream import MediaStream, StreamSocket
+from handler.calls.media_stream import MediaStream, Received, StreamSocket
 from handler.calls.relocation import Succession
 from handler.calls.ticker import Ticker
 from handler.config import Settings
@@ -127,6 +126,7 @@ class LiveCalls:
         self,
         start: StartDetails,
         socket: StreamSocket,
+        received: Received,
         account_sid: str | None,
         *,
         succeeding: bool = False,
@@ -146,9 +146,9 @@ class LiveCalls:
         self._check(start, account_sid)
         stream = MediaStream(
             start.stream_sid,
-            time.time_ns() // 1_000_000,
+            received.at,
             socket,
-            now=asyncio.get_running_loop().time(),
+            now=received.loop_time,
             tracks=start.tracks,
         )
         known = self._find(start.call_sid)

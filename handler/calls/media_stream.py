@@ -1,9 +1,11 @@
 """One media stream of a call: a websocket of Twilio's, its end, and who may replace it."""
 
+import asyncio
 import enum
+import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from handler.audio.mulaw import TRACKS, Track
 from handler.twilio.messages import Frame
@@ -46,6 +48,17 @@ class End(enum.Enum):
     REPLACED = "replaced"  # another media stream of the call took over
     DRAINED = "drained"  # this process is leaving
     MOVED = "moved"  # another media stream, in whichever container, has the call
+
+
+class Received(NamedTuple):
+    """When a ``start`` came in: Unix time in ms, and the loop's time."""
+
+    at: int
+    loop_time: float
+
+    @classmethod
+    def now(cls) -> Self:
+        return cls(time.time_ns() // 1_000_000, asyncio.get_running_loop().time())
 
 
 class MediaStream:

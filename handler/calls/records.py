@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
-from handler.calls.parameters import Parameters
 from handler.deepgram.messages import Result
+from handler.parameters import Parameters
 from handler.twilio.start import StartDetails
 
 

@@ -27,6 +27,9 @@ COMMANDS = {
         "rehearsal.cli.demo", "try it all on this machine: a recorded call, no account"
     ),
     "serve": Command("handler.cli.serve", "run the service"),
+    "setup": Command(
+        "handler.cli.setup", "let a number of Twilio's bring its calls to the service"
+    ),
     "token": Command("handler.cli.mint_token", "make a token for a subscriber"),
     "watch": Command("handler.cli.watch", "read a call live in the terminal"),
     "tap": Command("broker.cli.tap", "print what is published to NATS"),

@@ -26,6 +26,7 @@ from handler.cli import stdin
 from handler.config import Settings, doubts
 from handler.errors import SettingsError
 from handler.server.bodies import Bodies
+from handler.server.collector import look_rarely
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
 from handler.server.listener import Listener
@@ -188,6 +189,7 @@ async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) 
     if stop_at_eof:
         stdin.watch_standard_input(stop)
     await service.open()
+    look_rarely()
     try:
         await _serve_until(stop, server, service, listener)
     finally:

@@ -104,12 +104,9 @@ def limit_buffer(transport: asyncio.Transport) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
-def offer(transport: asyncio.Transport, data: bytes) -> bool:
-    """Write, unless too much would then wait for a peer to take it; returns whether it did."""
-    if transport.get_write_buffer_size() + len(data) > KEEPS_UP_BYTES:
-        return False
-    transport.write(data)
-    return True
+def keeps_up(transport: asyncio.Transport, more: int) -> bool:
+    """Whether a peer is there, and with so many bytes more not too much waits for it."""
+    return not transport.is_closing() and transport.get_write_buffer_size() + more <= KEEPS_UP_BYTES
 
 
 def _answer(status: int, words: str) -> bytes:

@@ -8,9 +8,11 @@ import asyncio
 import logging
 from asyncio import TimerHandle
 from contextlib import suppress
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
+from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import SecurityError
@@ -20,6 +22,7 @@ from websockets.protocol import OPEN
 from handler.refusals import refusals
 from handler.server.connection import CONNECTION, NO_PLACE, part, refuse
 from handler.server.lobby import Lobby
+from handler.server.waiting import Gate, Mailbox
 
 # From the handshake to the application's answer to it.
 ANSWER_SECONDS = 10.0
@@ -32,6 +35,11 @@ class Handshake(WebSocketsSansIOProtocol):
     _unanswered: TimerHandle | None = None
     _application_ended = False
     _lost = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
+        super().__init__(*args, **kwargs)
+        self.queue: Mailbox[ASGIReceiveEvent] = Mailbox()  # type: ignore[assignment]
+        self.writable: Gate = Gate()  # type: ignore[assignment]
 
     def enter(self, lobby: Lobby, transport: asyncio.Transport) -> None:
         """Begin, in the lobby in which the request was."""
@@ -89,6 +97,9 @@ class Handshake(WebSocketsSansIOProtocol):
     def start_keepalive(self) -> None:
         """Be a websocket: its 101 has been sent."""
         self._answered()
+        # Nobody asks for them any more; websockets' parser holds on to the request.
+        self.request.headers.clear()
+        del self.request, self.response
         super().start_keepalive()
 
     def send_500_response(self) -> None:

@@ -20,8 +20,8 @@ from handler.server.connection import (
     CONNECTION,
     NO_PLACE,
     dismiss,
+    keeps_up,
     limit_buffer,
-    offer,
     part,
     refuse,
 )
@@ -52,6 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
     with that answer the connection is over: a queue of requests would cost more than it says.
     """
 
+    __slots__ = ("transport",)  # what each write looks at
     _deadline: TimerHandle | None = None
     _size = 0  # bytes since the last answer
     _body_left = 0
@@ -216,13 +217,13 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.writelines((b"%x\r\n" % len(body), body, b"\r\n"))
         return not self.flow.write_paused
 
-    def offer(self, chunk: bytes) -> bool:
+    def keeps_up(self, more: int) -> bool:
         """
-        Write a piece that is a chunk already, if the peer keeps up; returns whether it was written.
+        Whether chunks of so many bytes may be written at once: the peer takes what it gets.
 
         The response must have begun, as for :meth:`write`.
         """
-        return not self.transport.is_closing() and offer(self.transport, chunk)
+        return keeps_up(self.transport, more)
 
     async def drained(self) -> None:
         """Wait until the peer has taken enough of what was written, or is gone."""

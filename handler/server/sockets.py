@@ -1,6 +1,7 @@
 """What every websocket endpoint needs."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
@@ -43,6 +44,8 @@ class SubscriberSocket:
     not read is cut off; under another it works by what ASGI offers.
     """
 
+    __slots__ = ("_protocol", "_sent", "_websocket", "_write_timeout")
+
     def __init__(self, websocket: WebSocket, write_timeout: float) -> None:
         self._websocket = websocket
         self._write_timeout = write_timeout
@@ -82,9 +85,17 @@ class SubscriberSocket:
             raise WebSocketDisconnect(1006) from exc
         return False
 
-    def offer(self, payload: bytes) -> bool:
-        """Send a text at once, if the peer keeps up; returns whether it was sent."""
-        return self._protocol is not None and self._protocol.offer(_frames.of(payload))
+    @property
+    def write(self) -> Callable[[bytes], object] | None:
+        """What writes frames of :meth:`frame`; None where there are none."""
+        return None if self._protocol is None else self._protocol.transport.write
+
+    def frame(self, payload: bytes, size: int) -> bytes | None:
+        """Return a text as it is written, if the peer keeps up, also with so many bytes before."""
+        frame = _frames.of(payload)
+        if self._protocol is None or not self._protocol.keeps_up(size + len(frame)):
+            return None
+        return frame
 
     async def say(self, message: object) -> None:
         """Send a message of ours, as :meth:`send` does."""

@@ -16,7 +16,7 @@ from websockets.protocol import State
 
 from handler.refusals import refusals
 from handler.server.allowance import Allowance
-from handler.server.connection import LINGER_BYTES, limit_buffer, offer
+from handler.server.connection import LINGER_BYTES, keeps_up, limit_buffer
 from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 from handler.server.intake import Intake, Take
@@ -58,6 +58,8 @@ class WebSocketProtocol(Handshake):
         unanswered_since: Loop time of the ping of :meth:`ask` that the peer has not answered.
     """
 
+    # What each write looks at: in the object itself, not in a dict of some fifty.
+    __slots__ = ("close_sent", "transport")
     unanswered_since: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's
@@ -89,9 +91,9 @@ class WebSocketProtocol(Handshake):
         self.transport.write(frame)
         return self.writable.is_set()
 
-    def offer(self, frame: bytes) -> bool:
-        """Write a frame that is ready, if the peer keeps up; returns whether it was written."""
-        return not self._closed and offer(self.transport, frame)
+    def keeps_up(self, more: int) -> bool:
+        """Whether frames of so many bytes may be written at once: the peer takes what it gets."""
+        return not self.close_sent and keeps_up(self.transport, more)
 
     async def drained(self) -> None:
         """Wait until the peer has taken enough of what was written."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, Self
 
 from broker.broker import Broker
 from handler.config import Settings
@@ -16,6 +16,7 @@ from handler.server.connection import ELSEWHERE_ON_FLY
 from handler.subscribers.access import Access
 from handler.subscribers.call_reader import could_be_read
 from handler.subscribers.calls_list import CallsList
+from handler.subscribers.ends import Ends
 from handler.subscribers.places import Places, Room, share
 from handler.subscribers.subscriptions import MAX_SUBSCRIPTIONS
 from handler.subscribers.transcript_turns import TranscriptTurns
@@ -47,6 +48,7 @@ class Subscribers:
         places: Of sockets and streams that are open.
         unknown_calls: Those that somebody waits for.
         transcripts: Those that are being made.
+        ends: Watches for what ends subscribers from outside.
         refused: Requests that were refused: no token that opens anything, a foreign page, no room.
         limited: Of what was refused or ended, how much because a token had its share.
         too_slow: Subscribers that were cut off because they took less than came.
@@ -62,6 +64,7 @@ class Subscribers:
     places: Places = field(init=False)
     unknown_calls: UnknownCalls = field(init=False)
     transcripts: TranscriptTurns = field(init=False)
+    ends: Ends = field(init=False)
     refused: int = 0
     limited: int = 0
     too_slow: int = 0
@@ -78,6 +81,7 @@ class Subscribers:
         self.transcripts = TranscriptTurns(
             self._shared_out(settings.max_transcripts, LEAST_TRANSCRIPTS)
         )
+        self.ends = Ends(self.leaving)
 
     def _shared_out(self, in_all: int, least: int) -> Places:
         return Places(in_all, share(in_all, self.settings.max_share, least))
@@ -102,10 +106,11 @@ class Subscribers:
                     f"{self.places.each} sockets and streams are open with this token, or others "
                     "with its sub: close one, or use a token with another sub",
                 )
+        self.places.take(grant.bearer)
         try:
-            with self.places.taken_by(grant.bearer):
-                yield
+            yield
         finally:
+            self.places.give_back(grant.bearer)
             if not self.places.has(grant.bearer):
                 self._said.pop(grant.bearer, None)
 
@@ -144,37 +149,49 @@ class Admission:
     """
     One subscriber's admission: what its token allows meanwhile, and what ends it from outside.
 
-    :meth:`watch` is for a task of the subscriber's own.
+    A context manager around the subscriber's work, as :class:`asyncio.Timeout` is.
     """
 
     def __init__(self, subscribers: Subscribers, grant: Grant) -> None:
         self._subscribers = subscribers
-        self._expiry: asyncio.Timeout | None = None
+        self._timeout = asyncio.timeout(None)
+        self._end: SubscriberError | None = None
         self.grant = grant
 
-    def renew(self, grant: Grant) -> None:
-        """Take a fresh token in place of the last one."""
-        self.grant = grant
-        if self._expiry is not None and not self._expiry.expired():
-            self._expiry.reschedule(self._deadline())
+    async def __aenter__(self) -> Self:
+        """Begin to watch for the end of the token, and of this process."""
+        await self._timeout.__aenter__()
+        self._subscribers.ends.add(self)
+        return self
 
-    async def watch(self) -> NoReturn:
+    async def __aexit__(self, *exc_info: Any) -> None:  # noqa: ANN401, PYI036  as the timeout's
         """
-        Wait for the end of the token, or of this process.
+        Stop watching.
 
         Raises:
             SubscriberError: with 4401 or 1012. The last records went out before.
         """
+        self._subscribers.ends.discard(self)
         try:
-            async with asyncio.timeout_at(self._deadline()) as expiry:
-                self._expiry = expiry
-                try:
-                    await self._subscribers.leaving.wait()
-                finally:
-                    self._expiry = None  # a token that is renewed now changes nothing
-        except TimeoutError:
-            raise SubscriberError(EndCode.TOKEN, "token expired") from None
-        raise SubscriberError(EndCode.LEAVING, "draining: come back with since")
+            await self._timeout.__aexit__(*exc_info)
+        except TimeoutError as exc:
+            raise self._end or exc from None
+
+    @property
+    def expires(self) -> float:
+        """When the token ends, in Unix seconds."""
+        return self.grant.expires
+
+    def end(self, error: SubscriberError) -> None:
+        """End it, unless it ends already."""
+        if self._end is None:
+            self._end = error
+            self._timeout.reschedule(0)
+
+    def renew(self, grant: Grant) -> None:
+        """Take a fresh token in place of the last one."""
+        self.grant = grant
+        self._subscribers.ends.look()
 
     def note_end(self, error: SubscriberError) -> None:
         """Count and log an end that an operator may want to know of."""
@@ -184,9 +201,3 @@ class Admission:
         elif error.code not in EXPECTED_ENDS:
             self._subscribers.limited += error.code is EndCode.TOO_MUCH
             refusals.note("subscriber refused", error.code, reason=error.reason)
-
-    def _deadline(self) -> float | None:
-        left = self.grant.expires - time.time()
-        if left == float("inf"):
-            return None
-        return asyncio.get_running_loop().time() + max(0.0, left)

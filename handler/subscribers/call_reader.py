@@ -8,13 +8,14 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from functools import partial
 
 from broker import supervise
 from broker.broker import Broker
 from broker.call_log import Delivery
 from broker.entries import Leg
 from broker.errors import HistoryUnavailable
-from broker.follower import Follower, Take
+from broker.follower import Follower, Outlet
 from broker.legs import AwaitedLeg
 from handler.errors import CallRefused, EndCode, TooSlow
 from handler.subscribers.commands import Subscribe
@@ -207,9 +208,9 @@ class CallReader:
         if records > MAX_BACKLOG_RECORDS or size > MAX_BACKLOG_BYTES:
             raise TooSlow(self.cursor)
 
-    def hand_to(self, take: Take) -> None:
+    def hand_to(self, outlet: Outlet) -> None:
         """From now on hand over what comes while the reader is at the head; see ``Follower``."""
-        self._follower.take = take
+        self._follower.outlet = outlet
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self._follower
@@ -241,21 +242,21 @@ async def read_call(
     """
     if not await could_be_read(broker, wanted.call_sid, grant(), unknown_calls):
         raise CallRefused(EndCode.FORBIDDEN, "the token can never see this call")
-
-    def follow(call_sid: str) -> AbstractAsyncContextManager[Follower]:
-        return broker.replicas.follow(
-            call_sid, since=wanted.since, interim=wanted.interim, pause=pause
-        )
-
-    async with AsyncExitStack() as stack:
-        if broker.registry.get(wanted.call_sid) is not None:
-            follower = await stack.enter_async_context(follow(wanted.call_sid))
+    replicas = broker.replicas
+    since, interim = wanted.since, wanted.interim
+    if broker.registry.get(wanted.call_sid) is not None:  # most by far: with as little as can be
+        follower = replicas.begin(wanted.call_sid, since=since, interim=interim, pause=pause)
+        try:
             yield await CallReader(broker, wanted, follower).admit(grant, patience)
-        else:
-            with unknown_calls.place(grant().bearer, wanted.call_sid):
-                search = _Search(broker, wanted, follow, unknown_calls)
-                reader = await search.find(stack, grant, patience)
-            yield reader
+        finally:
+            await replicas.leave(wanted.call_sid, follower)
+        return
+    async with AsyncExitStack() as stack:
+        with unknown_calls.place(grant().bearer, wanted.call_sid):
+            follow = partial(replicas.follow, since=since, interim=interim, pause=pause)
+            search = _Search(broker, wanted, follow, unknown_calls)
+            reader = await search.find(stack, grant, patience)
+        yield reader
 
 
 async def could_be_read(

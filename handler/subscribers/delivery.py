@@ -3,6 +3,7 @@
 import msgspec
 
 from broker.call_log import Delivery
+from broker.follower import Outlet
 from handler.errors import SubscriberError, TooSlow
 from handler.server.sockets import SubscriberSocket
 from handler.subscribers.admission import Subscribers
@@ -17,6 +18,8 @@ class CallDelivery:
 
     A subscriber that takes nothing for the write timeout, or falls too far behind, is cut off.
     """
+
+    __slots__ = ("_socket", "_subscribers", "_wanted")
 
     def __init__(
         self, subscribers: Subscribers, socket: SubscriberSocket, wanted: Subscribe
@@ -54,23 +57,27 @@ class CallDelivery:
             in_past = False
             await self._socket.say({"type": "CaughtUp", **names, "seq": last})
         if not in_past:
-            reader.hand_to(self._take)
+            self._hand_over(reader)
         while True:
             async for delivery in reader:
                 await self._pass_on(reader, delivery.payload)
                 if in_past and delivery.seq is not None and delivery.seq >= last:
                     in_past = False
-                    reader.hand_to(self._take)
+                    self._hand_over(reader)
                     await self._socket.say({"type": "CaughtUp", **names, "seq": delivery.seq})
             if plain or not await reader.goes_on():
                 break
         if not plain:
             await self._socket.say({"type": "Over", **names, "seq": reader.cursor})
 
-    def _take(self, delivery: Delivery) -> bool:
-        taken = self._socket.offer(delivery.payload)
-        self._subscribers.deliveries += taken
-        return taken
+    def _hand_over(self, reader: CallReader) -> None:
+        if (write := self._socket.write) is not None:
+            reader.hand_to(Outlet(self._take, write))
+
+    def _take(self, delivery: Delivery, size: int) -> bytes | None:
+        frame = self._socket.frame(delivery.payload, size)
+        self._subscribers.deliveries += frame is not None
+        return frame
 
     async def _pass_on(self, reader: CallReader, payload: bytes) -> None:
         self._subscribers.deliveries += 1

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from broker.call_log import Delivery
+from broker.follower import Outlet
 from handler.errors import AlreadyComplete, EndCode, SubscriberError
 from handler.server.frames import RecentFrames, chunk, event
 from handler.subscribers import commands
@@ -94,7 +95,8 @@ class CallEvents(EventStream):
             yield self.heartbeat  # a quiet call: the answer must not wait for its next word
             if (expired := reader.expired) is not None:
                 yield event(None, msgspec.json.encode(expired))
-            reader.hand_to(self._take)
+            if self.write is not None:
+                reader.hand_to(Outlet(self._take, self.write))
             try:
                 async for delivery in reader:
                     self.shared.deliveries += 1
@@ -103,10 +105,12 @@ class CallEvents(EventStream):
             finally:
                 self.shared.skipped_interims += reader.skipped_interims
 
-    def _take(self, delivery: Delivery) -> bool:
-        taken = self.offer(_chunks.of((delivery.seq, delivery.payload)))
-        self.shared.deliveries += taken
-        return taken
+    def _take(self, delivery: Delivery, size: int) -> bytes | None:
+        chunk = _chunks.of((delivery.seq, delivery.payload))
+        if not self.keeps_up(size + len(chunk)):
+            return None
+        self.shared.deliveries += 1
+        return chunk
 
 
 class ListEvents(EventStream):

@@ -6,10 +6,10 @@ Each is a subscriber, as a websocket is: counted, cut off when it is too slow, e
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
-from contextlib import aclosing
+from asyncio import TaskGroup
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, nullcontext, suppress
 from types import MappingProxyType
-from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -36,18 +36,20 @@ class LiveResponse(Response):
     """
     A response that is sent piece by piece, as things happen.
 
-    It owns its tasks: the one that sends, one that shows that the line is alive, and those that
-    wait for what ends its admission, and for the subscriber to go. What :meth:`pieces` raises
-    before its first piece is answered with a status. A request for the head alone goes the same
-    way, as far as the head.
+    Its task sends, and owns one that waits for the subscriber to go, and shows meanwhile that the
+    line is alive. What :meth:`pieces` raises before its first piece is answered with a status. A
+    request for the head alone goes the same way, as far as the head.
 
     Attributes:
+        goes_on: Whether it goes on until something ends it, and with its token at the latest; what
+            is whole is read to its end.
         found: Whether what is asked for is there: else it is awaited, in the lobby.
         opening: What comes before the first piece.
         heartbeat: What means nothing.
         more_headers: Of the response, beside those of all.
     """
 
+    goes_on = True
     found = True
     opening = b""
     heartbeat = b""
@@ -64,10 +66,6 @@ class LiveResponse(Response):
     @abstractmethod
     def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what is to be sent; when it ends, so does the response."""
-
-    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Return what goes on while pieces are sent."""
-        return self.admission.watch(), self._beat(), self._say_that_it_waits()
 
     def note_found(self) -> None:
         """Wait no longer: what is asked for is there, and who asks is let in."""
@@ -102,14 +100,12 @@ class LiveResponse(Response):
 
     async def _serve(self, receive: Receive) -> None:
         try:
-            async with asyncio.TaskGroup() as tasks:
-                beside = self._watch_peer(receive), *self.companions()
-                waiting = [tasks.create_task(work) for work in beside]
+            async with self.admission if self.goes_on else nullcontext(), TaskGroup() as tasks:
+                beside = tasks.create_task(self._accompany(receive))
                 async with aclosing(self.pieces()) as pieces:
                     async for piece in pieces:
                         await self._send(piece)
-                for task in waiting:
-                    task.cancel()
+                beside.cancel()
         except BaseExceptionGroup as group:
             first = first_of(group)
             if not isinstance(first, _PeerLeft | _HeadSent):
@@ -135,13 +131,18 @@ class LiveResponse(Response):
         except ClientDisconnected:
             raise _PeerLeft from None
 
-    def offer(self, chunk: bytes) -> bool:
+    @property
+    def write(self) -> Callable[[bytes], object] | None:
         """
-        Send a piece that is a chunk already, if the peer keeps up; returns whether it was sent.
+        What writes a piece that is a chunk already, if :meth:`keeps_up`; None if nothing does.
 
         Only while the next of :meth:`pieces` is awaited: all before it were sent.
         """
-        return self._connection is not None and self._connection.offer(chunk)
+        return None if self._connection is None else self._connection.transport.write
+
+    def keeps_up(self, more: int) -> bool:
+        """Whether chunks of so many bytes may be written at once: the peer takes what it gets."""
+        return self._connection is not None and self._connection.keeps_up(more)
 
     async def _write(self, message: Message) -> None:
         try:
@@ -194,11 +195,23 @@ class LiveResponse(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-    async def _beat(self) -> None:
+    async def _accompany(self, receive: Receive) -> None:
+        """Wait for the subscriber to go, and show meanwhile that the line is alive."""
+        while not self.found and not self._started:
+            await self._stays(receive, LEAST_PATIENCE)
+            await self._say_that_it_waits()
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self._stays(receive, HEARTBEAT_SECONDS if self.goes_on else None)
             if self._started:
                 await self._send(self.heartbeat)
+
+    async def _stays(self, receive: Receive, seconds: float | None) -> None:
+        """Wait for so long, unless the subscriber goes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                raise _PeerLeft
 
     async def _say_that_it_waits(self) -> None:
         """
@@ -208,19 +221,12 @@ class LiveResponse(Response):
         said, at the same time, as of one that nobody knows.
         """
         patience = self.shared.settings.await_call_seconds
-        while not self.found:
-            await asyncio.sleep(LEAST_PATIENCE)
-            if self.found or self._started:
-                return
-            if not self.shared.broker.connected:
-                await self._send(self.aside(AWAY))
-            elif patience > LEAST_PATIENCE:
-                await self._send(self.aside(AWAITED.format(durations.shown(patience))))
-
-    async def _watch_peer(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        raise _PeerLeft
+        if self.found or self._started:
+            return
+        if not self.shared.broker.connected:
+            await self._send(self.aside(AWAY))
+        elif patience > LEAST_PATIENCE:
+            await self._send(self.aside(AWAITED.format(durations.shown(patience))))
 
 
 class _PeerLeft(Exception):

@@ -4,12 +4,11 @@ import asyncio
 import re
 import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -102,17 +101,16 @@ class WholeTranscript(_Transcript):
     A call as it is now.
 
     It is made when its turn comes, and holds its place until it was read: by a peer that reads
-    nothing only so long as other subscribers may.
+    nothing only so long as other subscribers may. One that has begun is read to its end, also after
+    that of the token.
     """
+
+    goes_on = False
 
     def __init__(self, subscribers: Subscribers, grant: Grant, asked: _Asked) -> None:
         super().__init__(subscribers, grant, asked)
         filename = f"{asked.call_sid}.{asked.form}"
         self.more_headers = {"Content-Disposition": f'inline; filename="{filename}"'}
-
-    def companions(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Return nothing: one that has begun is read to its end, also after that of the token."""
-        return ()
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the whole of it, in pieces that a peer can take."""

@@ -70,9 +70,8 @@ class Subscriber:
     """
     One subscriber's socket.
 
-    It owns a task for what the subscriber says, one for what ends its admission, and one for each
-    subscription. A subscription is a cursor into a log that all followers of the call share, so a
-    slow subscriber holds up nobody.
+    Its task reads what the subscriber says, and owns one for each subscription. A subscription is
+    a cursor into a log that all followers of the call share, so a slow subscriber holds up nobody.
     """
 
     def __init__(self, subscribers: Subscribers, websocket: WebSocket, grant: Grant) -> None:
@@ -93,14 +92,13 @@ class Subscriber:
         """Serve the socket until one side ends it."""
         self._socket.prepare()
         try:
-            async with self._tasks:
+            async with self._admission, self._tasks:
                 if first is None:
                     visible = self._shared.calls_list.visible(self._admission.grant)
                     await self._socket.say([call.call_sid for call in visible])
                 else:
                     await self._obey(first)
-                self._tasks.create_task(self._admission.watch())
-                self._tasks.create_task(self._receive())
+                await self._receive()
         except* SubscriberError as group:
             await self._end(first_of(group))
         except* _CallEnded:
@@ -240,7 +238,8 @@ class Subscriber:
     async def _read(self, followed: "_FollowedCall") -> None:
         """Carry one call to the subscriber, from the first record it wants until it is over."""
         settings, wanted = self._shared.settings, followed.wanted
-        waiting = self._tasks.create_task(self._say_that_it_waits(wanted))
+        if not wanted.plain and settings.await_call_seconds > LEAST_PATIENCE:
+            followed.waiting = self._tasks.create_task(self._say_that_it_waits(wanted))
         try:
             async with read_call(
                 self._shared.broker,
@@ -250,24 +249,20 @@ class Subscriber:
                 pause=settings.pause_seconds,
                 unknown_calls=self._shared.unknown_calls,
             ) as reader:
-                waiting.cancel()
                 followed.begin(reader)
                 try:
                     await CallDelivery(self._shared, self._socket, wanted).run(reader)
                 finally:
                     followed.told_all = reader.ended  # of a call that is left nothing is kept
         finally:
-            waiting.cancel()
+            followed.wait_no_more()
         followed.end(reader)
 
     async def _say_that_it_waits(self, wanted: commands.Subscribe) -> None:
         """Say how long a call is awaited; of one that is not allowed the same, at the same time."""
+        await asyncio.sleep(LEAST_PATIENCE)
         seconds = self._shared.settings.await_call_seconds
-        if not wanted.plain and seconds > LEAST_PATIENCE:
-            await asyncio.sleep(LEAST_PATIENCE)
-            await self._socket.say(
-                {"type": "Waiting", "callSid": wanted.call_sid, "seconds": seconds}
-            )
+        await self._socket.say({"type": "Waiting", "callSid": wanted.call_sid, "seconds": seconds})
 
     def _keep_over(self, followed: "_FollowedCall") -> None:
         """Await that a call goes on; of the one that is over for longest only remember how far."""
@@ -333,6 +328,7 @@ class _FollowedCall:
     reader: CallReader | None = None  # while it is read: it holds all records of the call
     over: bool = False  # all was told, and it is awaited to go on
     told_all: bool = False  # when it was last read, it had ended, and all of it was told
+    waiting: asyncio.Task[None] | None = None  # says so, while nobody knows the call
 
     @property
     def ended(self) -> bool:
@@ -341,8 +337,15 @@ class _FollowedCall:
 
     def begin(self, reader: CallReader) -> None:
         """Note that the subscriber was let in."""
+        self.wait_no_more()
         self.reader, self.over, self.told_all = reader, False, False
         self.call_sid = reader.call_sid
+
+    def wait_no_more(self) -> None:
+        """Let nobody say that the call is awaited."""
+        if self.waiting is not None:
+            self.waiting.cancel()
+            self.waiting = None
 
     def end(self, reader: CallReader) -> None:
         """Note that all was told; should the call go on, it is read from there."""

@@ -38,17 +38,25 @@ class AccountsWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Read it; raises SettingsError if that cannot be done."""
-        try:
-            await self._read()
-        except (OSError, ValueError) as exc:
-            raise SettingsError("TWILIO_ACCOUNTS", _said(exc)) from exc
+        await self.read()
         self._task = supervise.keep(self._watch, "accounts")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             await supervise.end(self._task)
+
+    async def read(self) -> None:
+        """
+        Read it, for the first time.
+
+        Raises:
+            SettingsError: that cannot be done.
+        """
+        try:
+            await self._read()
+        except (OSError, ValueError) as exc:
+            raise SettingsError("TWILIO_ACCOUNTS", _said(exc)) from exc
 
     async def _watch(self) -> None:
         while True:

@@ -32,7 +32,7 @@ FORBIDDEN = (
     "says what was wrong"
 )
 
-Handle = Callable[[Form, Account], Awaitable[Response]]
+Handle = Callable[[Form, Account, Request], Awaitable[Response]]
 
 
 class _AccountSid(Convertor[str]):
@@ -64,6 +64,7 @@ class Webhooks:
         async def endpoint(request: Request) -> Response:
             try:
                 form, account = await self.receive(request)
+                return await handle(form, account, request)
             except WebhookRefused as exc:
                 refusals.note(
                     "webhook refused",
@@ -74,7 +75,6 @@ class Webhooks:
                     **exc.facts,
                 )
                 return PlainTextResponse(f"{exc.words}\n", exc.status)
-            return await handle(form, account)
 
         paths = (f"/twilio/{name}", f"/twilio/{OF_ACCOUNT}/{name}")
         return [Route(path, endpoint, methods=["POST"]) for path in paths]

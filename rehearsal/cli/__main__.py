@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from rehearsal.cli import call, deepgram, recognise
+from rehearsal.cli import call, deepgram, recognise, twilio
 from rehearsal.cli.arguments import Parser
 from rehearsal.errors import RehearsalError
 
@@ -34,6 +34,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     call.add_arguments(
         commands.add_parser("call", help="replay a recorded call, as Twilio would send it")
+    )
+    twilio.add_arguments(
+        commands.add_parser("twilio", help="be an account at Twilio: numbers, calls, the REST API")
     )
     deepgram.add_arguments(commands.add_parser("deepgram", help="answer as Deepgram would"))
     recognise.add_arguments(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from rehearsal.frames import Stall
 
@@ -134,3 +135,17 @@ def sid_of(prefix: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def public_name(text: str) -> tuple[str, str]:
+    """Read where a public URL leads: ``https://HOST=http://127.0.0.1:8080``."""
+    public, _, real = text.partition("=")
+    for url in (public, real):
+        parts = urlsplit(url)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path not in ("", "/")
+        ):
+            raise argparse.ArgumentTypeError(f"{text!r} is not like https://HOST=http://HOST:PORT")
+    return public.rstrip("/"), real.rstrip("/")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from rehearsal import audio
 from rehearsal.cli.arguments import COUNT, frame_sizes, number_in, one_of, sid_of, stall
 from rehearsal.cli.tell import tell
+from rehearsal.cli.twilio import add_delivery, add_reach
 from rehearsal.errors import CallFailed, HandshakeRefused
 from rehearsal.frames import FRAME_MS
 from rehearsal.sample import CALLEE, CALLER, OUTBOUND_DELAY, SPEECH
@@ -21,12 +22,31 @@ PROGRESS_LINES = 10  # in a call, where standard error is no terminal
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Replay a recorded call to a server, as Twilio's media stream of both tracks, in real "
-        "time. The handshake is signed with TWILIO_AUTH_TOKEN from the environment. Exits with 1 "
-        "if the server refuses the stream, closes it, reads too slowly or sends something on it."
+        "time: the stream alone, or a whole call by a voice webhook. Requests are signed with "
+        "TWILIO_AUTH_TOKEN from the environment. Exits with 1 if the server refuses one, closes "
+        "the stream, reads too slowly or sends something on it."
     )
-    parser.add_argument(
-        "url", metavar="URL", help="of the media stream, such as ws://HOST:PORT/twilio"
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument(
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="of the media stream, such as ws://HOST:PORT/twilio",
     )
+    asked.add_argument(
+        "--webhook",
+        metavar="URL",
+        help="instead: a voice URL, whose TwiML says where the media stream leads",
+    )
+    voice = parser.add_argument_group(
+        "calls by a webhook",
+        "nobody speaks before somebody who is dialled answers, or a <Pause>",
+    )
+    voice.add_argument(
+        "--status-callback", default="", metavar="URL", help="who is told of the call's end"
+    )
+    add_reach(voice)
+    add_delivery(voice)
     recordings = parser.add_argument_group(
         "recordings", "WAV (mu-law or 16-bit PCM) or raw .ulaw; mono, 8 kHz"
     )
@@ -131,7 +151,6 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 async def _place_calls(arguments: argparse.Namespace, inbound: bytes, outbound: bytes) -> int:
-    url = _websocket(arguments.url)
     # Two may be set, for a rotation; the first of them signs.
     auth_token = os.environ.get("TWILIO_AUTH_TOKEN", "").replace(",", " ").split()
     if not auth_token and arguments.signature is not Signature.NONE:
@@ -150,6 +169,11 @@ async def _place_calls(arguments: argparse.Namespace, inbound: bytes, outbound: 
         shared_chunks=not arguments.chunks_per_track,
         hang_up=arguments.hang_up,
     )
+    if arguments.webhook is not None:
+        from rehearsal.cli import calls as placed  # noqa: PLC0415  as in cli/twilio.py
+
+        return await placed.place(arguments, common, inbound, outbound)
+    url = _websocket(arguments.url)
     length = max(
         len(inbound) / audio.SAMPLE_RATE,
         len(outbound) / audio.SAMPLE_RATE + arguments.outbound_delay,

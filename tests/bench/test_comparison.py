@@ -13,8 +13,7 @@ ROOT = Path(__file__).parents[2]
 # rounds of 75 calls. docs/performance.md says how far it varies.
 LEAST_RATIO = 2.2
 
-# Alone on its processors as far as can be: it keeps two of them busy.
-pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("busy")]
+pytestmark = pytest.mark.proof
 
 
 def compared(directory: Path, *arguments: str) -> dict:

@@ -10,7 +10,7 @@ import pytest
 from support.timing import patience
 
 from broker.call_log import CallLog, Delivery
-from broker.follower import Follower
+from broker.follower import Follower, Outlet
 from broker.uptime import Uptime
 
 
@@ -77,14 +77,16 @@ class LiveCall(Source):
             seq = self.log.last + 1
             self.log.add(seq, seq, json.dumps({"type": kind, "at": at}).encode())
         for follower in self.followers:
-            follower.visit()
+            if (writing := follower.visit()) is not None:
+                write, data = writing
+                write(data)
 
 
 @contextlib.asynccontextmanager
 async def reading(call: LiveCall, take):
     """Read a call as a subscriber does; yields the follower and what its task was given."""
     follower = Follower(call, since=0, interim=True)
-    follower.take = take
+    follower.outlet = Outlet(take, bytes)
     call.followers.append(follower)
     by_task: list[Delivery] = []
 
@@ -113,9 +115,9 @@ def seqs(deliveries: list[Delivery]) -> list[int | None]:
 async def test_a_reader_at_the_head_is_handed_what_comes_and_its_task_sleeps_on():
     call, taken = LiveCall(), []
 
-    def take(delivery: Delivery) -> bool:
+    def take(delivery: Delivery, _: int) -> bytes:
         taken.append(delivery)
-        return True
+        return delivery.payload
 
     async with reading(call, take) as (_, by_task):
         assert (seqs(by_task), seqs(taken)) == ([1], [])  # the past is its task's
@@ -130,10 +132,11 @@ async def test_a_reader_at_the_head_is_handed_what_comes_and_its_task_sleeps_on(
 async def test_a_reader_that_lags_falls_out_of_the_round_and_comes_back():
     call, taken, keeps_up = LiveCall(), [], True
 
-    def take(delivery: Delivery) -> bool:
-        if keeps_up:
-            taken.append(delivery)
-        return keeps_up
+    def take(delivery: Delivery, _: int) -> bytes | None:
+        if not keeps_up:
+            return None
+        taken.append(delivery)
+        return delivery.payload
 
     async with reading(call, take) as (_, by_task):
         call.tell()
@@ -149,18 +152,42 @@ async def test_a_reader_that_lags_falls_out_of_the_round_and_comes_back():
         assert (seqs(taken), seqs(by_task)) == ([2, 5], [1, 3, 4])
 
 
+async def test_what_was_taken_in_one_visit_is_written_in_one_go_also_before_a_defect():
+    call, written = LiveCall(), list[bytes]()
+    sizes: list[int] = []
+
+    def take(delivery: Delivery, size: int) -> bytes:
+        sizes.append(size)
+        if delivery.seq == 4:
+            raise ZeroDivisionError
+        return b"%d" % (delivery.seq or 0) * 10
+
+    async with reading(call, take) as (task, _):
+        follower = call.followers.pop()
+        follower.outlet = Outlet(take, written.append)
+        for _ in range(3):
+            call.tell()
+        call.followers.append(follower)
+        call.tell()
+        async with patience():
+            with pytest.raises(ZeroDivisionError):
+                await task
+    assert written == [b"2" * 10 + b"3" * 10]
+    assert sizes == [0, 10, 20]
+
+
 @pytest.mark.parametrize("seed", range(20))
 async def test_whoever_takes_them_messages_are_neither_lost_nor_doubled_nor_disordered(seed):
     call, got, chance = LiveCall(), [], random.Random(seed)
 
-    def take(delivery: Delivery) -> bool:
-        taken = chance.random() < 0.7
-        if taken:
-            got.append(delivery)
-        return taken
+    def take(delivery: Delivery, _: int) -> bytes | None:
+        if chance.random() >= 0.7:
+            return None
+        got.append(delivery)
+        return delivery.payload
 
     follower = Follower(call, since=0, interim=True)
-    follower.take = take
+    follower.outlet = Outlet(take, bytes)
     call.followers.append(follower)
 
     async def read() -> None:
@@ -184,7 +211,7 @@ async def test_whoever_takes_them_messages_are_neither_lost_nor_doubled_nor_diso
 
 async def test_the_end_of_a_call_ends_a_reader_that_was_handed_it():
     call = LiveCall()
-    async with reading(call, lambda _: True) as (task, by_task):
+    async with reading(call, lambda delivery, _: delivery.payload) as (task, by_task):
         call.tell("CallEnded")
         async with patience():
             await task
@@ -195,9 +222,9 @@ async def test_one_that_was_cancelled_is_handed_nothing_more():
     """Its token may have ended: nothing more comes of what is no longer allowed."""
     call, taken = LiveCall(), []
 
-    def take(delivery: Delivery) -> bool:
+    def take(delivery: Delivery, _: int) -> bytes:
         taken.append(delivery)
-        return True
+        return delivery.payload
 
     async with reading(call, take) as (task, _):
         task.cancel()
@@ -209,12 +236,12 @@ async def test_one_that_was_cancelled_is_handed_nothing_more():
 async def test_what_waits_for_something_else_than_the_next_message_is_woken():
     call, taken = LiveCall(), []
 
-    def take(delivery: Delivery) -> bool:
+    def take(delivery: Delivery, _: int) -> bytes:
         taken.append(delivery)
-        return True
+        return delivery.payload
 
     follower = Follower(call, since=0, interim=True)
-    follower.take = take
+    follower.outlet = Outlet(take, bytes)
     call.followers.append(follower)
     waiting = asyncio.create_task(follower.more())
     await turns()
@@ -227,12 +254,12 @@ async def test_what_waits_for_something_else_than_the_next_message_is_woken():
 async def test_a_defect_ends_its_own_reader_and_no_other():
     call, taken = LiveCall(), []
 
-    def fail(_: Delivery) -> bool:
+    def fail(_: Delivery, size: int) -> bytes:
         raise ZeroDivisionError
 
-    def take(delivery: Delivery) -> bool:
+    def take(delivery: Delivery, _: int) -> bytes:
         taken.append(delivery)
-        return True
+        return delivery.payload
 
     async with reading(call, fail) as (broken, _), reading(call, take):
         call.tell()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from broker.rounds import TURN_SECONDS, Rounds
+from broker.rounds import TURN_SECONDS, VISITS_IN_A_ROW, Rounds, Writing
 
 
 class Hours:
@@ -22,8 +22,21 @@ class Reader:
         self._seen = seen
         self._then = then
 
-    def visit(self) -> None:
+    def visit(self) -> Writing | None:
         self._seen.append(self._name)
+        self._then()
+        return None
+
+
+class Writer(Reader):
+    """One whose visit brings something; ``then`` happens when it is written."""
+
+    def visit(self) -> Writing:
+        self._seen.append(self._name)
+        return self._write, b"."
+
+    def _write(self, data: bytes) -> None:
+        self._seen.append(data.decode())
         self._then()
 
 
@@ -93,3 +106,42 @@ async def test_a_defect_in_one_visit_takes_no_other_reader_its_own():
     rounds.add(readers[:1])
     await turns()
     assert (seen, problems) == (["one", "two", "three", "one"], ["a defect"])
+
+
+async def test_what_visits_bring_is_written_after_some_of_them_and_before_the_turn_ends():
+    seen: list[str] = []
+    rounds = Rounds(Hours())
+    rounds.add([Writer("v", seen) for _ in range(VISITS_IN_A_ROW + 2)])
+    asyncio.get_running_loop().call_soon(seen.append, "|")
+    await turns()
+    most = VISITS_IN_A_ROW
+    assert "".join(seen) == "v" * most + "." * most + "vv..|"
+
+
+async def test_a_turn_that_is_over_writes_what_its_visits_brought():
+    clock, seen = Hours(), list[str]()
+
+    class Slow(Writer):
+        def visit(self) -> Writing:
+            clock.now += TURN_SECONDS
+            return super().visit()
+
+    Rounds(clock).add([Slow(name, seen) for name in "abc"])
+    await turns()
+    assert "".join(seen) == "a.b.c."
+
+
+async def test_a_defect_in_one_write_takes_no_other_reader_what_it_is_to_have():
+    seen: list[str] = []
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: problems.append(context["exception"])
+    )
+
+    def fail() -> None:
+        raise LookupError("a defect")
+
+    Rounds(Hours()).add([Writer("a", seen), Writer("b", seen, fail), Writer("c", seen)])
+    await turns()
+    assert "".join(seen) == "abc..."
+    assert len(problems) == 1

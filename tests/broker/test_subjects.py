@@ -77,6 +77,15 @@ def test_what_is_asked_for_one_by_one_is_not_among_what_every_process_knows():
     assert subjects.key_of(status) == f"{STATUS}{ACCOUNT}.{CALL}"
 
 
+def test_tickets_have_keys_and_no_ticket_has_the_name_of_another_key():
+    subjects = Subjects("eu")
+    assert subjects.ticket_key("a" * 22) == f"$KV.EU_CALLS.twilio.ticket.{'a' * 22}"
+    assert subjects.tickets_required == "$KV.EU_CALLS.tickets.required"
+    for nonce in ("", "*", "a.b" * 8, "required"):
+        with pytest.raises(BadName):
+            subjects.ticket_key(nonce)
+
+
 @pytest.mark.parametrize("instance", ["", "a.b", "*", "x" * 65])
 def test_the_name_of_a_process_is_one_token(instance):
     with pytest.raises(BadName):

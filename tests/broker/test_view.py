@@ -114,3 +114,22 @@ def test_of_a_process_that_was_never_seen_alive_the_end_of_its_lease_says_when_i
     assert (view.has_lease("i1"), view.lease_seen("i1")) == (False, 7)
     assert view.apply("pod.i1", 3, {}, b"{}", alive_at=9)
     assert view.lease_seen("i1") == 9
+
+
+def test_keys_of_kinds_that_are_not_kept_leave_no_trace():
+    view = holding("i1")
+    for key in ("ticket." + "a" * 22, "later.x", "call", "x"):
+        assert not view.apply(key, 99, {}, b"{}", alive_at=0)
+    assert view.newest == 2
+    assert view.calls() == {CALL: entry()}
+
+
+def test_that_tickets_are_required_stands_until_it_is_gone():
+    view = View()
+    key, expired = "tickets.required", {"Nats-Marker-Reason": "MaxAge"}
+    required = [view.tickets_required]
+    for revision, headers in enumerate(({}, expired, {}), 1):
+        assert not view.apply(key, revision, headers, b"{}", alive_at=0)  # no call has changed
+        required.append(view.tickets_required)
+    view.keep_only({KEY: 4})
+    assert [*required, view.tickets_required] == [False, True, False, True, False]

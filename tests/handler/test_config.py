@@ -65,6 +65,61 @@ def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
     assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
 
 
+def test_calls_are_forwarded_to_nobody_and_callers_are_told_the_tutorials_sentence():
+    settings = Settings.from_environ(NEEDED)
+    assert settings.forward_to.of(["+15550001111"]).dial == ()
+    assert settings.notice == "This call may be monitored or recorded."
+    assert settings.require_ticket is None  # once the webhook is used
+
+
+def test_a_notice_is_a_text_or_none():
+    for text, notice in (("Hello.", "Hello."), ("", ""), (" ", ""), ("none", "")):
+        assert Settings.from_environ({**NEEDED, "NOTICE": text}).notice == notice
+
+
+def test_calls_are_forwarded_as_the_setting_or_a_file_says(tmp_path):
+    file = tmp_path / "numbers.json"
+    file.write_text('\ufeff{"+15550001111": {"dial": "+15551230000"}}\n')
+    for text in ('{"+15550001111": "+15551230000"}', f"@{file}"):
+        settings = Settings.from_environ({**NEEDED, "FORWARD_TO": text})
+        assert settings.forward_to.of(["+15550001111"]).dial == ("+15551230000",)
+        assert settings.forward_to.of(["+15550002222"]).dial == ()
+
+
+def test_a_file_that_cannot_be_read_is_told_by_its_name(tmp_path):
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "large").write_bytes(b" " * (8 * 2**20 + 1))
+    for name, words in {
+        "missing": "cannot be read: No such file or directory",
+        ".": "cannot be read: Is a directory",
+        "a\0b": "cannot be read",
+        "bytes": "can't decode",
+        "empty": "names nobody",
+        "large": "larger than 8 MB",
+    }.items():
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_environ({**NEEDED, "FORWARD_TO": f"@{tmp_path}/{name}"})
+        assert caught.value.name == "FORWARD_TO"
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "required"),
+    [
+        ({"FORWARD_TO": "+15551230000"}, True),
+        ({"NOTICE": "Hello."}, True),
+        ({"NOTICE": "none"}, True),
+        ({"NOTICE": ""}, None),  # as deployment tools leave it
+        ({"FORWARD_TO": "+15551230000", "REQUIRE_TICKET": "0"}, False),
+        ({"REQUIRE_TICKET": "1"}, True),
+        ({"REQUIRE_TICKET": "off"}, False),
+    ],
+)
+def test_whoever_sets_up_the_voice_webhook_wants_tickets_unless_told_otherwise(environ, required):
+    assert Settings.from_environ({**NEEDED, **environ}).require_ticket is required
+
+
 def test_insecure_does_without_credentials_of_ours():
     settings = Settings.from_environ({"DEEPGRAM_API_KEY": "key"}, insecure=True)
     assert (settings.twilio_auth_tokens, settings.token_keys) == ((), ())
@@ -140,6 +195,11 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TWILIO_API_URL", "https://api.twilio.com?a=b"),
         ("TWILIO_API_URL", "https://user:pass@api.twilio.com"),
         ("TWILIO_API_URL", "https://[::1"),
+        ("FORWARD_TO", "555-1234"),
+        ("FORWARD_TO", '{"+15550001111": {"dial": '),
+        ("FORWARD_TO", "@"),
+        ("NOTICE", "a" * 1001),
+        ("REQUIRE_TICKET", "maybe"),
         ("PAUSE_SECONDS", "61m"),
         ("PAUSE_SECONDS", "-1"),
         ("TWILIO_AUTH_TOKEN", ","),

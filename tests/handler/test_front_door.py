@@ -41,7 +41,7 @@ def fresh_lines():
         ("GET", f"/twilio/{account_sid(1)}", SIGNED, 426, "a proxy takes Upgrade away"),
         ("POST", f"/twilio/{account_sid(1)}", SIGNED, 405, "is no webhook. If this is a webhook"),
         ("GET", "/client", {}, 426, "a proxy takes Upgrade away"),
-        ("POST", "/twilio", SIGNED, 405, "is no webhook. If this is a webhook of Twilio's: let"),
+        ("POST", "/twilio", SIGNED, 405, "is no webhook. If this is a webhook of Twilio's: point"),
         ("POST", "/twilio", SIGNED, 405, STREAM),
         ("GET", "/twilio/voice", SIGNED, 405, "let it come by HTTP POST"),
         ("PUT", "/twilio/status/", SIGNED, 405, "let it come by HTTP POST"),

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from starlette.responses import Response
 from support.processes import run, running
-from support.timing import PATIENCE
+from support.timing import PATIENCE, until
+from support.twiml_server import twiml_server
 from websockets.asyncio.server import ServerConnection, serve
 
 from rehearsal import audio, sample
@@ -166,6 +168,60 @@ async def test_a_call_on_a_bad_path(tmp_path, monkeypatch, capsys):
     assert max(after - before for before, after in itertools.pairwise(times)) > 0.2
 
 
+TWIML = (
+    '<Response><Start><Stream url="{url}" track="both_tracks"/></Start>'
+    "<Dial><Number>+15550100003</Number></Dial></Response>"
+)
+
+
+async def test_calls_come_in_by_a_voice_webhook(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "new,old")
+    path = tmp_path / "side.ulaw"
+    path.write_bytes(b"\xfe" * 8000)
+    async with twiml_server("new") as server:
+        server.answers["/voice"] = lambda _: TWIML.format(url=server.stream_url)
+        webhook = ["call", "--webhook", f"{server.url}/voice", "--calls", "2", "--speed", "20"]
+        sides = ["--caller", str(path), "--callee", str(path)]
+        status = ["--status-callback", f"{server.url}/status"]
+        code = await asyncio.to_thread(main, [*webhook, *sides, *status])
+    assert (code, capsys.readouterr().err.count(": completed after ")) == (0, 2)
+    assert all(asked.signed for asked in server.asked)
+    assert [len(server.forms(path)) for path in ("/voice", "/status")] == [2, 2]
+    assert len({start["callSid"] for start in server.started()}) == 2
+    assert {messages[-1]["event"] for messages in server.streams} == {"stop"}
+
+
+async def test_a_call_that_gets_no_twiml_exits_with_1_and_says_why(capsys):
+    async with twiml_server("any") as server:
+        server.answers["/voice"] = lambda _: Response(status_code=403)
+        code = await asyncio.to_thread(main, ["call", "--webhook", f"{server.url}/voice"])
+    assert code == 1
+    said = capsys.readouterr().err
+    assert f"11200 HTTP retrieval failure: {server.url}/voice answered HTTP 403 Forbidden" in said
+    assert "no media stream was asked for" in said
+
+
+async def test_an_account_says_where_it_is_and_has_a_call_come_in(tmp_path):
+    path = tmp_path / "side.ulaw"
+    path.write_bytes(b"\xfe" * 1600)
+    async with twiml_server("unknown") as server:
+        server.answers["/voice"] = lambda _: TWIML.format(url=server.stream_url)
+        arguments = ["--voice-url", f"{server.url}/voice", "--number", "+15550100009"]
+        sides = ["--caller", str(path), "--callee", str(path)]
+        with running(
+            "rehearsal.cli", "twilio", *arguments, *sides, "--at-once", "--stop-at-eof"
+        ) as program:
+            lines = [program.stdout.readline().strip().partition("=") for _ in range(3)]
+            said = {name: value for name, _, value in lines}
+            [form] = await server.told("/voice", 1)
+            await until(lambda: server.streams and server.streams[0][-1]["event"] == "stop")
+            program.stdin.close()
+            assert await asyncio.to_thread(program.wait, PATIENCE) == 0
+    assert (form["To"], form["AccountSid"]) == ("+15550100009", said["TWILIO_ACCOUNT_SID"])
+    assert said["TWILIO_API_URL"].startswith("http://127.0.0.1:")
+    assert len(said["TWILIO_AUTH_TOKEN"]) == 32
+
+
 def test_an_unsigned_call_says_so():
     ended = rehearse("call", "ws://127.0.0.1:1/", "--only", "inbound")
     assert ended.returncode == 1
@@ -178,7 +234,12 @@ def test_an_unsigned_call_says_so():
     [
         [],
         ["call"],
+        ["call", "ws://x/", "--webhook", "http://x/"],
         ["call", "ws://x/", "--speed", "0"],
+        ["call", "--webhook", "http://x/", "--reach", "https://x"],
+        ["twilio", "--number"],
+        ["twilio", "--reach", "https://x/voice=http://127.0.0.1:1"],
+        ["twilio", "--callbacks-lost", "101"],
         ["call", "ws://x/", "--speed", "nan"],
         ["call", "ws://x/", "--calls", "0"],
         ["call", "ws://x/", "--call-sid", "CA1"],

@@ -1,7 +1,9 @@
 """The frames of a call, and what becomes of them on their way."""
 
+from itertools import islice
+
 from rehearsal.audio import SILENCE, amplitude, decode_sample, encode_sample
-from rehearsal.frames import Course, Stall, schedule
+from rehearsal.frames import Course, Stall, live, schedule
 
 SECOND = bytes(range(1, 101)) * 80
 
@@ -53,3 +55,44 @@ def test_amplitudes_are_those_of_the_samples():
         assert (
             abs(amplitude(bytes([encode_sample(sample)])) - abs(sample)) <= 128 + abs(sample) / 16
         )
+
+
+def test_a_live_track_is_read_a_frame_ahead_and_what_is_not_sent_takes_its_time():
+    asked = []
+
+    def read(position: int, size: int) -> bytes | None:
+        asked.append(position)
+        return b"\x10" * size if position >= 320 else None
+
+    frames = live({"inbound": read}, Course(jitter_ms=0))
+    assert [(round(f.at * 1000), len(f.payload)) for f in islice(frames, 4)] == [
+        (20, 0),
+        (40, 0),
+        (60, 160),
+        (80, 160),
+    ]
+    assert max(asked) <= 4 * 160
+
+
+def test_a_live_track_that_stalls_is_not_read_ahead_either():
+    asked = []
+
+    def read(position: int, size: int) -> bytes | None:
+        asked.append(position)
+        return bytes([position // 160]) * size
+
+    frames = live({"inbound": read}, Course(jitter_ms=0, stalls=(Stall(0.04, 0.04),)))
+    first = list(islice(frames, 3))
+    assert [frame.payload[:1] for frame in first] == [b"\x00", b"", b""]
+    assert max(asked) <= 3 * 160
+    assert [frame.payload[:1] for frame in islice(frames, 3)] == [b"\x01", b"\x02", b"\x03"]
+
+
+def test_what_is_coded_again_differs_by_a_step_in_some_samples():
+    plain = list(schedule(SECOND, b"", Course()))
+    again = list(schedule(SECOND, b"", Course(noise=0.2)))
+    pairs = zip(plain, again, strict=True)
+    apart = [a ^ b for one, other in pairs for a, b in zip(one.payload, other.payload, strict=True)]
+    assert set(apart) == {0, 1}
+    assert 0.15 < sum(apart) / len(apart) < 0.25
+    assert [frame.timestamp for frame in again] == [frame.timestamp for frame in plain]

@@ -15,9 +15,6 @@ from rehearsal.recognise import recognise, transcript
 from rehearsal.recogniser import Moonshine, _doubled
 from rehearsal.segments import Segment
 
-# One after the other: each keeps a processor busy.
-pytestmark = pytest.mark.xdist_group("busy")
-
 SILENCE = b"\xff"
 PAUSE = SILENCE * 6000
 

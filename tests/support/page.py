@@ -4,7 +4,7 @@ import os
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 from support.timing import PATIENCE
 
 from bench.processes import CHROMIUM
@@ -16,9 +16,18 @@ needs_chromium = pytest.mark.skipif(
 expect.set_options(timeout=PATIENCE * 1000)
 
 
+# A module's tests share a browser, each with a window and a storage of its own: to start one costs
+# more than most of the tests.
+shares_browser = pytest.mark.usefixtures("browser")
+_shared: list[Browser] = []
+
+
 @asynccontextmanager
 async def browsing():
-    """Start a browser."""
+    """Start a browser, or give the one that is shared."""
+    if _shared:
+        yield _shared[-1]
+        return
     assert CHROMIUM is not None, "the continuous integration installs it"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM)
@@ -27,10 +36,17 @@ async def browsing():
 
 
 @asynccontextmanager
+async def shared_browser():
+    async with browsing() as browser:
+        _shared.append(browser)
+        yield
+        _shared.remove(browser)
+
+
+@asynccontextmanager
 async def opened(url: str, **options):
     """Open the page; whatever the browser complains of fails the test."""
-    async with browsing() as browser:
-        context = await browser.new_context(**options)
+    async with browsing() as browser, await browser.new_context(**options) as context:
         context.set_default_timeout(PATIENCE * 1000)
         page = await context.new_page()
         complaints: list[str] = []

@@ -68,6 +68,7 @@ class Service:
     news: threading.Condition = field(default_factory=threading.Condition)
     ended: bool = False
     given_port: int | None = None  # if it does not say which it has
+    metrics_port: int | None = None  # if it has one
 
     def __post_init__(self) -> None:
         self._reading = threading.Thread(target=self._read)
@@ -173,6 +174,7 @@ def serving() -> Iterator[Serve]:
                 text=True,
             ),
             given_port=int(settings["PORT"]) if plain else None,
+            metrics_port=int(settings["METRICS_PORT"]) if "METRICS_PORT" in settings else None,
         )
         started.append(service)
         if wait and plain:  # it says nothing of its own once it can take calls

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytest
 from support import schemas
 from support.credentials import TOKEN_SECRET
+from support.page import shared_browser
 from support.processes import Serve, Service, serving
 from support.sids import account_sid, stream_sid
 from support.timing import LOOK, patience, until
@@ -30,6 +31,19 @@ from broker.writer import CallWriter
 from handler.tokens import tokens
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.scripted import Scripted
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """For as long as something that is shared needs its loop; else each test has its own."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str) -> AsyncIterator[None]:
+    """Start a browser for all tests of a module; what opens pages finds it."""
+    async with shared_browser():
+        yield
 
 
 @pytest.fixture

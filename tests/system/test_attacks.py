@@ -36,9 +36,6 @@ from broker.settings import BrokerSettings
 from handler.server.http_protocol import REQUEST_SECONDS
 from handler.subscribers.http import UNAUTHORIZED
 
-# They share a service.
-pytestmark = pytest.mark.xdist_group("attacks")
-
 AUDIENCE = "partyline-of-the-tests"
 SAID = "the words that nobody may read"
 THERE, NOT_THERE, MINE = call_sid(1), call_sid(2), call_sid(3)

@@ -4,12 +4,12 @@ import asyncio
 import json
 
 from support.credentials import AUTH_TOKEN
-from support.page import browsing, needs_chromium
+from support.page import browsing, needs_chromium, shares_browser
 from support.timing import PATIENCE
 
 from rehearsal.twilio import Options, place_call
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, shares_browser]
 READ_EVENTS = """url => new Promise(resolve => {
   const records = [];
   const source = new EventSource(url);
@@ -45,8 +45,7 @@ READ_A_CALL = """url => new Promise(resolve => {
 async def test_a_browser_reads_a_call_to_its_end(serve, deepgram, sound, read, token):
     service = serve(DEEPGRAM_URL=deepgram.url)
     call = Options(auth_token=AUTH_TOKEN, speed=2)
-    async with browsing() as browser:
-        page = await browser.new_page()
+    async with browsing() as browser, await browser.new_page() as page:
         url = f"{service.ws}/client?token={token}&call={call.call_sid}"
         reading = asyncio.create_task(page.evaluate(READ_A_CALL, url))
         audio = sound.bursts(1, 4)
@@ -63,8 +62,7 @@ async def test_a_browsers_event_source_reads_a_call_and_stops(serve, token, tell
     """Behind the last record it comes back once, is told that there is no more, and ends."""
     service = serve()
     call = await tell(service)
-    async with browsing() as browser:
-        page = await browser.new_page()
+    async with browsing() as browser, await browser.new_page() as page:
         url = f"{service.url}/calls/{call.sid}/events?token={token}"
         reading = asyncio.create_task(page.evaluate(READ_EVENTS, url))
         for number in range(5):
@@ -82,8 +80,7 @@ async def test_a_browser_takes_the_captions(serve, token, tell):
     call.say("Good <b>morning</b> & welcome.", 1.5)
     call.say("Who --> is there?", 2.0, "outbound")
     await call.stored()
-    async with browsing() as browser:
-        page = await browser.new_page()
+    async with browsing() as browser, await browser.new_page() as page:
         url = f"{service.url}/calls/{call.sid}/transcript.vtt?token={token}"
         cues = await asyncio.wait_for(page.evaluate(READ_CAPTIONS, url), PATIENCE)
     assert cues == [

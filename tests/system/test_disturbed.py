@@ -24,9 +24,6 @@ from rehearsal.recognise import recognise
 from rehearsal.recogniser import Moonshine
 from rehearsal.segments import Word
 
-# One after the other: each keeps a processor busy.
-pytestmark = pytest.mark.xdist_group("busy")
-
 CALL = Path(rehearsal.__file__).parent / "speech" / "call-support"
 SID = call_sid(1)
 CHUNK = 800

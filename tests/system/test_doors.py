@@ -434,7 +434,7 @@ async def test_a_media_stream_that_comes_to_a_wrong_path_is_told_the_right_one(s
     assert "/twilio" in line["advice"]
 
 
-async def test_a_stream_url_with_the_port_that_goes_without_saying_is_taken(serve, deepgram):
+async def test_a_stream_url_with_the_port_that_goes_without_saying_is_taken(deepgram, serve):
     service = serve(PUBLIC_URL="https://Calls.example.com", DEEPGRAM_URL=deepgram.url)
     for url in (
         "wss://calls.example.com:443/twilio",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.cable import Cable
 from support.credentials import TOKEN_SECRET
-from support.page import needs_chromium, opened
+from support.page import needs_chromium, opened, shares_browser
 from support.processes import ENVIRON
 from support.timing import PATIENCE
 
@@ -39,6 +39,7 @@ READ = """async ({ name, code, url, callSid, token }) => {
 
 
 @needs_chromium
+@shares_browser
 @pytest.mark.parametrize("name", ["readOverWebSocket", "readOverEventSource"])
 async def test_a_browser_reads_a_call_over_connections_that_break(serve, token, tell, name):
     service = serve()

@@ -29,8 +29,7 @@ CPU = 0.1 * UNIT
 # How long attackers go on, in seconds; a live call has a final a second.
 SECONDS = 3
 
-# One after the other: each keeps a processor busy.
-pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("busy")]
+pytestmark = pytest.mark.proof
 
 UPGRADE = (
     b"GET /client HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

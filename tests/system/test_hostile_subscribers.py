@@ -27,8 +27,7 @@ SOCKETS = 20
 SENT_AT_ONCE = 256 * 1024
 NOBODY = call_sid(9)
 
-# One after the other: each keeps a processor busy.
-pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("busy")]
+pytestmark = pytest.mark.proof
 
 
 PIECES = [Frame(Opcode.CONT, b"", fin=False)] * 1000

@@ -115,7 +115,7 @@ async def test_a_container_that_is_cut_off_goes_on_and_doubles_nothing(
 
 
 async def test_a_stream_that_was_lost_is_taken_up_by_another_container(
-    serve, deepgram, nats, sound, read, token
+    deepgram, serve, nats, sound, read, token
 ):
     first, second = (serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url) for _ in range(2))
     begun = Options(auth_token=AUTH_TOKEN, hang_up=HangUp.RESET)

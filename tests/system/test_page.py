@@ -7,13 +7,13 @@ import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import needs_chromium, opened, said, turns
+from support.page import needs_chromium, opened, said, shares_browser, turns
 from support.timing import LOOK, until
 
 from bench.processes import resident_mb
 from broker.records import Record
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
 
 
@@ -321,7 +321,13 @@ def test_the_page_allows_nothing_but_its_own_files(serve):
 async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, scheme):
     """The door, the list, and a call with all that may stand in it; in both colour schemes."""
     service = serve()
-    call = await tell(service, from_=NUMBER, to=OTHER)
+    call = await tell(
+        service,
+        from_=NUMBER,
+        to=OTHER,
+        caller_name="Ana",
+        metadata={f"key {number}": "value " * 9 for number in range(20)},
+    )
     call.say("Good morning.", 1.0)
     call.say("Who is there?", 3.0, "outbound")
     call.put(type="Gap", start=5.0, end=9.0, track=None, reason="owner-lost")

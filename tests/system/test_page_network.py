@@ -12,10 +12,10 @@ import httpx
 import pytest
 from playwright.async_api import expect
 from support.cable import Cable
-from support.page import needs_chromium, opened, said, turns
+from support.page import needs_chromium, opened, said, shares_browser, turns
 from support.timing import PATIENCE, patience
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, shares_browser]
 
 
 async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, token, tell):
@@ -160,7 +160,6 @@ async def demonstrated():
         await asyncio.wait_for(demo.wait(), PATIENCE)
 
 
-@pytest.mark.xdist_group("busy")
 @pytest.mark.proof
 async def test_the_demo_is_read_along_on_the_page(rounds):
     """Recorded speech, both sides; without a network for 10 s; in full, to the end."""

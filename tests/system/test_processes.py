@@ -103,7 +103,6 @@ VICTIMS = [
 ]
 
 
-@pytest.mark.xdist_group("busy")
 @pytest.mark.skipif(not LINUX, reason="reads /proc; the same is arranged on other systems")
 @pytest.mark.proof
 def test_whatever_process_of_the_demo_is_killed_nothing_is_left(rounds):

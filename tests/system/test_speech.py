@@ -14,15 +14,12 @@ from rehearsal.recognise import recognise, transcript
 from rehearsal.recogniser import Moonshine
 from rehearsal.twilio import Options, place_call
 
-# One after the other: each keeps a processor busy.
-pytestmark = pytest.mark.xdist_group("busy")
-
 SPEECH = Path(__file__).parent.parent / "speech"
 PAUSE = audio.SILENCE * 8000
 
 
 def shuffled(seed: int, share: int) -> tuple[str, bytes, bytes]:
-    """Two tracks of utterances in an order that nobody knows beforehand, and the first's text."""
+    """Two tracks of utterances in an order that nobody knows beforehand, and what they say."""
     source = random.Random(seed)
     utterances = json.loads((SPEECH / "utterances.json").read_text())
     source.shuffle(utterances)
@@ -33,7 +30,7 @@ def shuffled(seed: int, share: int) -> tuple[str, bytes, bytes]:
         files = [audio.read(SPEECH / entry["file"]) for entry in chosen]
         return PAUSE + PAUSE.join(files) + PAUSE
 
-    text = " ".join(entry["text"] for entry in utterances[:half])
+    text = " ".join(entry["text"] for entry in utterances)
     return text, track(utterances[:half]), track(utterances[half:])
 
 
@@ -46,7 +43,7 @@ async def test_a_call_has_the_words_of_its_files_alone(rounds, serve, read, toke
         for _ in seeds:
             seed = random.SystemRandom().getrandbits(32)
             # The sample runs beside other tests, and a recogniser that cannot keep up is no news.
-            speed, share = (3, 1) if len(seeds) > 1 else (1, 2)
+            speed, share = (3, 1) if len(seeds) > 1 else (1, 4)
             text, inbound, outbound = shuffled(seed, share)
             call = Options(
                 auth_token="twilio-auth-token-of-the-tests",
@@ -60,8 +57,11 @@ async def test_a_call_has_the_words_of_its_files_alone(rounds, serve, read, toke
             )
             assert report.ok
             assert reader.close_code == 1000
+            heard = ""
             for track, samples in (("inbound", inbound), ("outbound", outbound)):
                 alone = await asyncio.to_thread(recognise, samples, moonshine)
-                differs = difference(transcript(alone), " ".join(reader.texts(track)))
+                read_of_it = " ".join(reader.texts(track))
+                differs = difference(transcript(alone), read_of_it)
+                heard += read_of_it + " "
                 assert differs.rate <= 0.02, f"seed {seed}, {track}: {differs.places}"
-            assert error_rate(text, " ".join(reader.texts("inbound"))) < 0.25, f"seed {seed}"
+            assert error_rate(text, heard) < 0.25, f"seed {seed}"  # of any four of them, 0.23

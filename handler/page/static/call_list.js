@@ -98,11 +98,13 @@ export class CallList {
    * @param {string} text
    */
   filter(text) {
-    this.filterText = digits(text).toLowerCase();
+    this.filterText = text;
+    const [words, number] = [text.trim().toLowerCase(), digits(text).toLowerCase()];
     for (const { row, call } of this.items.values()) {
       const { callSid, from, to, callerName, calleeName, metadata = {} } = call;
-      const texts = [callSid, from, to, callerName, calleeName, ...Object.values(metadata)];
-      row.hidden = !texts.some((one) => one?.toLowerCase().includes(this.filterText));
+      const texts = [callSid, callerName, calleeName, ...Object.values(metadata)];
+      row.hidden = !texts.some((one) => one?.toLowerCase().includes(words))
+        && ![from, to].some((one) => one?.toLowerCase().includes(number));
     }
     return this.shown.length;
   }

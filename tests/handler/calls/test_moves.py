@@ -17,7 +17,7 @@ from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.audio.mulaw import SAMPLE_RATE, Track
 from handler.calls.live_calls import MEDIA_FORMAT, LiveCalls
-from handler.calls.media_stream import End
+from handler.calls.media_stream import End, Received
 from handler.config import Settings
 from handler.errors import MoveFailed
 from handler.twilio.messages import Frame
@@ -85,7 +85,7 @@ class Phone:
         """Begin a media stream to a container."""
         number = len(self.media)
         start = StartDetails(account_sid(1), self.call_sid, stream_sid(number + 1), MEDIA_FORMAT)
-        media = container.calls.open(start, Peer(), None, succeeding=succeeding)
+        media = container.calls.open(start, Peer(), Received.now(), None, succeeding=succeeding)
         self.media.append(media)
         sides = [code(side) for side in self.sides]
         self._sending.append(asyncio.create_task(self._send(media, sides, course)))

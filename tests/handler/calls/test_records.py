@@ -7,9 +7,9 @@ from support.sids import account_sid, call_sid, stream_sid
 
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
-from handler.calls.parameters import Parameters
 from handler.calls.records import Utterances, call_facts
 from handler.deepgram.messages import Result
+from handler.parameters import Parameters
 from handler.twilio.start import MediaFormat, StartDetails
 
 CALL, ACCOUNT, STREAM = call_sid(1), account_sid(2), stream_sid(3)

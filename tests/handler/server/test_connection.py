@@ -47,14 +47,15 @@ class Offering:
         self.left = connection.transport.get_write_buffer_size()
         await self.over.wait()
         connection.transport.abort()
-        assert not connection.offer(make(b"to nobody"))
+        assert not connection.keeps_up(0)
 
     def offer_all(self, connection, make) -> None:
         for number in range(len(self.made), MOST):
             message = make(b"%07d" % number + b"x" * 1000)
-            if not connection.offer(message):
+            if not connection.keeps_up(len(message)):
                 self.refused += 1
                 return
+            connection.transport.write(message)
             self.made.append(message)
 
 

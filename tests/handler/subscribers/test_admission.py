@@ -56,7 +56,8 @@ async def test_all_that_a_bearer_says_is_heard_but_no_faster_than_is_cheap(
 async def ended(admission: Admission) -> EndCode:
     async with patience():
         with pytest.raises(SubscriberError) as caught:
-            await admission.watch()
+            async with admission:
+                await asyncio.Event().wait()
     return caught.value.code
 
 

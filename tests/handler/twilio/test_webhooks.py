@@ -28,7 +28,7 @@ async def hooks(tokens=(TOKEN,), public_url=BASE):
     """Serve one webhook; yields a client, and what came in."""
     came = []
 
-    async def handle(form, account):
+    async def handle(form, account, request):
         came.append((form, account))
         return PlainTextResponse("taken\n")
 
@@ -122,7 +122,7 @@ async def test_what_is_no_form_is_refused_in_words(body, kind, status):
 async def test_a_bound_holds_under_any_server():
     """ASGI alone bounds no body."""
 
-    async def handle(form, account):
+    async def handle(form, account, request):
         raise AssertionError
 
     app = Starlette(routes=Webhooks(Settings(), Accounts(Account())).routes("voice", handle))

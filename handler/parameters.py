@@ -20,7 +20,7 @@ CALLEE_NAME = ("calleename", "calledname")
 OPTIONS = ("options",)
 TICKET = ("ticket",)  # a secret: it is nowhere shown
 READ = frozenset((*FROM, *TO, *DIRECTION, *CALLER_NAME, *CALLEE_NAME, *OPTIONS, *TICKET))
-# Ours to come.
+# What names begin with that are ours to come.
 RESERVED = "partyline"
 
 # Of a side's name, in characters: it stands before each caption.
@@ -55,6 +55,11 @@ class Parameters:
     options: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+
+
+def is_ours(name: str) -> bool:
+    """Whether a parameter of that name says something to us, or may one day."""
+    return plain(name) in READ or plain(name).startswith(RESERVED)
 
 
 def read_parameters(given: dict[str, str]) -> Parameters:
@@ -113,8 +118,7 @@ def _metadata(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for raw, text in given.items():
         name, value = shown(raw).strip(), shown(text)
         size = len(name.encode()) + len(value.encode())
-        ours = plain(raw) in READ or plain(raw).startswith(RESERVED)
-        if ours or not name or name in names or text.strip().startswith("{{"):
+        if is_ours(raw) or not name or name in names or text.strip().startswith("{{"):
             continue
         if len(names) < MAX_METADATA and size <= left:
             names.add(name)

@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 from websockets.utils import accept_key
 
-from rehearsal import twilio
 from rehearsal.errors import CallFailed, HandshakeRefused
 from rehearsal.twilio import Frame, HangUp, Messages, Options, Signature, place_call, schedule
+from rehearsal.twilio import media_stream as module
 
 TOKEN = "12345"
 CALL = Options(
@@ -110,17 +110,6 @@ async def test_the_signature_may_be_missing(options):
     async with listening() as server:
         await place_call(server.url, b"\xff" * 160, b"", options)
     assert "x-twilio-signature" not in server.request.headers
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("wss://example.com/media", "7PR3qMkpDyEJtMrVOY/LDyNq8J8="),
-        ("wss://example.com/media/", "T+WBXwUXC0/CyoZ1DA+p9ilZORs="),
-    ],
-)
-def test_signatures_are_those_of_the_documentation(url, expected):
-    assert twilio.signature(TOKEN, url) == expected
 
 
 def test_messages_are_written_as_twilio_writes_them():
@@ -303,8 +292,8 @@ async def test_audio_for_a_peer_that_does_not_read_is_discarded_at_last(monkeypa
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         return connection
 
-    monkeypatch.setattr(twilio, "connect", with_small_buffers)
-    monkeypatch.setattr(twilio, "MAX_UNSENT", 8000)
+    monkeypatch.setattr(module, "connect", with_small_buffers)
+    monkeypatch.setattr(module, "MAX_UNSENT", 8000)
     done = asyncio.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

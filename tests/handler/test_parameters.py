@@ -1,4 +1,4 @@
-"""handler/calls/parameters.py: what <Parameter>s say, however they are spelled and filled."""
+"""handler/parameters.py: what <Parameter>s say, however they are spelled and filled."""
 
 import msgspec
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.printable import shown
-from handler.calls.parameters import (
+from handler.parameters import (
     MAX_METADATA,
     MAX_METADATA_BYTES,
     MAX_NAME,

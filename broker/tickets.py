@@ -1,0 +1,101 @@
+"""Tickets, as all processes know them: when one that was promised ends, and which are spent."""
+
+import itertools
+
+import msgspec
+
+from broker.bucket import Bucket
+from broker.entries import is_gone
+from broker.errors import HistoryUnavailable, NotWritten
+from broker.subjects import Subjects
+
+# A key may change once, from promised to spent, between our look and our write.
+ATTEMPTS = 3
+
+# What NATS may answer, or not answer.
+UNAVAILABLE = (NotWritten, HistoryUnavailable)
+
+
+class TicketEntry(msgspec.Struct, frozen=True, rename="camel"):
+    """
+    A ticket, as the bucket keeps it.
+
+    Attributes:
+        expiry: Unix time in s at which it ends.
+        spent_by: Who has spent it, one name for each attempt; nobody yet, if it is empty.
+    """
+
+    expiry: int
+    spent_by: str = ""
+
+
+class Tickets:
+    """
+    Single tickets in the registry's bucket; each key goes by itself.
+
+    Whatever is asked may fail with one of :data:`UNAVAILABLE`.
+    """
+
+    def __init__(self, bucket: Bucket, subjects: Subjects, instance: str) -> None:
+        self._subjects = subjects
+        self._bucket = bucket
+        self._instance = instance
+        self._attempts = itertools.count(1)
+
+    async def promise(self, nonce: str, expiry: int, *, ttl: int) -> int:
+        """
+        Say when a ticket ends, that others may make too; returns when it does.
+
+        Args:
+            nonce: Its name.
+            expiry: When it is to end, if nobody has said so before.
+            ttl: For how long that is to be known, in s.
+        """
+        subject = self._subjects.ticket_key(nonce)
+        entry = TicketEntry(expiry)
+        if await self._bucket.keep(subject, _encode(entry), ttl=ttl, expected=0):
+            return expiry
+        _, found = await self._newest(subject)
+        return expiry if found is None else found.expiry
+
+    async def spend(self, nonce: str, expiry: int, *, ttl: int) -> bool:
+        """
+        Spend a ticket, whether it was promised or not; False if it is spent.
+
+        Args:
+            nonce: Its name.
+            expiry: When it ends.
+            ttl: For how long it is to be known as spent, in s: beyond its end.
+        """
+        subject = self._subjects.ticket_key(nonce)
+        entry = TicketEntry(expiry, f"{self._instance}-{next(self._attempts)}")
+        expected = 0
+        for _ in range(ATTEMPTS):
+            if await self._bucket.keep(subject, _encode(entry), ttl=ttl, expected=expected):
+                return True
+            expected, found = await self._newest(subject)
+            if found is None:
+                return False  # it was there, and is over
+            if found.spent_by:
+                return found.spent_by == entry.spent_by  # our own: its answer was lost
+        return False
+
+    async def require(self, *, ttl: int) -> None:
+        """Let all processes know that media streams need a ticket, for so many seconds."""
+        await self._bucket.keep(self._subjects.tickets_required, b"{}", ttl=ttl)
+
+    async def _newest(self, subject: str) -> tuple[int, TicketEntry | None]:
+        """Return a key's revision, and what it holds."""
+        newest = await self._bucket.newest(subject)
+        if newest is None:
+            return 0, None
+        if is_gone(newest.headers):
+            return newest.sequence, None
+        try:
+            return newest.sequence, msgspec.json.decode(newest.data, type=TicketEntry)
+        except msgspec.MsgspecError:  # none of ours: who wrote it, has had it
+            return newest.sequence, None
+
+
+def _encode(entry: TicketEntry) -> bytes:
+    return msgspec.json.encode(entry)

@@ -1,0 +1,148 @@
+"""handler/twilio/twiml.py: how a call goes on, as Twilio reads it."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twilio.twiml.voice_response import Dial, Start, VoiceResponse
+
+from handler import forwarding
+from handler.twilio import twiml
+from handler.twilio.twiml import Answer
+
+PLAIN = Answer("wss://calls.example.com/twilio", "partyline-1", "https://calls.example.com/status")
+
+
+def made(**changes: object) -> Answer:
+    facts = {name: getattr(PLAIN, name) for name in Answer.__slots__} | changes
+    return Answer(**facts)
+
+
+def read(answer: Answer) -> ET.Element:
+    return ET.fromstring(twiml.write(answer))  # noqa: S314  our own
+
+
+def canonical(document: str | bytes) -> str:
+    return ET.canonicalize(document)
+
+
+def by_the_sdk(answer: Answer) -> str:
+    """The same answer, as Twilio's own library writes it."""
+    response = VoiceResponse()
+    start = Start()
+    stream = start.stream(
+        url=answer.stream_url,
+        name=answer.stream_name,
+        track="both_tracks",
+        status_callback=answer.status_url,
+    )
+    for name, value in answer.parameters:
+        stream.parameter(name=name, value=value)
+    response.append(start)
+    if answer.notice:
+        response.say(answer.notice)
+    if not answer.dial:
+        response.pause(length=twiml.NOBODY_SECONDS)
+        return str(response)
+    dial = Dial()
+    for place in answer.dial:
+        (dial.number if place.startswith("+") else dial.sip)(
+            place,
+            status_callback=answer.status_url,
+            status_callback_event="initiated ringing answered completed",
+        )
+    response.append(dial)
+    return str(response)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        PLAIN,
+        made(notice="This call may be monitored or recorded."),
+        made(dial=("+15551230000", "sip:desk@example.com;transport=tls?a=1&b=2")),
+        made(
+            notice='<Hangup/> & "more"',
+            parameters=[("ticket", "a.1.b"), ("from", '"><Redirect/>'), ("note", "ünï & 𝄞")],
+            dial=("+15551230000",),
+        ),
+    ],
+    ids=["alone", "notice", "dial", "all"],
+)
+def test_it_is_what_twilios_own_library_writes(answer):
+    assert canonical(twiml.write(answer)) == canonical(by_the_sdk(answer))
+
+
+TEXTS = st.text(alphabet=st.characters(), max_size=60)
+
+
+@given(TEXTS, TEXTS)
+def test_whatever_a_caller_is_called_it_stays_one_text(value, notice):
+    """Control characters, tags, halves of characters: XML can be read, and says no more."""
+    response = read(made(parameters=[("from", value)], notice=notice))
+    (parameter,) = response.iter("Parameter")
+    assert parameter.attrib == {"name": "from", "value": twiml.writable(value)}
+    assert len(parameter.attrib["value"]) == len(value)
+    verbs = [verb.tag for verb in response]
+    assert verbs == (["Start", "Say", "Pause"] if notice else ["Start", "Pause"])
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("+15550000001", "+15550000001"),
+        ("a\x00b\x1b[2Jc", "a\ufffdb\ufffd[2Jc"),
+        ("a\nb\tc", "a b c"),
+        ("\ud800\ufffe\uffff", "\ufffd\ufffd\ufffd"),
+        ("\u202eevil", "\ufffdevil"),
+    ],
+)
+def test_what_xml_cannot_hold_is_a_mark(given, written):
+    assert twiml.writable(given) == written
+
+
+def test_a_call_never_ends_for_want_of_a_verb_that_waits():
+    for answer in (PLAIN, made(notice="hello")):
+        assert read(answer)[-1].tag == "Pause"
+
+
+def test_name_and_value_are_shorter_than_500_characters():
+    assert twiml.fits("from", "1" * 495)
+    assert not twiml.fits("from", "1" * 496)
+    assert twiml.MAX_PARAMETER == forwarding.MAX_PARAMETER
+
+
+def test_the_bounds_of_its_parts_keep_it_below_64_kb():
+    size = forwarding.MAX_METADATA_SIZE // forwarding.MAX_METADATA
+    names = [f"{number:<16}" for number in range(forwarding.MAX_METADATA)]
+    own = ("ticket", "from", "to", "direction", "callerName", "calleeName", "options")
+    sip = "sip:&@" + "&" * (forwarding.MAX_SIP - 6)
+    base = "https://calls.example.com/" + "a" * 400
+    answer = made(
+        stream_url=twiml.stream_url(base, "/twilio"),
+        status_url=twiml.callback_url(base, "/twilio/status"),
+        parameters=[(name, '"' * (size - len(name))) for name in names]
+        + [(name, '"' * (twiml.MAX_PARAMETER - len(name))) for name in own],
+        notice="&" * forwarding.MAX_NOTICE,
+        dial=(sip,) * forwarding.MAX_DIAL,
+    )
+    assert len(twiml.write(answer)) < twiml.MAX_TWIML
+
+
+@pytest.mark.parametrize(
+    ("base", "stream", "callback"),
+    [
+        ("https://h.example", "wss://h.example/twilio", "https://h.example/twilio"),
+        (
+            "wss://h.example:8443/p/",
+            "wss://h.example:8443/p/twilio",
+            "https://h.example:8443/p/twilio",
+        ),
+        ("http://127.0.0.1:80", "ws://127.0.0.1:80/twilio", "http://127.0.0.1:80/twilio"),
+        ("ws://[::1]", "ws://[::1]/twilio", "http://[::1]/twilio"),
+    ],
+)
+def test_addresses_are_under_our_own(base, stream, callback):
+    assert twiml.stream_url(base, "/twilio") == stream
+    assert twiml.callback_url(base, "/twilio") == callback
