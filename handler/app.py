@@ -18,6 +18,7 @@ from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
+from handler.calls.relocator import Relocator
 from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.calls.voice import VoiceWebhook
@@ -60,6 +61,7 @@ class Service:
         self.calls: LiveCalls
         self.status_callbacks: StatusCallbacks
         self.tickets: Tickets
+        self.relocator: Relocator
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
@@ -96,6 +98,9 @@ class Service:
         )
         self.status_callbacks = StatusCallbacks(self.broker)
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
+        self.relocator = await stack.enter_async_context(
+            Relocator(settings, self.calls, self.tickets, self.accounts, self.rest)
+        )
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -113,7 +118,7 @@ class Service:
 
     async def drain(self) -> None:
         """Take nothing new, let calls end or flush their tails, tell subscribers to come back."""
-        await self.calls.drain()
+        await self.calls.drain(self.relocator.move_all)
         await self.broker.flush()
         await asyncio.sleep(LAST_RECORDS_SECONDS)
         self.leaving.set()

@@ -109,6 +109,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
 
     max_calls: int = 100
+    max_stream_seconds: float = 0.0  # older media streams are followed by others; 0: never
     resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream
     replay_seconds: float = 60.0  # audio kept for a recogniser that is away; 16 kB each second
     drain_seconds: float = 8.0  # from SIGTERM to the end; Cloud Run kills after 10 s
@@ -205,6 +206,9 @@ class Settings:
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
             allowed_origins=_origins(read.text("ALLOWED_ORIGINS", "")),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
+            max_stream_seconds=read.duration(
+                "MAX_STREAM_SECONDS", default.max_stream_seconds, 0, 86_400
+            ),
             resume_seconds=read.duration("RESUME_SECONDS", default.resume_seconds, 0, 3600),
             replay_seconds=read.duration("REPLAY_SECONDS", default.replay_seconds, 1, 600),
             drain_seconds=read.duration("DRAIN_SECONDS", default.drain_seconds, 1, 86_400),

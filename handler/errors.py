@@ -10,6 +10,7 @@ Every error of the handler.
     │   └── TicketRefused           its ticket opens nothing, or it has none and needs one
     ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
     ├── MoveFailed              a call that was to move stays where it is
+    │   └── NoRoomForTracks         Twilio streams no further track of it
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
     ├── SubscriberError         what a subscriber asks for cannot be, or not go on; knows its code
@@ -116,6 +117,10 @@ class WebhookRefused(HandlerError):
 
 class MoveFailed(HandlerError):
     """A live call that was to go elsewhere stays where it is, and loses nothing by that."""
+
+
+class NoRoomForTracks(MoveFailed):
+    """Another media stream of the call can begin only once one has ended."""
 
 
 class InvalidToken(HandlerError):

@@ -63,7 +63,8 @@ class Call:
         succession: Succession | None = None,
     ) -> None:
         self.call_sid = start.call_sid
-        self._account_sid = start.account_sid
+        self.account_sid = start.account_sid
+        self.parameters = start.custom_parameters
         self._settings = settings
         self._ticker = ticker
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
@@ -119,6 +120,27 @@ class Call:
         return len(self._streams.tracks) < len(TRACKS)
 
     @property
+    def stream_sids(self) -> list[str]:
+        """Of the media streams of which frames may come."""
+        return [stream.stream_sid for stream in self._streams.current.live]
+
+    @property
+    def track(self) -> str:
+        """Which sides are sent, as TwiML has it."""
+        tracks = self._streams.current.tracks
+        return "both_tracks" if len(tracks) == len(TRACKS) else f"{min(tracks)}_track"
+
+    @property
+    def stream_began_at(self) -> float:
+        """Loop time at which the media stream began that is heard now."""
+        return self._streams.current.first.began_at
+
+    @property
+    def moving(self) -> bool:
+        """Whether another media stream is about to take it."""
+        return self._mover.active
+
+    @property
     def arriving(self) -> bool:
         """Whether another media stream has the call."""
         return self._state is CallState.ARRIVING
@@ -147,7 +169,7 @@ class Call:
         Raises:
             StreamRefused: its tracks are alive, or it is not of the same account.
         """
-        if account_sid != self._account_sid:
+        if account_sid != self.account_sid:
             raise StreamRefused("another account's call")
         doubled = self._streams.attach(stream, asyncio.get_running_loop().time())
         if doubled:
@@ -170,6 +192,10 @@ class Call:
         self._advance(CallState.LEAVING)
         self._streams.current.finish(End.DRAINED)
         self._streams.close()
+
+    async def close_streams(self, code: int, reason: str) -> None:
+        """Close what is left of the media stream that is heard now, or was."""
+        await self._streams.current.close(code, reason)
 
     async def close_socket(self, code: int, reason: str) -> None:
         """Close the websockets of the current media streams, if they are open."""

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Self
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
 
 import structlog
 
+from broker import supervise
 from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
@@ -151,7 +152,7 @@ class LiveCalls:
             now=received.loop_time,
             tracks=start.tracks,
         )
-        known = self._find(start.call_sid)
+        known = self.find(start.call_sid)
         if succeeding:
             self._succeed(start, stream)
         elif known is not None and known.listening:
@@ -160,19 +161,16 @@ class LiveCalls:
             self._begin(start, stream, known)
         return stream
 
-    async def move(self, call_sid: str, ask_for_stream: Callable[[], Awaitable[None]]) -> bool:
-        """
-        Let a call go to another media stream, in whichever container; returns whether it went.
+    def find(self, call_sid: str) -> Call | None:
+        """Return a call that is ours, or was and waits for its last records."""
+        successor = self._successors.get(call_sid)
+        if successor is not None and not successor.arriving:
+            self._calls[call_sid] = self._successors.pop(call_sid)
+        return self._calls.get(call_sid)
 
-        Args:
-            call_sid: One of ours.
-            ask_for_stream: Asks Twilio for that media stream; raises MoveFailed.
-        """
-        call = self._find(call_sid)
-        if call is None or not await call.move(ask_for_stream):
-            return False
-        self.moved += 1
-        return True
+    def movable(self) -> list[Call]:
+        """Return the calls that another media stream might take."""
+        return [call for call in self._tasks if call.listening and not call.moving]
 
     def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
         """Begin to listen to a call that another media stream has, maybe one of ours."""
@@ -197,13 +195,6 @@ class LiveCalls:
         self._tasks[call] = asyncio.create_task(
             self._run(call, predecessor), name=f"{start.call_sid} call"
         )
-
-    def _find(self, call_sid: str) -> Call | None:
-        """Return a call that is ours, or was and waits for its last records."""
-        successor = self._successors.get(call_sid)
-        if successor is not None and not successor.arriving:
-            self._calls[call_sid] = self._successors.pop(call_sid)
-        return self._calls.get(call_sid)
 
     def _call(
         self,
@@ -254,20 +245,36 @@ class LiveCalls:
             raise StreamRefused("another account's call")
         return Before.of_entry(former)
 
-    async def drain(self) -> None:
-        """Take no more calls; let live ones go on for half the time, then flush their tails."""
+    async def drain(self, move_all: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """
+        Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
+
+        Args:
+            move_all: Has other media streams take calls, as far as that can be.
+        """
         self.draining = True
         if not self._tasks:
             return
-        half = self._settings.drain_seconds / 2
-        _log.info("draining", calls=len(self._tasks), seconds=self._settings.drain_seconds)
-        await asyncio.wait(self._tasks.values(), timeout=half)
-        for call in self._tasks:
-            call.leave()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=half)
+        total = self._settings.drain_seconds
+        _log.info("draining", calls=len(self._tasks), seconds=total)
+        moving = [] if move_all is None else [supervise.start(move_all(), "moves")]
+        try:
+            await asyncio.wait(self._tasks.values(), timeout=total / 2)
+            for call in self._tasks:
+                if not call.moving:
+                    call.leave()
+            await self._wait(total / 4)
+            for call in self._tasks:
+                call.leave()
+            await self._wait(total / 4)
+        finally:
+            await supervise.end(*moving)
         if self._tasks:
             _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
+
+    async def _wait(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
 
     def _check(self, start: StartDetails, account_sid: str | None) -> None:
         if self.draining:

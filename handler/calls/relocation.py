@@ -60,6 +60,11 @@ class Mover:
         self._stack = AsyncExitStack()
         self._log = structlog.get_logger().bind(call_sid=writer.call.call_sid)
 
+    @property
+    def active(self) -> bool:
+        """Whether the call is on its way to another container."""
+        return self._moving is not None and not self._moving.done()
+
     async def __aenter__(self) -> Self:
         return self
 

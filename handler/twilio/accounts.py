@@ -63,6 +63,11 @@ class Accounts:
         """Take these instead of those of the file before it; callable from any thread."""
         self._entries = entries
 
+    def path_of(self, sid: str) -> str:
+        """Return under which path an account's requests are known to be its own."""
+        named = sid in self._entries or (self._default is not None and self._default.sid == sid)
+        return f"/twilio/{sid}" if named else "/twilio"
+
     def find(self, sid: str | None) -> Account | None:
         """
         Return an account, if it is one of ours.
