@@ -109,8 +109,8 @@ async def test_whoever_asks_again_when_it_has_ended_gets_a_new_one(monkeypatch):
 
 @pytest.mark.parametrize("required", [None, True, False])
 async def test_a_ticket_that_is_given_is_checked_whether_one_is_needed_or_not(required):
-    over = tickets.write("token", SCOPE, Ticket("a" * 22, int(time.time()) - 1))
-    foreign = tickets.write("another", SCOPE, Ticket("a" * 22, int(time.time()) + 60))
+    over = tickets.write("token", SCOPE, Ticket("stream", "a" * 22, int(time.time()) - 1))
+    foreign = tickets.write("another", SCOPE, Ticket("stream", "a" * 22, int(time.time()) + 60))
     async with containers("nats://127.0.0.1:1", require_ticket=required) as (one,):
         assert await refusal(one, start(over)) == "expired"
         assert await refusal(one, start(foreign)) == "not of this call"

@@ -112,7 +112,7 @@ async def test_the_call_is_forked_to_us_its_caller_told_and_then_connected():
     }
     told = parameters(response)
     scope = Scope(STREAM, account_sid(1), call_sid(1))
-    assert tickets.check(told.pop("ticket"), ("token",), scope, time.time()).expiry
+    assert tickets.check(told.pop("ticket"), ("token",), [scope], time.time()).expiry
     assert told == {"from": "+15550100001", "to": "+15550001111", "direction": "inbound"}
     assert response[1].text == "This call may be monitored or recorded."
     assert [(noun.tag, noun.text) for noun in response[2]] == [

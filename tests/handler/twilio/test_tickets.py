@@ -11,14 +11,14 @@ from handler.twilio.start import MAX_PARAMETER
 from handler.twilio.tickets import Scope, Ticket
 
 SCOPE = Scope("stream", account_sid(1), call_sid(1))
-TICKET = Ticket(tickets.nonce_of(b"0123456789abcdef"), 1_800_000_060)
+TICKET = Ticket("stream", tickets.nonce_of(b"0123456789abcdef"), 1_800_000_060)
 NOW = 1_800_000_000.0
 WRITTEN = tickets.write("token", SCOPE, TICKET)
 
 
 def defect(text: str, *, tokens=("token",), scope=SCOPE, now=NOW) -> str:
     with pytest.raises(TicketRefused) as caught:
-        tickets.check(text, tokens, scope, now)
+        tickets.check(text, tokens, [scope], now)
     assert caught.value.close_code == 1008
     assert len(caught.value.reason.encode()) <= 123  # RFC 6455 section 5.5
     return caught.value.defect
@@ -26,8 +26,8 @@ def defect(text: str, *, tokens=("token",), scope=SCOPE, now=NOW) -> str:
 
 @pytest.mark.parametrize("tokens", [("token",), ("new", "token"), ("token", "old")])
 def test_a_ticket_is_good_for_its_call_until_it_ends(tokens):
-    assert tickets.check(WRITTEN, tokens, SCOPE, NOW) == TICKET
-    assert tickets.check(WRITTEN, tokens, SCOPE, TICKET.expiry - 0.1) == TICKET
+    assert tickets.check(WRITTEN, tokens, [SCOPE], NOW) == TICKET
+    assert tickets.check(WRITTEN, tokens, [SCOPE], TICKET.expiry - 0.1) == TICKET
     assert defect(WRITTEN, tokens=tokens, now=TICKET.expiry) == "expired"
 
 
@@ -98,5 +98,5 @@ def test_whoever_is_asked_again_in_the_same_words_names_it_the_same():
         tickets.repeated_nonce("token", SCOPE, "\ud800"),
     }
     assert len(others - {first}) == 4
-    repeated = tickets.write("token", SCOPE, Ticket(first, TICKET.expiry))
-    assert tickets.check(repeated, ("token",), SCOPE, NOW).nonce == first
+    repeated = tickets.write("token", SCOPE, Ticket("stream", first, TICKET.expiry))
+    assert tickets.check(repeated, ("token",), [SCOPE], NOW).nonce == first
