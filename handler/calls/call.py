@@ -6,27 +6,27 @@ import functools
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
 from broker.broker import Broker
 from handler.audio.counts import AudioCounts
-from handler.audio.loss import Loss
 from handler.audio.mulaw import TRACKS, seconds
-from handler.calls.call_clock import MEDIA_LOST, OWNER_LOST, PAUSED, Before, CallClock
+from handler.calls.call_clock import MEDIA_LOST, PAUSED, Before, CallClock
 from handler.calls.claiming import Claiming
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import Activity, MixedStream, StreamQueue, Tick
 from handler.calls.outcome import Outcome
 from handler.calls.publisher import Publisher
 from handler.calls.records import call_facts
-from handler.calls.relocation import Mover, Succession
+from handler.calls.relocation import Mover
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.recogniser import Recogniser
 from handler.deepgram.retry import Breaker
 from handler.deepgram_options import call_options
-from handler.errors import MoveFailed, StreamRefused
+from handler.errors import StreamRefused
 from handler.parameters import read_parameters
 from handler.twilio.start import StartDetails
 
@@ -34,11 +34,31 @@ from handler.twilio.start import StartDetails
 class CallState(enum.Enum):
     """How far a call has come; it only goes on, and :meth:`Call._advance` alone sets it."""
 
-    ARRIVING = 0  # from another media stream, which still has it
+    ARRIVING = 0  # another media stream has the call
     LISTENING = 1  # to a media stream, or for the next
     LEAVING = 2  # the process is: the call goes on elsewhere
     FINISHING = 3  # the recogniser has the last of the audio
     OVER = 4  # only records are on their way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """
+    What all calls of a process share.
+
+    Attributes:
+        settings: The service's.
+        broker: Where records go.
+        breaker: Knows whether Deepgram is down.
+        ticker: The clock of all calls.
+        note_delay: Told how long each record took, in seconds from its speech.
+    """
+
+    settings: Settings
+    broker: Broker
+    breaker: Breaker
+    ticker: Ticker
+    note_delay: Callable[[float], None]
 
 
 class Call:
@@ -47,29 +67,30 @@ class Call:
 
     :meth:`run` returns once the last record is stored. A recogniser or a broker that is away does
     not end a call; a defect of ours does, and leaves in an :exc:`ExceptionGroup`.
+
+    Attributes:
+        parameters: What its media stream was told of it.
+        streams: Its media streams.
+        writer: What writes it.
     """
 
     def __init__(
         self,
-        settings: Settings,
-        broker: Broker,
+        shared: Shared,
         start: StartDetails,
         stream: MediaStream,
         *,
-        before: Before | None,
-        breaker: Breaker,
-        ticker: Ticker,
-        note_delay: Callable[[float], None],
-        succession: Succession | None = None,
+        before: Before | None = None,
     ) -> None:
+        settings, broker = shared.settings, shared.broker
         self.call_sid = start.call_sid
         self.account_sid = start.account_sid
         self.parameters = start.custom_parameters
         self._settings = settings
-        self._ticker = ticker
+        self._ticker = shared.ticker
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
-        self._state = CallState.LISTENING if succession is None else CallState.ARRIVING
-        self._streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
+        self._state = CallState.LISTENING
+        self.streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
         parameters = read_parameters(start.custom_parameters)
         wanted = call_options(
@@ -77,16 +98,18 @@ class Call:
         )
         facts = call_facts(start, parameters, stream.received_at)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
-        self._publisher = Publisher(self.writer, self._clock, note_delay=note_delay)
+        self._publisher = Publisher(self.writer, self._clock, note_delay=shared.note_delay)
         self._recogniser = Recogniser(
-            settings, self._publisher.take, start.call_sid, options=wanted.pairs, breaker=breaker
+            settings,
+            self._publisher.take,
+            start.call_sid,
+            options=wanted.pairs,
+            breaker=shared.breaker,
         )
         self._claiming = Claiming(broker, self.writer, settings.instance)
         self._mover = Mover(
             broker.moves, self.writer, self._recogniser, self._clock, self._publisher
         )
-        self._succession = succession
-        self._ours: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
         if wanted.problems:
             self._publisher.leave_options_out(wanted.problems)
@@ -94,7 +117,7 @@ class Call:
     @property
     def audio(self) -> AudioCounts:
         """What its media streams carried so far."""
-        return self._streams.counts
+        return self.streams.counts
 
     @property
     def unreadable(self) -> int:
@@ -112,28 +135,17 @@ class Call:
         if self._state is not CallState.LISTENING:
             return False
         now = asyncio.get_running_loop().time()
-        return self._streams.current.end is End.LOST or self._streams.current.is_half(now)
+        return self.streams.current.end is End.LOST or self.streams.current.is_half(now)
 
     @property
     def one_sided(self) -> bool:
         """Whether it was never said that both sides are sent."""
-        return len(self._streams.tracks) < len(TRACKS)
+        return len(self.streams.tracks) < len(TRACKS)
 
     @property
-    def stream_sids(self) -> list[str]:
-        """Of the media streams of which frames may come."""
-        return [stream.stream_sid for stream in self._streams.current.live]
-
-    @property
-    def track(self) -> str:
-        """Which sides are sent, as TwiML has it."""
-        tracks = self._streams.current.tracks
-        return "both_tracks" if len(tracks) == len(TRACKS) else f"{min(tracks)}_track"
-
-    @property
-    def stream_began_at(self) -> float:
-        """Loop time at which the media stream began that is heard now."""
-        return self._streams.current.first.began_at
+    def arriving(self) -> bool:
+        """Whether it is on its way here: another media stream has it."""
+        return False
 
     @property
     def moving(self) -> bool:
@@ -141,20 +153,15 @@ class Call:
         return self._mover.active
 
     @property
-    def arriving(self) -> bool:
-        """Whether another media stream has the call."""
-        return self._state is CallState.ARRIVING
-
-    @property
     def listening(self) -> bool:
         """Whether another media stream can still be attached."""
-        ended = self._streams.current.end in (End.STOPPED, End.DRAINED)
+        ended = self.streams.current.end in (End.STOPPED, End.DRAINED)
         return self._state is CallState.LISTENING and not ended
 
     @property
     def before(self) -> Before:
         """What the call's next life has to know of this one, which may not be stored yet."""
-        stopped = self._streams.current.end is End.STOPPED
+        stopped = self.streams.current.end is End.STOPPED
         return Before(self._clock.started_at, self._end, PAUSED if stopped else MEDIA_LOST)
 
     @property
@@ -171,7 +178,7 @@ class Call:
         """
         if account_sid != self.account_sid:
             raise StreamRefused("another account's call")
-        doubled = self._streams.attach(stream, asyncio.get_running_loop().time())
+        doubled = self.streams.attach(stream, asyncio.get_running_loop().time())
         if doubled:
             self._log.warning(
                 "track sent twice: it is heard of the media stream that had it first",
@@ -184,22 +191,18 @@ class Call:
         """Let another media stream take the call; returns whether one has it."""
         moved = await self._mover.move(ask_for_stream)
         if moved:
-            self._streams.current.finish(End.MOVED)
+            self.streams.current.finish(End.MOVED)
         return moved
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
         self._advance(CallState.LEAVING)
-        self._streams.current.finish(End.DRAINED)
-        self._streams.close()
-
-    async def close_streams(self, code: int, reason: str) -> None:
-        """Close what is left of the media stream that is heard now, or was."""
-        await self._streams.current.close(code, reason)
+        self.streams.current.finish(End.DRAINED)
+        self.streams.close()
 
     async def close_socket(self, code: int, reason: str) -> None:
         """Close the websockets of the current media streams, if they are open."""
-        stream = self._streams.current
+        stream = self.streams.current
         if stream.end is None:
             stream.finish(End.LOST)
             await stream.close(code, reason)
@@ -233,12 +236,7 @@ class Call:
             transcribing = tasks.create_task(
                 self._recogniser.run(), name=f"{self.call_sid} recogniser"
             )
-            try:
-                end = await self._listen(tasks)
-            except MoveFailed as exc:
-                self._ours.set_result(False)
-                self._log.info("nothing to take", reason=str(exc))
-                end = End.MOVED
+            end = await self._listen(tasks)
             if self._outcome.status is not None and end is not End.MOVED:
                 end = End.STOPPED  # whatever became of its media stream
             self._advance(CallState.FINISHING)
@@ -255,7 +253,7 @@ class Call:
         """Take Twilio's word that the call is over: no other media stream is waited for."""
         self._log.info("call is over, says twilio", call_status=status)
         self.writer.update(call_status=status)  # so others know that its owner lives
-        self._streams.close()
+        self.streams.close()
 
     def _advance(self, state: CallState) -> None:
         if state.value > self._state.value:
@@ -264,16 +262,13 @@ class Call:
     async def _write(self, predecessor: asyncio.Task[None] | None) -> None:
         if predecessor is not None:
             await asyncio.wait({predecessor})
-        if self._succession is None:
-            await self.writer.run(self._claiming.may_claim)
-        elif await self._ours:
-            await self.writer.run(lambda claim: not claim.ended, "moved")
+        await self.writer.run(self._claiming.may_claim)
 
     # Media streams, placed on the call clock, to the recogniser.
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Take media streams one after the other, until the call is over; returns how it ended."""
-        stream: MixedStream | None = self._streams.pop()
+        stream: MixedStream | None = self.streams.pop()
         while stream is not None:
             await self._listen_to(stream, tasks)
             if await self._mover.has_moved():
@@ -286,7 +281,7 @@ class Call:
                     tasks.create_task(stream.close(1012, "draining"))
                     return End.DRAINED
                 case End.REPLACED:
-                    stream = self._streams.pop()
+                    stream = self.streams.pop()
                 case _:
                     stream = await self._outlive_loss(tasks)
             if stream is not None:
@@ -296,56 +291,18 @@ class Call:
 
     async def _listen_to(self, stream: MixedStream, tasks: asyncio.TaskGroup) -> None:
         """Take one media stream from where it lies on the call clock to its end."""
-        forward = functools.partial(self._forward, stream, tasks)
-        if self._succession is not None and self._state is CallState.ARRIVING:
-            pumping = tasks.create_task(stream.pump(self._ticker, forward))
-            await self._succeed(self._succession, stream)
-            tasks.create_task(self._confirm(self._succession))
-            await pumping
-        else:
-            await self._place_on_call_clock(stream)
-            await stream.pump(self._ticker, forward)
+        await self._place_on_call_clock(stream)
+        await self._pump(stream, tasks)
 
-    async def _succeed(self, succession: Succession, stream: MixedStream) -> None:
-        """
-        Listen until the call is handed over, or its owner is gone, and go on from there.
-
-        Raises:
-            MoveFailed: its owner keeps it.
-        """
-        given = await succession.run()
-        self._ours.set_result(True)
-        if given is not None:
-            offset, cut = given.offset, given.cut
-            self._clock.go_on(given.started_at, cut)
-            self._publisher.utterances.go_on(given.open_utterances)
-        else:
-            await self._claiming.wait()
-            place = self._clock.place(stream.first.received_at, 0, self._claiming.found())
-            offset = place.offset if succession.offset is None else succession.offset
-            cut = place.offset if place.loss is None else place.loss.start
-        stream.offset = offset
-        chunks, losses = succession.begin(offset, cut)
-        begins = chunks[0].start if chunks else offset
-        if given is None and begins > cut:
-            losses.insert(0, Loss(cut, begins, None, OWNER_LOST))
-        self._advance(CallState.LISTENING)
-        for chunk in chunks:
-            self._recogniser.send(chunk)
-        for loss in losses:
-            self._publisher.lose(loss)
-
-    async def _confirm(self, succession: Succession) -> None:
-        """Let the owner know once the call is written here."""
-        await self.writer.claimed.wait()
-        await succession.confirm()
+    async def _pump(self, stream: MixedStream, tasks: asyncio.TaskGroup) -> None:
+        await stream.pump(self._ticker, functools.partial(self._forward, stream, tasks))
 
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
         self._recogniser.flush()
         beside = self._announce_loss(), self._outcome.keep_asking()
         waiting = [tasks.create_task(work) for work in beside]
-        stream = await self._streams.next(self._settings.resume_seconds)
+        stream = await self.streams.next(self._settings.resume_seconds)
         for task in waiting:
             task.cancel()
         return stream
@@ -378,9 +335,10 @@ class Call:
                 self.writer.update(state="waiting", covered=self._transcribed())
         if stream.end is None and stream.is_silent(tick.now):
             self._look_for_end(stream, tasks, tick.now)
-        if self._state is CallState.ARRIVING and self._succession is not None:
-            self._succession.take(tick.chunks, tick.losses)
-            return
+        self._hear(tick)
+
+    def _hear(self, tick: Tick) -> None:
+        """Take what was said, and what of it was lost."""
         for chunk in tick.chunks:
             self._mover.send(chunk)
         self._publisher.add_losses(self._mover.lose(tick.losses), tick.now)

@@ -12,10 +12,10 @@ from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
-from handler.calls.call import Call
+from handler.calls.call import Call, Shared
 from handler.calls.call_clock import Before
 from handler.calls.media_stream import MediaStream, Received, StreamSocket
-from handler.calls.relocation import Succession
+from handler.calls.successor import Successor
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
@@ -55,16 +55,23 @@ class LiveCalls:
         self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
     ) -> None:
         self._settings = settings
-        self._note_delay = note_delay  # seconds from speech to its record
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
         self._earlier_unreadable = 0
         self._advised = False  # on how both sides are sent
         self._broker = broker
-        self._ticker = Ticker(settings.chunk_ms / 1000)
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
+        self._shared = Shared(
+            settings=settings,
+            broker=broker,
+            breaker=self.breaker,
+            ticker=Ticker(settings.chunk_ms / 1000),
+            note_delay=note_delay,
+        )
         self._calls: dict[str, Call] = {}
-        self._successors: dict[str, Call] = {}  # that listen to a call which another stream has
+        self._successors: dict[
+            str, Successor
+        ] = {}  # that listen to a call which another stream has
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
         self.moved = 0  # calls that went elsewhere with nothing lost
@@ -172,49 +179,23 @@ class LiveCalls:
         """Return the calls that another media stream might take."""
         return [call for call in self._tasks if call.listening and not call.moving]
 
-    def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
-        """Begin to listen to a call that another media stream has, maybe one of ours."""
-        if self.full:
-            raise StreamRefused("no room for another call", 1013)
-        succession = Succession(start.call_sid, self._broker.moves)
-        call = self._call(start, stream, before=None, succession=succession)
-        self._tasks[call] = asyncio.create_task(
-            self._run(call, None), name=f"{start.call_sid} succession"
-        )
-        self._successors[start.call_sid] = call
-
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
         before = self._before(start) if known is None else known.before
+        self._check_room()
+        self._advise(start)
+        call = self._calls[start.call_sid] = Call(self._shared, start, stream, before=before)
+        self._run(call, self._tasks.get(known) if known is not None else None)
+
+    def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
+        """Begin to listen to a call that another media stream has, maybe one of ours."""
+        self._check_room()
+        call = self._successors[start.call_sid] = Successor(self._shared, start, stream)
+        self._run(call)
+
+    def _check_room(self) -> None:
         if self.full:
             raise StreamRefused("no room for another call", 1013)
-        self._advise(start)
-        call = self._call(start, stream, before=before, succession=None)
-        predecessor = self._tasks.get(known) if known is not None else None
-        self._calls[start.call_sid] = call
-        self._tasks[call] = asyncio.create_task(
-            self._run(call, predecessor), name=f"{start.call_sid} call"
-        )
-
-    def _call(
-        self,
-        start: StartDetails,
-        stream: MediaStream,
-        *,
-        before: Before | None,
-        succession: Succession | None,
-    ) -> Call:
-        return Call(
-            self._settings,
-            self._broker,
-            start,
-            stream,
-            before=before,
-            breaker=self.breaker,
-            ticker=self._ticker,
-            note_delay=self._note_delay,
-            succession=succession,
-        )
 
     def _advise(self, start: StartDetails) -> None:
         """Say once how both sides of a call are sent: Twilio's own default is one of them."""
@@ -286,7 +267,12 @@ class LiveCalls:
         if account_sid not in (None, start.account_sid):
             raise StreamRefused(NOT_ITS_ACCOUNT)
 
-    async def _run(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
+    def _run(self, call: Call, predecessor: asyncio.Task[None] | None = None) -> None:
+        self._tasks[call] = asyncio.create_task(
+            self._carry(call, predecessor), name=f"{call.call_sid} call"
+        )
+
+    async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""
         log = _log.bind(call_sid=call.call_sid)
         try:
@@ -311,6 +297,7 @@ class LiveCalls:
             self.one_sided += call.one_sided
             self._earlier_dropped += call.writer.dropped
             del self._tasks[call]
-            for calls in (self._calls, self._successors):
-                if calls.get(call.call_sid) is call:
-                    del calls[call.call_sid]
+            if self._calls.get(call.call_sid) is call:
+                del self._calls[call.call_sid]
+            if self._successors.get(call.call_sid) is call:
+                del self._successors[call.call_sid]

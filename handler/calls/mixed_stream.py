@@ -293,6 +293,22 @@ class StreamQueue:
         """The sides of which it was ever said that they are sent."""
         return self._tracks | self.current.tracks
 
+    @property
+    def sids(self) -> list[str]:
+        """The media streams of which frames may come."""
+        return [stream.stream_sid for stream in self.current.live]
+
+    @property
+    def track(self) -> str:
+        """Which sides are sent now, as TwiML has it."""
+        tracks = self.current.tracks
+        return "both_tracks" if len(tracks) == len(TRACKS) else f"{min(tracks)}_track"
+
+    @property
+    def began_at(self) -> float:
+        """Loop time at which that began which is heard now."""
+        return self.current.first.began_at
+
     def attach(self, stream: MediaStream, now: float) -> tuple[Track, ...]:
         """
         Put a media stream beside the current one, or in its place.

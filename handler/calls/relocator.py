@@ -62,7 +62,7 @@ class Relocator:
 
     async def move(self, call: Call) -> bool:
         """Let another media stream take a call; returns whether one has it, or soon will."""
-        streams = call.stream_sids
+        streams = call.streams.sids
         try:
             if not await call.move(lambda: self._ask_for_stream(call, SUCCESSOR)):
                 return False
@@ -78,7 +78,7 @@ class Relocator:
 
         What is said in between is lost, and told.
         """
-        streams = call.stream_sids
+        streams = call.streams.sids
         call.leave()
         await self._stop(call, streams)
         try:
@@ -111,7 +111,7 @@ class Relocator:
                 call.call_sid,
                 url=twiml.stream_url(base, path),
                 name=f"partyline-{ticket[:8]}",
-                track=call.track,
+                track=call.streams.track,
                 status_callback=twiml.callback_url(base, f"{path}/status"),
                 parameters={**call.parameters, PARAMETER: ticket},
             )
@@ -126,10 +126,11 @@ class Relocator:
             try:
                 await self._rest.stop_stream(call.account_sid, call.call_sid, stream_sid)
             except TwilioApiError as exc:
-                if exc.status != OVER:
-                    facts = {"call_sid": call.call_sid, "stream_sid": stream_sid}
-                    _log.warning("media stream not stopped", reason=str(exc), **facts)
-        await call.close_streams(1000, "moved")
+                if exc.status == OVER:
+                    return
+                facts = {"call_sid": call.call_sid, "stream_sid": stream_sid}
+                _log.warning("media stream not stopped", reason=str(exc), **facts)
+                await call.streams.current.close(1000, "moved")
 
     async def _watch_ages(self) -> None:
         limit = self._settings.max_stream_seconds
@@ -138,7 +139,7 @@ class Relocator:
             await asyncio.sleep(LOOK_SECONDS)
             now = asyncio.get_running_loop().time()
             for call in self._calls.movable():
-                if now - call.stream_began_at >= limit:
+                if now - call.streams.began_at >= limit:
                     task = asyncio.create_task(self.move(call), name=f"{call.call_sid} too old")
                     moving.add(task)
                     task.add_done_callback(moving.discard)

@@ -8,10 +8,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import pytest
 from support.processes import Serve, Service
 from support.proxies import balancer
-from support.timing import patience, until
+from support.timing import patience
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -85,7 +84,8 @@ async def fleet(serve, nats, deepgram, tmp_path, count=2, **environ) -> AsyncIte
 
 async def follow(url, token, call_sid):
     """Read a call to its end as a subscriber, coming back when told to."""
-    records, breaks = [], 0
+    records: list[dict] = []
+    breaks = 0
     while not records or records[-1]["type"] != "CallEnded":
         since = records[-1]["seq"] if records else 0
         target = f"{url.replace('http', 'ws', 1)}/client?call={call_sid}&since={since}"

@@ -1,0 +1,103 @@
+"""A call that another media stream has, in whichever container, until that hands it over."""
+
+import asyncio
+
+from handler.audio.loss import Loss
+from handler.calls.call import Call, CallState, Shared
+from handler.calls.call_clock import OWNER_LOST
+from handler.calls.media_stream import End, MediaStream
+from handler.calls.mixed_stream import MixedStream, Tick
+from handler.calls.relocation import Succession
+from handler.errors import MoveFailed
+from handler.twilio.start import StartDetails
+
+# What the first record of a call says that went from one media stream to another.
+MOVED = "moved"
+
+
+class Successor(Call):
+    """
+    A call on its way here: it listens before it writes.
+
+    Once its owner has handed it over, or is gone, it goes on as any call does.
+    """
+
+    def __init__(self, shared: Shared, start: StartDetails, stream: MediaStream) -> None:
+        super().__init__(shared, start, stream)
+        self._succession = Succession(start.call_sid, shared.broker.moves)
+        self._state = CallState.ARRIVING
+        self._ours: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    @property
+    def arriving(self) -> bool:
+        return self._state is CallState.ARRIVING
+
+    async def _write(self, _: asyncio.Task[None] | None) -> None:
+        if await self._ours:
+            await self.writer.run(lambda claim: not claim.ended, MOVED)
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> End:
+        """Listen as a call does; returns at once if there is nothing to take."""
+        try:
+            return await super()._listen(tasks)
+        except MoveFailed as exc:
+            self._log.info("nothing to take", reason=str(exc))
+            self._ours.set_result(False)
+            stream = self.streams.current
+            stream.finish(End.MOVED)
+            tasks.create_task(stream.close(1000, "the call stays where it is"))
+            return End.MOVED
+
+    async def _listen_to(self, stream: MixedStream, tasks: asyncio.TaskGroup) -> None:
+        """Take the first media stream while another has the call; later ones as any call does."""
+        if not self.arriving:
+            await super()._listen_to(stream, tasks)
+            return
+        pumping = tasks.create_task(self._pump(stream, tasks))
+        await self._succeed(stream)
+        tasks.create_task(self._confirm())
+        await pumping
+
+    def _hear(self, tick: Tick) -> None:
+        if self.arriving:
+            self._succession.take(tick.chunks, tick.losses)
+        else:
+            super()._hear(tick)
+
+    async def _succeed(self, stream: MixedStream) -> None:
+        """
+        Listen until the call is handed over, or its owner is gone, and go on from there.
+
+        Raises:
+            MoveFailed: its owner keeps it.
+        """
+        given = await self._succession.run()
+        self._ours.set_result(True)
+        if given is not None:
+            self._clock.go_on(given.started_at, given.cut)
+            self._publisher.utterances.go_on(given.open_utterances)
+            self._begin(stream, given.offset, given.cut)
+            return
+        await self._claiming.wait()
+        place = self._clock.place(stream.first.received_at, 0, self._claiming.found())
+        offset = place.offset if self._succession.offset is None else self._succession.offset
+        known = place.offset if place.loss is None else place.loss.start
+        begins = self._begin(stream, offset, known)
+        if begins > known:
+            self._publisher.lose(Loss(known, begins, None, OWNER_LOST))
+
+    def _begin(self, stream: MixedStream, offset: int, position: int) -> int:
+        """Go on at a position of the call clock, or behind it; returns where."""
+        stream.offset = offset
+        chunks, losses = self._succession.begin(offset, position)
+        self._advance(CallState.LISTENING)
+        for chunk in chunks:
+            self._recogniser.send(chunk)
+        for loss in losses:
+            self._publisher.lose(loss)
+        return chunks[0].start if chunks else max(offset, position)
+
+    async def _confirm(self) -> None:
+        """Let the owner know once the call is written here."""
+        await self.writer.claimed.wait()
+        await self._succession.confirm()
