@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from broker.entries import CallEntry, CallStatus
 
 # How long an owner may take to answer: a pause of its loop, a write that is tried again.
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 3.0
 # How often it is asked whether a call without an owner is over, as we may not have heard of it.
 ASK_SECONDS = 10.0
 

@@ -6,14 +6,10 @@ import msgspec
 
 from broker.bucket import Bucket
 from broker.entries import is_gone
-from broker.errors import HistoryUnavailable, NotWritten
 from broker.subjects import Subjects
 
 # A key may change once, from promised to spent, between our look and our write.
 ATTEMPTS = 3
-
-# What NATS may answer, or not answer.
-UNAVAILABLE = (NotWritten, HistoryUnavailable)
 
 
 class TicketEntry(msgspec.Struct, frozen=True, rename="camel"):
@@ -33,7 +29,7 @@ class Tickets:
     """
     Single tickets in the registry's bucket; each key goes by itself.
 
-    Whatever is asked may fail with one of :data:`UNAVAILABLE`.
+    Whatever is asked may fail as a bucket's :meth:`~Bucket.keep` and :meth:`~Bucket.newest` do.
     """
 
     def __init__(self, bucket: Bucket, subjects: Subjects, instance: str) -> None:
@@ -53,7 +49,7 @@ class Tickets:
         """
         subject = self._subjects.ticket_key(nonce)
         entry = TicketEntry(expiry)
-        if await self._bucket.keep(subject, _encode(entry), ttl=ttl, expected=0):
+        if await self._bucket.keep(subject, msgspec.json.encode(entry), ttl=ttl, expected=0):
             return expiry
         _, found = await self._newest(subject)
         return expiry if found is None else found.expiry
@@ -68,16 +64,17 @@ class Tickets:
             ttl: For how long it is to be known as spent, in s: beyond its end.
         """
         subject = self._subjects.ticket_key(nonce)
-        entry = TicketEntry(expiry, f"{self._instance}-{next(self._attempts)}")
+        ours = f"{self._instance}-{next(self._attempts)}"
+        data = msgspec.json.encode(TicketEntry(expiry, ours))
         expected = 0
         for _ in range(ATTEMPTS):
-            if await self._bucket.keep(subject, _encode(entry), ttl=ttl, expected=expected):
+            if await self._bucket.keep(subject, data, ttl=ttl, expected=expected):
                 return True
             expected, found = await self._newest(subject)
             if found is None:
                 return False  # it was there, and is over
             if found.spent_by:
-                return found.spent_by == entry.spent_by  # our own: its answer was lost
+                return found.spent_by == ours  # the answer to our own write was lost
         return False
 
     async def require(self, *, ttl: int) -> None:
@@ -95,7 +92,3 @@ class Tickets:
             return newest.sequence, msgspec.json.decode(newest.data, type=TicketEntry)
         except msgspec.MsgspecError:  # none of ours: who wrote it, has had it
             return newest.sequence, None
-
-
-def _encode(entry: TicketEntry) -> bytes:
-    return msgspec.json.encode(entry)

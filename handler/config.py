@@ -139,20 +139,31 @@ class Settings:
         Raises:
             SettingsError: some are missing or malformed; it says which, and what to set.
         """
+        settings, errors = cls.read_what_can_be(
+            environ, insecure=insecure, embedded_nats=embedded_nats
+        )
+        if settings is None or errors:
+            raise errors[0] if len(errors) == 1 else SettingsErrors(errors)
+        return settings
+
+    @classmethod
+    def read_what_can_be(
+        cls, environ: Mapping[str, str], *, insecure: bool = False, embedded_nats: bool = False
+    ) -> "tuple[Settings | None, tuple[SettingsError, ...]]":
+        """
+        Read the settings as :meth:`from_environ` does; returns them, and each that is wrong.
+
+        What is wrong has something that stands in for it, where there is such a thing.
+        """
         found: dict[str, SettingsError] = {}
         while True:
             try:
-                settings = cls._read(environ, insecure, embedded_nats)
+                return cls._read(environ, insecure, embedded_nats), tuple(found.values())
             except SettingsError as exc:
                 if exc.name in found:  # what stands in for it does not help
-                    break
+                    return None, tuple(found.values())
                 found[exc.name] = exc
                 environ = _with_stand_in(environ, exc.name)
-            else:
-                if not found:
-                    return settings
-                break
-        raise next(iter(found.values())) if len(found) == 1 else SettingsErrors(found.values())
 
     @classmethod
     def of_twilio(cls, environ: Mapping[str, str]) -> "Settings":
@@ -238,6 +249,14 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
             (
                 "is without TLS: Twilio opens no ws://, and tokens and transcripts can be read on "
                 "the way; begin it with https://"
+            ),
+        )
+    if unnamed := sorted(settings.forward_to.option_names - settings.call_options):
+        yield (
+            "CALL_OPTIONS",
+            (
+                f"does not name {', '.join(unnamed)}, which FORWARD_TO sets: that changes nothing; "
+                "name what a call may set, or leave it out there"
             ),
         )
     if not all(map(AUTH_TOKEN.fullmatch, settings.twilio_auth_tokens)):

@@ -238,7 +238,8 @@ class TwilioApiError(HandlerError):
         self.retry_after = retry_after
         known = [f"HTTP {status}"] if status is not None else []
         known += [f"error {code}"] if code is not None else []
-        super().__init__(f"Twilio's API: {', '.join(known)}: {message}" if known else message)
+        answered = f"{', '.join(known)}: " if known else ""
+        super().__init__(f"Twilio's API: {answered}{message}")
 
 
 class DeepgramError(HandlerError):

@@ -24,7 +24,7 @@ MAX_SIP = 255
 # Of one parameter, name and value together: Twilio takes fewer than 500.
 MAX_PARAMETER = 499
 MAX_METADATA = 16
-MAX_METADATA_SIZE = 3000  # of all of it, names and values together
+MAX_METADATA_SIZE = 3000  # of all of it, names and values together, in bytes
 ANY_NUMBER = "*"
 
 SIP = re.compile(r"sips?:[!-~]+", re.IGNORECASE)
@@ -59,6 +59,15 @@ class Forwarding:
     """All numbers, as they are called; ``*`` is any other one."""
 
     numbers: Mapping[str, Forward] = field(default_factory=dict)
+
+    @property
+    def option_names(self) -> frozenset[str]:
+        """Names of the Deepgram options that some number's calls are to have."""
+        pairs = (pair for forward in self.numbers.values() for pair in forward.parameters)
+        queries = (value for name, value in pairs if name == "options")
+        return frozenset(
+            option.partition("=")[0] for query in queries for option in query.split("&")
+        )
 
     def of(self, called: Iterable[str]) -> Forward:
         """Return what becomes of a call to one of these; the first that is known counts."""
@@ -189,7 +198,11 @@ def _own_parameters(entry: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             raise ValueError(f"options: {options[:40]!r} is not like language=de&keyterm=Northwind")
         yield _parameter("options", options)
     if (name := entry.get("calleeName")) is not None:
-        yield _parameter("calleeName", _string("calleeName", name).strip())
+        if len(name := _string("calleeName", name).strip()) > parameters.MAX_NAME:
+            raise ValueError(
+                f"calleeName has {len(name)} characters: at most {parameters.MAX_NAME}"
+            )
+        yield "calleeName", name
 
 
 def _metadata(given: object) -> list[tuple[str, str]]:
@@ -199,8 +212,8 @@ def _metadata(given: object) -> list[tuple[str, str]]:
     if len(given) > MAX_METADATA:
         raise ValueError(f"metadata has {len(given)} names: at most {MAX_METADATA}")
     found = [_parameter(_metadata_name(name), _string(name, given[name])) for name in given]
-    if sum(len(name) + len(value) for name, value in found) > MAX_METADATA_SIZE:
-        raise ValueError(f"metadata is longer than {MAX_METADATA_SIZE} characters")
+    if sum(len(f"{name}{value}".encode()) for name, value in found) > MAX_METADATA_SIZE:
+        raise ValueError(f"metadata is longer than {MAX_METADATA_SIZE} bytes")
     return found
 
 
@@ -219,7 +232,12 @@ def _parameter(name: str, value: str) -> tuple[str, str]:
 
 
 def _string(name: str, value: object) -> str:
-    return _checked(value, str, f"{name} is no text")
+    text = _checked(value, str, f"{name} is no text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character
+        raise ValueError(f"{name} is no text that can be sent") from None
+    return text
 
 
 def _checked(value: object, kind: type[T], words: str) -> T:

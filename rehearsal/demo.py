@@ -26,11 +26,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from rehearsal import audio
 from rehearsal.compare import difference, error_rate
 from rehearsal.errors import DemoFailed, RehearsalError
+from rehearsal.keyboard import enters
 from rehearsal.live import PARTIES, Display, Transcript
 from rehearsal.programs import Programs, found
 from rehearsal.recognise import load_moonshine, recognise, transcript
 from rehearsal.sample import CALLEE, CALLER, DESK, OUTBOUND_DELAY, SPEECH
-from rehearsal.stdin import enters
 from rehearsal.twilio import Options, place_call
 from rehearsal.twilio.account import Account
 from rehearsal.twilio.stand_in import TwilioStandIn

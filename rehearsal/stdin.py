@@ -1,7 +1,7 @@
 """
-Standard input: the line to a supervisor, at whose end the program ends, or a person's keyboard.
+Ends the program when its supervisor is gone: standard input is the line between them.
 
-The service has the former too: it imports nothing of the rehearsal, nor the other way round.
+The service has the same: it imports nothing of the rehearsal, nor the rehearsal anything of it.
 """
 
 import asyncio
@@ -40,19 +40,3 @@ def _read(descriptor: int) -> bytes:
             return os.read(descriptor, 4096)
         except BlockingIOError:
             select.select([descriptor], [], [])
-
-
-def enters() -> asyncio.Event:
-    """Return an event that is set by each Enter; where there is no terminal, there are none."""
-    entered = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        if os.read(sys.stdin.fileno(), 4096):
-            entered.set()
-        else:
-            loop.remove_reader(sys.stdin.fileno())
-
-    with suppress(OSError, ValueError):  # closed, or of a kind that cannot be awaited
-        loop.add_reader(sys.stdin.fileno(), read)
-    return entered

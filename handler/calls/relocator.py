@@ -8,9 +8,10 @@ import structlog
 from broker import supervise
 from handler.calls.call import Call
 from handler.calls.live_calls import LiveCalls
-from handler.calls.tickets import PARAMETER, STREAM, SUCCESSOR, Tickets
+from handler.calls.tickets import STREAM, SUCCESSOR, Tickets
 from handler.config import Settings
 from handler.errors import MoveFailed, NoRoomForTracks, TwilioApiError
+from handler.parameters import TICKET
 from handler.twilio import twiml
 from handler.twilio.accounts import Accounts
 from handler.twilio.rest import RestClient
@@ -113,7 +114,7 @@ class Relocator:
                 name=f"partyline-{ticket[:8]}",
                 track=call.streams.track,
                 status_callback=twiml.callback_url(base, f"{path}/status"),
-                parameters={**call.parameters, PARAMETER: ticket},
+                parameters={**call.parameters, TICKET[0]: ticket},
             )
         except TwilioApiError as exc:
             if 400 <= (exc.status or 0) < 500 and exc.status not in NOT_OF_TRACKS:

@@ -10,16 +10,16 @@ import structlog
 
 from broker import supervise
 from broker.broker import Broker
-from broker.tickets import UNAVAILABLE
+from broker.errors import HistoryUnavailable, NotWritten
 from handler.config import Settings
 from handler.errors import TicketRefused
+from handler.parameters import TICKET, plain
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import StartDetails
 from handler.twilio.tickets import NONCE_BYTES, TICKET_SECONDS, Scope, Ticket
 
-# The ``<Parameter>`` that it travels in, and what it is good for.
-PARAMETER = "ticket"
+# What a ticket is good for.
 STREAM = "stream"
 # Of a media stream that is to take a live call from the one that has it.
 SUCCESSOR = "successor"
@@ -128,10 +128,8 @@ class Tickets:
             raise
 
     async def _admit(self, start: StartDetails, account: Account) -> str | None:
-        text = start.custom_parameters.get(PARAMETER)
+        text = _given(start)
         if text is None:
-            if f"customParameters.{PARAMETER}" in start.unusable:
-                raise TicketRefused("malformed")
             if self.required:
                 raise TicketRefused(
                     "missing", "let /twilio/voice answer the call, or set REQUIRE_TICKET=0"
@@ -168,7 +166,7 @@ class Tickets:
         try:
             async with asyncio.timeout(seconds):
                 answer = await question
-        except (*UNAVAILABLE, TimeoutError) as exc:
+        except (NotWritten, HistoryUnavailable, TimeoutError) as exc:
             if not self._alone:
                 _log.warning(
                     "tickets are checked by this process alone while NATS is away",
@@ -189,9 +187,16 @@ class Tickets:
                 try:
                     await self._broker.tickets.require(ttl=REQUIRED_SECONDS)
                     break
-                except UNAVAILABLE:
+                except NotWritten:
                     await backoff.pause()
             await asyncio.sleep(RENEW_SECONDS)
+
+
+def _given(start: StartDetails) -> str | None:
+    """Return the ticket of a stream, however its parameter is spelled; "" if it cannot be read."""
+    names = [*start.custom_parameters, *(name.partition(".")[2] for name in start.unusable)]
+    name = next((name for name in names if plain(name) in TICKET), None)
+    return None if name is None else start.custom_parameters.get(name, "")
 
 
 def _auth_tokens(account: Account) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from broker.identifiers import ACCOUNT_SID, CALL_SID
 from handler.calls.live_calls import LiveCalls
-from handler.calls.tickets import PARAMETER, STREAM, Tickets
+from handler.calls.tickets import STREAM, Tickets
 from handler.config import Settings
 from handler.errors import WebhookRefused
 from handler.forwarding import Forward
+from handler.parameters import TICKET
 from handler.refusals import refusals
 from handler.server.connection import ELSEWHERE_ON_FLY
 from handler.twilio import twiml
@@ -94,7 +95,7 @@ class VoiceWebhook:
             # Of this answer alone: a call may be sent here again, while its stream is alive.
             stream_name=f"partyline-{ticket[:8]}",
             status_url=twiml.callback_url(base, f"{path}/status"),
-            parameters=[(PARAMETER, ticket), *_told(form), *forward.parameters],
+            parameters=[(TICKET[0], ticket), *_told(form), *forward.parameters],
             notice=self._settings.notice if forward.notice is None else forward.notice,
             dial=forward.dial,
         )

@@ -35,6 +35,8 @@ COMMANDS = {
     "tap": Command("broker.cli.tap", "print what is published to NATS"),
     "provision": Command("broker.cli.provision", "create the stream and the bucket on NATS"),
     "purge": Command("broker.cli.purge", "delete the records of a call"),
+    "doctor": Command("handler.cli.doctor", "say what of the set-up is wrong, and what to do"),
+    "probe": Command("handler.cli.probe", "place a short call through a deployed service"),
     "rehearse": Command(
         "rehearsal.cli.__main__", "stand-ins for Twilio and Deepgram, and recorded calls"
     ),

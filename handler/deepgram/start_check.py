@@ -69,7 +69,7 @@ class StartCheck:
         else:
             trial.gave_up()  # a handshake alone proves nothing of the recogniser
             _log.info("deepgram takes the key")
-            await _close(socket)
+            await hang_up(socket)
 
     def _report(self, exc: DeepgramError) -> None:
         say = _log.warning if exc.retry else _log.error
@@ -77,7 +77,7 @@ class StartCheck:
         say(event, reason=exc.reason, advice=exc.advice, request_id=exc.request_id)
 
 
-async def _close(socket: ClientConnection) -> None:
+async def hang_up(socket: ClientConnection) -> None:
     """End a connection as Deepgram wants it, lest it count among the open ones for a while."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):

@@ -88,7 +88,6 @@ class PhoneNumber(Resource, frozen=True):
     status_callback_method: str | None = None
     voice_application_sid: str | None = None
     trunk_sid: str | None = None
-    voice_receive_mode: str | None = None
 
 
 class _Numbers(msgspec.Struct):

@@ -157,7 +157,7 @@ class RestClient:
         form = resources.stream_form(
             url, name=name, track=track, status_callback=status_callback, parameters=parameters
         )
-        path = f"Calls/{call_sid}/Streams.json"
+        path = _path("Calls", call_sid, "Streams")
         return resources.read(await self._post(account_sid, path, form), Stream)
 
     async def stop_stream(self, account_sid: str, call_sid: str, sid_or_name: str) -> Stream:
@@ -167,7 +167,7 @@ class RestClient:
         Raises:
             TwilioApiError: it was not stopped, or had ended before.
         """
-        path = f"Calls/{call_sid}/Streams/{quote(sid_or_name, safe='')}.json"
+        path = _path("Calls", call_sid, "Streams", sid_or_name)
         return resources.read(await self._post(account_sid, path, [("Status", "stopped")]), Stream)
 
     async def fetch_call(self, account_sid: str, call_sid: str) -> CallResource | None:
@@ -178,7 +178,7 @@ class RestClient:
             TwilioApiError: there is no answer, or a refusal.
         """
         try:
-            answer = await self._ask(account_sid, "GET", f"Calls/{call_sid}.json")
+            answer = await self._ask(account_sid, "GET", _path("Calls", call_sid))
         except TwilioApiError as exc:
             if exc.status == 404:
                 return None
@@ -194,7 +194,7 @@ class RestClient:
         """
         # Twilio also finds numbers that hold this one.
         query = urlencode({"PhoneNumber": number, "PageSize": "50"})
-        answer = await self._ask(account_sid, "GET", f"IncomingPhoneNumbers.json?{query}")
+        answer = await self._ask(account_sid, "GET", f"{_path('IncomingPhoneNumbers')}?{query}")
         found = resources.read_numbers(answer)
         return next((one for one in found if one.phone_number == number), None)
 
@@ -207,7 +207,7 @@ class RestClient:
         Raises:
             TwilioApiError: nothing was set; without ``retry`` and ``status`` it may have been.
         """
-        path = f"IncomingPhoneNumbers/{number_sid}.json"
+        path = _path("IncomingPhoneNumbers", number_sid)
         return resources.read(
             await self._post(account_sid, path, list(fields.items())), PhoneNumber
         )
@@ -323,6 +323,11 @@ class RestClient:
                 f"no credentials for {account_sid}: set TWILIO_API_KEY, or TWILIO_ACCOUNTS"
             )
         return found
+
+
+def _path(*parts: str) -> str:
+    """Return where something of an account is; no part leads elsewhere, whatever it holds."""
+    return "/".join(quote(part, safe="") for part in parts) + ".json"
 
 
 def _connect(api_url: str) -> "ApiConnection":

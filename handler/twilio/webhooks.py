@@ -32,6 +32,12 @@ FORBIDDEN = (
     "says what was wrong"
 )
 
+# No secret to whoever asked, and the one thing that tells a proxy's fault from a wrong token.
+NO_SIGNATURE = (
+    "forbidden: no X-Twilio-Signature came: it is not from Twilio, or a proxy before the service "
+    "cuts that header off; the log of the service says what was wrong"
+)
+
 Handle = Callable[[Form, Account, Request], Awaitable[Response]]
 
 
@@ -108,7 +114,7 @@ class Webhooks:
             raise WebhookRefused(
                 403,
                 "no X-Twilio-Signature, so it is not from Twilio",
-                words=FORBIDDEN,
+                words=NO_SIGNATURE,
                 advice="if it is, let the proxy before us pass that header on",
             )
         urls = signed_urls(self._settings.public_url, request, schemes=signature.WEBHOOK_SCHEMES)

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 
-from rehearsal import stdin
+from rehearsal import keyboard, stdin
 from rehearsal.cli.tell import tell
 from rehearsal.errors import RehearsalError
 from rehearsal.sample import CALLEE
@@ -65,7 +65,7 @@ async def serve(arguments: argparse.Namespace, inbound: bytes, outbound: bytes) 
 async def _call_at_enter(call: Callable[[], object], *, supervised: bool) -> None:
     if supervised:
         return  # standard input is the supervisor's
-    entered = stdin.enters()
+    entered = keyboard.enters()
     while True:
         await entered.wait()
         entered.clear()

@@ -9,8 +9,8 @@ from support.brokers import kill_server
 from support.timing import LOOK, patience, until
 
 from broker.bucket import Bucket
-from broker.errors import BadName
-from broker.tickets import UNAVAILABLE, TicketEntry
+from broker.errors import BadName, NotWritten
+from broker.tickets import TicketEntry
 
 NONCE = "a" * 22
 SOON = int(time.time()) + 60
@@ -79,9 +79,9 @@ async def test_while_nats_is_away_nothing_is_known(server, broker):
     await kill_server(server)
     await until(lambda: not broker.connected)
     for ask in (broker.tickets.promise, broker.tickets.spend):
-        with pytest.raises(UNAVAILABLE):
+        with pytest.raises(NotWritten):
             await ask(NONCE, SOON, ttl=60)
-    with pytest.raises(UNAVAILABLE):
+    with pytest.raises(NotWritten):
         await broker.tickets.require(ttl=60)
 
 

@@ -328,6 +328,14 @@ def test_what_no_account_has_for_a_secret_is_refused_and_not_shown(name, text):
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
+        ({"FORWARD_TO": '{"*": {"options": "language=de&tag=a"}}'}, {"CALL_OPTIONS"}),
+        (
+            {
+                "FORWARD_TO": '{"*": {"options": "language=de&tag=a"}}',
+                "CALL_OPTIONS": "language,tag",
+            },
+            set(),
+        ),
         ({}, set()),
         ({"TWILIO_AUTH_TOKEN": f"{TOKEN},{TOKEN[::-1]}"}, set()),
         ({"TWILIO_AUTH_TOKEN": TOKEN[1:]}, {"TWILIO_AUTH_TOKEN"}),

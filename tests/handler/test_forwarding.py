@@ -70,6 +70,7 @@ def test_a_map_says_it_for_each_number():
     assert forwarding.of(["client:nobody", NORTH]) == north
     assert forwarding.of([" " + NORTH[1:]]) == north  # a form's plus sign that became a blank
     assert forwarding.of([SOUTH]) == Forward((SIP,))
+    assert forwarding.option_names == {"language", "keyterm"}
     assert forwarding.of(["+15550003333"]) == Forward(notice="")
 
 
@@ -116,6 +117,8 @@ def test_a_sip_address_may_be_called_and_spelled_in_ways(called):
         ({NORTH: {"options": "tag=" + "a" * 500}}, "options: name and value are longer than 499"),
         ({NORTH: {"options": ["a"]}}, "options is no text"),
         ({NORTH: {"calleeName": 7}}, "calleeName is no text"),
+        ({NORTH: {"calleeName": "a" * 65}}, "at most 64"),
+        ({NORTH: {"metadata": {"a": "\ud800"}}}, "a is no text that can be sent"),
         ({NORTH: {"metadata": []}}, "metadata is an object of texts"),
         ({NORTH: {"metadata": {"a": 7}}}, "a is no text"),
         ({NORTH: {"metadata": {"": "7"}}}, "'' is no name"),

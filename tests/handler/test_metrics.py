@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bench.processes import free_port
-from handler.metrics import COUNTERS, GAUGES, Metrics
+from handler.metrics import COUNTERS, COUNTERS_BY_KIND, GAUGES, Metrics
 
 ODD = {"Accept": "application/openmetrics-text; version=x", "Connection": "close"}
 
@@ -45,6 +45,10 @@ def test_the_names_of_metrics_stay():
         "twilio_requests",
         "twilio_throttled",
         "twilio_failed",
+    ]
+    assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
+        ("twilio_callbacks", "kind"),
+        ("twilio_stream_errors", "code"),
     ]
 
 

@@ -68,7 +68,14 @@ async def _read(request: Request) -> Asked:
     _, _, encoded = request.headers.get("authorization", "Basic ").partition(" ")
     user, _, password = base64.b64decode(encoded).decode().partition(":")
     form = parse_qsl((await request.body()).decode(), keep_blank_values=True)
-    return Asked(request.method, request.url.path, dict(request.query_params), form, user, password)
+    return Asked(
+        request.method,
+        request.scope["raw_path"].decode(),
+        dict(request.query_params),
+        form,
+        user,
+        password,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -148,4 +148,4 @@ async def test_a_container_leaves_and_its_calls_go_on_elsewhere(
                     ],
                 )
         print(made.services[made.ports[0]].text[-3000:])
-        print([alert for alert in made.twilio.account.alerts])
+        print(list(made.twilio.account.alerts))

@@ -29,8 +29,16 @@ def test_without_a_needed_setting_the_service_does_not_start_and_says_what_to_se
     assert ended.stdout == ""
 
 
+def test_with_a_file_of_accounts_that_cannot_be_read_the_service_does_not_start(tmp_path):
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text("{")
+    ended = partyline("serve", **{**NEEDED, "PORT": "0", "TWILIO_ACCOUNTS": str(accounts)})
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("partyline serve: TWILIO_ACCOUNTS: is no JSON like ")
+
+
 @pytest.mark.parametrize(
-    "command", ["serve", "demo", "token", "watch", "tap", "rehearse", "rehearse call"]
+    "command", ["serve", "setup", "demo", "token", "watch", "tap", "rehearse", "rehearse call"]
 )
 def test_every_command_has_help(command):
     ended = partyline(*command.split(), "--help")

@@ -59,6 +59,7 @@ def test_only_one_that_is_silent_and_does_not_answer_may_be_replaced():
     peer = Peer()
     media = stream(peer, now=100.0)
     silent = 100.0 + TAKEOVER_SECONDS
+    assert (media.is_silent(silent), media.is_silent(silent - 0.1)) == (True, False)
     assert not media.may_be_replaced(silent + 3600)  # it answers: it has nothing to say
     peer.unanswered_since = silent - ASK_SECONDS
     assert media.may_be_replaced(silent)
@@ -68,6 +69,7 @@ def test_only_one_that_is_silent_and_does_not_answer_may_be_replaced():
     media.feed([frame()])
     media.look(silent + 60)
     peer.unanswered_since = silent
+    assert not media.is_silent(silent + 61)
     assert not media.may_be_replaced(silent + 61)  # it does not answer, and sends
 
 

@@ -116,6 +116,7 @@ async def test_a_ticket_that_is_given_is_checked_whether_one_is_needed_or_not(re
         assert await refusal(one, start(foreign)) == "not of this call"
         for text in ("", "x", foreign + "x"):
             assert await refusal(one, start(text)) == "malformed"
+        assert await refusal(one, start(custom_parameters={"TICKET": "x"})) == "malformed"
         unread = start(unusable=("customParameters.ticket",))  # it was an object, or too long
         assert await refusal(one, unread) == "malformed"
         assert await refusal(one, start()) == ("missing" if required else None)

@@ -50,7 +50,10 @@ WRONG = [
     ("serve --insecur", "there is no option --insecur; did you mean --insecure?"),
     ("serve 8080", "'8080' is one argument too many"),
     ("demo --one", "there is no option --one; did you mean --once?"),
-    ("rehearse cal ws://h", "argument COMMAND: 'cal' is none of call, deepgram, recognise; did"),
+    (
+        "rehearse cal ws://h",
+        "argument COMMAND: 'cal' is none of call, twilio, deepgram, recognise; did",
+    ),
     ("rehearse call --sped 2 ws://h", "there is no option --sped; did you mean --speed?"),
     ("rehearse call --signature slsh ws://h", "did you mean slash?"),
     ("rehearse deepgram --recognizer x", "there is no option --recognizer; did you mean --recog"),

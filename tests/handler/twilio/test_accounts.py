@@ -80,6 +80,18 @@ def test_no_secret_shows():
     assert not [word for word in ("hush-1", "secret", "two") if word in repr(found)]
 
 
+def test_to_find_one_nobody_looks_at_the_others():
+    """A handshake costs the same however many accounts there are."""
+
+    class Entries(dict[str, Entry]):
+        def __iter__(self):
+            raise AssertionError("one after the other")
+
+    accounts = Accounts(None, Entries(ENTRIES))
+    assert accounts.find(TWO) is not None
+    assert accounts.find(NOBODYS) is None
+
+
 def test_an_account_more_costs_some_hundred_bytes():
     """An operator of many subaccounts has 25,000, in a container of half a gigabyte."""
     count = 25_000

@@ -391,6 +391,12 @@ async def test_an_address_that_is_wrong_is_not_tried_again(api, url, words):
         assert client.requests == 1
 
 
+async def test_no_part_of_a_path_leads_elsewhere(api, rest):
+    with pytest.raises(TwilioApiError):
+        await rest.stop_stream(AC, CA, "../../a?b=c#d/e")
+    assert api.asked[0].path.endswith(f"/Calls/{CA}/Streams/..%2F..%2Fa%3Fb%3Dc%23d%2Fe.json")
+
+
 async def test_no_secret_is_said_whatever_goes_wrong(api, rest):
     api.answer = lambda asked: said(401, {"code": 20003, "message": asked.path})
     with capture_logs() as lines, pytest.raises(TwilioApiError) as caught:

@@ -1,0 +1,54 @@
+"""
+May this user do what the service does? Each is done once, in a way that leaves nothing behind.
+
+What would be stored is published as the successor of what is not there, which the stream refuses:
+the answer shows that it was allowed to ask. A refusal by rights has no answer at all; the client
+reports it beside (see ``broker/cli/connect.py``).
+"""
+
+import asyncio
+import json
+import secrets
+import time
+
+from broker.client import Client
+from broker.subjects import Address, Subjects
+
+ANSWER_SECONDS = 5.0
+NOBODY = f"AC{'0' * 32}"
+# No record is so late: what is to follow it is refused.
+IMPOSSIBLE = str(2**53)
+PROBE = b'{"type":"Probe"}'
+
+
+async def try_rights(client: Client, subjects: Subjects) -> float:
+    """
+    Do what the service does; returns how many seconds a message took to NATS and back.
+
+    Raises:
+        nats.errors.Error: NATS does not answer.
+        TimeoutError: likewise, or the message did not come back.
+    """
+    call_sid = f"CA{secrets.token_hex(16)}"
+    back = await client.subscribe(subjects.call(call_sid))
+    await client.subscribe(subjects.registry)
+    await client.flush(timeout=5)
+    taken = await _there_and_back(client, subjects, call_sid, back)
+    record = subjects.ingested(Address(NOBODY, call_sid, "event", "call"))
+    for subject in (record, subjects.call_key(call_sid)):
+        headers = {"Nats-Expected-Last-Subject-Sequence": IMPOSSIBLE}
+        await client.request(subject, PROBE, timeout=ANSWER_SECONDS, headers=headers)
+    last = json.dumps({"last_by_subj": subjects.call_key(call_sid)}).encode()
+    for stream in (subjects.stream, f"KV_{subjects.bucket}"):
+        for api in ("DIRECT.GET", "STREAM.MSG.GET"):
+            await client.request(f"$JS.API.{api}.{stream}", last, timeout=ANSWER_SECONDS)
+    return taken
+
+
+async def _there_and_back(client: Client, subjects: Subjects, call_sid: str, back: object) -> float:
+    """Publish an interim of a call that nobody reads, and wait for it."""
+    begun = time.monotonic()
+    await client.publish(subjects.record(Address(NOBODY, call_sid, "interim", "inbound")), PROBE)
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await back.next_msg(timeout=ANSWER_SECONDS)  # type: ignore[attr-defined]
+    return time.monotonic() - begun

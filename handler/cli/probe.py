@@ -1,0 +1,120 @@
+"""``partyline probe URL``: does a call get through? One short call, and a line for each stage."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+
+from broker.cli.arguments import Parser
+from broker.identifiers import ACCOUNT_SID, E164
+from handler import addresses
+from handler.cli.report import add_json, tell
+from handler.errors import SettingsError
+from handler.probe.doors import TO, Doors
+from handler.probe.probe import LONGEST, Plan, Probe
+from handler.tokens import grants, tokens
+
+SCHEMES = ("https", "http", "wss", "ws")
+
+
+def main(argv: list[str], prog: str = "partyline probe") -> int:
+    """Place a call; returns 0 if all of it got through."""
+    arguments = _parser(prog).parse_args(argv)
+    try:
+        plan = _plan(arguments)
+    except SettingsError as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 2
+    return tell(asyncio.run(Probe(plan).run()), as_json=arguments.json)
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    """Say how to call; raises SettingsError where that cannot be."""
+    account_sid = arguments.account or os.environ.get("TWILIO_ACCOUNT_SID", "").strip() or None
+    auth_tokens = os.environ.get("TWILIO_AUTH_TOKEN", "").replace(",", " ").split()
+    doors = Doors(
+        arguments.url.rstrip("/"),
+        auth_tokens[0] if auth_tokens else "",
+        account_sid,
+        own_path=arguments.account is not None,
+    )
+    token = arguments.token or _minted() or os.environ.get("PARTYLINE_TOKEN", "").strip()
+    return Plan(doors=doors, token=token, by_webhook=not arguments.stream, to=arguments.to)
+
+
+def _minted() -> str:
+    """Make a token for the viewer, if there is a secret to make it with."""
+    text = os.environ.get("TOKEN_SECRET", "").strip()
+    if not text:
+        return ""
+    try:
+        return tokens.mint(
+            grants.read_secrets(text)[0],
+            expires=time.time() + 2 * LONGEST,
+            calls=[grants.ANY_CALL],
+            subject="partyline probe",
+            audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
+        )
+    except ValueError as exc:
+        raise SettingsError("TOKEN_SECRET", f"{exc}; use the service's own") from exc
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=prog,
+        description="Place a call of eleven seconds through a service as it is deployed, as Twilio "
+        "would, and read it as a viewer does: a verdict on each stage, and how long words take "
+        "from being said to being read. It is transcribed and kept like any other call.",
+        epilog="TWILIO_AUTH_TOKEN signs, and TOKEN_SECRET makes the viewer's token (or --token, or "
+        "PARTYLINE_TOKEN). The exit code is 0 only if all of it got through.",
+    )
+    parser.add_argument(
+        "url", type=_url, metavar="URL", help="the PUBLIC_URL of the service: https://…"
+    )
+    parser.add_argument("--token", help="what the viewer shows; it must open every call")
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="open the media stream alone, as for a TwiML Bin, and do not ask the voice webhook",
+    )
+    parser.add_argument(
+        "--account",
+        type=_account_sid,
+        metavar="AC…",
+        help="by the account's own doors, /twilio/AC…; TWILIO_AUTH_TOKEN is then that account's",
+    )
+    parser.add_argument(
+        "--to",
+        default=TO,
+        type=_number,
+        metavar="+1555…",
+        help="the number that is called, where FORWARD_TO tells them apart; nobody's phone rings",
+    )
+    add_json(parser)
+    return parser
+
+
+def _url(text: str) -> str:
+    try:
+        addresses.origin(text)
+        url = addresses.read(text)
+    except ValueError:
+        url = addresses.read("")
+    if url.scheme not in SCHEMES or url.query or url.fragment:
+        raise argparse.ArgumentTypeError(
+            f"{addresses.shown(text)!r} is not like https://calls.example.com"
+        )
+    return text
+
+
+def _account_sid(text: str) -> str:
+    if not ACCOUNT_SID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not AC and 32 lower-case hex digits")
+    return text
+
+
+def _number(text: str) -> str:
+    if not E164.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
+    return text

@@ -1,0 +1,128 @@
+"""Are signatures and tokens that are made with the settings here taken by the service there?"""
+
+import secrets
+import time
+
+from handler import addresses
+from handler.config import Settings
+from handler.findings import Findings
+from handler.probe import answers, doors, twiml
+from handler.probe.doors import Doors
+from handler.probe.sockets import Unopened, opened
+from handler.probe.web import Answer, Unanswered, Web
+from handler.tokens import tokens
+
+TOKEN_SECONDS = 60
+SET_PUBLIC_URL = "let PUBLIC_URL be the same here and for the service"
+
+
+class Credentials:
+    """What opens the service's doors: a signature to Twilio, a token to a reader."""
+
+    names = ("signature.webhook", "signature.stream", "tokens")
+
+    def __init__(self, settings: Settings, doors: Doors, token: str) -> None:
+        self._settings = settings
+        self._doors = doors
+        self._token = token
+
+    async def look(self, asking: Web, findings: Findings) -> None:
+        """Come to each door with what opens it, and with what must not."""
+        await self._webhook(asking, findings)
+        await self._stream(findings)
+        await self._tokens(asking, findings)
+
+    async def _webhook(self, asking: Web, findings: Findings) -> None:
+        """A signed form is let in, and one whose signature is wrong is not."""
+        name = "signature.webhook"
+        call_sid = f"CA{secrets.token_hex(16)}"
+        if not self._doors.auth_token:
+            findings.skipped(name, "no TWILIO_AUTH_TOKEN to sign with: anybody may send audio")
+            return
+        try:
+            wrong = await self._doors.ask_webhook(asking, call_sid, wrongly=True)
+            right = await self._doors.ask_webhook(asking, call_sid)
+        except Unanswered as exc:
+            findings.failed(name, str(exc), "the service's log says more")
+            return
+        if wrong.status != 403:
+            findings.failed(name, *_too_open("webhook", wrong.status))
+            return
+        if right.status not in (200, 501):
+            findings.failed(name, *answers.of_status(right.status, right.text))
+            return
+        self._judge_webhook(findings, right)
+
+    def _judge_webhook(self, findings: Findings, answer: Answer) -> None:
+        name = "signature.webhook"
+        if answer.status != 200:
+            findings.ok(name, "a right signature is taken, a wrong one refused")
+            return
+        try:
+            stream = twiml.read(answer.text)
+        except ValueError as exc:
+            findings.failed(name, f"what it answers is no use to Twilio: {exc}", "see its log")
+            return
+        if self._doors.is_stream_url(stream.url):
+            findings.ok(name, "a right signature is answered with TwiML, a wrong one refused")
+        else:
+            where = addresses.shown(stream.url)
+            findings.failed(name, f"the TwiML leads to {where}", f"{SET_PUBLIC_URL}.")
+
+    async def _stream(self, findings: Findings) -> None:
+        """A signed handshake is let in, and one whose signature is wrong is not."""
+        name = "signature.stream"
+        if not self._doors.auth_token:
+            findings.skipped(name, "no TWILIO_AUTH_TOKEN to sign with: anybody may send audio")
+            return
+        url = self._doors.stream_url
+        try:
+            async with opened(url, self._doors.signed(url, wrongly=True)):
+                findings.failed(name, *_too_open("media stream", 101))
+                return
+        except Unopened as exc:
+            if exc.status != 403:
+                findings.failed(name, *exc.fault)
+                return
+        try:
+            async with opened(url, self._doors.signed(url)):
+                findings.ok(name, "a right handshake is taken, a wrong one refused")
+        except Unopened as exc:
+            findings.failed(name, *exc.fault)
+
+    async def _tokens(self, asking: Web, findings: Findings) -> None:
+        name = "tokens"
+        token = self._minted() or self._token
+        if not token:
+            findings.skipped(name, "no TOKEN_SECRET to make one with: give one in PARTYLINE_TOKEN")
+            return
+        try:
+            answer = await asking.get(f"{self._doors.base}/calls", doors.bearer(token))
+        except Unanswered as exc:
+            findings.failed(name, str(exc), "the service's log says more")
+            return
+        if answer.status == 200:
+            findings.ok(name, "one that is made here opens the list of calls there")
+        else:
+            findings.failed(name, *answers.of_subscriber(answer.status, answer.text))
+
+    def _minted(self) -> str:
+        """Make a token, if there is a secret to make it with; in a rotation the new one signs."""
+        secret = next((k.key for k in self._settings.token_keys if k.algorithm == "HS256"), None)
+        if secret is None:
+            return ""
+        return tokens.mint(
+            secret,
+            expires=time.time() + TOKEN_SECONDS,
+            calls=["*"],
+            subject="partyline doctor",
+            audience=self._settings.token_audience,
+        )
+
+
+def _too_open(what: str, status: int) -> answers.Fault:
+    return answers.Fault(
+        f"a {what} with a wrong signature is not refused ({status})",
+        "start the service with TWILIO_AUTH_TOKEN and without --insecure; or it is something else "
+        "that answers",
+    )

@@ -1,0 +1,74 @@
+"""What the doctor looks at, put together: the parts of the set-up and their order in the report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from handler.config import Settings, doubts
+from handler.doctor.clocks import Clocks
+from handler.doctor.deepgram import Recogniser
+from handler.doctor.look import PART_SECONDS, Part, look_at
+from handler.doctor.nats import Nats
+from handler.doctor.public import PublicAddress
+from handler.doctor.twilio import Twilio
+from handler.errors import SettingsError
+from handler.findings import Finding, Findings
+
+SETTINGS = "settings"
+README = "README.md has all of them, under Settings"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """
+    What the doctor is asked.
+
+    Attributes:
+        environ: The environment of the service.
+        insecure: As ``partyline serve`` is told.
+        embedded_nats: Likewise.
+        numbers: Numbers that are to lead here.
+        token: A reader's, to try where there is no secret to make one with.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    insecure: bool = False
+    embedded_nats: bool = False
+    numbers: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
+
+
+async def examine(question: Question, part_seconds: float = PART_SECONDS) -> Sequence[Finding]:
+    """Look at everything; returns a finding for each check."""
+    settings, errors = Settings.read_what_can_be(
+        question.environ, insecure=question.insecure, embedded_nats=question.embedded_nats
+    )
+    if settings is None:
+        findings = Findings((SETTINGS,))
+        _judge_settings(findings, None, errors)
+        return findings.all
+    parts: tuple[Part, ...] = (
+        Twilio(settings, question.numbers),
+        PublicAddress(settings, question.token),
+        Nats(settings),
+        Recogniser(settings),
+        Clocks(settings),
+    )
+    names = [name for part in parts for name in part.names]
+    findings = Findings((SETTINGS, *names))
+    _judge_settings(findings, settings, errors)
+    await look_at(parts, findings, {error.name: error for error in errors}, part_seconds)
+    return findings.all
+
+
+def _judge_settings(
+    findings: Findings, settings: Settings | None, errors: Sequence[SettingsError]
+) -> None:
+    if errors:
+        said = "; ".join(map(str, errors))
+        findings.failed(SETTINGS, said, README, names=[error.name for error in errors])
+        return
+    doubtful = [f"{name} {why}" for name, why in doubts(settings)] if settings else []
+    if doubtful:
+        findings.warning(SETTINGS, "all can be read; hardly meant so:", "; ".join(doubtful))
+    else:
+        findings.ok(SETTINGS, "all can be read")

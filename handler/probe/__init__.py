@@ -1,0 +1,1 @@
+"""A canary call through the deployed service, and how its doors are asked from outside."""

@@ -1,0 +1,113 @@
+"""The doors of a service that Twilio and readers come to: their addresses, and what opens them."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from handler import addresses
+from handler.probe.web import Answer, Web
+from handler.twilio import signature
+
+SIGNATURE = "X-Twilio-Signature"
+# Tells the webhook that no call follows: what it answers is what every call gets.
+MARK = "PartylineProbe"
+# Who calls: no number that a reader could follow. Whom: a number of Twilio's own, for tests.
+FROM, TO = "anonymous", "+15005550006"
+
+_PLAIN = {"ws": "http", "wss": "https"}
+_SOCKETS = {"http": "ws", "https": "wss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """
+    The doors of one service.
+
+    Attributes:
+        url: The public address of the service, by whichever of its schemes.
+        auth_token: Signs as Twilio would; empty for a service that was started with --insecure.
+        account_sid: Whose call it is; None for any.
+        own_path: The account has doors of its own (``/twilio/AC…``).
+    """
+
+    url: str
+    auth_token: str = field(repr=False)
+    account_sid: str | None = None
+    own_path: bool = False
+
+    @property
+    def base(self) -> str:
+        """The address of the service for plain requests."""
+        return _with_scheme(self.url, _PLAIN)
+
+    @property
+    def path(self) -> str:
+        """Where media streams come to."""
+        return f"/twilio/{self.account_sid}" if self.own_path else "/twilio"
+
+    @property
+    def stream_url(self) -> str:
+        """Where media streams come to, with the service's address."""
+        return f"{_with_scheme(self.base, _SOCKETS)}{self.path}"
+
+    @property
+    def voice_url(self) -> str:
+        """What Twilio asks when a call comes in."""
+        return f"{self.base}{self.path}/voice"
+
+    def viewer_url(self, call_sid: str) -> str:
+        """Where a call is read live."""
+        return f"{_with_scheme(self.base, _SOCKETS)}/client?{urlencode({'call': call_sid})}"
+
+    def is_stream_url(self, url: str) -> bool:
+        """Whether an address is where media streams come to, in whichever spelling."""
+        try:
+            there, here = addresses.origin(url), addresses.origin(self.url)
+        except ValueError:
+            return False
+        path = addresses.read(url).path.rstrip("/")
+        return there == here and path == addresses.read(self.stream_url).path
+
+    async def ask_webhook(
+        self, asking: Web, call_sid: str, *, to: str = TO, wrongly: bool = False
+    ) -> Answer:
+        """Post what Twilio posts when a call comes in; raises :exc:`Unanswered`."""
+        form = self._form(call_sid, to)
+        headers = self.signed(self.voice_url, form.items(), wrongly=wrongly)
+        return await asking.post(self.voice_url, urlencode(form).encode(), headers)
+
+    def signed(
+        self, url: str, form: Iterable[tuple[str, str]] = (), *, wrongly: bool = False
+    ) -> dict[str, str]:
+        """Return the header that Twilio would send; none without a token to sign with."""
+        key = secrets.token_hex(16) if wrongly else self.auth_token
+        return {SIGNATURE: signature.sign(key, url, form)} if key else {}
+
+    def _form(self, call_sid: str, to: str) -> dict[str, str]:
+        """Return what Twilio says of a call that comes in; blanks are as it sends them."""
+        return {
+            "AccountSid": self.account_sid or f"AC{secrets.token_hex(16)}",
+            "ApiVersion": "2010-04-01",
+            "CallSid": call_sid,
+            "CallStatus": "ringing",
+            "Called": to,
+            "Caller": FROM,
+            "Direction": "inbound",
+            "From": FROM,
+            "FromCity": "",
+            "To": to,
+            MARK: "1",
+        }
+
+
+def bearer(token: str) -> Mapping[str, str]:
+    """Return the header of a reader."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _with_scheme(url: str, schemes: Mapping[str, str]) -> str:
+    """Return an address under another scheme, without a slash at its end."""
+    parts = urlsplit(url)
+    scheme = schemes.get(parts.scheme, parts.scheme)
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
