@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import difflib
 import json
 import random
 import time
@@ -133,8 +134,6 @@ async def test_a_container_leaves_and_its_calls_go_on_elsewhere(
                         "transcript"
                     ].split()
             for track, audio in (("inbound", one), ("outbound", other)):
-                import difflib
-
                 want = names(audio)
                 print(
                     track,
