@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
-import structlog
+from structlog.typing import FilteringBoundLogger as BoundLogger
 
 from broker.errors import OwnerSilent
 from broker.moves import Moves
@@ -34,8 +34,6 @@ SETTLE_SECONDS = 5.0
 # So long a successor listens before it compares, and so long before it no longer does.
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
-
-_log = structlog.get_logger()
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -96,6 +94,7 @@ class Departure:
         started_at: Returns the zero of the call clock, in Unix ms.
         settle: Waits until all that was sent to the recogniser is stored.
         open_utterances: Returns the tracks whose utterance has not ended.
+        log: Told of each step.
     """
 
     def __init__(
@@ -103,21 +102,25 @@ class Departure:
         started_at: Callable[[], int],
         settle: Callable[[], Awaitable[None]],
         open_utterances: Callable[[], tuple[str, ...]],
+        log: BoundLogger,
     ) -> None:
         self._started_at = started_at
         self._settle = settle
         self._open_utterances = open_utterances
+        self._log = log
         self._giving = Giving()
         self._cut = asyncio.Event()
         self._settled = False
         self._claimed = asyncio.Event()
+        self._heard = False  # of a successor
         self._over = False
         self._silence: asyncio.Timeout | None = None
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what the media stream brings; returns what of it is to be sent. Never waits."""
         sent = self._giving.take(chunk)
-        if self._giving.cut is not None:
+        if self._giving.cut is not None and not self._cut.is_set():
+            self._log.debug("move: cut", position=self._giving.cut)
             self._cut.set()
         return sent
 
@@ -138,12 +141,14 @@ class Departure:
         try:
             async with asyncio.timeout(COMING_SECONDS) as self._silence:
                 await ask_for_stream()
+                self._log.debug("move: another media stream is on its way")
                 await self._cut.wait()
                 if self._giving.cut is None:
                     raise MoveFailed("the media stream has ended")
                 async with asyncio.timeout(SETTLE_SECONDS):
                     await self._settle()
                 self._settled = True
+                self._log.debug("move: all before the cut is stored")
                 await self._claimed.wait()
         except TimeoutError as exc:
             waited_for = "writes the call" if self._settled else "takes the call"
@@ -167,10 +172,14 @@ class Departure:
 
     def _answer(self, question: Question) -> Answer:
         if question.claimed:
+            self._log.debug("move: the successor writes the call")
             self._claimed.set()
         if self._over or self._silence is None:
             return Answer(over=True)
         self._silence.reschedule(asyncio.get_running_loop().time() + SILENT_SECONDS)
+        if not self._heard:
+            self._heard = True
+            self._log.debug("move: the successor listens")
         if question.has_from is not None:
             self._giving.cut_from(question.has_from)
         return Answer(
@@ -184,8 +193,9 @@ class Departure:
 class Arrival:
     """The successor's side of one move."""
 
-    def __init__(self, call_sid: str, moves: Moves) -> None:
+    def __init__(self, call_sid: str, moves: Moves, log: BoundLogger) -> None:
         self.taking = Taking()
+        self._log = log
         self._call_sid = call_sid
         self._moves = moves
         self._since: float | None = None  # loop time from which on something is heard
@@ -237,8 +247,12 @@ class Arrival:
             return
         guess = theirs.end - self.taking.end
         self.taking.place(theirs, guess)
+        by = "what it sounds like"
         if self.taking.offset is None and now - self._since >= PLENTY_SECONDS:
             self.taking.place_by_time(guess)
+            by = "the time at which it comes"
+        if self.taking.offset is not None:
+            self._log.debug("successor: placed", by=by, offset=self.taking.offset)
 
     async def _ask(self, question: Question) -> Answer:
         data = await self._moves.ask(self._call_sid, msgspec.msgpack.encode(question))

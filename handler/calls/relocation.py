@@ -107,7 +107,10 @@ class Mover:
     async def _move(self, ask_for_stream: Callable[[], Awaitable[None]]) -> bool:
         moving: Any = await asyncio.to_thread(importlib.import_module, MOVING)
         departure: Departure = moving.Departure(
-            lambda: self._clock.started_at, self._settle, lambda: self._publisher.utterances.open
+            lambda: self._clock.started_at,
+            self._settle,
+            lambda: self._publisher.utterances.open,
+            self._log,
         )
         self._departure = departure
         call_sid = self._writer.call.call_sid
@@ -151,6 +154,7 @@ class Succession:
         self._moves = moves
         self._early: list[Chunk] = []
         self._losses: list[Loss] = []
+        self._log = structlog.get_logger().bind(call_sid=call_sid)
         self._arrival: Arrival | None = None
 
     @property
@@ -175,7 +179,7 @@ class Succession:
             MoveFailed: the owner keeps the call, or it has ended.
         """
         moving: Any = await asyncio.to_thread(importlib.import_module, MOVING)
-        arrival: Arrival = moving.Arrival(self._call_sid, self._moves)
+        arrival: Arrival = moving.Arrival(self._call_sid, self._moves, self._log)
         for chunk in self._early:
             arrival.taking.take(chunk)
         self._early.clear()

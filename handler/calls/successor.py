@@ -71,7 +71,9 @@ class Successor(Call):
         Raises:
             MoveFailed: its owner keeps it.
         """
+        self._log.debug("successor: listens")
         given = await self._succession.run()
+        self._log.debug("successor: goes on", given=given is not None)
         self._ours.set_result(True)
         if given is not None:
             self._clock.go_on(given.started_at, given.cut)
@@ -100,4 +102,5 @@ class Successor(Call):
     async def _confirm(self) -> None:
         """Let the owner know once the call is written here."""
         await self.writer.claimed.wait()
+        self._log.debug("successor: writes")
         await self._succession.confirm()

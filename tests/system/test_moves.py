@@ -2,56 +2,86 @@
 
 import asyncio
 import contextlib
-import difflib
 import json
-import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import pytest
 from support.processes import Serve, Service
 from support.proxies import balancer
-from support.timing import patience
+from support.talk import Side, faults, talk
+from support.timing import patience, until
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
-from rehearsal.audio import SAMPLE_RATE
 from rehearsal.deepgram import DeepgramStandIn
-from rehearsal.scripted import names
 from rehearsal.twilio.account import Account
+from rehearsal.twilio.running_call import RunningCall
 from rehearsal.twilio.stand_in import TwilioStandIn
 
 NUMBER, CALLER, CALLEE = "+15550001111", "+15550002222", "+15550003333"
+# From SIGTERM to the end Cloud Run waits so long.
+CLOUD_RUN_SECONDS = 10.0
 
 
-def talk(seed: int, seconds: float) -> bytes:
-    """Return a side of a call: words, no two alike, with pauses between them."""
-    chance = random.Random(seed)
-    audio = bytearray(b"\xff" * SAMPLE_RATE)
-    while len(audio) < seconds * SAMPLE_RATE:
-        audio += bytes(chance.choices(range(0x20, 0x60), k=chance.randrange(1600, 3200)))
-        audio += b"\xff" * chance.randrange(400, 6400)
-    return bytes(audio[: round(seconds * SAMPLE_RATE)]) + b"\xff" * SAMPLE_RATE
+@dataclass
+class Reader:
+    """What a subscriber has read of a call, and how often it had to come back."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    breaks: int = 0
+
+    @property
+    def events(self) -> list[str]:
+        named = [record for record in self.records if record["type"] != "Results"]
+        return [" ".join(filter(None, (one["type"], one.get("reason")))) for one in named]
+
+    @property
+    def epochs(self) -> set[str]:
+        return {record["epoch"].rpartition("-")[0] for record in self.records}
+
+
+async def follow(url: str, token: str, call_sid: str) -> Reader:
+    """Read a call to its end, as a subscriber that comes back when it is told to."""
+    reader = Reader()
+    while True:
+        since = reader.records[-1]["seq"] if reader.records else 0
+        target = f"{url.replace('http', 'ws', 1)}/client?call={call_sid}&since={since}"
+        bearer = {"Authorization": f"Bearer {token}"}
+        with contextlib.suppress(ConnectionClosedError, InvalidStatus, OSError):
+            async with connect(target, additional_headers=bearer, proxy=None) as socket:
+                async for text in socket:
+                    message = json.loads(text)
+                    if "seq" in message:
+                        reader.records.append(message)
+        if reader.records and reader.records[-1]["type"] == "CallEnded":
+            return reader
+        reader.breaks += 1
+        await asyncio.sleep(0.2)
 
 
 @dataclass
 class Fleet:
-    """Containers behind a load balancer, and an account whose number leads there."""
+    """Containers behind a load balancer, and an account at Twilio's whose number leads there."""
 
     serve: Serve
     nats: EmbeddedServer
     deepgram: DeepgramStandIn
     twilio: TwilioStandIn
+    token: str
     ports: list[int]
     url: str = ""
-    services: dict[int, Service] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
+    containers: dict[int, Service] = field(default_factory=dict)
+    readers: dict[str, asyncio.Task[Reader]] = field(default_factory=dict)
 
-    async def start(self, port: int) -> None:
+    async def start(self, port: int) -> Service:
         account = self.twilio.account
-        self.services[port] = await asyncio.to_thread(
+        self.containers[port] = await asyncio.to_thread(
             self.serve,
             PORT=str(port),
             NATS_URL=self.nats.url,
@@ -64,87 +94,123 @@ class Fleet:
             NOTICE="none",
             **self.environ,
         )
+        return self.containers[port]
 
-
-@contextlib.asynccontextmanager
-async def fleet(serve, nats, deepgram, tmp_path, count=2, **environ) -> AsyncIterator[Fleet]:
-    ports = [free_port() for _ in range(count)]
-    with balancer(ports, tmp_path) as front:
-        async with TwilioStandIn(Account()) as twilio:
-            made = Fleet(serve, nats, deepgram, twilio, ports, f"http://127.0.0.1:{front}")
-            made.environ = {"INSECURE": "1", **environ}
-            for port in ports:
-                await made.start(port)
-            twilio.account.add_number(
-                NUMBER,
-                voice_url=f"{made.url}/twilio/voice#rc=3&rp=all",
-                status_callback=f"{made.url}/twilio/status",
-            )
-            yield made
-
-
-async def follow(url, token, call_sid):
-    """Read a call to its end as a subscriber, coming back when told to."""
-    records: list[dict] = []
-    breaks = 0
-    while not records or records[-1]["type"] != "CallEnded":
-        since = records[-1]["seq"] if records else 0
-        target = f"{url.replace('http', 'ws', 1)}/client?call={call_sid}&since={since}"
-        async with (
-            connect(
-                target, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None
-            ) as socket,
-        ):
-            with contextlib.suppress(ConnectionClosedError):
-                async for text in socket:
-                    message = json.loads(text)
-                    if "seq" in message:
-                        records.append(message)
-        breaks += 1
-    return records, breaks - 1
-
-
-async def test_a_container_leaves_and_its_calls_go_on_elsewhere(
-    serve, nats, deepgram, token, tmp_path
-):
-    async with patience(), fleet(serve, nats, deepgram, tmp_path) as made:
-        sides = [(talk(2 * n, 14), talk(2 * n + 1, 14)) for n in range(6)]
-        calls = [
-            made.twilio.call(NUMBER, CALLER, inbound=one, outbound=other) for one, other in sides
-        ]
-        readers = [asyncio.create_task(follow(made.url, token, call.leg.sid)) for call in calls]
-        await asyncio.sleep(5)
+    async def stop(self, port: int) -> float:
+        """End a container as a platform does; returns how long it took, in seconds."""
         began = time.monotonic()
-        code = await asyncio.to_thread(made.services[made.ports[0]].stop)
-        print("stopped with", code, time.monotonic() - began)
-        for (one, other), reader in zip(sides, readers, strict=True):
-            records, breaks = await reader
-            print(
-                breaks,
-                [
-                    (r["type"], r.get("reason"), r["epoch"])
-                    for r in records
-                    if r["type"] != "Results"
-                ],
-            )
-            words: dict[str, list[str]] = {"inbound": [], "outbound": []}
-            for record in records:
-                if record["type"] == "Results":
-                    words[record["track"]] += record["channel"]["alternatives"][0][
-                        "transcript"
-                    ].split()
-            for track, audio in (("inbound", one), ("outbound", other)):
-                want = names(audio)
-                print(
-                    track,
-                    len(want),
-                    [
-                        (o, want[a:b], words[track][c:d])
-                        for o, a, b, c, d in difflib.SequenceMatcher(
-                            None, want, words[track]
-                        ).get_opcodes()
-                        if o != "equal"
-                    ],
+        code = await asyncio.to_thread(self.containers[port].stop)
+        assert code == 0, self.containers[port].text[-3000:]
+        return time.monotonic() - began
+
+    def kill(self, service: Service) -> None:
+        service.popen.kill()
+
+    def call(self, one: Side, other: Side, port: int | None = None) -> RunningCall:
+        """Have a call come in, and read it: at one of the containers, or at any."""
+        call = self.twilio.call(NUMBER, CALLER, inbound=one.audio, outbound=other.audio)
+        url = self.url if port is None else f"http://127.0.0.1:{port}"
+        self.readers[call.leg.sid] = asyncio.create_task(follow(url, self.token, call.leg.sid))
+        return call
+
+    async def read(self, call: RunningCall) -> Reader:
+        """Return what was read of a call, once it is over."""
+        return await self.readers[call.leg.sid]
+
+    async def owner(self, call: RunningCall) -> Service:
+        """Return the container that has a call."""
+        found: list[Service] = []
+
+        def look() -> bool:
+            found[:] = [
+                service
+                for service in self.containers.values()
+                if f'"call_sid": "{call.leg.sid}"' in service.text
+            ]
+            return bool(found)
+
+        await until(look)
+        return found[0]
+
+
+MakeFleet = Callable[..., contextlib.AbstractAsyncContextManager[Fleet]]
+
+
+@pytest.fixture
+def fleet(serve, nats, deepgram, token, tmp_path) -> MakeFleet:
+    """Return what starts some containers, and all that they need."""
+
+    @contextlib.asynccontextmanager
+    async def make(count: int = 2, **environ: str) -> AsyncIterator[Fleet]:
+        ports = [free_port() for _ in range(count)]
+        with balancer(ports, tmp_path) as front:
+            async with TwilioStandIn(Account()) as twilio:
+                made = Fleet(serve, nats, deepgram, twilio, token, ports)
+                made.url, made.environ = f"http://127.0.0.1:{front}", environ
+                await asyncio.gather(*map(made.start, ports))
+                twilio.account.add_number(
+                    NUMBER,
+                    voice_url=f"{made.url}/twilio/voice#rc=3&rp=all",
+                    status_callback=f"{made.url}/twilio/status",
                 )
-        print(made.services[made.ports[0]].text[-3000:])
-        print(list(made.twilio.account.alerts))
+                try:
+                    yield made
+                finally:
+                    for task in made.readers.values():
+                        task.cancel()
+                    await asyncio.gather(*made.readers.values(), return_exceptions=True)
+                    services = made.containers.values()
+                    running = [one for one in services if one.popen.poll() is None]
+                    await asyncio.gather(*(asyncio.to_thread(one.stop) for one in running))
+
+    return make
+
+
+def sides(number: int, seconds: float) -> tuple[Side, Side]:
+    return talk(2 * number, seconds), talk(2 * number + 1, seconds)
+
+
+def by_track(pair: tuple[Side, Side]) -> dict[str, Side]:
+    return dict(zip(("inbound", "outbound"), pair, strict=True))
+
+
+async def check_whole(made: Fleet, calls: list[RunningCall], said: list[tuple[Side, Side]]) -> int:
+    """Check that every word of some calls was read once, without a gap; returns the moves."""
+    moves = 0
+    for call, pair in zip(calls, said, strict=True):
+        reader = await made.read(call)
+        assert faults(reader.records, by_track(pair), seams=False) == []
+        kinds = {"CallStarted", "CallResumed moved", "CallEnded completed"}
+        assert set(reader.events) <= kinds, reader.events
+        moves += reader.events.count("CallResumed moved")
+    return moves
+
+
+async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet):
+    """Readers of the other container notice nothing."""
+    async with patience(), fleet() as made:
+        leaving, other = made.ports
+        said = [sides(number, 12) for number in range(4)]
+        calls = [made.call(*pair, port) for pair, port in zip(said, (other, None) * 2, strict=True)]
+        await asyncio.sleep(4)
+        assert await made.stop(leaving) < CLOUD_RUN_SECONDS
+        assert await check_whole(made, calls, said) > 0
+        assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]
+
+
+@pytest.mark.proof
+async def test_a_rolling_restart_of_three_containers_is_noticed_by_nobody_else(
+    fleet: MakeFleet, rounds
+):
+    """Each in turn, with what is said on every side of every call."""
+    for calls_at_once in rounds(sample=0, full=1) and [30]:
+        async with patience(240), fleet(3) as made:
+            said = [sides(number, 45) for number in range(calls_at_once)]
+            calls = [made.call(*pair) for pair in said]
+            await asyncio.sleep(5)
+            for port in made.ports:
+                assert await made.stop(port) < CLOUD_RUN_SECONDS
+                await made.start(port)
+                await asyncio.sleep(1)
+            moves = await check_whole(made, calls, said)
+            print(f"{calls_at_once} calls, {moves} moves: every word once, no gap")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
+import structlog
 from support.sids import call_sid
 from support.timing import patience
 
@@ -19,6 +20,7 @@ from rehearsal import audio
 from rehearsal.sample import SPEECH
 
 CALL = call_sid(1)
+LOG = structlog.get_logger()
 AT, LATER, STEP = 9 * SAMPLE_RATE, 12_345, 800
 SIDES = [audio.read(SPEECH / f"{side}.wav")[AT : AT + 200_000] for side in ("caller", "callee")]
 # Audio comes faster than people speak.
@@ -56,7 +58,9 @@ class Owner:
         self.stored = 0
         self.can_settle = asyncio.Event()
         self.can_settle.set()
-        self.departure = Departure(lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",))
+        self.departure = Departure(
+            lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
+        )
 
     async def _settle(self):
         await self.can_settle.wait()
@@ -98,7 +102,7 @@ async def playing(*parties):
 
 async def test_a_call_moves_from_one_container_to_another(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
     async with (
         patience(),
         mine.moves.answering(CALL, owner.departure.answer),
@@ -115,12 +119,12 @@ async def test_a_call_moves_from_one_container_to_another(brokers):
         assert given.open_utterances == ("inbound",)
         assert arrival.taking.begin(given.offset, given.cut)[0].start == given.cut
         with pytest.raises(MoveFailed):  # it has moved already
-            await Arrival(CALL, theirs.moves).run()
+            await Arrival(CALL, theirs.moves, LOG).run()
 
 
 async def test_nothing_is_handed_over_before_all_is_stored(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
     owner.can_settle.clear()
     async with (
         patience(),
@@ -149,7 +153,7 @@ async def test_an_owner_whom_nobody_follows_keeps_the_call(brokers):
 
 async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         async with playing(owner, arrival):
             leaving = asyncio.create_task(owner.departure.run(asked))
@@ -166,7 +170,7 @@ async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows
 
 async def test_a_successor_learns_that_its_owner_is_gone(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
     async with patience(), playing(owner, arrival):
         async with mine.moves.answering(CALL, owner.departure.answer):
             leaving = asyncio.create_task(owner.departure.run(asked))
@@ -179,7 +183,7 @@ async def test_a_successor_learns_that_its_owner_is_gone(brokers):
 
 async def test_a_call_that_ends_before_it_is_cut_ends_where_it_is(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         leaving = asyncio.create_task(owner.departure.run(asked))
         taking = asyncio.create_task(arrival.run())
