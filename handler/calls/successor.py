@@ -11,7 +11,7 @@ from handler.calls.relocation import Succession
 from handler.errors import MoveFailed
 from handler.twilio.start import StartDetails
 
-# What the first record of a call says that went from one media stream to another.
+# What the first record says of a call that went from one media stream to another, whole.
 MOVED = "moved"
 
 
@@ -26,6 +26,7 @@ class Successor(Call):
         super().__init__(shared, start, stream)
         self._succession = Succession(start.call_sid, shared.broker.moves)
         self._state = CallState.ARRIVING
+        self._why: str | None = None
         self._ours: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     @property
@@ -34,7 +35,7 @@ class Successor(Call):
 
     async def _write(self, _: asyncio.Task[None] | None) -> None:
         if await self._ours:
-            await self.writer.run(lambda claim: not claim.ended, MOVED)
+            await self.writer.run(lambda claim: not claim.ended, self._why)
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Listen as a call does; returns at once if there is nothing to take."""
@@ -74,6 +75,7 @@ class Successor(Call):
         self._log.debug("successor: listens")
         given = await self._succession.run()
         self._log.debug("successor: goes on", given=given is not None)
+        self._why = None if given is None else MOVED
         self._ours.set_result(True)
         if given is not None:
             self._clock.go_on(given.started_at, given.cut)

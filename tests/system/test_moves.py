@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -45,10 +46,10 @@ class Reader:
         return {record["epoch"].rpartition("-")[0] for record in self.records}
 
 
-async def follow(url: str, token: str, call_sid: str) -> Reader:
-    """Read a call to its end, as a subscriber that comes back when it is told to."""
+async def follow(urls: list[str], token: str, call_sid: str) -> Reader:
+    """Read a call to its end, as a subscriber that comes back: to each address in turn."""
     reader = Reader()
-    while True:
+    for url in itertools.cycle(urls):
         since = reader.records[-1]["seq"] if reader.records else 0
         target = f"{url.replace('http', 'ws', 1)}/client?call={call_sid}&since={since}"
         bearer = {"Authorization": f"Bearer {token}"}
@@ -62,6 +63,7 @@ async def follow(url: str, token: str, call_sid: str) -> Reader:
             return reader
         reader.breaks += 1
         await asyncio.sleep(0.2)
+    raise AssertionError(urls)
 
 
 @dataclass
@@ -106,11 +108,11 @@ class Fleet:
     def kill(self, service: Service) -> None:
         service.popen.kill()
 
-    def call(self, one: Side, other: Side, port: int | None = None) -> RunningCall:
-        """Have a call come in, and read it: at one of the containers, or at any."""
+    def call(self, one: Side, other: Side, *ports: int) -> RunningCall:
+        """Have a call come in, and read it: at these containers in turn, or at any."""
         call = self.twilio.call(NUMBER, CALLER, inbound=one.audio, outbound=other.audio)
-        url = self.url if port is None else f"http://127.0.0.1:{port}"
-        self.readers[call.leg.sid] = asyncio.create_task(follow(url, self.token, call.leg.sid))
+        urls = [f"http://127.0.0.1:{port}" for port in ports] or [self.url]
+        self.readers[call.leg.sid] = asyncio.create_task(follow(urls, self.token, call.leg.sid))
         return call
 
     async def read(self, call: RunningCall) -> Reader:
@@ -191,11 +193,60 @@ async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet
     async with patience(), fleet() as made:
         leaving, other = made.ports
         said = [sides(number, 12) for number in range(4)]
-        calls = [made.call(*pair, port) for pair, port in zip(said, (other, None) * 2, strict=True)]
+        places: list[tuple[int, ...]] = [(other,), ()] * 2
+        calls = [made.call(*pair, *at) for pair, at in zip(said, places, strict=True)]
         await asyncio.sleep(4)
         assert await made.stop(leaving) < CLOUD_RUN_SECONDS
         assert await check_whole(made, calls, said) > 0
         assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]
+
+
+# Who is killed, and at which step of the move, by the line that tells of it.
+OWNER_DIES = (
+    "move: another media stream is on its way",
+    "move: the successor listens",
+    "move: cut",
+    "move: all before the cut is stored",
+    "successor: placed",
+    "successor: goes on",
+    "successor: writes",
+)
+SUCCESSOR_DIES = (
+    "successor: listens",
+    "successor: placed",
+    "move: cut",
+    "move: all before the cut is stored",
+    "successor: goes on",
+)
+DEATHS = [("owner", step) for step in OWNER_DIES] + [("successor", step) for step in SUCCESSOR_DIES]
+
+
+async def die_at(made: Fleet, who: str, step: str, number: int) -> str:
+    """Have a call move, and one of its containers be killed at a step; returns how it went."""
+    pair = sides(number, 16)
+    call = made.call(*pair, *made.ports)
+    owner, other = [made.containers[port] for port in made.ports]
+    begun = f'"{call.leg.sid}", "stream_sid"'
+    await until(lambda: begun in owner.text or begun in other.text)
+    if begun not in owner.text:
+        owner, other = other, owner
+    await asyncio.sleep(3)
+    owner.popen.terminate()
+    await until(lambda: any(step in service.text for service in (owner, other)))
+    (owner if who == "owner" else other).popen.kill()
+    reader = await made.read(call)
+    assert faults(reader.records, by_track(pair)) == [], (who, step, reader.events)
+    return f"{who} killed at {step!r}: {', '.join(reader.events)}"
+
+
+@pytest.mark.proof
+async def test_whoever_dies_while_a_call_moves_no_word_is_lost_untold_nor_said_twice(
+    fleet: MakeFleet, rounds
+):
+    deaths = DEATHS if len(rounds(sample=2, full=len(DEATHS))) > 2 else DEATHS[2::7]
+    for number, (who, step) in enumerate(deaths):
+        async with patience(90), fleet(DRAIN_SECONDS="40", LOG_LEVEL="DEBUG") as made:
+            print(await die_at(made, who, step, number))
 
 
 @pytest.mark.proof
