@@ -8,6 +8,7 @@ it for dead.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,11 +36,20 @@ class _Known(msgspec.Struct):
     end: float = 0.0
     duration: float = 0.0
     startedAt: int | None = None  # noqa: N815  as on the wire
+
+
+class _Told(msgspec.Struct):
+    """
+    What ``CallStarted`` says besides.
+
+    Apart, as other records have fields of these names and other forms: ``metadata`` of a result.
+    """
+
     from_: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
     direction: str | None = None
-    callerName: str | None = None  # noqa: N815
-    calleeName: str | None = None  # noqa: N815
+    caller_name: str | None = msgspec.field(default=None, name="callerName")
+    callee_name: str | None = msgspec.field(default=None, name="calleeName")
     metadata: dict[str, str] = {}
 
 
@@ -136,14 +146,8 @@ class Claim:
             self.epoch = known.epoch
         if known.type == "CallStarted":
             self.started_at = known.startedAt
-            self.told = {
-                "from_": known.from_,
-                "to": known.to,
-                "direction": known.direction,
-                "caller_name": known.callerName,
-                "callee_name": known.calleeName,
-                "metadata": known.metadata,
-            }
+            with suppress(msgspec.MsgspecError):
+                self.told = msgspec.structs.asdict(msgspec.json.decode(stored.data, type=_Told))
         elif known.type == "Results" and known.track is not None:
             end = known.start + known.duration
             self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))

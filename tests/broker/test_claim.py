@@ -23,7 +23,9 @@ def stored(sequence: int, kind: str, **facts: object) -> Stored:
 
 
 def final(sequence: int, track: str, start: float, duration: float) -> Stored:
-    return stored(sequence, "Results", track=track, start=start, duration=duration)
+    """Return a final as Deepgram writes it: its ``metadata`` is another thing than a call's."""
+    theirs = {"request_id": "r", "model_info": {"name": "nova-3"}, "model_uuid": None}
+    return stored(sequence, "Results", track=track, start=start, duration=duration, metadata=theirs)
 
 
 STARTED = stored(
