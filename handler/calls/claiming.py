@@ -7,6 +7,7 @@ import structlog
 from broker.broker import Broker
 from broker.claim import Claim as StoredClaim
 from broker.writer import CallWriter
+from handler.audio.mulaw import TRACKS, Track, samples
 from handler.calls.call_clock import Claim
 
 # How long the first audio waits for the claim, which tells where the call clock begins.
@@ -51,3 +52,8 @@ class Claiming:
             return None
         ends = (*writer.published_ends.values(), writer.gap_end)
         return Claim.of(writer.started_at, ends, writer.claim)
+
+    def ends(self) -> dict[Track, int]:
+        """Return how far the stored finals of each side reach, in samples on the call clock."""
+        published = self._writer.published_ends
+        return {track: samples(published.get(track.value, 0.0)) for track in TRACKS}

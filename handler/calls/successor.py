@@ -1,8 +1,10 @@
 """A call that another media stream has, in whichever container, until that hands it over."""
 
 import asyncio
+from collections.abc import Mapping
 
 from handler.audio.loss import Loss
+from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track
 from handler.calls.call import Call, CallState, Shared
 from handler.calls.call_clock import OWNER_LOST
 from handler.calls.media_stream import End, MediaStream
@@ -13,6 +15,8 @@ from handler.twilio.start import StartDetails
 
 # What the first record says of a call that went from one media stream to another, whole.
 MOVED = "moved"
+# Deepgram says an utterance that goes on in pieces of a few seconds.
+LONGEST_LAG = 10 * SAMPLE_RATE
 
 
 class Successor(Call):
@@ -85,10 +89,22 @@ class Successor(Call):
         await self._claiming.wait()
         place = self._clock.place(stream.first.received_at, 0, self._claiming.found())
         offset = place.offset if self._succession.offset is None else self._succession.offset
-        known = place.offset if place.loss is None else place.loss.start
-        begins = self._begin(stream, offset, known)
-        if begins > known:
-            self._publisher.lose(Loss(known, begins, None, OWNER_LOST))
+        self._take_over(stream, offset, self._claiming.ends())
+
+    def _take_over(self, stream: MixedStream, offset: int, ends: Mapping[Track, int]) -> None:
+        """Go on behind what is stored of each side: its owner had the rest, and is gone."""
+        newest = max(ends.values())
+        # What one side has said may be stored before what the other has said earlier, but not by
+        # more: who has said nothing for longer has said nothing.
+        known = {track: max(end, newest - LONGEST_LAG) for track, end in ends.items()}
+        begins = self._begin(stream, offset, min(known.values()))
+        self._recogniser.cover(ends)
+        lost = {track: end for track, end in known.items() if end < begins}
+        if len(lost) == len(TRACKS) and len(set(lost.values())) == 1:
+            self._publisher.lose(Loss(min(lost.values()), begins, None, OWNER_LOST))
+            return
+        for track, end in lost.items():
+            self._publisher.lose(Loss(end, begins, track, OWNER_LOST))
 
     def _begin(self, stream: MixedStream, offset: int, position: int) -> int:
         """Go on at a position of the call clock, or behind it; returns where."""

@@ -17,7 +17,7 @@ from support.timing import patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from bench.processes import free_port
+from bench.processes import free_port, wait_ready
 from broker.server.embedded import EmbeddedServer
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.twilio.account import Account
@@ -150,6 +150,7 @@ def fleet(serve, nats, deepgram, token, tmp_path) -> MakeFleet:
                 made = Fleet(serve, nats, deepgram, twilio, token, ports)
                 made.url, made.environ = f"http://127.0.0.1:{front}", environ
                 await asyncio.gather(*map(made.start, ports))
+                await asyncio.to_thread(wait_ready, f"{made.url}/readyz")
                 twilio.account.add_number(
                     NUMBER,
                     voice_url=f"{made.url}/twilio/voice#rc=3&rp=all",
@@ -235,7 +236,8 @@ async def die_at(made: Fleet, who: str, step: str, number: int) -> str:
     await until(lambda: any(step in service.text for service in (owner, other)))
     (owner if who == "owner" else other).popen.kill()
     reader = await made.read(call)
-    assert faults(reader.records, by_track(pair)) == [], (who, step, reader.events)
+    wrong = faults(reader.records, by_track(pair))
+    assert wrong == [], (who, step, reader.events, wrong)
     return f"{who} killed at {step!r}: {', '.join(reader.events)}"
 
 
