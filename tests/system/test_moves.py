@@ -217,7 +217,6 @@ SUCCESSOR_DIES = (
     "successor: placed",
     "move: cut",
     "move: all before the cut is stored",
-    "successor: goes on",
 )
 DEATHS = [("owner", step) for step in OWNER_DIES] + [("successor", step) for step in SUCCESSOR_DIES]
 
