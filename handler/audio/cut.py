@@ -1,16 +1,24 @@
 """Where one recogniser may leave a call to the next: in a pause, so that no word is cut. Pure."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from handler.audio.levels import STEP, loudness
 from handler.audio.mulaw import SAMPLES_PER_MS
 
-# A pause this long lies between two words, and no plosive within one (they close for 150 ms).
-PAUSE = 300 * SAMPLES_PER_MS
+# How long a pause has to be, by how long one was waited for: first one that lies between two words
+# for sure, as no plosive closes for so long; then any between two words; then any quiet moment. Who
+# speaks on without one is cut where it may be.
+WANTED = (
+    (0, 300 * SAMPLES_PER_MS),
+    (1000 * SAMPLES_PER_MS, 300 * SAMPLES_PER_MS),
+    (2000 * SAMPLES_PER_MS, 60 * SAMPLES_PER_MS),
+    (3000 * SAMPLES_PER_MS, 15 * SAMPLES_PER_MS),
+)
+PAUSE, LONGEST = WANTED[0][1], WANTED[-1][0]
 # 48 dB below the loudest, as a mean: line noise is 10 dB lower, speech by telephone 20 dB higher.
 QUIET = 128.0
-# Who speaks without such a pause for half of this is cut in a shorter one; behind it, anywhere.
-LONGEST = 3000 * SAMPLES_PER_MS
 
 
 class PauseFinder:
@@ -51,6 +59,9 @@ class PauseFinder:
                 self.found = self._position
 
     def _wanted(self) -> int:
-        """Return how long a pause has to be by now: the longer it was waited for, the shorter."""
-        left = LONGEST - (self._position - self._start)
-        return min(PAUSE, max(0, 2 * PAUSE * left // LONGEST))
+        """Return how long a pause has to be by now."""
+        waited = self._position - self._start
+        for (begins, longest), (ends, shortest) in pairwise(WANTED):
+            if waited < ends:
+                return longest - (longest - shortest) * (waited - begins) // (ends - begins)
+        return 0
