@@ -20,6 +20,7 @@ from broker.settings import BrokerSettings
 from broker.statuses import Statuses
 from broker.subjects import LEG, STATUS, Subjects
 from broker.tickets import Tickets
+from broker.wishes import Wishes
 from broker.writer import CallWriter
 
 _log = structlog.get_logger()
@@ -45,6 +46,7 @@ class Broker:
         self.tickets = Tickets(bucket, self.subjects, settings.instance)
         self.replicas = Replicas(self.connection, self.subjects)
         self.moves = Moves(self.connection, self.subjects)
+        self.wishes = Wishes(self.connection, self.subjects, settings.instance)
         self.janitor = Janitor(
             self.connection,
             self.subjects,
@@ -132,6 +134,7 @@ class Broker:
         """NATS is back."""
         self.replicas.on_back()
         self.registry.on_back()
+        self.wishes.on_back()
 
     async def _check(self, client: Client) -> None:
         check_version(client)

@@ -103,6 +103,12 @@ class Subjects:
         """Where the owner of a call that moves is asked, by its successor alone."""
         return f"moves.{self.prefix}.{check_call_sid(call_sid)}"
 
+    def wishes(self, instance: str) -> str:
+        """Where a process is asked to move one of its calls."""
+        if not INSTANCE.fullmatch(instance):
+            raise BadName("the name of a process", instance)
+        return f"moves.{self.prefix}.by.{instance}"
+
     def call_key(self, call_sid: str) -> str:
         """The bucket's subject for a live call."""
         return f"$KV.{self.bucket}.call.{check_call_sid(call_sid)}"

@@ -152,8 +152,13 @@ class Call:
 
     @property
     def moving(self) -> bool:
-        """Whether another media stream is about to take it."""
+        """Whether another media stream was asked for, which is to take it."""
         return self._mover.active
+
+    @property
+    def followed(self) -> bool:
+        """Whether another media stream is about to take it."""
+        return self._mover.followed
 
     @property
     def listening(self) -> bool:
@@ -191,17 +196,21 @@ class Call:
                 advice='one <Stream> of track="both_tracks" is enough',
             )
 
-    async def move(self, ask_for_stream: Callable[[], Awaitable[None]]) -> bool:
-        """Let another media stream take the call; returns whether one has it."""
-        moved = await self._mover.move(ask_for_stream)
-        if moved:
-            self.streams.current.finish(End.MOVED)
-        return moved
+    async def move(self, ask_for_stream: Callable[[], Awaitable[None]]) -> None:
+        """
+        Let another media stream take the call; returns once one has it.
+
+        Raises:
+            MoveFailed: it stays.
+        """
+        await self._mover.move(ask_for_stream)
+        self.streams.current.finish(End.MOVED)
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
         self._advance(CallState.LEAVING)
         self.writer.update(leaving=True)
+        self._mover.leave()
         self.streams.current.finish(End.DRAINED)
         self.streams.close()
 

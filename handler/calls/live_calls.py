@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Self
 
 import structlog
 
-from broker import supervise
 from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
@@ -74,7 +73,6 @@ class LiveCalls:
         ] = {}  # that listen to a call which another stream has
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
-        self.moved = 0  # calls that went elsewhere with nothing lost
         self.one_sided = 0  # calls that are over, of which one side was sent
 
     def __len__(self) -> int:
@@ -181,6 +179,16 @@ class LiveCalls:
             self._calls[call_sid] = self._successors.pop(call_sid)
         return self._calls.get(call_sid)
 
+    @property
+    def carried(self) -> list[Call]:
+        """All calls whose last record is not known to be stored."""
+        return list(self._tasks)
+
+    @property
+    def arriving(self) -> int:
+        """How many calls another media stream has that are on their way here."""
+        return sum(call.arriving for call in self._tasks)
+
     def movable(self) -> list[Call]:
         """Return the calls that another media stream might take."""
         return [call for call in self._tasks if call.listening and not call.moving]
@@ -241,35 +249,9 @@ class LiveCalls:
             raise StreamRefused("another account's call")
         return Before.of_entry(former)
 
-    async def drain(self, move_all: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """
-        Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
-
-        Args:
-            move_all: Has other media streams take calls, as far as that can be.
-        """
-        self.draining = True
-        if not self._tasks:
-            return
-        total = self._settings.drain_seconds
-        _log.info("draining", calls=len(self._tasks), seconds=total)
-        moving = [] if move_all is None else [supervise.start(move_all(), "moves")]
-        try:
-            await asyncio.wait(self._tasks.values(), timeout=total / 2)
-            for call in self._tasks:
-                if not call.moving:
-                    call.leave()
-            await self._wait(total / 4)
-            for call in self._tasks:
-                call.leave()
-            await self._wait(total / 4)
-        finally:
-            await supervise.end(*moving)
-        if self._tasks:
-            _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
-
-    async def _wait(self, seconds: float) -> None:
-        if self._tasks:
+    async def wait_over(self, seconds: float) -> None:
+        """Wait until all calls are over, so long at the most."""
+        if self._tasks and seconds > 0:
             await asyncio.wait(self._tasks.values(), timeout=seconds)
 
     def _check(self, start: StartDetails, account_sid: str | None) -> None:

@@ -34,7 +34,7 @@ class Successor(Call):
 
     async def _write(self, _: asyncio.Task[None] | None) -> None:
         if await self._ours:
-            await self.writer.run(lambda claim: not claim.ended, MOVED)
+            await self.writer.run(self._succession.may_claim, MOVED)
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Listen as a call does; returns at once if there is nothing to take."""
