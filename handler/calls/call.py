@@ -352,6 +352,8 @@ class Call:
             self._log.info("media stream over", **over.summary(), **stream.summary())
             if over.end is End.REPLACED:
                 tasks.create_task(over.socket.close(1008, "replaced by another media stream"))
+        if tick.over:
+            self.writer.update(**self.streams.listed)
         match tick.changed:
             case Activity.ACTIVE:
                 self.writer.update(state="live", covered={})

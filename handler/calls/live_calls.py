@@ -189,6 +189,11 @@ class LiveCalls:
         """How many calls another media stream has that are on their way here."""
         return sum(call.arriving for call in self._tasks)
 
+    def lost(self) -> list[Call]:
+        """Return the calls whose media streams have gone without a stop: others may be theirs."""
+        now = asyncio.get_running_loop().time()
+        return [call for call in self.movable() if call.streams.current.may_be_replaced(now)]
+
     def movable(self) -> list[Call]:
         """Return the calls that another media stream might take."""
         return [call for call in self._tasks if call.listening and not call.moving]

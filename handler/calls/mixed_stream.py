@@ -99,8 +99,9 @@ class MixedStream:
 
     @property
     def unstopped(self) -> tuple[str, ...]:
-        """The media streams that Twilio has not stopped, be their sockets lost."""
-        return tuple(s.stream_sid for s in self._streams if s.end in (None, End.LOST))
+        """The media streams that Twilio has not stopped, nor others followed; be they lost."""
+        over = End.STOPPED, End.REPLACED
+        return tuple(one.stream_sid for one in self._streams if one.end not in over)
 
     def takes(self, stream: MediaStream, now: float) -> bool:
         """Whether a media stream brings a track that is missing while the other one goes on."""

@@ -15,6 +15,8 @@ from handler.audio.mulaw import SAMPLE_RATE, Track
 from handler.calls.live_calls import MEDIA_FORMAT, LiveCalls
 from handler.calls.media_stream import End, Received
 from handler.calls.relocator import Relocator
+from handler.calls.restarter import Restarter
+from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import MoveFailed
@@ -42,11 +44,12 @@ def talk(seed, seconds=SECONDS):
 class Container:
     """What carries calls in one process."""
 
-    def __init__(self, settings, calls, broker, relocator):
+    def __init__(self, settings, calls, broker, relocator, restarter):
         self.settings = settings
         self.calls = calls
         self.broker = broker
         self.relocator = relocator
+        self.restarter = restarter
 
     async def move(self, call_sid, ask_for_stream):
         """Let another container take a call; returns whether one has it."""
@@ -58,12 +61,16 @@ class Container:
 
 
 @contextlib.asynccontextmanager
-async def container(server, deepgram, name="c0", **changes):
+async def container(server, deepgram, name="c0", *, lease=20, **changes):
     """Run one; its Twilio is at ``twilio_api_url``."""
     settings = Settings(instance=name, deepgram_url=deepgram.url, deepgram_api_key="key", **changes)
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(
-            Broker(BrokerSettings(servers=(server.url,), instance=name))
+            Broker(
+                BrokerSettings(
+                    servers=(server.url,), instance=name, lease_ttl=lease, lease_refresh=lease / 4
+                )
+            )
         )
         async with patience():
             await broker.wait_ready()
@@ -73,9 +80,12 @@ async def container(server, deepgram, name="c0", **changes):
         tickets = await stack.enter_async_context(Tickets(settings, broker))
         accounts = Accounts.of(settings)
         rest = await stack.enter_async_context(RestClient(accounts, settings.twilio_api_url))
-        relocator = Relocator(settings, calls, tickets, accounts, rest, broker.wishes)
+        requests = StreamRequests(settings, tickets, accounts, rest, broker.restarts)
+        relocator = Relocator(settings, calls, requests, accounts, rest, broker.wishes)
         await stack.enter_async_context(relocator)
-        yield Container(settings, calls, broker, relocator)
+        restarter = Restarter(broker, calls, requests, rest)
+        await stack.enter_async_context(restarter)
+        yield Container(settings, calls, broker, relocator, restarter)
 
 
 @contextlib.asynccontextmanager
