@@ -95,7 +95,10 @@ class Restarter:
         if (known := self._dead.get(call_sid)) is not None:
             known |= dead
             return
-        if not dead or len(self._dead) >= MAX_CALLS or self._requests.problem(account_sid):
+        entry = self._broker.registry.entry(call_sid)
+        if len(self._dead) >= MAX_CALLS or self._requests.problem(account_sid):
+            return
+        if not dead_streams.is_dead(entry, account_sid, dead):
             return
         self._dead[call_sid] = dead
         task = supervise.start(self._care(call_sid, account_sid, doubt), f"{call_sid} restart")

@@ -131,6 +131,11 @@ class Phone:
             media.feed([Frame(Track(frame.track), frame.timestamp, frame.payload)])
         media.finish(End.STOPPED)
 
+    def fall_silent(self):
+        """Send nothing more in the media stream that began last, and answer nothing."""
+        self._sending[-1].cancel()
+        self.media[-1].socket.unanswered_since = 0.0
+
     def end(self, end):
         """End the media stream that began last."""
         self._sending[-1].cancel()

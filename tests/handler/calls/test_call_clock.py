@@ -189,3 +189,10 @@ def test_what_lies_between_two_media_streams_is_told_though_the_first_brought_no
 def test_what_is_stored_says_why_nothing_follows_it(stored, missing):
     assert Claim.of(NOON, (1.5, 0.0, 0.25), stored) == claim(1.5, missing)
     assert End.STOPPED.value == COMPLETED
+
+
+def test_what_is_learnt_of_the_former_owner_while_it_says_its_last_words_counts():
+    clock = CallClock(NOON, Before.of_entry(entry("live")))
+    clock.learn(Before.of_entry(entry("waiting", inbound=4.0, outbound=3.0)))
+    place = clock.place(NOON + 5000, 0, claim(2.5))
+    assert place == Place(NOON, at(5), Loss(at(4), at(5), None, "media-lost"))

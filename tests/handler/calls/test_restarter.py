@@ -109,6 +109,15 @@ async def test_a_socket_that_is_lost_while_its_owner_lives_is_followed_by_anothe
         assert form["Parameter1.Name"] == "ticket"
 
 
+async def test_one_that_is_silent_and_answers_nothing_is_as_good_as_lost(monkeypatch):
+    monkeypatch.setattr("handler.calls.media_stream.TAKEOVER_SECONDS", 0.4)
+    async with two() as (mine, theirs, twilio):
+        twilio.phone.fall_silent()
+        await until(lambda: len(theirs.calls))
+        await until(lambda: not mine.calls.movable())
+        assert twilio.asked == {"call": 1, "start": 1}
+
+
 async def test_of_all_that_hear_of_a_dead_stream_at_once_one_asks_for_another():
     """Its owner has not noticed: it is told when the call is taken."""
     async with two() as (mine, theirs, twilio):
