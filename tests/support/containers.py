@@ -99,6 +99,7 @@ class Phone:
         self.media = []
         self._begun = asyncio.get_running_loop().time()
         self._sending = []
+        self._stopped = 0
 
     def stream(self, container, *, succeeding=False, code=bytes, **course):
         """Begin a media stream to a container."""
@@ -120,9 +121,15 @@ class Phone:
             media.feed([Frame(Track(frame.track), frame.timestamp, frame.payload)])
         media.finish(End.STOPPED)
 
+    def stop(self):
+        """Stop the media stream that began first, as one is stopped by the API."""
+        self._sending[self._stopped].cancel()
+        self.media[self._stopped].finish(End.STOPPED)
+        self._stopped += 1
+
     async def over(self):
         """Wait for the call's end."""
-        await asyncio.gather(*self._sending)
+        await asyncio.gather(*self._sending, return_exceptions=True)
 
     async def hang_up(self):
         """End the call before its end."""
@@ -130,3 +137,12 @@ class Phone:
             task.cancel()
         for media in self.media:
             media.finish(End.STOPPED)
+
+
+def said(records):
+    """Return the words of a call, by track."""
+    words: dict[str, list[str]] = {"inbound": [], "outbound": []}
+    for record in records:
+        if record["type"] == "Results":
+            words[record["track"]] += record["channel"]["alternatives"][0]["transcript"].split()
+    return words

@@ -5,20 +5,12 @@ from collections import Counter
 
 import pytest
 from support.brokers import read_records
-from support.containers import Phone, containers
+from support.containers import Phone, containers, said
 from support.reencoded import coded_anew
 from support.timing import patience
 
 from handler.errors import MoveFailed
 from rehearsal.scripted import names
-
-
-def said(records):
-    words: dict[str, list[str]] = {"inbound": [], "outbound": []}
-    for record in records:
-        if record["type"] == "Results":
-            words[record["track"]] += record["channel"]["alternatives"][0]["transcript"].split()
-    return words
 
 
 async def check(broker, phone, *, events):
