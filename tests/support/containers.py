@@ -60,7 +60,8 @@ class Container:
 @contextlib.asynccontextmanager
 async def container(server, deepgram, name="c0", **changes):
     """Run one; its Twilio is at ``twilio_api_url``."""
-    settings = Settings(instance=name, deepgram_url=deepgram.url, deepgram_api_key="key", **changes)
+    changes = {"deepgram_url": deepgram.url, "deepgram_api_key": "key", **changes}
+    settings = Settings(instance=name, **changes)
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(
             Broker(BrokerSettings(servers=(server.url,), instance=name))
@@ -76,6 +77,21 @@ async def container(server, deepgram, name="c0", **changes):
         relocator = Relocator(settings, calls, tickets, accounts, rest, broker.wishes)
         await stack.enter_async_context(relocator)
         yield Container(settings, calls, broker, relocator)
+
+
+@contextlib.asynccontextmanager
+async def world():
+    """NATS, a recogniser, Twilio's API, and what runs containers there."""
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(EmbeddedServer())
+        deepgram = await stack.enter_async_context(DeepgramStandIn(Scripted()))
+        numbers = iter(range(100))
+
+        async def run(**changes):
+            name = f"c{next(numbers)}"
+            return await stack.enter_async_context(container(server, deepgram, name, **changes))
+
+        yield server, stack, run
 
 
 @contextlib.asynccontextmanager

@@ -6,35 +6,18 @@ import itertools
 
 from structlog.testing import capture_logs
 from support.brokers import read_records
-from support.containers import container, said
+from support.containers import said, world
 from support.processes import partyline
 from support.sids import call_sid, stream_sid
 from support.timing import patience, until
 from support.twilio_api import said as answered
 from support.twilio_moves import twilio
 
-from broker.server.embedded import EmbeddedServer
 from handler.calls import relocator
 from handler.calls.drain import drain
 from handler.calls.relocator import is_old
 from handler.errors import MoveFailed, Stay
-from rehearsal.deepgram import DeepgramStandIn
-from rehearsal.scripted import Scripted, names
-
-
-@contextlib.asynccontextmanager
-async def world():
-    """NATS, a recogniser, Twilio's API, and what runs containers there."""
-    async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(EmbeddedServer())
-        deepgram = await stack.enter_async_context(DeepgramStandIn(Scripted()))
-        numbers = iter(range(100))
-
-        async def run(**changes):
-            name = f"c{next(numbers)}"
-            return await stack.enter_async_context(container(server, deepgram, name, **changes))
-
-        yield server, stack, run
+from rehearsal.scripted import names
 
 
 async def told(broker, phone):
