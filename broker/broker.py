@@ -16,6 +16,7 @@ from broker.moves import Moves
 from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
+from broker.restarts import Restarts
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
 from broker.subjects import LEG, STATUS, Subjects
@@ -44,6 +45,7 @@ class Broker:
         others = {STATUS: self.statuses.receive, LEG: self.legs.receive}
         self.registry = Registry(self.connection, self.subjects, settings, others)
         self.tickets = Tickets(bucket, self.subjects, settings.instance)
+        self.restarts = Restarts(bucket, self.subjects)
         self.replicas = Replicas(self.connection, self.subjects)
         self.moves = Moves(self.connection, self.subjects)
         self.wishes = Wishes(self.connection, self.subjects, settings.instance)

@@ -40,7 +40,7 @@ class _Known(msgspec.Struct):
     direction: str | None = None
     callerName: str | None = None  # noqa: N815
     calleeName: str | None = None  # noqa: N815
-    metadata: dict[str, str] = {}
+    metadata: Any = None  # a call's own; a result has Deepgram's, of another form
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Claim:
         """
         if self.ended or not owner_lives or self.owner == instance:
             return True
-        return entry is not None and (entry.owner != self.owner or entry.state == "waiting")
+        return entry is not None and (entry.owner != self.owner or entry.free)
 
     def given_up(self, own_epochs: Collection[str]) -> bool:
         """
@@ -142,7 +142,7 @@ class Claim:
                 "direction": known.direction,
                 "caller_name": known.callerName,
                 "callee_name": known.calleeName,
-                "metadata": known.metadata,
+                "metadata": known.metadata or {},
             }
         elif known.type == "Results" and known.track is not None:
             end = known.start + known.duration

@@ -20,7 +20,9 @@ from handler.calls.drain import drain
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
 from handler.calls.relocator import Relocator
+from handler.calls.restarter import Restarter
 from handler.calls.status_callbacks import StatusCallbacks
+from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import Tickets
 from handler.calls.voice import VoiceWebhook
 from handler.config import Settings
@@ -67,6 +69,7 @@ class Service:
         self.status_callbacks: StatusCallbacks
         self.tickets: Tickets
         self.relocator: Relocator
+        self.restarter: Restarter
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
@@ -103,16 +106,23 @@ class Service:
         )
         self.status_callbacks = StatusCallbacks(self.broker)
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
+        requests = StreamRequests(
+            settings, self.tickets, self.accounts, self.rest, self.broker.restarts
+        )
         self.relocator = await stack.enter_async_context(
             Relocator(
                 settings,
                 self.calls,
-                self.tickets,
+                requests,
                 self.accounts,
                 self.rest,
                 self.broker.wishes,
             )
         )
+        self.restarter = await stack.enter_async_context(
+            Restarter(self.broker, self.calls, requests, self.rest)
+        )
+        self.status_callbacks.note_stream = self.restarter.hear
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)

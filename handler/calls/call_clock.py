@@ -132,6 +132,10 @@ class CallClock:
             return Place(self.started_at, offset, None)
         return Place(self.started_at, offset, Loss(received, offset, None, reason))
 
+    def learn(self, before: Before) -> None:
+        """Know better how far the call had come before it came here."""
+        self._before = before
+
     def go_on(self, started_at: int, position: int) -> None:
         """Go on at a position on the clock of who had the call until then."""
         self.started_at = started_at

@@ -136,6 +136,7 @@ class LiveCalls:
         account_sid: str | None,
         *,
         succeeding: bool = False,
+        takes_over: bool = False,
     ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
@@ -145,6 +146,7 @@ class LiveCalls:
             socket: Where it comes from.
             account_sid: Whose auth token vouches for it; None: one of several accounts'.
             succeeding: Whether a ticket says that it is to take the call from its owner.
+            takes_over: Whether one says that those that the call had are dead.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
@@ -156,8 +158,12 @@ class LiveCalls:
             socket,
             now=received.loop_time,
             tracks=start.tracks,
+            takes_over=takes_over,
         )
         known = self.find(start.call_sid)
+        if known is not None and self._is_taken(known):
+            known.streams.close()  # it only waits: what it says from now on is refused
+            known = None
         if succeeding:
             self._succeed(start, stream)
         elif known is not None and known.listening:
@@ -183,13 +189,18 @@ class LiveCalls:
         """How many calls another media stream has that are on their way here."""
         return sum(call.arriving for call in self._tasks)
 
+    def lost(self) -> list[Call]:
+        """Return the calls whose media streams have gone without a stop: others may be theirs."""
+        now = asyncio.get_running_loop().time()
+        return [call for call in self.movable() if call.streams.current.may_be_replaced(now)]
+
     def movable(self) -> list[Call]:
         """Return the calls that another media stream might take."""
         return [call for call in self._tasks if call.listening and not call.moving]
 
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
-        before = self._before(start) if known is None else known.before
+        before = self._before(start, stream) if known is None else known.before
         self._check_room()
         self._advise(start)
         call = self._calls[start.call_sid] = Call(self._shared, start, stream, before=before)
@@ -218,7 +229,15 @@ class LiveCalls:
             "or send the other track in a stream of its own",
         )
 
-    def _before(self, start: StartDetails) -> Before | None:
+    def _is_taken(self, call: Call) -> bool:
+        """Whether another container has taken a call that was ours, and lost its media stream."""
+        entry, writer = self._broker.registry.entry(call.call_sid), call.writer
+        if entry is None or not writer.claimed.is_set() or not call.waiting:
+            return False
+        taken_from = None if writer.claim is None else writer.claim.epoch
+        return entry.owner not in ("", self._settings.instance) and entry.epoch != taken_from
+
+    def _before(self, start: StartDetails, stream: MediaStream) -> Before | None:
         """
         Return the call as another container left it, if one did.
 
@@ -228,7 +247,8 @@ class LiveCalls:
         former = self._broker.registry.entry(start.call_sid)
         if former is None or former.owner == self._settings.instance:
             return None  # our own is of a call that is over
-        if former.state == "live" and self._broker.registry.has_lease(former.owner):
+        alive = not former.free and self._broker.registry.has_lease(former.owner)
+        if alive and not stream.takes_over:
             raise StreamRefused(ELSEWHERE_HALF if len(start.tracks) < len(TRACKS) else ELSEWHERE)
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")

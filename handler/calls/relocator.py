@@ -13,14 +13,12 @@ from broker import supervise
 from broker.wishes import Wish, Wished, Wishes
 from handler.calls.call import Call
 from handler.calls.live_calls import LiveCalls
-from handler.calls.tickets import STREAM, SUCCESSOR, Tickets
+from handler.calls.stream_requests import OVER, StreamRequests, why_not_movable
+from handler.calls.tickets import STREAM, SUCCESSOR
 from handler.config import Settings
 from handler.errors import MoveFailed, NoRoomForTracks, Stay, TwilioApiError
-from handler.parameters import TICKET
-from handler.twilio import twiml
-from handler.twilio.accounts import Account, Accounts
+from handler.twilio.accounts import Accounts
 from handler.twilio.rest import RestClient
-from handler.twilio.tickets import Scope
 
 # How often it is looked which media streams are too old; and, in a process that leaves, which calls
 # have come meanwhile.
@@ -35,20 +33,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 # Where there is no room for two streams: how often the second is asked for once the first was
 # stopped, and what lies between.
 ATTEMPTS, ATTEMPT_SECONDS = 4, 0.3
-# What Twilio answers for its own reasons, and not because of the call's other streams.
-NOT_OF_TRACKS = frozenset({401, 403, 404, 429})
-OVER = 404
 
 _log = structlog.get_logger()
-
-
-def why_not_movable(settings: Settings, account: Account | None) -> str | None:
-    """Return why Twilio cannot be asked for another media stream of an account's calls; or None."""
-    if settings.public_url is None:
-        return "PUBLIC_URL is not set: Twilio cannot be told where to send a call's audio"
-    if account is None or not (account.api_key or account.auth_tokens):
-        return "no credentials for Twilio's REST API: set TWILIO_API_KEY, or TWILIO_AUTH_TOKEN"
-    return None
 
 
 def is_old(age: float, limit: float, stream_sid: str) -> bool:
@@ -85,7 +71,7 @@ class Relocator:
         self,
         settings: Settings,
         calls: LiveCalls,
-        tickets: Tickets,
+        requests: StreamRequests,
         accounts: Accounts,
         rest: RestClient,
         wishes: Wishes,
@@ -95,7 +81,7 @@ class Relocator:
         self.note_duration: Callable[[float], None] = lambda _: None
         self._settings = settings
         self._calls = calls
-        self._tickets = tickets
+        self._requests = requests
         self._accounts = accounts
         self._rest = rest
         self._wishes = wishes
@@ -206,6 +192,7 @@ class Relocator:
         What is said in between is lost, and told.
         """
         streams = call.streams.sids
+        await self._requests.reserve(call.call_sid)
         call.leave()
         await self._stop(call, streams)
         for attempt in range(ATTEMPTS):
@@ -230,28 +217,13 @@ class Relocator:
             NoRoomForTracks: only once another one has ended.
             MoveFailed: there will be none.
         """
-        base, account = self._settings.public_url, self._accounts.find(call.account_sid)
-        reason = why_not_movable(self._settings, account)
-        if reason is not None or base is None or account is None:
-            raise MoveFailed(reason or "", Stay.NO_ACCESS)
-        path = self._accounts.path_of(call.account_sid)
-        ticket = await self._tickets.issue(
-            account, Scope(purpose, call.account_sid, call.call_sid), None
+        await self._requests.ask(
+            call.account_sid,
+            call.call_sid,
+            purpose=purpose,
+            track=call.streams.track,
+            parameters=call.parameters,
         )
-        try:
-            await self._rest.start_stream(
-                call.account_sid,
-                call.call_sid,
-                url=twiml.stream_url(base, path),
-                name=f"partyline-{ticket[:8]}",
-                track=call.streams.track,
-                status_callback=twiml.callback_url(base, f"{path}/status"),
-                parameters={**call.parameters, TICKET[0]: ticket},
-            )
-        except TwilioApiError as exc:
-            if 400 <= (exc.status or 0) < 500 and exc.status not in NOT_OF_TRACKS:
-                raise NoRoomForTracks(str(exc)) from exc
-            raise MoveFailed(str(exc), Stay.OVER if exc.status == OVER else Stay.REFUSED) from exc
 
     async def _stop(self, call: Call, stream_sids: list[str]) -> None:
         """Stop media streams that nobody listens to any more."""

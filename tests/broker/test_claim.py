@@ -23,7 +23,9 @@ def stored(sequence: int, kind: str, **facts: object) -> Stored:
 
 
 def final(sequence: int, track: str, start: float, duration: float) -> Stored:
-    return stored(sequence, "Results", track=track, start=start, duration=duration)
+    """Make one as Deepgram does: what it calls metadata is not a call's."""
+    theirs = {"request_id": "0", "model_info": {"name": "nova", "arch": "nova"}}
+    return stored(sequence, "Results", track=track, start=start, duration=duration, metadata=theirs)
 
 
 STARTED = stored(
@@ -41,7 +43,7 @@ STARTED = stored(
 FOREIGN = Stored(12, "a subject", b"not ours", {"Call-Seq": "2"})
 
 
-def entry(owner: str, state: Literal["live", "waiting"]) -> CallEntry:
+def entry(owner: str, state: Literal["live", "waiting"], *, leaving: bool = False) -> CallEntry:
     return CallEntry(
         call_sid=call_sid(1),
         account_sid=account_sid(1),
@@ -49,6 +51,7 @@ def entry(owner: str, state: Literal["live", "waiting"]) -> CallEntry:
         epoch="i1-1",
         owner=owner,
         state=state,
+        leaving=leaving,
     )
 
 
@@ -100,6 +103,7 @@ def test_how_far_a_call_is_known_is_told_by_its_ends_too(newest, known_end):
         (STARTED, None, True, False),  # not seen before: it has begun this moment
         (STARTED, entry("i1", "live"), True, False),
         (STARTED, entry("i1", "waiting"), True, True),
+        (STARTED, entry("i1", "live", leaving=True), True, True),
         (STARTED, entry("", "live"), True, True),  # given up
         (STARTED, None, False, True),
         (stored(12, "CallEnded", reason="completed"), None, True, True),

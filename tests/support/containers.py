@@ -15,6 +15,8 @@ from handler.audio.mulaw import SAMPLE_RATE, Track
 from handler.calls.live_calls import MEDIA_FORMAT, LiveCalls
 from handler.calls.media_stream import End, Received
 from handler.calls.relocator import Relocator
+from handler.calls.restarter import Restarter
+from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import MoveFailed
@@ -42,11 +44,12 @@ def talk(seed, seconds=SECONDS):
 class Container:
     """What carries calls in one process."""
 
-    def __init__(self, settings, calls, broker, relocator):
+    def __init__(self, settings, calls, broker, relocator, restarter):
         self.settings = settings
         self.calls = calls
         self.broker = broker
         self.relocator = relocator
+        self.restarter = restarter
 
     async def move(self, call_sid, ask_for_stream):
         """Let another container take a call; returns whether one has it."""
@@ -58,13 +61,17 @@ class Container:
 
 
 @contextlib.asynccontextmanager
-async def container(server, deepgram, name="c0", **changes):
+async def container(server, deepgram, name="c0", *, lease=20, **changes):
     """Run one; its Twilio is at ``twilio_api_url``."""
     changes = {"deepgram_url": deepgram.url, "deepgram_api_key": "key", **changes}
     settings = Settings(instance=name, **changes)
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(
-            Broker(BrokerSettings(servers=(server.url,), instance=name))
+            Broker(
+                BrokerSettings(
+                    servers=(server.url,), instance=name, lease_ttl=lease, lease_refresh=lease / 4
+                )
+            )
         )
         async with patience():
             await broker.wait_ready()
@@ -74,9 +81,12 @@ async def container(server, deepgram, name="c0", **changes):
         tickets = await stack.enter_async_context(Tickets(settings, broker))
         accounts = Accounts.of(settings)
         rest = await stack.enter_async_context(RestClient(accounts, settings.twilio_api_url))
-        relocator = Relocator(settings, calls, tickets, accounts, rest, broker.wishes)
+        requests = StreamRequests(settings, tickets, accounts, rest, broker.restarts)
+        relocator = Relocator(settings, calls, requests, accounts, rest, broker.wishes)
         await stack.enter_async_context(relocator)
-        yield Container(settings, calls, broker, relocator)
+        restarter = Restarter(broker, calls, requests, rest)
+        await stack.enter_async_context(restarter)
+        yield Container(settings, calls, broker, relocator, restarter)
 
 
 @contextlib.asynccontextmanager
@@ -95,11 +105,11 @@ async def world():
 
 
 @contextlib.asynccontextmanager
-async def containers(count=2, **changes):
-    """Run some containers with one NATS and one recogniser."""
+async def containers(count=2, *, faults=None, **changes):
+    """Run some containers with one NATS and one recogniser, which may have faults."""
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(EmbeddedServer())
-        deepgram = await stack.enter_async_context(DeepgramStandIn(Scripted()))
+        deepgram = await stack.enter_async_context(DeepgramStandIn(Scripted(), faults=faults))
         yield [
             await stack.enter_async_context(container(server, deepgram, f"c{number}", **changes))
             for number in range(count)
@@ -117,11 +127,12 @@ class Phone:
         self._sending = []
         self._stopped = 0
 
-    def stream(self, container, *, succeeding=False, code=bytes, **course):
+    def stream(self, container, *, succeeding=False, takes_over=False, code=bytes, **course):
         """Begin a media stream to a container."""
         number = len(self.media)
         start = StartDetails(account_sid(1), self.call_sid, stream_sid(number + 1), MEDIA_FORMAT)
-        media = container.calls.open(start, Peer(), Received.now(), None, succeeding=succeeding)
+        how = {"succeeding": succeeding, "takes_over": takes_over}
+        media = container.calls.open(start, Peer(), Received.now(), None, **how)
         self.media.append(media)
         sides = [code(side) for side in self.sides]
         self._sending.append(asyncio.create_task(self._send(media, sides, course)))
@@ -142,6 +153,11 @@ class Phone:
         self._sending[self._stopped].cancel()
         self.media[self._stopped].finish(End.STOPPED)
         self._stopped += 1
+
+    def end(self, end):
+        """End the media stream that began last."""
+        self._sending[-1].cancel()
+        self.media[-1].finish(end)
 
     async def over(self):
         """Wait for the call's end."""
