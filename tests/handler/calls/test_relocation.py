@@ -154,7 +154,10 @@ async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():
         records = await read_records(theirs.broker, phone.call_sid)
         events = [record["type"] for record in records if record["type"] != "Results"]
         assert events == ["CallStarted", "CallResumed", "CallEnded"]
-        assert said(records) == whole(phone)
+        for track, words in said(records).items():
+            every = whole(phone)[track]
+            assert len(set(words)) == len(words)  # none twice
+            assert len([word for word in every if word not in words]) <= 1  # it was cut in two
 
 
 def test_what_an_owner_has_written_behind_the_cut_is_not_written_twice():
