@@ -126,7 +126,7 @@ class CallClock:
                 break
         known_end = audio_end if claim is None else max(audio_end, claim.known_end)
         received, reason = self._received(audio_end, known_end, claim)
-        begun = max(0, (received_at - self.started_at) * SAMPLES_PER_MS)
+        begun = self.position(received_at)
         self.reached = offset = max(begun, known_end, received or 0)
         if received is None or received >= offset:
             return Place(self.started_at, offset, None)
@@ -135,6 +135,10 @@ class CallClock:
     def learn(self, before: Before) -> None:
         """Know better how far the call had come before it came here."""
         self._before = before
+
+    def position(self, at: int) -> int:
+        """Return where a moment lies, in Unix ms."""
+        return max(0, (at - self.started_at) * SAMPLES_PER_MS)
 
     def go_on(self, started_at: int, position: int) -> None:
         """Go on at a position on the clock of who had the call until then."""

@@ -192,7 +192,7 @@ class Departure:
 
     def _end_in(self, seconds: float) -> None:
         """Wait no longer than so."""
-        if self._silence is not None:
+        if self._silence is not None and not self._silence.expired():
             self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def lose(self, losses: list[Loss]) -> list[Loss]:

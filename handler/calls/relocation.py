@@ -185,7 +185,12 @@ class Mover:
 
 
 class Succession:
-    """Keeps the audio of a call that is another container's, until that hands the call over."""
+    """
+    Keeps the audio of a call that is another container's, until that hands the call over.
+
+    Attributes:
+        given: What was handed over; None before, and if the owner is gone.
+    """
 
     def __init__(self, call_sid: str, moves: Moves) -> None:
         self._call_sid = call_sid
@@ -193,7 +198,7 @@ class Succession:
         self._early: list[Chunk] = []
         self._losses: list[Loss] = []
         self._arrival: Arrival | None = None
-        self._cut: int | None = None  # once it is handed over
+        self.given: Given | None = None
 
     @property
     def offset(self) -> int | None:
@@ -222,9 +227,8 @@ class Succession:
             arrival.taking.take(chunk)
         self._early.clear()
         self._arrival = arrival
-        given = await arrival.run()
-        self._cut = None if given is None else given.cut
-        return given
+        self.given = await arrival.run()
+        return self.given
 
     def may_claim(self, stored: Claim) -> bool:
         """
@@ -236,7 +240,7 @@ class Succession:
         if stored.ended:
             return False
         ends = max(stored.ends.values(), default=0.0)
-        return self._cut is None or ends <= seconds(self._cut) + ROUNDING_SECONDS
+        return self.given is None or ends <= seconds(self.given.cut) + ROUNDING_SECONDS
 
     def begin(self, offset: int, cut: int) -> tuple[list[Chunk], list[Loss]]:
         """Return what was kept, and lost, from a position of the call clock on."""

@@ -80,7 +80,9 @@ class Successor(Call):
             return
         await self._claiming.wait()
         place = self._clock.place(stream.first.received_at, 0, self._claiming.found())
-        offset = place.offset if self._succession.offset is None else self._succession.offset
+        offset = self._succession.offset
+        if offset is None:  # as it may lie before what is stored, it is not where a new one would
+            offset = self._clock.position(stream.first.received_at)
         known = place.offset if place.loss is None else place.loss.start
         begins = self._begin(stream, offset, known)
         if begins > known:

@@ -63,7 +63,8 @@ class Container:
 @contextlib.asynccontextmanager
 async def container(server, deepgram, name="c0", *, lease=20, **changes):
     """Run one; its Twilio is at ``twilio_api_url``."""
-    settings = Settings(instance=name, deepgram_url=deepgram.url, deepgram_api_key="key", **changes)
+    changes = {"deepgram_url": deepgram.url, "deepgram_api_key": "key", **changes}
+    settings = Settings(instance=name, **changes)
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(
             Broker(
@@ -89,6 +90,21 @@ async def container(server, deepgram, name="c0", *, lease=20, **changes):
 
 
 @contextlib.asynccontextmanager
+async def world():
+    """NATS, a recogniser, Twilio's API, and what runs containers there."""
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(EmbeddedServer())
+        deepgram = await stack.enter_async_context(DeepgramStandIn(Scripted()))
+        numbers = iter(range(100))
+
+        async def run(**changes):
+            name = f"c{next(numbers)}"
+            return await stack.enter_async_context(container(server, deepgram, name, **changes))
+
+        yield server, stack, run
+
+
+@contextlib.asynccontextmanager
 async def containers(count=2, *, faults=None, **changes):
     """Run some containers with one NATS and one recogniser, which may have faults."""
     async with contextlib.AsyncExitStack() as stack:
@@ -109,6 +125,7 @@ class Phone:
         self.media = []
         self._begun = asyncio.get_running_loop().time()
         self._sending = []
+        self._stopped = 0
 
     def stream(self, container, *, succeeding=False, takes_over=False, code=bytes, **course):
         """Begin a media stream to a container."""
@@ -135,6 +152,12 @@ class Phone:
         """Send nothing more in the media stream that began last, and answer nothing."""
         self._sending[-1].cancel()
         self.media[-1].socket.unanswered_since = 0.0
+
+    def stop(self):
+        """Stop the media stream that began first, as one is stopped by the API."""
+        self._sending[self._stopped].cancel()
+        self.media[self._stopped].finish(End.STOPPED)
+        self._stopped += 1
 
     def end(self, end):
         """End the media stream that began last."""
