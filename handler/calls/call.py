@@ -343,8 +343,8 @@ class Call:
         audio_end, claim = self._recogniser.audio_end, self._claiming.found()
         place = self._clock.place(stream.first.received_at, audio_end, claim)
         stream.offset = place.offset
-        if place.loss is not None:
-            self._publisher.lose(place.loss)
+        for loss in self._claiming.losses(place):
+            self._publisher.lose(loss)
 
     def _forward(self, stream: MixedStream, tasks: asyncio.TaskGroup, tick: Tick) -> None:
         """Take what media streams bring. Never waits."""

@@ -9,7 +9,9 @@ from broker.broker import Broker
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
 from broker.writer import CallWriter
-from handler.calls.call_clock import Before, CallClock, Claim
+from handler.audio.loss import Loss
+from handler.audio.mulaw import TRACKS, Track, samples
+from handler.calls.call_clock import OWNER_LOST, Before, CallClock, Claim, Place, by_side
 
 # How long the first audio waits for the claim, which tells where the call clock begins.
 CLAIM_SECONDS = 2.0
@@ -95,6 +97,17 @@ class Claiming:
             return None
         ends = (*writer.published_ends.values(), writer.gap_end)
         return Claim.of(writer.started_at, ends, writer.claim)
+
+    def losses(self, place: Place) -> list[Loss]:
+        """Return what is to be told as lost before a media stream, if anything is."""
+        if place.loss is None or place.loss.reason != OWNER_LOST:
+            return [] if place.loss is None else [place.loss]
+        return by_side(place.loss, self.ends())
+
+    def ends(self) -> dict[Track, int]:
+        """Return up to where each side is stored, in samples on the call clock."""
+        published, both = self._writer.published_ends, self._writer.gap_end
+        return {track: samples(max(published.get(track.value, 0.0), both)) for track in TRACKS}
 
     def _still_speaks(self, entry: CallEntry | None) -> bool:
         if entry is None or entry.owner == self._instance or not entry.leaving:
