@@ -121,7 +121,7 @@ class Claim:
         """
         if self.ended or not owner_lives or self.owner == instance:
             return True
-        return entry is not None and (entry.owner != self.owner or entry.state == "waiting")
+        return entry is not None and (entry.owner != self.owner or entry.free)
 
     def given_up(self, own_epochs: Collection[str]) -> bool:
         """

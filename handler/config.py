@@ -109,7 +109,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
 
     max_calls: int = 100
-    max_stream_seconds: float = 0.0  # older media streams are followed by others; 0: never
+    max_stream_seconds: float = 0.0  # an older media stream is followed by another; 0: never
     resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream
     replay_seconds: float = 60.0  # audio kept for a recogniser that is away; 16 kB each second
     drain_seconds: float = 8.0  # from SIGTERM to the end; Cloud Run kills after 10 s

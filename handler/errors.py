@@ -28,7 +28,7 @@ Every error of the handler.
 """
 
 from collections.abc import Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import TypeVar
 
 E = TypeVar("E", bound=BaseException)
@@ -115,12 +115,33 @@ class WebhookRefused(HandlerError):
         super().__init__(reason)
 
 
+class Stay(StrEnum):
+    """Why a call that was to move stays; metrics count them."""
+
+    NO_ACCESS = "no-access"  # Twilio cannot be asked, or not be told where to send it
+    REFUSED = "refused"  # Twilio will not begin another media stream, or does not answer
+    NO_ROOM = "no-room"  # for the tracks of another one
+    NOBODY = "nobody"  # no container takes it
+    NATS = "nats"  # is away, or does not let containers talk about it
+    NOT_STORED = "not-stored"  # what was said: the recogniser, or NATS, is away
+    OVER = "over"  # it ended meanwhile
+    LEAVING = "leaving"  # the process could wait no longer
+    DEFECT = "defect"  # of ours
+
+
 class MoveFailed(HandlerError):
     """A live call that was to go elsewhere stays where it is, and loses nothing by that."""
+
+    def __init__(self, reason: str, kind: Stay = Stay.REFUSED) -> None:
+        self.kind = kind
+        super().__init__(reason)
 
 
 class NoRoomForTracks(MoveFailed):
     """Another media stream of the call can begin only once one has ended."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, Stay.NO_ROOM)
 
 
 class InvalidToken(HandlerError):

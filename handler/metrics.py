@@ -21,6 +21,7 @@ from broker.broker import Broker
 from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
+from handler.calls.restarter import Restarter
 from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.config import Settings
@@ -38,6 +39,7 @@ class Parts(Protocol):
     calls: LiveCalls
     status_callbacks: StatusCallbacks
     tickets: Tickets
+    restarter: Restarter
     subscribers: Subscribers
     rest: RestClient
 
@@ -200,6 +202,16 @@ COUNTERS = (
         "twilio_failed",
         "What was asked of Twilio's API, and came to nothing",
         lambda parts: parts.rest.failed,
+    ),
+    Measure(
+        "streams_restarted",
+        "Media streams that this process asked for, as those that a call had were dead",
+        lambda parts: parts.restarter.started,
+    ),
+    Measure(
+        "streams_not_restarted",
+        "Attempts at that which came to nothing",
+        lambda parts: parts.restarter.failed,
     ),
 )
 

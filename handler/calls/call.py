@@ -106,7 +106,10 @@ class Call:
             options=wanted.pairs,
             breaker=shared.breaker,
         )
-        self._claiming = Claiming(broker, self.writer, settings.instance)
+        self.writer.update(options=parameters.options, **self.streams.listed)
+        self._claiming = Claiming(
+            broker, self.writer, self._clock, settings.instance, takes_over=stream.takes_over
+        )
         self._mover = Mover(
             broker.moves, self.writer, self._recogniser, self._clock, self._publisher
         )
@@ -149,8 +152,13 @@ class Call:
 
     @property
     def moving(self) -> bool:
-        """Whether another media stream is about to take it."""
+        """Whether another media stream was asked for, which is to take it."""
         return self._mover.active
+
+    @property
+    def followed(self) -> bool:
+        """Whether another media stream is about to take it."""
+        return self._mover.followed
 
     @property
     def listening(self) -> bool:
@@ -179,6 +187,7 @@ class Call:
         if account_sid != self.account_sid:
             raise StreamRefused("another account's call")
         doubled = self.streams.attach(stream, asyncio.get_running_loop().time())
+        self.writer.update(**self.streams.listed)
         if doubled:
             self._log.warning(
                 "track sent twice: it is heard of the media stream that had it first",
@@ -187,16 +196,21 @@ class Call:
                 advice='one <Stream> of track="both_tracks" is enough',
             )
 
-    async def move(self, ask_for_stream: Callable[[], Awaitable[None]]) -> bool:
-        """Let another media stream take the call; returns whether one has it."""
-        moved = await self._mover.move(ask_for_stream)
-        if moved:
-            self.streams.current.finish(End.MOVED)
-        return moved
+    async def move(self, ask_for_stream: Callable[[], Awaitable[None]]) -> None:
+        """
+        Let another media stream take the call; returns once one has it.
+
+        Raises:
+            MoveFailed: it stays.
+        """
+        await self._mover.move(ask_for_stream)
+        self.streams.current.finish(End.MOVED)
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
         self._advance(CallState.LEAVING)
+        self.writer.update(leaving=True)
+        self._mover.leave()
         self.streams.current.finish(End.DRAINED)
         self.streams.close()
 
@@ -262,6 +276,7 @@ class Call:
     async def _write(self, predecessor: asyncio.Task[None] | None) -> None:
         if predecessor is not None:
             await asyncio.wait({predecessor})
+        await self._claiming.last_words()
         await self.writer.run(self._claiming.may_claim)
 
     # Media streams, placed on the call clock, to the recogniser.
@@ -275,6 +290,7 @@ class Call:
                 return End.MOVED
             match stream.end:
                 case End.STOPPED:
+                    self.writer.update(leaving=True, stream_sids=())
                     return End.STOPPED
                 case End.DRAINED:
                     # At once: what Twilio sends from now on would be read by nobody.
@@ -285,7 +301,13 @@ class Call:
                 case _:
                     stream = await self._outlive_loss(tasks)
             if stream is not None:
-                self.writer.update(state="live", covered={}, abandoned="crashed")
+                self.writer.update(
+                    state="live",
+                    leaving=False,
+                    covered={},
+                    abandoned="crashed",
+                    **self.streams.listed,
+                )
                 self.writer.resume(stream.first.stream_sid)
         return End.DRAINED if self._state is CallState.LEAVING else End.LOST
 
@@ -299,6 +321,7 @@ class Call:
 
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
+        self.writer.update(leaving=True)
         self._recogniser.flush()
         beside = self._announce_loss(), self._outcome.keep_asking()
         waiting = [tasks.create_task(work) for work in beside]
@@ -312,6 +335,7 @@ class Call:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.close_seconds):
                 await self._recogniser.settled()
+                await self.writer.stored()
         self.writer.update(state="waiting", covered=self._transcribed(), abandoned=End.LOST.value)
 
     async def _place_on_call_clock(self, stream: MixedStream) -> None:
@@ -319,8 +343,8 @@ class Call:
         audio_end, claim = self._recogniser.audio_end, self._claiming.found()
         place = self._clock.place(stream.first.received_at, audio_end, claim)
         stream.offset = place.offset
-        if place.loss is not None:
-            self._publisher.lose(place.loss)
+        for loss in self._claiming.losses(place):
+            self._publisher.lose(loss)
 
     def _forward(self, stream: MixedStream, tasks: asyncio.TaskGroup, tick: Tick) -> None:
         """Take what media streams bring. Never waits."""
@@ -328,6 +352,8 @@ class Call:
             self._log.info("media stream over", **over.summary(), **stream.summary())
             if over.end is End.REPLACED:
                 tasks.create_task(over.socket.close(1008, "replaced by another media stream"))
+        if tick.over:
+            self.writer.update(**self.streams.listed)
         match tick.changed:
             case Activity.ACTIVE:
                 self.writer.update(state="live", covered={})

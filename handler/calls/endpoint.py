@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
 from handler.calls.media_stream import End, MediaStream, Received
-from handler.calls.tickets import SUCCESSOR, Tickets
+from handler.calls.tickets import RESTART, SUCCESSOR, Tickets
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
 from handler.parameters import read_parameters
@@ -281,7 +281,12 @@ class _Reader:
         received = Received.now()
         purpose = await self._tickets.admit(details, self._account)
         self._stream = self._calls.open(
-            details, self._socket, received, self._account.sid, succeeding=purpose == SUCCESSOR
+            details,
+            self._socket,
+            received,
+            self._account.sid,
+            succeeding=purpose == SUCCESSOR,
+            takes_over=purpose == RESTART,
         )
         self._stream.faults.update(self._faults)
         _log.info(

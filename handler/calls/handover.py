@@ -137,7 +137,9 @@ class Taking:
             offset: Position of the media stream's zero: as it was found, or as good as can be.
             cut: Position from which nobody else hears the call.
         """
-        from_ = cut if self._certain else cut - MARGIN
+        # One that was never placed has words before the cut, which its owner has written.
+        by_time = self.offset is not None and not self._certain
+        from_ = cut - MARGIN if by_time else cut
         held, self._held = self._held, deque()
         moved = [Chunk(chunk.start + offset, chunk.audio) for chunk in held]
         return [part for chunk in moved for part in _split(chunk, from_)[1]]

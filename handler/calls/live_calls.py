@@ -2,19 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Self
 
 import structlog
 
-from broker import supervise
 from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call, Shared
 from handler.calls.call_clock import Before
-from handler.calls.media_stream import MediaStream, Received, StreamSocket
+from handler.calls.media_stream import End, MediaStream, Received, StreamSocket
 from handler.calls.successor import Successor
 from handler.calls.ticker import Ticker
 from handler.config import Settings
@@ -74,7 +73,6 @@ class LiveCalls:
         ] = {}  # that listen to a call which another stream has
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
-        self.moved = 0  # calls that went elsewhere with nothing lost
         self.one_sided = 0  # calls that are over, of which one side was sent
 
     def __len__(self) -> int:
@@ -138,6 +136,7 @@ class LiveCalls:
         account_sid: str | None,
         *,
         succeeding: bool = False,
+        takes_over: bool = False,
     ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
@@ -147,6 +146,7 @@ class LiveCalls:
             socket: Where it comes from.
             account_sid: Whose auth token vouches for it; None: one of several accounts'.
             succeeding: Whether a ticket says that it is to take the call from its owner.
+            takes_over: Whether one says that those that the call had are dead.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
@@ -158,8 +158,12 @@ class LiveCalls:
             socket,
             now=received.loop_time,
             tracks=start.tracks,
+            takes_over=takes_over,
         )
         known = self.find(start.call_sid)
+        if known is not None and self._is_taken(known):
+            self._let_go(known)
+            known = None
         if succeeding:
             self._succeed(start, stream)
         elif known is not None and known.listening:
@@ -175,13 +179,32 @@ class LiveCalls:
             self._calls[call_sid] = self._successors.pop(call_sid)
         return self._calls.get(call_sid)
 
+    @property
+    def carried(self) -> list[Call]:
+        """All calls whose last record is not known to be stored."""
+        return list(self._tasks)
+
+    @property
+    def arriving(self) -> int:
+        """How many calls another media stream has that are on their way here."""
+        return sum(call.arriving for call in self._tasks)
+
+    def lost(self) -> list[Call]:
+        """Return the calls whose media streams have gone without a stop, and that nobody took."""
+        now = asyncio.get_running_loop().time()
+        lost = [call for call in self.movable() if call.streams.current.may_be_replaced(now)]
+        taken = [call for call in lost if self._is_taken(call)]
+        for call in taken:
+            self._let_go(call)
+        return [call for call in lost if call not in taken]
+
     def movable(self) -> list[Call]:
         """Return the calls that another media stream might take."""
         return [call for call in self._tasks if call.listening and not call.moving]
 
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
-        before = self._before(start) if known is None else known.before
+        before = self._before(start, stream) if known is None else known.before
         self._check_room()
         self._advise(start)
         call = self._calls[start.call_sid] = Call(self._shared, start, stream, before=before)
@@ -210,7 +233,22 @@ class LiveCalls:
             "or send the other track in a stream of its own",
         )
 
-    def _before(self, start: StartDetails) -> Before | None:
+    def _is_taken(self, call: Call) -> bool:
+        """Whether another container has taken a call that was ours, and lost its media stream."""
+        entry, writer = self._broker.registry.entry(call.call_sid), call.writer
+        now = asyncio.get_running_loop().time()
+        lost = call.streams.current.may_be_replaced(now)
+        if entry is None or not writer.claimed.is_set() or not lost:
+            return False
+        taken_from = None if writer.claim is None else writer.claim.epoch
+        return entry.owner not in ("", self._settings.instance) and entry.epoch != taken_from
+
+    def _let_go(self, call: Call) -> None:
+        """Wait no longer for a media stream of a call: whatever it says is refused by now."""
+        call.streams.current.finish(End.LOST)
+        call.streams.close()
+
+    def _before(self, start: StartDetails, stream: MediaStream) -> Before | None:
         """
         Return the call as another container left it, if one did.
 
@@ -220,41 +258,16 @@ class LiveCalls:
         former = self._broker.registry.entry(start.call_sid)
         if former is None or former.owner == self._settings.instance:
             return None  # our own is of a call that is over
-        if former.state == "live" and self._broker.registry.has_lease(former.owner):
+        alive = not former.free and self._broker.registry.has_lease(former.owner)
+        if alive and not stream.takes_over:
             raise StreamRefused(ELSEWHERE_HALF if len(start.tracks) < len(TRACKS) else ELSEWHERE)
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")
         return Before.of_entry(former)
 
-    async def drain(self, move_all: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """
-        Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
-
-        Args:
-            move_all: Has other media streams take calls, as far as that can be.
-        """
-        self.draining = True
-        if not self._tasks:
-            return
-        total = self._settings.drain_seconds
-        _log.info("draining", calls=len(self._tasks), seconds=total)
-        moving = [] if move_all is None else [supervise.start(move_all(), "moves")]
-        try:
-            await asyncio.wait(self._tasks.values(), timeout=total / 2)
-            for call in self._tasks:
-                if not call.moving:
-                    call.leave()
-            await self._wait(total / 4)
-            for call in self._tasks:
-                call.leave()
-            await self._wait(total / 4)
-        finally:
-            await supervise.end(*moving)
-        if self._tasks:
-            _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
-
-    async def _wait(self, seconds: float) -> None:
-        if self._tasks:
+    async def wait_over(self, seconds: float) -> None:
+        """Wait until all calls are over, so long at the most."""
+        if self._tasks and seconds > 0:
             await asyncio.wait(self._tasks.values(), timeout=seconds)
 
     def _check(self, start: StartDetails, account_sid: str | None) -> None:

@@ -20,7 +20,7 @@ from handler.audio.fingerprint import Print
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.calls.handover import Giving, Taking
-from handler.errors import MoveFailed
+from handler.errors import MoveFailed, Stay
 
 # From the wish for another media stream until it has come, through Twilio and a load balancer.
 COMING_SECONDS = 10.0
@@ -31,6 +31,8 @@ SILENT_SECONDS = 2.0
 UNANSWERED = 3
 # The last results of what was sent come within a second.
 SETTLE_SECONDS = 5.0
+# How long an owner that has to leave waits for a successor that was told the cut.
+LAST_SECONDS = 0.5
 # So long a successor listens before it compares, and so long before it no longer does.
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
@@ -90,6 +92,9 @@ class Departure:
     """
     The owner's side of one move.
 
+    Attributes:
+        followed: Whether a successor has asked.
+
     Args:
         started_at: Returns the zero of the call clock, in Unix ms.
         settle: Waits until all that was sent to the recogniser is stored.
@@ -112,9 +117,10 @@ class Departure:
         self._cut = asyncio.Event()
         self._settled = False
         self._claimed = asyncio.Event()
-        self._heard = False  # of a successor
         self._over = False
+        self._asked = self._leaving = False
         self._silence: asyncio.Timeout | None = None
+        self.followed = False
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what the media stream brings; returns what of it is to be sent. Never waits."""
@@ -125,8 +131,19 @@ class Departure:
         return sent
 
     def end_of_stream(self) -> None:
-        """Nothing more will be taken."""
+        """Nothing more will be taken: without a cut by now, nobody is waited for."""
         self._cut.set()
+        if self._giving.cut is None:
+            self._end_in(0.0)
+
+    def leave(self) -> None:
+        """
+        This process is leaving, and cannot wait for the move.
+
+        A successor is not sent away: it goes on from what is stored once its owner is gone.
+        """
+        self._leaving = True
+        self._end_in(LAST_SECONDS if self._settled else 0.0)
 
     async def run(self, ask_for_stream: Callable[[], Awaitable[None]]) -> None:
         """
@@ -138,24 +155,49 @@ class Departure:
         Raises:
             MoveFailed: nobody does; :meth:`give_up` has what was kept.
         """
+        if self._leaving or self._cut.is_set():
+            raise self._failure()
         try:
             async with asyncio.timeout(COMING_SECONDS) as self._silence:
-                await ask_for_stream()
-                self._log.debug("move: another media stream is on its way")
-                await self._cut.wait()
-                if self._giving.cut is None:
-                    raise MoveFailed("the media stream has ended")
-                async with asyncio.timeout(SETTLE_SECONDS):
-                    await self._settle()
-                self._settled = True
-                self._log.debug("move: all before the cut is stored")
-                await self._claimed.wait()
+                await self._run(ask_for_stream)
         except TimeoutError as exc:
-            waited_for = "writes the call" if self._settled else "takes the call"
-            raise MoveFailed(f"no other container {waited_for}") from exc
+            raise self._failure() from exc
         finally:
             self._silence = None
             self._over = True
+
+    async def _run(self, ask_for_stream: Callable[[], Awaitable[None]]) -> None:
+        await ask_for_stream()
+        self._asked = True
+        self._log.debug("move: another media stream is on its way")
+        await self._cut.wait()
+        if self._giving.cut is None:
+            raise MoveFailed("the media stream has ended", Stay.OVER)
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._settle()
+        except TimeoutError as exc:
+            what = "what was said is not transcribed and stored in time"
+            raise MoveFailed(what, Stay.NOT_STORED) from exc
+        self._settled = True
+        self._log.debug("move: all before the cut is stored")
+        await self._claimed.wait()
+
+    def _failure(self) -> MoveFailed:
+        """Say what was waited for in vain."""
+        if self._leaving:
+            return MoveFailed("this process leaves before another has the call", Stay.LEAVING)
+        if self._cut.is_set() and self._giving.cut is None:
+            return MoveFailed("the media stream has ended", Stay.OVER)
+        if not self._asked:
+            return MoveFailed("twilio's API gives no answer", Stay.REFUSED)
+        waited_for = "writes the call" if self._settled else "takes the call"
+        return MoveFailed(f"no other container {waited_for}", Stay.NOBODY)
+
+    def _end_in(self, seconds: float) -> None:
+        """Wait no longer than so."""
+        if self._silence is not None and not self._silence.expired():
+            self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def lose(self, losses: list[Loss]) -> list[Loss]:
         """Take what was lost; returns what of it is to be told."""
@@ -174,13 +216,14 @@ class Departure:
         if question.claimed:
             self._log.debug("move: the successor writes the call")
             self._claimed.set()
-        if self._over or self._silence is None:
-            return Answer(over=True)
-        self._silence.reschedule(asyncio.get_running_loop().time() + SILENT_SECONDS)
-        if not self._heard:
-            self._heard = True
+        if not self._leaving:
+            if self._over or self._silence is None:
+                return Answer(over=True)
+            self._end_in(SILENT_SECONDS)
+        if not self.followed:
+            self.followed = True
             self._log.debug("move: the successor listens")
-        if question.has_from is not None:
+        if question.has_from is not None and not self._over:
             self._giving.cut_from(question.has_from)
         return Answer(
             started_at=self._started_at(),
@@ -207,14 +250,16 @@ class Arrival:
         Raises:
             MoveFailed: the owner keeps the call, or it has ended.
         """
-        unanswered = 0
-        while unanswered < UNANSWERED:
+        unanswered, heard_at = 0, self._now()
+        while unanswered < UNANSWERED or self._now() - heard_at < SILENT_SECONDS:
             try:
                 answer = await self._ask(Question(has_from=self.taking.begins))
             except OwnerSilent:
                 unanswered += 1
+                if not self._moves.reachable:  # that says nothing of the owner
+                    unanswered, heard_at = 0, self._now()
             else:
-                unanswered = 0
+                unanswered, heard_at = 0, self._now()
                 if answer.over:
                     raise MoveFailed("the owner keeps the call, or it has ended")
                 if answer.print is not None:
@@ -238,7 +283,7 @@ class Arrival:
 
     def _place(self, theirs: Print) -> None:
         """Find out where the media stream lies, by what the owner hears."""
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         if not self.taking.length:
             return
         if self._since is None:
@@ -257,3 +302,6 @@ class Arrival:
     async def _ask(self, question: Question) -> Answer:
         data = await self._moves.ask(self._call_sid, msgspec.msgpack.encode(question))
         return msgspec.msgpack.decode(data, type=Answer)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

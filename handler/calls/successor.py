@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from handler.audio.loss import Loss
-from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track
+from handler.audio.mulaw import Track
 from handler.calls.call import Call, CallState, Shared
-from handler.calls.call_clock import OWNER_LOST
+from handler.calls.call_clock import OWNER_LOST, by_side
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import MixedStream, Tick
 from handler.calls.relocation import Succession
@@ -15,8 +16,6 @@ from handler.twilio.start import StartDetails
 
 # What the first record says of a call that went from one media stream to another, whole.
 MOVED = "moved"
-# Deepgram says an utterance that goes on in pieces of a few seconds.
-LONGEST_LAG = 10 * SAMPLE_RATE
 
 
 class Successor(Call):
@@ -39,7 +38,7 @@ class Successor(Call):
 
     async def _write(self, _: asyncio.Task[None] | None) -> None:
         if await self._ours:
-            await self.writer.run(lambda claim: not claim.ended, self._why)
+            await self.writer.run(self._succession.may_claim, self._why)
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> End:
         """Listen as a call does; returns at once if there is nothing to take."""
@@ -87,24 +86,22 @@ class Successor(Call):
             self._begin(stream, given.offset, given.cut)
             return
         await self._claiming.wait()
-        place = self._clock.place(stream.first.received_at, 0, self._claiming.found())
-        offset = place.offset if self._succession.offset is None else self._succession.offset
+        # From now on the clock is that of the call, whose zero the claim knows.
+        self._clock.place(stream.first.received_at, 0, self._claiming.found())
+        offset = self._succession.offset
+        if offset is None:  # as it may lie before what is stored, it is not where a new one would
+            offset = self._clock.position(stream.first.received_at)
         self._take_over(stream, offset, self._claiming.ends())
 
     def _take_over(self, stream: MixedStream, offset: int, ends: Mapping[Track, int]) -> None:
         """Go on behind what is stored of each side: its owner had the rest, and is gone."""
         newest = max(ends.values())
-        # What one side has said may be stored before what the other has said earlier, but not by
-        # more: who has said nothing for longer has said nothing.
-        known = {track: max(end, newest - LONGEST_LAG) for track, end in ends.items()}
-        begins = self._begin(stream, offset, min(known.values()))
+        lost = by_side(Loss(newest, newest, None, OWNER_LOST), ends)
+        begins = self._begin(stream, offset, min(loss.start for loss in lost))
         self._recogniser.cover(ends)
-        lost = {track: end for track, end in known.items() if end < begins}
-        if len(lost) == len(TRACKS) and len(set(lost.values())) == 1:
-            self._publisher.lose(Loss(min(lost.values()), begins, None, OWNER_LOST))
-            return
-        for track, end in lost.items():
-            self._publisher.lose(Loss(end, begins, track, OWNER_LOST))
+        for loss in lost:
+            if loss.start < begins:
+                self._publisher.lose(replace(loss, end=begins))
 
     def _begin(self, stream: MixedStream, offset: int, position: int) -> int:
         """Go on at a position of the call clock, or behind it; returns where."""

@@ -23,7 +23,9 @@ from handler.twilio.tickets import NONCE_BYTES, TICKET_SECONDS, Scope, Ticket
 STREAM = "stream"
 # Of a media stream that is to take a live call from the one that has it.
 SUCCESSOR = "successor"
-PURPOSES = (STREAM, SUCCESSOR)
+# Of one that goes on with a call whose media stream is dead.
+RESTART = "restart"
+PURPOSES = (STREAM, SUCCESSOR, RESTART)
 # How far apart the clocks of two containers may be: a ticket is known as spent for longer than it
 # is good anywhere.
 CLOCK_ALLOWANCE = 60

@@ -45,6 +45,8 @@ def test_the_names_of_metrics_stay():
         "twilio_requests",
         "twilio_throttled",
         "twilio_failed",
+        "streams_restarted",
+        "streams_not_restarted",
     ]
     assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
         ("twilio_callbacks", "kind"),

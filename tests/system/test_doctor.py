@@ -210,7 +210,7 @@ async def test_another_name_than_the_service_knows_itself_by_is_told_with_both()
 
 
 async def test_a_service_that_leaves_is_told(world: World):
-    await world.service.service.calls.drain()
+    world.service.service.calls.draining = True
     found = await examined(world.environ)
     check(found["public.ready"], "failed", "draining", "ask again once the deploy is over")
     check(found["signature.stream"], "failed", "HTTP 503", "the service is full or draining")

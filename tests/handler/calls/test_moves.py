@@ -1,128 +1,16 @@
 """A live call moves from one container to another: with nothing lost, and nothing doubled."""
 
 import asyncio
-import contextlib
-import random
 from collections import Counter
 
 import pytest
 from support.brokers import read_records
-from support.peers import Peer
+from support.containers import Phone, containers, said
 from support.reencoded import coded_anew
-from support.sids import account_sid, call_sid, stream_sid
 from support.timing import patience
 
-from broker.broker import Broker
-from broker.server.embedded import EmbeddedServer
-from broker.settings import BrokerSettings
-from handler.audio.mulaw import SAMPLE_RATE, Track
-from handler.calls.live_calls import MEDIA_FORMAT, LiveCalls
-from handler.calls.media_stream import End, Received
-from handler.config import Settings
 from handler.errors import MoveFailed
-from handler.twilio.messages import Frame
-from handler.twilio.start import StartDetails
-from rehearsal.deepgram import DeepgramStandIn
-from rehearsal.frames import Course, schedule
-from rehearsal.scripted import Scripted, names
-
-SECONDS = 9
-
-
-def talk(seed, seconds=SECONDS):
-    """Return a side of a call: words, no two alike, with pauses between them."""
-    chance = random.Random(seed)
-    audio = bytearray(b"\xff" * SAMPLE_RATE)
-    while len(audio) < seconds * SAMPLE_RATE:
-        audio += bytes(chance.choices(range(0x20, 0x60), k=chance.randrange(1600, 3200)))
-        audio += b"\xff" * chance.randrange(400, 6400)
-    return bytes(audio[: seconds * SAMPLE_RATE]) + b"\xff" * SAMPLE_RATE
-
-
-class Container:
-    """What carries calls in one process."""
-
-    def __init__(self, calls, broker):
-        self.calls = calls
-        self.broker = broker
-
-    async def move(self, call_sid, ask_for_stream):
-        """Let another container take a call; returns whether one has it."""
-        return await self.calls.find(call_sid).move(ask_for_stream)
-
-
-@contextlib.asynccontextmanager
-async def containers(count=2, **changes):
-    """Run some containers with one NATS and one recogniser."""
-    async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(EmbeddedServer())
-        deepgram = await stack.enter_async_context(DeepgramStandIn(Scripted()))
-        opened = []
-        for number in range(count):
-            settings = Settings(
-                instance=f"c{number}",
-                deepgram_url=deepgram.url,
-                deepgram_api_key="key",
-                **changes,
-            )
-            broker = await stack.enter_async_context(
-                Broker(BrokerSettings(servers=(server.url,), instance=settings.instance))
-            )
-            async with patience():
-                await broker.wait_ready()
-            calls = LiveCalls(settings, broker, note_delay=lambda _: None)
-            opened.append(Container(await stack.enter_async_context(calls), broker))
-        yield opened
-
-
-class Phone:
-    """A running call, of which there may be several media streams, each from when it begins."""
-
-    def __init__(self, number=1, seconds=SECONDS):
-        self.call_sid = call_sid(number)
-        self.sides = talk(2 * number, seconds), talk(2 * number + 1, seconds)
-        self.media = []
-        self._begun = asyncio.get_running_loop().time()
-        self._sending = []
-
-    def stream(self, container, *, succeeding=False, code=bytes, **course):
-        """Begin a media stream to a container."""
-        number = len(self.media)
-        start = StartDetails(account_sid(1), self.call_sid, stream_sid(number + 1), MEDIA_FORMAT)
-        media = container.calls.open(start, Peer(), Received.now(), None, succeeding=succeeding)
-        self.media.append(media)
-        sides = [code(side) for side in self.sides]
-        self._sending.append(asyncio.create_task(self._send(media, sides, course)))
-        return media
-
-    async def _send(self, media, sides, course):
-        loop = asyncio.get_running_loop()
-        at = round((loop.time() - self._begun) * SAMPLE_RATE)
-        begins = self._begun + at / SAMPLE_RATE
-        rest = [side[at:] for side in sides]
-        for frame in schedule(rest[0], rest[1], Course(seed=len(self.media), **course)):
-            await asyncio.sleep(begins + frame.at - loop.time())
-            media.feed([Frame(Track(frame.track), frame.timestamp, frame.payload)])
-        media.finish(End.STOPPED)
-
-    async def over(self):
-        """Wait for the call's end."""
-        await asyncio.gather(*self._sending)
-
-    async def hang_up(self):
-        """End the call before its end."""
-        for task in self._sending:
-            task.cancel()
-        for media in self.media:
-            media.finish(End.STOPPED)
-
-
-def said(records):
-    words: dict[str, list[str]] = {"inbound": [], "outbound": []}
-    for record in records:
-        if record["type"] == "Results":
-            words[record["track"]] += record["channel"]["alternatives"][0]["transcript"].split()
-    return words
+from rehearsal.scripted import names
 
 
 async def check(broker, phone, *, events):
