@@ -109,6 +109,12 @@ class Claiming:
         published, both = self._writer.published_ends, self._writer.gap_end
         return {track: samples(max(published.get(track.value, 0.0), both)) for track in TRACKS}
 
+    def covered(self) -> dict[Track, int]:
+        """Return how far each side is transcribed, as an owner that has left the call says."""
+        entry = self._broker.registry.entry(self._writer.call.call_sid)
+        covered = {} if entry is None or entry.owner == self._instance else entry.covered
+        return {track: samples(covered.get(track.value, 0.0)) for track in TRACKS}
+
     def _still_speaks(self, entry: CallEntry | None) -> bool:
         if entry is None or entry.owner == self._instance or not entry.leaving:
             return False

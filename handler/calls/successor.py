@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from handler.audio.loss import Loss
-from handler.audio.mulaw import Track
+from handler.audio.mulaw import TRACKS, Track
 from handler.calls.call import Call, CallState, Shared
 from handler.calls.call_clock import OWNER_LOST, by_side
 from handler.calls.media_stream import End, MediaStream
@@ -79,6 +79,7 @@ class Successor(Call):
         given = await self._succession.run()
         self._log.debug("successor: goes on", given=given is not None)
         self._why = None if given is None else MOVED
+        covered = self._claiming.covered()  # our own claim will write over it
         self._ours.set_result(True)
         if given is not None:
             self._clock.go_on(given.started_at, given.cut)
@@ -91,7 +92,8 @@ class Successor(Call):
         offset = self._succession.offset
         if offset is None:  # as it may lie before what is stored, it is not where a new one would
             offset = self._clock.position(stream.first.received_at)
-        self._take_over(stream, offset, self._claiming.ends())
+        stored = self._claiming.ends()
+        self._take_over(stream, offset, {one: max(stored[one], covered[one]) for one in TRACKS})
 
     def _take_over(self, stream: MixedStream, offset: int, ends: Mapping[Track, int]) -> None:
         """Go on behind what is stored of each side: its owner had the rest, and is gone."""
