@@ -11,8 +11,11 @@ from handler.audio.mulaw import CHANNELS, SAMPLE_RATE
 # What two streams have in common is sought in so much of each.
 KEPT = 10 * SAMPLE_RATE
 # How far two streams may lie apart by the time at which their audio came: what one side waits for
-# the other, a chunk, and the way.
+# the other, a chunk, and the way. Equal samples are believed further, on a machine that is busy.
 MOST_APART = SAMPLE_RATE
+MOST_APART_IF_EQUAL = 5 * SAMPLE_RATE
+# A second of speech has some thirty landmarks.
+ENOUGH_MARKS = 20
 
 
 class Print(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +33,11 @@ class Print(msgspec.Struct, frozen=True, gc=False):
     end: int
     marks: tuple[dict[int, int], ...]
     envelopes: tuple[bytes, ...]
+
+    @property
+    def says_much(self) -> bool:
+        """Whether it would be found again: somebody speaks."""
+        return max(map(len, self.marks), default=0) >= ENOUGH_MARKS
 
 
 class Fingerprint:
@@ -95,7 +103,7 @@ def place(theirs: Print, ours: Print, guess: int) -> int | None:
         guess: The offset by the time at which both came.
     """
     exact = landmarks.offset(theirs.marks, ours.marks)
-    if exact is not None and abs(exact - guess) <= MOST_APART:
+    if exact is not None and abs(exact - guess) <= MOST_APART_IF_EQUAL:
         return exact
     apart = theirs.start - ours.start
     steps = envelope.offset(

@@ -82,10 +82,12 @@ class Taking:
 
     Attributes:
         offset: Position of its media stream's zero on the call clock; None until it is known.
+        hears_speech: Whether both sides of the move heard enough to be compared, the last time.
     """
 
     def __init__(self) -> None:
         self.offset: int | None = None
+        self.hears_speech = False
         self._fingerprint = Fingerprint()
         self._held: deque[Chunk] = deque()  # on the media stream's own clock
         self._certain = False
@@ -122,8 +124,10 @@ class Taking:
             theirs: The fingerprint of what the owner hears.
             guess: Position of the media stream's zero, by the time at which its audio comes.
         """
-        self.offset = fingerprint.place(theirs, self._fingerprint.print(), guess)
+        ours = self._fingerprint.print()
+        self.offset = fingerprint.place(theirs, ours, guess)
         self._certain = self.offset is not None
+        self.hears_speech = ours.says_much and theirs.says_much
 
     def place_by_time(self, guess: int) -> None:
         """Take it as lying where it does by the time at which its audio comes: nobody speaks."""

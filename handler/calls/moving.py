@@ -33,7 +33,8 @@ UNANSWERED = 3
 SETTLE_SECONDS = 5.0
 # How long an owner that has to leave waits for a successor that was told the cut.
 LAST_SECONDS = 0.5
-# So long a successor listens before it compares, and so long before it no longer does.
+# So long a successor listens before it compares, and so long before it no longer does; twice as long
+# where there is something to compare.
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
 
@@ -293,7 +294,8 @@ class Arrival:
         guess = theirs.end - self.taking.end
         self.taking.place(theirs, guess)
         by = "what it sounds like"
-        if self.taking.offset is None and now - self._since >= PLENTY_SECONDS:
+        patience = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
+        if self.taking.offset is None and now - self._since >= patience:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
         if self.taking.offset is not None:

@@ -45,7 +45,12 @@ def test_silence_is_placed_nowhere():
 
 
 def test_what_came_at_quite_another_time_is_not_believed():
-    assert place(taken(SIDES, AT, 8), taken(SIDES, AT, 4, zero=AT), AT + 5 * SAMPLE_RATE) is None
+    assert place(taken(SIDES, AT, 8), taken(SIDES, AT, 4, zero=AT), AT + 6 * SAMPLE_RATE) is None
+
+
+def test_speech_says_where_it_lies_and_silence_does_not():
+    assert taken(SIDES, AT, 4).says_much
+    assert not taken([SILENCE * 20 * SAMPLE_RATE] * 2, AT, 4).says_much
 
 
 def test_only_the_newest_is_kept():
