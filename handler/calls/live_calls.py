@@ -160,6 +160,8 @@ class LiveCalls:
             tracks=start.tracks,
             takes_over=takes_over,
         )
+        if takes_over and self.is_arriving(start.call_sid):
+            raise StreamRefused("another media stream is about to take the call")
         known = self.find(start.call_sid)
         if known is not None and self._is_taken(known):
             self._let_go(known)
@@ -188,6 +190,11 @@ class LiveCalls:
     def arriving(self) -> int:
         """How many calls another media stream has that are on their way here."""
         return sum(call.arriving for call in self._tasks)
+
+    def is_arriving(self, call_sid: str) -> bool:
+        """Whether a media stream here is about to take a call from another one."""
+        successor = self._successors.get(call_sid)
+        return successor is not None and successor.arriving
 
     def lost(self) -> list[Call]:
         """Return the calls whose media streams have gone without a stop, and that nobody took."""

@@ -24,6 +24,8 @@ from handler.twilio.rest import RestClient
 LOOK_SECONDS = 0.25
 # How long NATS is left alone that does not answer.
 NATS_SECONDS = 0.5
+# How long a call is left alone whose next media stream is here already, and listens.
+ARRIVING_SECONDS = 0.25
 # Calls at a time: those of some containers that are gone at once. Others wait for their turn.
 MAX_CALLS = 2000
 # Twilio says of a call that it goes on.
@@ -111,6 +113,9 @@ class Restarter:
             await asyncio.sleep(doubt)
             bounds = _Bounds(call_sid)
             while (entry := self._unheard(call_sid, account_sid)) is not None:
+                if self._calls.is_arriving(call_sid):  # it notices, too, that the owner is gone
+                    await asyncio.sleep(ARRIVING_SECONDS)
+                    continue
                 try:
                     starts = await self._broker.restarts.of(call_sid)
                     if (pause := bounds.pause(starts)) > 0:
