@@ -13,7 +13,8 @@ from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
 from handler.calls.call import Call, Shared
 from handler.calls.call_clock import Before
-from handler.calls.media_stream import End, MediaStream, Received, StreamSocket
+from handler.calls.lost_calls import is_taken, let_go
+from handler.calls.media_stream import MediaStream, Received, StreamSocket
 from handler.calls.successor import Successor
 from handler.calls.ticker import Ticker
 from handler.config import Settings
@@ -160,9 +161,11 @@ class LiveCalls:
             tracks=start.tracks,
             takes_over=takes_over,
         )
+        if takes_over and self.is_arriving(start.call_sid):
+            raise StreamRefused("another media stream is about to take the call")
         known = self.find(start.call_sid)
-        if known is not None and self._is_taken(known):
-            self._let_go(known)
+        if known is not None and is_taken(known, self._broker):
+            let_go(known)
             known = None
         if succeeding:
             self._succeed(start, stream)
@@ -189,14 +192,10 @@ class LiveCalls:
         """How many calls another media stream has that are on their way here."""
         return sum(call.arriving for call in self._tasks)
 
-    def lost(self) -> list[Call]:
-        """Return the calls whose media streams have gone without a stop, and that nobody took."""
-        now = asyncio.get_running_loop().time()
-        lost = [call for call in self.movable() if call.streams.current.may_be_replaced(now)]
-        taken = [call for call in lost if self._is_taken(call)]
-        for call in taken:
-            self._let_go(call)
-        return [call for call in lost if call not in taken]
+    def is_arriving(self, call_sid: str) -> bool:
+        """Whether a media stream here is about to take a call from another one."""
+        successor = self._successors.get(call_sid)
+        return successor is not None and successor.arriving
 
     def movable(self) -> list[Call]:
         """Return the calls that another media stream might take."""
@@ -232,21 +231,6 @@ class LiveCalls:
             advice='set track="both_tracks" in <Stream> (without it Twilio sends inbound_track), '
             "or send the other track in a stream of its own",
         )
-
-    def _is_taken(self, call: Call) -> bool:
-        """Whether another container has taken a call that was ours, and lost its media stream."""
-        entry, writer = self._broker.registry.entry(call.call_sid), call.writer
-        now = asyncio.get_running_loop().time()
-        lost = call.streams.current.may_be_replaced(now)
-        if entry is None or not writer.claimed.is_set() or not lost:
-            return False
-        taken_from = None if writer.claim is None else writer.claim.epoch
-        return entry.owner not in ("", self._settings.instance) and entry.epoch != taken_from
-
-    def _let_go(self, call: Call) -> None:
-        """Wait no longer for a media stream of a call: whatever it says is refused by now."""
-        call.streams.current.finish(End.LOST)
-        call.streams.close()
 
     def _before(self, start: StartDetails, stream: MediaStream) -> Before | None:
         """

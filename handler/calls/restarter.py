@@ -14,6 +14,7 @@ from broker.errors import HistoryUnavailable, NotWritten
 from broker.restarts import Starts
 from handler.calls import dead_streams
 from handler.calls.live_calls import LiveCalls
+from handler.calls.lost_calls import is_lost, is_taken, let_go
 from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import RESTART
 from handler.errors import MoveFailed, NoRoomForTracks, Stay, TwilioApiError
@@ -22,8 +23,12 @@ from handler.twilio.rest import RestClient
 
 # How often it is looked for dead streams of our own calls, and for calls whose owner is dead.
 LOOK_SECONDS = 0.25
+# Between two looks: this process, or its machine, has not run.
+ASLEEP_SECONDS = 1.0
 # How long NATS is left alone that does not answer.
 NATS_SECONDS = 0.5
+# How long a call is left alone whose next media stream is here already, and listens.
+ARRIVING_SECONDS = 0.25
 # Calls at a time: those of some containers that are gone at once. Others wait for their turn.
 MAX_CALLS = 2000
 # Twilio says of a call that it goes on.
@@ -75,20 +80,27 @@ class Restarter:
 
     async def _watch(self) -> None:
         """Look for calls of ours that lost their media stream, and for those of dead owners."""
-        settings, registry = self._broker.settings, self._broker.registry
+        registry = self._broker.registry
         fresh_since = before = time.monotonic()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            for call in self._calls.lost():
-                self._begin(call.call_sid, call.account_sid, set(call.streams.current.unstopped))
+            self._look_at_ours()
             now = time.monotonic()
             # While NATS was away, or we slept, nobody could say that they live.
-            if not (self._broker.connected and registry.fresh) or now - before > 1.0:
+            if not (self._broker.connected and registry.fresh) or now - before > ASLEEP_SECONDS:
                 fresh_since = now
             before = now
-            if now - fresh_since >= settings.lease_refresh:
+            if now - fresh_since >= self._broker.settings.lease_refresh:
                 for entry in registry.orphans():
                     self._begin(entry.call_sid, entry.account_sid, set(entry.stream_sids))
+
+    def _look_at_ours(self) -> None:
+        for call in filter(is_lost, self._calls.movable()):
+            if is_taken(call, self._broker):
+                let_go(call)
+            else:
+                dead = set(call.streams.current.unstopped)
+                self._begin(call.call_sid, call.account_sid, dead)
 
     def _begin(self, call_sid: str, account_sid: str, dead: set[str], doubt: float = 0.0) -> None:
         """Take care of a call whose media streams are dead, unless somebody here does."""
@@ -111,6 +123,9 @@ class Restarter:
             await asyncio.sleep(doubt)
             bounds = _Bounds(call_sid)
             while (entry := self._unheard(call_sid, account_sid)) is not None:
+                if self._calls.is_arriving(call_sid):  # it notices, too, that the owner is gone
+                    await asyncio.sleep(ARRIVING_SECONDS)
+                    continue
                 try:
                     starts = await self._broker.restarts.of(call_sid)
                     if (pause := bounds.pause(starts)) > 0:

@@ -223,3 +223,10 @@ def test_what_is_lost_with_an_owner_begins_where_each_side_is_known(inbound, out
     ends = {Track.INBOUND: at(inbound), Track.OUTBOUND: at(outbound)}
     told = by_side(whole, ends)
     assert told == [Loss(at(start), at(12), track, "owner-lost") for start, track in lost]
+
+
+def test_a_call_that_was_handed_over_goes_on_where_it_was():
+    clock = CallClock(NOON + 100, None)
+    clock.go_on(NOON, at(4))
+    assert (clock.started_at, clock.reached) == (NOON, at(4))
+    assert clock.place(NOON + 6000, at(5), None).loss == Loss(at(5), at(6), None, "media-lost")

@@ -16,6 +16,7 @@ from support.twilio_api import Api, serving
 from support.twilio_api import said as answer
 
 from handler.calls.media_stream import End
+from handler.errors import StreamRefused
 from handler.twilio.callbacks import StreamCallback
 
 PATH = re.compile(r"/2010-04-01/Accounts/AC\w+/Calls/CA\w+(/Streams)?(/MZ\w+)?\.json")
@@ -131,6 +132,21 @@ async def test_of_all_that_hear_of_a_dead_stream_at_once_one_asks_for_another():
         assert names[:2] == ["CallStarted", "CallResumed"]
         assert twilio.asked == {"call": 1, "start": 1}
         assert mine.restarter.started + theirs.restarter.started == 1
+
+
+async def test_a_successor_that_listens_needs_no_other_stream():
+    """It goes on by itself once the owner is gone."""
+    async with two() as (mine, theirs, twilio):
+        successor = twilio.phone.stream(theirs, succeeding=True)
+        with pytest.raises(StreamRefused):
+            twilio.phone.stream(theirs, takes_over=True)
+        await kill_broker(mine.broker, *mine.calls._tasks.values())
+        theirs.restarter.hear(ERROR)
+        assert theirs.restarter._dead
+        await until(lambda: not theirs.restarter._dead)
+        assert twilio.asked == {}
+        entry = theirs.broker.registry.get(twilio.phone.call_sid)
+        assert entry.stream_sids == (successor.stream_sid,)
 
 
 @pytest.mark.parametrize("status", [None, "busy"])
