@@ -60,6 +60,8 @@ class Transcript:
                 if kind == "CallStarted":
                     self._speakers[call_sid] = speakers_of(UNNAMED | message)
                 self.over.discard(call_sid)
+                if message.get("reason") == "moved":
+                    return  # nothing is missing: it is as if nothing had been
                 verb = "begins" if kind == "CallStarted" else "resumes"
                 yield "dim", f"── call {verb}{_parties(message)}"
             case "Gap":
