@@ -119,6 +119,7 @@ class Service:
                 self.broker.wishes,
             )
         )
+        self.relocator.note_duration = self.metrics.moves.observe
         self.restarter = await stack.enter_async_context(
             Restarter(self.broker, self.calls, requests, self.rest)
         )

@@ -33,8 +33,8 @@ UNANSWERED = 3
 SETTLE_SECONDS = 5.0
 # How long an owner that has to leave waits for a successor that was told the cut.
 LAST_SECONDS = 0.5
-# So long a successor listens before it compares, and so long before it no longer does; twice as long
-# where there is something to compare.
+# So long a successor listens before it compares, and so long before it no longer does: twice as
+# long where there is something to compare.
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
 
