@@ -25,7 +25,7 @@ CLOSING = frozenset({OWNER_LOST, PAUSED})
 
 
 class _Known(msgspec.Struct):
-    """What a stored record tells a new owner."""
+    """What a stored record tells a new owner, whatever its type."""
 
     type: str
     epoch: str = ""
@@ -34,6 +34,11 @@ class _Known(msgspec.Struct):
     start: float = 0.0
     end: float = 0.0
     duration: float = 0.0
+
+
+class _Started(msgspec.Struct):
+    """What ``CallStarted`` tells beside that; a result has other things by the same names."""
+
     startedAt: int | None = None  # noqa: N815  as on the wire
     from_: str | None = msgspec.field(default=None, name="from")
     to: str | None = None
@@ -128,29 +133,32 @@ class Claim:
     def _add(self, stored: Stored) -> None:
         try:
             known = msgspec.json.decode(stored.data, type=_Known)
+            if known.type == "CallStarted":
+                self._begin(msgspec.json.decode(stored.data, type=_Started))
         except msgspec.MsgspecError:
             return  # not ours
         self.ids.add(stored.headers.get("Nats-Msg-Id", ""))
         self.type, self.reason, self.written_by = known.type, known.reason, known.epoch
         if known.type in ("CallStarted", "CallResumed"):
             self.epoch = known.epoch
-        if known.type == "CallStarted":
-            self.started_at = known.startedAt
-            self.told = {
-                "from_": known.from_,
-                "to": known.to,
-                "direction": known.direction,
-                "caller_name": known.callerName,
-                "callee_name": known.calleeName,
-                "metadata": known.metadata,
-            }
-        elif known.type == "Results" and known.track is not None:
+        if known.type == "Results" and known.track is not None:
             end = known.start + known.duration
             self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))
         elif known.type == "Gap" and known.reason in CLOSING:
             self.gap_end = max(known.end, self.gap_end)
         elif known.type == "CallEnded":
             self.gap_end = max(known.duration, self.gap_end)
+
+    def _begin(self, started: _Started) -> None:
+        self.started_at = started.startedAt
+        self.told = {
+            "from_": started.from_,
+            "to": started.to,
+            "direction": started.direction,
+            "caller_name": started.callerName,
+            "callee_name": started.calleeName,
+            "metadata": started.metadata,
+        }
 
 
 class Epochs:

@@ -23,7 +23,11 @@ def stored(sequence: int, kind: str, **facts: object) -> Stored:
 
 
 def final(sequence: int, track: str, start: float, duration: float) -> Stored:
-    return stored(sequence, "Results", track=track, start=start, duration=duration)
+    """As Deepgram has it: its metadata is not what an application said of the call."""
+    model = {"name": "general", "version": "1", "arch": "nova-3"}
+    metadata = {"request_id": "r", "model_info": model, "model_uuid": "m"}
+    facts = {"track": track, "start": start, "duration": duration, "metadata": metadata}
+    return stored(sequence, "Results", **facts)
 
 
 STARTED = stored(
@@ -180,6 +184,7 @@ def test_what_an_owner_says_that_was_given_up(known, refused, was_stored, left):
     [
         (None, True),  # lost with the stream
         (STARTED, True),
+        (final(12, "inbound", 0.0, 1.0), True),
         (stored(12, "CallResumed", epoch="i2-1"), False),
         (FOREIGN, False),
     ],
