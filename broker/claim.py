@@ -26,7 +26,7 @@ CLOSING = frozenset({OWNER_LOST, PAUSED})
 
 
 class _Known(msgspec.Struct):
-    """What a stored record tells a new owner."""
+    """What a stored record tells a new owner, whatever its type."""
 
     type: str
     epoch: str = ""

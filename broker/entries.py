@@ -17,7 +17,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         caller_name: Who calls, if an application said so.
         callee_name: Who is called; likewise.
         metadata: What else it said, to know the call again.
-        options: Deepgram options that it asked for, as they came.
+        options: What it asked the recogniser to do for this call.
         started_at: Unix ms: the zero of the call clock.
         epoch: The claim under which it is written.
         owner: The process that owns it.

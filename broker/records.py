@@ -156,6 +156,7 @@ class CallFacts:
         caller_name: Who calls, if that was given.
         callee_name: Who is called, if that was given.
         metadata: What else was given, for the application that gave it.
+        options: What the recogniser was asked to do for this call, as given; not published.
         started_at: Unix time in ms at which the media stream's ``start`` was received.
     """
 
@@ -169,6 +170,7 @@ class CallFacts:
     caller_name: str | None = None
     callee_name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    options: str | None = None
 
     def started(self) -> Record:
         """Return the first record of a call."""

@@ -265,13 +265,17 @@ class Registry:
         headers = message.headers or {}
         try:
             key = self._subjects.key_of(message.subject)
-            for begins, take in self._others.items():
-                if key.startswith(begins):
-                    take(key, headers, message.data)
-                    return
+            if (take := self._taker_of(key)) is not None:
+                take(key, headers, message.data)
+                return
             self._apply(key, int(headers["Nats-Sequence"]), headers, message.data)
         except (KeyError, ValueError):
             _log.warning("not one of our messages", subject=message.subject)
+        except Exception:  # noqa: BLE001  whoever is told may have a defect: not the others
+            _log.exception("defect: a change could not be told", subject=message.subject)
+
+    def _taker_of(self, key: str) -> Take | None:
+        return next((take for begins, take in self._others.items() if key.startswith(begins)), None)
 
     def _apply(self, key: str, revision: int, headers: dict[str, str], data: bytes) -> None:
         if revision <= self._view.revision(key):

@@ -295,5 +295,6 @@ def _lasting(call: CallFacts) -> dict[str, Any]:
         "direction": call.direction,
         "caller_name": call.caller_name,
         "callee_name": call.callee_name,
-        "metadata": dict(call.metadata),
+        "metadata": call.metadata,
+        "options": call.options,
     }

@@ -30,13 +30,10 @@ from rehearsal.keyboard import enters
 from rehearsal.live import PARTIES, Display, Transcript
 from rehearsal.programs import Programs, found
 from rehearsal.recognise import load_moonshine, recognise, transcript
-from rehearsal.sample import CALLEE, CALLER, DESK, OUTBOUND_DELAY, SPEECH
-from rehearsal.twilio import Options, place_call
+from rehearsal.sample import CALLEE, CALLER, DESK, SPEECH
 from rehearsal.twilio.account import Account
 from rehearsal.twilio.stand_in import TwilioStandIn
 
-# Whether a call comes in by the voice webhook, as it should; else its media stream alone is played.
-BY_WEBHOOK = False
 VOICE, STATUS = "/twilio/voice", "/twilio/status"
 
 # From the end of the call to the end of its transcript.
@@ -53,14 +50,14 @@ class Demo:
 
     Attributes:
         programs: What runs.
+        twilio: Where calls come from.
         url: Of the service, once it is ready.
         nats_url: Of its nats-server.
         token: Lets a subscriber read every call.
-        twilio: Where calls come from; None to play a media stream alone.
     """
 
     programs: Programs
-    twilio: TwilioStandIn | None = None
+    twilio: TwilioStandIn
     url: str = ""
     nats_url: str = ""
     token: str = ""
@@ -74,19 +71,15 @@ class Demo:
         service = await self.programs.start("service", "serve", "--embedded-nats", "--stop-at-eof")
         ready = await found(service, _ready)
         self.url, self.nats_url = ready["url"], ready["nats_url"]
-        if self.twilio is not None:
-            self.twilio.account.add_number(
-                CALLEE, voice_url=f"{self.url}{VOICE}", status_callback=f"{self.url}{STATUS}"
-            )
+        self.twilio.account.add_number(
+            CALLEE, voice_url=f"{self.url}{VOICE}", status_callback=f"{self.url}{STATUS}"
+        )
         self.token = await self._mint()
 
     async def place_call(self) -> Transcript:
         """Play the recorded call, print its transcript as it comes, and return it."""
         inbound, outbound = (audio.read(SPEECH / f"{side}.wav") for side in PARTIES.values())
-        if self.twilio is not None:
-            call_sid, playing = self._call_in(self.twilio, inbound, outbound)
-        else:
-            call_sid, playing = self._stream_alone(inbound, outbound)
+        call_sid, playing = self._call_in(inbound, outbound)
         say(f"\nA call comes in: {call_sid}, {len(inbound) // audio.SAMPLE_RATE} seconds\n")
         self._print_lines_to_paste(call_sid)
         reading = asyncio.create_task(self._read(call_sid))
@@ -102,38 +95,22 @@ class Demo:
             await asyncio.wait({reading})
 
     def _call_in(
-        self, twilio: TwilioStandIn, inbound: bytes, outbound: bytes
+        self, inbound: bytes, outbound: bytes
     ) -> tuple[str, Coroutine[Any, Any, list[str]]]:
         """Have a call come in at the number; returns its callSid, and what waits for its end."""
-        twilio.account.alerts.clear()
-        call = twilio.call(CALLEE, CALLER, inbound=inbound, outbound=outbound)
+        account = self.twilio.account
+        account.alerts.clear()
+        call = self.twilio.call(CALLEE, CALLER, inbound=inbound, outbound=outbound)
 
         async def play() -> list[str]:
             try:
                 await call.over.wait()
             finally:
                 call.hang_up()
-            problems = list(dict.fromkeys(alert.text for alert in twilio.account.alerts))
+            problems = list(dict.fromkeys(alert.text for alert in account.alerts))
             return problems or ([] if call.forks.all else ["no media stream was asked for"])
 
         return call.leg.sid, play()
-
-    def _stream_alone(
-        self, inbound: bytes, outbound: bytes
-    ) -> tuple[str, Coroutine[Any, Any, list[str]]]:
-        """Play a media stream that nobody asked for; likewise."""
-        options = Options(
-            auth_token=self.programs.environ["TWILIO_AUTH_TOKEN"],
-            parameters={"from": CALLER, "to": CALLEE, "direction": "inbound"},
-            outbound_delay=OUTBOUND_DELAY,
-            seed=secrets.randbits(16),
-        )
-
-        async def play() -> list[str]:
-            report = await place_call(f"{self._ws}/twilio", inbound, outbound, options)
-            return list(report.problems)
-
-        return options.call_sid, play()
 
     async def _read(self, call_sid: str) -> Transcript:
         """Read a call as any subscriber would, from before its beginning to its end."""
@@ -239,30 +216,25 @@ async def _running() -> AsyncIterator[Demo]:
     async with contextlib.AsyncExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="partyline-demo-"))
         account = Account()
+        twilio = await stack.enter_async_context(TwilioStandIn(account))
         environ = {
             "HOST": "127.0.0.1",
             "PORT": "0",
+            "TWILIO_ACCOUNT_SID": account.sid,
             "TWILIO_AUTH_TOKEN": account.auth_token,
+            "TWILIO_API_URL": twilio.url,
+            "FORWARD_TO": DESK,
             "DEEPGRAM_API_KEY": secrets.token_hex(16),
             "TOKEN_SECRET": secrets.token_hex(32),
             "NATS_STORE": str(Path(directory) / "nats"),
             "PAUSE_SECONDS": "0",  # no call goes on after its end
         }
-        twilio = None
-        if BY_WEBHOOK:
-            twilio = await stack.enter_async_context(TwilioStandIn(account))
-            environ |= {
-                "TWILIO_ACCOUNT_SID": account.sid,
-                "TWILIO_API_URL": twilio.url,
-                "FORWARD_TO": DESK,
-            }
         demo = Demo(Programs(Path(directory), environ), twilio)
         try:
             await demo.start()
             yield demo
         finally:
-            if twilio is not None:
-                twilio.hang_up()  # the calls end before the service does
+            twilio.hang_up()  # the calls end before the service does
             await demo.programs.stop()
 
 

@@ -60,7 +60,7 @@ def test_the_service_is_imported_without_the_demos_parts():
 
 def test_the_service_starts_without_what_only_some_of_its_work_needs():
     """Each is time at every start, and memory of every idle process; nats-py asks for aiohttp."""
-    late = ("aiohttp", "cryptography", "jwt", "httpx", "nacl", "nkeys", "numpy")
+    late = ("aiohttp", "rich", "cryptography", "jwt", "httpx", "nacl", "nkeys", "numpy")
     program = (
         "import os, sys;"
         "from handler.cli.__main__ import COMMANDS, _load;"

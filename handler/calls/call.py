@@ -92,11 +92,13 @@ class Call:
         self._state = CallState.LISTENING
         self.streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
-        parameters = read_parameters(start.custom_parameters)
-        wanted = call_options(
-            parameters.options or "", settings.deepgram_options, settings.call_options
+        facts = call_facts(
+            start,
+            read_parameters(start.custom_parameters),
+            stream.received_at,
+            None if before is None else before.options,
         )
-        facts = call_facts(start, parameters, stream.received_at)
+        wanted = call_options(facts.options or "", settings.deepgram_options, settings.call_options)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
         self._publisher = Publisher(self.writer, self._clock, note_delay=shared.note_delay)
         self._recogniser = Recogniser(
@@ -106,7 +108,7 @@ class Call:
             options=wanted.pairs,
             breaker=shared.breaker,
         )
-        self.writer.update(options=parameters.options, **self.streams.listed)
+        self.writer.update(**self.streams.listed)
         self._claiming = Claiming(
             broker, self.writer, self._clock, settings.instance, takes_over=stream.takes_over
         )
@@ -170,7 +172,8 @@ class Call:
     def before(self) -> Before:
         """What the call's next life has to know of this one, which may not be stored yet."""
         stopped = self.streams.current.end is End.STOPPED
-        return Before(self._clock.started_at, self._end, PAUSED if stopped else MEDIA_LOST)
+        missing = PAUSED if stopped else MEDIA_LOST
+        return Before(self._clock.started_at, self._end, missing, self.writer.call.options)
 
     @property
     def _end(self) -> int:

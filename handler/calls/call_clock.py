@@ -67,20 +67,23 @@ class Before:
         started_at: Unix ms: the zero of the call clock.
         reached: Position up to which it was received and will be known; None if nobody can say.
         missing: Why nothing is known of what follows that.
+        options: What it asked Deepgram for, if it did.
     """
 
     started_at: int
     reached: int | None
     missing: Reason
+    options: str | None = None
 
     @classmethod
     def of_entry(cls, entry: CallEntry) -> "Before":
         """Read the entry of another container."""
         if entry.state != "waiting":
-            return cls(entry.started_at, None, OWNER_LOST)  # what it received last, nobody has
+            # What it received last, nobody has.
+            return cls(entry.started_at, None, OWNER_LOST, entry.options)
         # It had lost its media stream, and its entry says how far it had transcribed it.
         reached = max(map(samples, entry.covered.values()), default=0)
-        return cls(entry.started_at, reached, MEDIA_LOST)
+        return cls(entry.started_at, reached, MEDIA_LOST, entry.options)
 
 
 @dataclass(frozen=True, slots=True)

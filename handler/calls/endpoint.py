@@ -21,7 +21,7 @@ from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.start import StartDetails
-from handler.twilio.webhooks import SIGNATURE, signed_urls
+from handler.twilio.webhooks import NO_SIGNATURE, SIGNATURE, signed_urls
 
 # `start` follows `connected` at once; a socket that stays silent holds a place for nothing.
 START_TIMEOUT = 10.0
@@ -54,7 +54,8 @@ class MediaEndpoint:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one websocket."""
         if (account := self._signed_by(websocket)) is None:
-            await websocket.send_denial_response(PlainTextResponse(UNSIGNED, 403))
+            words = UNSIGNED if SIGNATURE in websocket.headers else f"{NO_SIGNATURE}\n"
+            await websocket.send_denial_response(PlainTextResponse(words, 403))
             return
         if (reason := self._calls.refusal()) is not None:
             refusals.note("media stream refused", 503, logging.WARNING, reason=reason)

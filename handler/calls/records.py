@@ -41,7 +41,9 @@ class Utterances:
         return kept
 
 
-def call_facts(start: StartDetails, parameters: Parameters, received_at: int) -> CallFacts:
+def call_facts(
+    start: StartDetails, parameters: Parameters, received_at: int, options: str | None = None
+) -> CallFacts:
     """
     Return what a media stream says of its call.
 
@@ -49,6 +51,7 @@ def call_facts(start: StartDetails, parameters: Parameters, received_at: int) ->
         start: Twilio's ``start``.
         parameters: Its ``<Parameter>``s, as they are read.
         received_at: Unix ms at which it came in.
+        options: What Deepgram was asked for before, if it says nothing of that.
     """
     return CallFacts(
         call_sid=start.call_sid,
@@ -59,6 +62,7 @@ def call_facts(start: StartDetails, parameters: Parameters, received_at: int) ->
         caller_name=parameters.caller_name,
         callee_name=parameters.callee_name,
         metadata=parameters.metadata,
+        options=parameters.options or options,
         started_at=received_at,
         stream_sid=start.stream_sid,
     )

@@ -44,6 +44,10 @@ COMMANDS = {
 }
 
 
+# They need rich themselves.
+SHOW_A_CALL = {COMMANDS[name].module for name in ("demo", "watch", "rehearse")}
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -85,15 +89,18 @@ def _load(module: str) -> ModuleType:
     Import a command's module.
 
     nats-py imports aiohttp where that is installed, for NATS over websockets, which we do not
-    speak. It would be a third of the time until the service is ready, and 9 MB.
+    speak. It would be a third of the time until the service is ready, and 9 MB. So does structlog
+    with rich, for tracebacks in colours.
     """
-    # None: as if it were not installed.
-    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+    unused = ["aiohttp"] if module in SHOW_A_CALL else ["aiohttp", "rich"]
+    for name in unused:  # None: as if it were not installed
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     try:
         return importlib.import_module(module)
     finally:
-        if sys.modules.get("aiohttp") is None:
-            del sys.modules["aiohttp"]
+        for name in unused:
+            if sys.modules.get(name) is None:
+                del sys.modules[name]
 
 
 def _version() -> str:

@@ -5,13 +5,14 @@ import asyncio
 import os
 import sys
 import time
+from dataclasses import replace
 
 from broker.cli.arguments import Parser
 from broker.identifiers import ACCOUNT_SID, E164
 from handler import addresses
 from handler.cli.report import add_json, tell
 from handler.errors import SettingsError
-from handler.probe.doors import TO, Doors
+from handler.probe.doors import TO, of_account
 from handler.probe.probe import LONGEST, Plan, Probe
 from handler.tokens import grants, tokens
 
@@ -33,12 +34,10 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     """Say how to call; raises SettingsError where that cannot be."""
     account_sid = arguments.account or os.environ.get("TWILIO_ACCOUNT_SID", "").strip() or None
     auth_tokens = os.environ.get("TWILIO_AUTH_TOKEN", "").replace(",", " ").split()
-    doors = Doors(
-        arguments.url.rstrip("/"),
-        auth_tokens[0] if auth_tokens else "",
-        account_sid,
-        own_path=arguments.account is not None,
+    doors = of_account(
+        arguments.url.rstrip("/"), auth_tokens[0] if auth_tokens else "", account_sid
     )
+    doors = replace(doors, own_path=arguments.account is not None)
     token = arguments.token or _minted() or os.environ.get("PARTYLINE_TOKEN", "").strip()
     return Plan(doors=doors, token=token, by_webhook=not arguments.stream, to=arguments.to)
 

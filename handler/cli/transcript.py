@@ -76,6 +76,12 @@ class Transcript:
             case "Waiting":
                 waiting = f"waiting {message['seconds']:g} s for it"
                 yield "dim", f"── nothing is known of the call yet: {waiting}"
+            case "CallEnded" | "Over" | "Error" as kind:
+                yield from self._end(call_sid, kind, message)
+
+    def _end(self, call_sid: str, kind: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Take what ends a call, or a subscription to it."""
+        match kind:
             case "CallEnded":
                 self._forget_interims(call_sid)
                 yield "dim", f"── call ended after {clock(message['duration'])}"

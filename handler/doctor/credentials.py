@@ -5,14 +5,18 @@ import time
 
 from handler import addresses
 from handler.config import Settings
+from handler.errors import TicketRefused
 from handler.findings import Findings
 from handler.probe import answers, doors, twiml
 from handler.probe.doors import Doors
 from handler.probe.sockets import Unopened, opened
 from handler.probe.web import Answer, Unanswered, Web
 from handler.tokens import tokens
+from handler.twilio import tickets
 
 TOKEN_SECONDS = 60
+# What a ticket of the voice webhook is for.
+STREAM = "stream"
 SET_PUBLIC_URL = "let PUBLIC_URL be the same here and for the service"
 
 
@@ -25,6 +29,7 @@ class Credentials:
         self._settings = settings
         self._doors = doors
         self._token = token
+        self._stripped = False  # a proxy cuts signatures off, as the webhook has said
 
     async def look(self, asking: Web, findings: Findings) -> None:
         """Come to each door with what opens it, and with what must not."""
@@ -45,15 +50,17 @@ class Credentials:
         except Unanswered as exc:
             findings.failed(name, str(exc), "the service's log says more")
             return
+        self._stripped = answers.is_unsigned(right.status, right.text)
         if wrong.status != 403:
             findings.failed(name, *_too_open("webhook", wrong.status))
             return
         if right.status not in (200, 501):
             findings.failed(name, *answers.of_status(right.status, right.text))
             return
-        self._judge_webhook(findings, right)
+        self._judge_webhook(findings, right, call_sid)
 
-    def _judge_webhook(self, findings: Findings, answer: Answer) -> None:
+    def _judge_webhook(self, findings: Findings, answer: Answer, call_sid: str) -> None:
+        """Its ticket can be made by none who has not the auth token: so it is this very service."""
         name = "signature.webhook"
         if answer.status != 200:
             findings.ok(name, "a right signature is taken, a wrong one refused")
@@ -63,11 +70,23 @@ class Credentials:
         except ValueError as exc:
             findings.failed(name, f"what it answers is no use to Twilio: {exc}", "see its log")
             return
-        if self._doors.is_stream_url(stream.url):
-            findings.ok(name, "a right signature is answered with TwiML, a wrong one refused")
-        else:
+        if not self._doors.is_stream_url(stream.url):
             where = addresses.shown(stream.url)
             findings.failed(name, f"the TwiML leads to {where}", f"{SET_PUBLIC_URL}.")
+            return
+        scope = tickets.Scope(STREAM, self._doors.account_sid, call_sid)
+        try:
+            tickets.check(
+                stream.ticket or "", self._settings.twilio_auth_tokens, [scope], time.time()
+            )
+        except TicketRefused as exc:
+            findings.failed(
+                name,
+                f"the ticket that it answers with is no good here: {exc}",
+                "let TWILIO_AUTH_TOKEN be the same here and for the service, and both clocks right",
+            )
+            return
+        findings.ok(name, "answered with a ticket of this very service; a wrong one refused")
 
     async def _stream(self, findings: Findings) -> None:
         """A signed handshake is let in, and one whose signature is wrong is not."""
@@ -88,7 +107,8 @@ class Credentials:
             async with opened(url, self._doors.signed(url)):
                 findings.ok(name, "a right handshake is taken, a wrong one refused")
         except Unopened as exc:
-            findings.failed(name, *exc.fault)
+            said, advice = exc.fault
+            findings.failed(name, said, answers.STRIPPED if self._stripped else advice)
 
     async def _tokens(self, asking: Web, findings: Findings) -> None:
         name = "tokens"

@@ -13,7 +13,7 @@ from handler.config import Settings
 from handler.doctor.credentials import SET_PUBLIC_URL, Credentials
 from handler.findings import Findings
 from handler.probe import answers, web
-from handler.probe.doors import Doors
+from handler.probe.doors import of_account
 from handler.probe.web import Unanswered, Web
 
 CONNECT_SECONDS = 6.0
@@ -41,7 +41,7 @@ class PublicAddress:
             token: A reader's, for a service that only checks tokens and mints none.
         """
         self._url = settings.public_url or ""
-        self._doors = Doors(
+        self._doors = of_account(
             self._url,
             next(iter(settings.twilio_auth_tokens), ""),
             settings.twilio_account_sid,

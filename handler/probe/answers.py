@@ -26,7 +26,8 @@ NOT_READY = {
 SIGNATURES = (
     "let TWILIO_AUTH_TOKEN and TWILIO_ACCOUNT_SID be the same here and for the service (it reads "
     "its settings only when it starts), and PUBLIC_URL the address that this was sent to; the "
-    "service's log has a line `wrong X-Twilio-Signature` with the addresses that it tried"
+    "service's log says what it tried (`wrong X-Twilio-Signature`), or that a proxy before it cuts "
+    "the header off (`no X-Twilio-Signature`)"
 )
 STRIPPED = (
     "let the proxy before the service pass the header X-Twilio-Signature on: without it every call "

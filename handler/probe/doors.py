@@ -27,13 +27,13 @@ class Doors:
     Attributes:
         url: The public address of the service, by whichever of its schemes.
         auth_token: Signs as Twilio would; empty for a service that was started with --insecure.
-        account_sid: Whose call it is; None for any.
+        account_sid: Whose call it is; one that nobody has where the service takes any.
         own_path: The account has doors of its own (``/twilio/AC…``).
     """
 
     url: str
     auth_token: str = field(repr=False)
-    account_sid: str | None = None
+    account_sid: str = field(default_factory=lambda: f"AC{secrets.token_hex(16)}")
     own_path: bool = False
 
     @property
@@ -87,7 +87,7 @@ class Doors:
     def _form(self, call_sid: str, to: str) -> dict[str, str]:
         """Return what Twilio says of a call that comes in; blanks are as it sends them."""
         return {
-            "AccountSid": self.account_sid or f"AC{secrets.token_hex(16)}",
+            "AccountSid": self.account_sid,
             "ApiVersion": "2010-04-01",
             "CallSid": call_sid,
             "CallStatus": "ringing",
@@ -99,6 +99,11 @@ class Doors:
             "To": to,
             MARK: "1",
         }
+
+
+def of_account(url: str, auth_token: str, account_sid: str | None) -> Doors:
+    """Return the doors of a service that works for one account, or takes any."""
+    return Doors(url, auth_token) if account_sid is None else Doors(url, auth_token, account_sid)
 
 
 def bearer(token: str) -> Mapping[str, str]:

@@ -209,7 +209,7 @@ class Probe:
         """Open the media stream and play the sentences; whether all of them were taken."""
         plan, self._now = self._plan, "handshake"
         sids = {
-            "accountSid": plan.doors.account_sid or f"AC{secrets.token_hex(16)}",
+            "accountSid": plan.doors.account_sid,
             "callSid": plan.call_sid,
             "streamSid": f"MZ{secrets.token_hex(16)}",
         }

@@ -184,6 +184,7 @@ def test_what_an_owner_says_that_was_given_up(known, refused, was_stored, left):
     [
         (None, True),  # lost with the stream
         (STARTED, True),
+        (final(12, "inbound", 0.0, 1.0), True),
         (stored(12, "CallResumed", epoch="i2-1"), False),
         (FOREIGN, False),
     ],

@@ -101,6 +101,7 @@ def test_a_call_begins_with_its_facts_and_goes_on_with_a_stream():
 
 
 def test_what_an_application_said_of_a_call_is_there_if_it_did():
-    said = replace(CALL, caller_name="Ana", metadata={"order": "7"}).started().body
+    named = replace(CALL, caller_name="Ana", metadata={"order": "7"}, options="language=de")
+    said = named.started().body
     assert said == CALL.started().body | {"callerName": "Ana", "metadata": {"order": "7"}}
     assert replace(CALL, callee_name="Ben").started().body["calleeName"] == "Ben"

@@ -132,7 +132,7 @@ async def test_a_replaced_owner_does_not_write_over_its_heirs_entry(connect, fac
 
 async def test_what_a_call_is_does_not_change_with_its_heir(connect, facts):
     first, second = await connect(), await connect()
-    call = facts(caller_name="Ana", callee_name="Ben", metadata={"order": "7"})
+    call = facts(caller_name="Ana", callee_name="Ben", metadata={"order": "7"}, options="a=b")
     _, running = await begin(first, call)
     same = CallFacts(
         call_sid=call.call_sid, account_sid=call.account_sid, stream_sid="MZ", started_at=5
@@ -142,7 +142,7 @@ async def test_what_a_call_is_does_not_change_with_its_heir(connect, facts):
     entry = first.registry.get(call.call_sid)
     assert (entry.from_, entry.to, entry.direction) == (call.from_, call.to, call.direction)
     assert (entry.caller_name, entry.callee_name) == ("Ana", "Ben")
-    assert entry.metadata == {"order": "7"}
+    assert (entry.metadata, entry.options) == ({"order": "7"}, None)  # of options the newest stand
     assert entry.started_at == call.started_at
     await supervise.end(running, going_on)
 

@@ -19,10 +19,10 @@ async def test_settings_of_another_service_do_not_leak_in(tmp_path, monkeypatch)
     programs = Programs(tmp_path, {"TOKEN_SECRET": TOKEN_SECRET})
     monkeypatch.setenv("TOKEN_SECRET", "too short")
     monkeypatch.setenv("NATS_URL", "nats://elsewhere.example.com")
-    assert (await Demo(programs)._mint()).count(".") == 2
+    assert (await Demo(programs, TwilioStandIn())._mint()).count(".") == 2
     del programs.environ["TOKEN_SECRET"]
     with pytest.raises(DemoFailed, match="no token could be made"):
-        await Demo(programs)._mint()
+        await Demo(programs, TwilioStandIn())._mint()
 
 
 def test_the_line_that_says_ready_is_found_among_others():
@@ -54,7 +54,7 @@ async def test_a_call_comes_in_by_the_voice_webhook(tmp_path, answer, problems):
         )
         account.add_number(CALLEE, voice_url=voice)
         one = Demo(Programs(tmp_path, {}), twilio)
-        call_sid, playing = one._call_in(twilio, b"\x10" * 800, b"\x20" * 800)
+        call_sid, playing = one._call_in(b"\x10" * 800, b"\x20" * 800)
         assert await playing == [problem.format(place=voice) for problem in problems]
         [form] = server.forms(demo.VOICE)
     assert (form["CallSid"], form["From"], form["To"]) == (call_sid, CALLER, CALLEE)

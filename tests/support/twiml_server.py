@@ -81,6 +81,14 @@ class TwimlServer:
         await until(lambda: len(list(self.started())) >= count)
         return list(self.started())
 
+    async def stopped(self, count: int) -> None:
+        """Wait for so many streams to say that they are over."""
+
+        def over() -> int:
+            return sum(one[-1]["event"] == "stop" for one in self.streams if one)
+
+        await until(lambda: over() >= count)
+
     async def answer(self, request: Request) -> Response:
         body = (await request.body()).decode()
         pairs = parse_qsl(body or request.url.query, keep_blank_values=True)

@@ -29,6 +29,7 @@ FIRST = (
     "tests/system/test_doors.py",
     "tests/system/test_outages.py",
     "tests/system/test_subscriptions.py",
+    "tests/system/test_status.py",
     "tests/system/test_recogniser.py",
     "tests/system/test_subscribers.py",
     "tests/broker/test_janitor.py",

@@ -443,6 +443,7 @@ async def test_a_stream_url_with_the_port_that_goes_without_saying_is_taken(deep
     ):
         call = Options(auth_token=AUTH_TOKEN, signed_url=url)
         assert (await place_call(f"{service.ws}/twilio", b"\xff" * 160, b"", call)).ok
+    await asyncio.to_thread(service.stop)  # while its recogniser can answer
 
 
 def raw(service, request: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -11,10 +12,11 @@ from support.credentials import AUTH_TOKEN
 from support.page import needs_chromium, opened, turns
 from support.processes import Service
 from support.streams import media_stream
-from support.timing import patience
+from support.timing import patience, until
 from websockets.asyncio.client import connect
 
 from handler.config import Settings
+from handler.twilio.tickets import Scope, Ticket, write
 from rehearsal.deepgram import DeepgramStandIn, Faults
 from rehearsal.errors import Refusal
 from rehearsal.twilio import Options, place_call
@@ -33,7 +35,6 @@ PARAMETERS = {
     "order": "7",
     "html": HOSTILE,
     "tenant": "{{Tenant}}",
-    "ticket": "a-secret",
 }
 
 
@@ -132,7 +133,9 @@ async def test_names_and_metadata_reach_those_who_may_see_the_call_and_nobody_el
     service = serve(DEEPGRAM_URL=deepgram.url, **QUICK)
     async with media_stream(service) as stream:
         sid = stream.sids["callSid"]
-        await stream.start(customParameters=PARAMETERS)
+        scope = Scope("stream", stream.sids["accountSid"], sid)
+        ticket = write(AUTH_TOKEN, scope, Ticket("stream", "a" * 22, int(time.time()) + 60))
+        await stream.start(customParameters=PARAMETERS | {"ticket": ticket})
         await stream.say("inbound", b"\x55" * 1600)
         may = [mint(calls=[sid]), mint(numbers=[NUMBER]), mint(numbers=[OTHER]), mint(calls=["*"])]
         for token in may:
@@ -149,27 +152,39 @@ async def test_names_and_metadata_reach_those_who_may_see_the_call_and_nobody_el
     service.stop()
     begins = service.wait_for("media stream begins")
     assert begins["unread"] == ["tenant"]
-    for secret in ("a-secret", "Ana", "onerror"):
+    for secret in (ticket, "Ana", "onerror"):
         assert secret not in service.text
 
 
-@pytest.mark.parametrize("names", [{}, {"callerName": "Eve", "order": "8"}])
+@pytest.mark.parametrize(
+    ("parameters", "languages"),
+    [
+        ({}, ["de", "de"]),
+        ({"callerName": "Eve", "order": "8", "options": "language=fr"}, ["de", "fr"]),
+    ],
+)
 async def test_a_call_that_another_container_takes_over_keeps_its_names_and_its_metadata(
-    serve, deepgram, nats, token, names
+    serve, deepgram, nats, token, parameters, languages
 ):
+    """And its options, unless the next media stream brings others."""
     settings = QUICK | {"DEEPGRAM_URL": deepgram.url, "NATS_URL": nats.url}
+    settings["CALL_OPTIONS"] = "language"
     one, other = await asyncio.gather(*(asyncio.to_thread(serve, **settings) for _ in range(2)))
     call = Options(auth_token=AUTH_TOKEN)
     async with media_stream(one, call) as stream:
-        await stream.start(customParameters=PARAMETERS)
+        await stream.start(customParameters=PARAMETERS | {"options": "language=de"})
+        await stream.say("inbound", b"\x55" * 8000)
         await listed(other, token, "live")
     await listed(other, token, "waiting")
     async with media_stream(other, call) as stream:
-        await stream.start(customParameters=names)
+        await stream.start(customParameters=parameters)
+        await stream.say("inbound", b"\x55" * 8000)
         for service in (one, other):
             [on_list] = await listed(service, token, "live")
             assert on_list | TOLD == on_list
         await stream.stop()
+    await until(lambda: len(deepgram.heard) == 2)
+    assert [dict(parse_qsl(one.query))["language"] for one in deepgram.heard] == languages
 
 
 @needs_chromium

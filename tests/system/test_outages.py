@@ -142,3 +142,5 @@ async def test_a_stream_that_was_lost_is_taken_up_by_another_container(
         "CallResumed",
         "CallEnded",
     ]
+    for service in (first, second):
+        await asyncio.to_thread(service.stop)  # while its recogniser can answer

@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+from support.beside import resident
 from support.credentials import AUTH_TOKEN
 from support.sids import account_sid
 from support.streams import media_stream
@@ -185,4 +186,22 @@ async def test_an_error_of_a_media_stream_is_said_in_words_and_counted(serve):
 async def test_a_callback_that_cannot_be_read_is_refused_in_words(pair, form):
     answer = await post(pair[0], **form)
     assert answer.status_code == 400
-    assert "CallSid" in answer.text or "CallStatus" in answer.text
+    assert answer.text.startswith(("CallSid is", "neither StreamEvent nor CallStatus"))
+
+
+@pytest.mark.proof
+async def test_a_storm_of_callbacks_costs_little_memory(serve, rounds):
+    """Of a thousand calls and their legs a minute, and no container keeps any of them."""
+    one = serve()
+    other = serve(NATS_URL=one.nats_url)
+    before = [resident(service.popen.pid, "VmRSS") for service in (one, other)]
+    told = [("initiated", True), ("ringing", True), ("completed", True), ("completed", False)]
+    for number in rounds(sample=50, full=2500):
+        child, parent = f"CA{number:032x}", f"CA{10**9 + number:032x}"
+        for status, of_child in told:
+            legs = {"ParentCallSid": parent} if of_child else {}
+            await call_status(one, child if of_child else parent, status, **legs)
+    after = [resident(service.popen.pid, "VmRSS") for service in (one, other)]
+    print(f"{before} MB before, {after} MB after")
+    assert after[0] < before[0] + 10
+    assert after[1] < before[1] + 5

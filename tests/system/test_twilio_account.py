@@ -1,12 +1,14 @@
 """What the service asks of Twilio's REST API, asked of the stand-in: an account that lives."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from support.credentials import AUTH_TOKEN
 from support.processes import partyline
 from support.sids import account_sid, call_sid
 from support.timing import until
-from support.twilio_sdk import CALLED, CALLER
+from support.twilio_sdk import CALLED, CALLER, OTHER
 from support.twiml_server import twiml_server
 
 from handler.errors import TwilioApiError
@@ -23,7 +25,8 @@ WAITING = '<Response><Pause length="3600"/></Response>'
 
 @pytest.fixture
 def account() -> Account:
-    return Account(sid=account_sid(1), api_keys={f"SK{'0' * 32}": "hush"})
+    keys = {f"SK{'0' * 32}": "hush"}
+    return Account(sid=account_sid(1), auth_token=AUTH_TOKEN, api_keys=keys)
 
 
 def client_of(account: Account, url: str) -> RestClient:
@@ -118,3 +121,29 @@ async def test_a_number_is_set_up_called_and_put_back(account, tmp_path):
             assert done.returncode == 0, done.stderr
             assert number.voice_url == "https://old.example.com/voice"
             assert number.status_callback == ""
+
+
+async def test_a_call_that_comes_in_is_transcribed_whole_and_found_by_its_other_leg(
+    account, serve, deepgram, sound, read, token
+):
+    inbound, outbound = sound.bursts(1, 3), sound.bursts(2, 3)
+    service = serve(DEEPGRAM_URL=deepgram.url, TWILIO_ACCOUNT_SID=account.sid, FORWARD_TO=OTHER)
+    urls = {
+        "voice_url": f"{service.url}/twilio/voice#rc=3&rp=all",
+        "status_callback": f"{service.url}/twilio/status",
+    }
+    account.behaviour = replace(account.behaviour, letter_seconds=0.005)
+    async with TwilioStandIn(account) as twilio:
+        account.add_number(CALLED, **urls)
+        call = twilio.call(CALLED, CALLER, inbound=inbound, outbound=outbound)
+        reader = await read(service, call.leg.sid, token=token)
+        await call.over.wait()
+        [other] = [leg.leg for leg in account.calls.values() if leg.leg.parent_sid]
+        by_other_leg = await read(service, other.sid, token=token)
+    assert reader.words("inbound") == sound.words_of(inbound)
+    assert reader.words("outbound") == sound.words_of(outbound)
+    assert reader.types() == ["CallStarted", "CallEnded"]
+    assert (reader.messages[0]["from"], reader.messages[0]["to"]) == (CALLER, CALLED)
+    assert by_other_leg.records == reader.records
+    assert [seen.status for seen in twilio.webhooks.seen if seen.status not in (200, 204)] == []
+    assert not account.alerts

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 
 from support.sids import account_sid, call_sid
-from support.timing import patience, until
+from support.timing import LOOK, patience
 
-from broker import supervise
 from broker.broker import Broker
 from broker.entries import CallStatus
 from broker.server.embedded import EmbeddedServer
@@ -58,16 +57,16 @@ async def test_a_status_that_came_before_it_was_watched_is_found_by_asking():
 
 
 async def test_who_asks_while_nats_is_away_asks_again(monkeypatch):
-    monkeypatch.setattr("handler.calls.outcome.ASK_SECONDS", 0.01)
-    async with broker_of("nats://127.0.0.1:1") as broker:
+    monkeypatch.setattr("handler.calls.outcome.ASK_SECONDS", LOOK)
+    async with patience(), broker_of("nats://127.0.0.1:1") as broker:
         outcome = outcome_of(broker)
-        asking = asyncio.create_task(outcome.keep_asking())
-        await asyncio.wait({asking}, timeout=0.1)
-        with outcome.watched(lambda _: None), contextlib.suppress(Exception):
+        with outcome.watched(lambda _: None):
+            asking = asyncio.create_task(outcome.keep_asking())
+            await asyncio.sleep(5 * LOOK)
+            assert not asking.done()
             await broker.statuses.put(OVER)
-        await until(asking.done)
+            await asking
         assert outcome.status == "completed"
-        await supervise.end(asking)
 
 
 async def test_it_is_asked_now_and_then():

@@ -1,5 +1,6 @@
 """handler/calls/records.py: what becomes a record."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,11 +75,16 @@ def test_the_facts_of_a_call_come_with_its_media_stream():
         "callee_name": "Ben",
         "metadata": {"order": "7"},
     }
-    parameters = Parameters(options="language=de", unread=("x",), **told)
-    assert call_facts(start, parameters, received_at=1_800_000_000_123) == CallFacts(
+    facts = CallFacts(
         call_sid=CALL,
         account_sid=ACCOUNT,
         stream_sid=STREAM,
         started_at=1_800_000_000_123,
         **told,
     )
+    parameters = Parameters(unread=("x",), **told)
+    assert call_facts(start, parameters, 1_800_000_000_123) == facts
+    # What it says of options stands over what the call had.
+    for given, before, options in ((None, "b", "b"), ("a", "b", "a"), ("a", None, "a")):
+        found = call_facts(start, replace(parameters, options=given), 1_800_000_000_123, before)
+        assert found == replace(facts, options=options)

@@ -10,6 +10,7 @@ from twilio.twiml.voice_response import Dial, Start, VoiceResponse
 from handler import forwarding
 from handler.twilio import twiml
 from handler.twilio.twiml import Answer
+from rehearsal.twilio import twiml as reading
 
 PLAIN = Answer("wss://calls.example.com/twilio", "partyline-1", "https://calls.example.com/status")
 
@@ -72,6 +73,15 @@ def by_the_sdk(answer: Answer) -> str:
 )
 def test_it_is_what_twilios_own_library_writes(answer):
     assert canonical(twiml.write(answer)) == canonical(by_the_sdk(answer))
+
+
+@pytest.mark.parametrize("dial", [(), ("+15551230000", "sip:desk@example.com")])
+def test_our_stand_in_for_twilio_has_nothing_to_object_to(dial):
+    document = reading.read(twiml.write(made(notice="hello", dial=dial)), "https://h.example/")
+    (start, *_) = document.verbs
+    assert isinstance(start, reading.Start)
+    (stream,) = start.streams
+    assert (stream.problem, document.warnings) == (None, ())
 
 
 TEXTS = st.text(alphabet=st.characters(), max_size=60)

@@ -89,7 +89,7 @@ async def test_a_live_call_is_given_other_twiml_and_its_streams_go_on(sdk, call,
     await until(lambda: list(server.started()))
     await sdk.do(lambda _: calls.update(twiml="<Response><Say>Wait.</Say><Pause/></Response>"))
     await call.over.wait()
-    assert server.streams[0][-1]["event"] == "stop"
+    await server.stopped(1)
     assert call.forks.all[0].error == ""
 
 

@@ -27,7 +27,7 @@ async def test_at_its_end_everybody_hangs_up_and_streams_stop(account, server):
         calls = [twilio.call(CALLED, CALLER) for _ in range(3)]
         await server.begun(3)
     assert [call.leg.status for call in calls] == [Status.COMPLETED] * 3
-    assert [messages[-1]["event"] for messages in server.streams] == ["stop"] * 3
+    await server.stopped(3)
     assert len(server.forms("/status")) == 3
 
 
