@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,8 @@ from bench.processes import free_port, wait_ready
 from broker.server.embedded import EmbeddedServer
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.twilio.account import Account
+from rehearsal.twilio.behaviour import usual_stream
+from rehearsal.twilio.options import Options
 from rehearsal.twilio.running_call import RunningCall
 from rehearsal.twilio.stand_in import TwilioStandIn
 
@@ -250,14 +252,22 @@ async def test_whoever_dies_while_a_call_moves_no_word_is_lost_untold_nor_said_t
             print(await die_at(made, who, step, number))
 
 
+def cut_otherwise(number: int) -> Options:
+    """Return how a stream behaves whose frames are cut in another way than those of the others."""
+    sizes = ((20,), (30, 10, 20), (40, 20))[number % 3]
+    return replace(usual_stream(number), frame_ms=sizes)
+
+
 @pytest.mark.proof
+@pytest.mark.parametrize("streams", [usual_stream, cut_otherwise])
 async def test_a_rolling_restart_of_three_containers_is_noticed_by_nobody_else(
-    fleet: MakeFleet, rounds
+    fleet: MakeFleet, rounds, streams
 ):
     """Each in turn, with what is said on every side of every call."""
-    for calls_at_once in rounds(sample=0, full=1) and [30]:
+    for count in [30] * len(rounds(sample=0, full=1)):
         async with patience(240), fleet(3) as made:
-            said = [sides(number, 45) for number in range(calls_at_once)]
+            made.twilio.account.behaviour = replace(made.twilio.account.behaviour, streams=streams)
+            said = [sides(number, 45) for number in range(count)]
             calls = [made.call(*pair) for pair in said]
             await asyncio.sleep(5)
             for port in made.ports:
@@ -265,4 +275,17 @@ async def test_a_rolling_restart_of_three_containers_is_noticed_by_nobody_else(
                 await made.start(port)
                 await asyncio.sleep(1)
             moves = await check_whole(made, calls, said)
-            print(f"{calls_at_once} calls, {moves} moves: every word once, no gap")
+            print(f"{count} calls, {moves} moves: every word once, no gap")
+
+
+@pytest.mark.proof
+async def test_a_call_that_outlives_its_streams_again_and_again_is_one_call(
+    fleet: MakeFleet, rounds
+):
+    """As on Cloud Run, which ends a connection after 60 minutes: one for each of three hours."""
+    for number in rounds(sample=0, full=2):
+        async with patience(120), fleet(2, MAX_STREAM_SECONDS="15") as made:
+            said = sides(number, 66)
+            moves = await check_whole(made, [made.call(*said)], [said])
+            assert moves >= 3
+            print(f"{moves} moves of one call: every word once, no gap")
