@@ -19,6 +19,7 @@ from broker.registry import Registry
 from broker.restarts import Restarts
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
+from broker.stored_calls import StoredCalls
 from broker.subjects import LEG, STATUS, Subjects
 from broker.tickets import Tickets
 from broker.wishes import Wishes
@@ -41,7 +42,8 @@ class Broker:
         self.connection = Connection(settings, self, self._check)
         bucket = Bucket(self.connection, self.subjects)
         self.statuses = Statuses(bucket, self.subjects)
-        self.legs = Legs(bucket, self.subjects, seconds=settings.retention)
+        self.stored_calls = StoredCalls(self.connection, self.subjects)
+        self.legs = Legs(bucket, self.subjects, self.stored_calls, seconds=settings.retention)
         others = {STATUS: self.statuses.receive, LEG: self.legs.receive}
         self.registry = Registry(self.connection, self.subjects, settings, others)
         self.tickets = Tickets(bucket, self.subjects, settings.instance)

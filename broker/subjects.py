@@ -126,9 +126,10 @@ class Subjects:
         account = check_account_sid(account_sid)
         return f"$KV.{self.bucket}.{STATUS}{account}.{check_call_sid(call_sid)}"
 
-    def leg_key(self, call_sid: str) -> str:
-        """The bucket's subject for whose child a call leg is."""
-        return f"$KV.{self.bucket}.{LEG}{check_call_sid(call_sid)}"
+    def leg_key(self, call_sid: str, account_sid: str | None = None) -> str:
+        """The bucket's subject for whose child a call leg is, as one account, or any, was told."""
+        account = "*" if account_sid is None else check_account_sid(account_sid)
+        return f"$KV.{self.bucket}.{LEG}{account}.{check_call_sid(call_sid)}"
 
     def restart_key(self, call_sid: str) -> str:
         """The bucket's subject for when media streams of a call were started again."""

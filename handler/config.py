@@ -32,7 +32,7 @@ from handler.forwarding import (
 )
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
-from handler.twilio_credentials import read_api_key
+from handler.twilio_credentials import MAX_TOKENS, read_api_key
 
 # In order, whatever else is set: for those that have no default to fall back on.
 STAND_INS = {
@@ -377,6 +377,12 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
+    if len(found) > MAX_TOKENS:
+        raise SettingsError(
+            "TWILIO_AUTH_TOKEN",
+            f"holds {len(found)} tokens: at most {MAX_TOKENS}; name each account with its own in "
+            "TWILIO_ACCOUNTS",
+        )
     return found
 
 

@@ -87,12 +87,22 @@ class StreamRefused(HandlerError):
         super().__init__(reason)
 
 
+# What to look at, by what is wrong with a ticket; Twilio's console shows both: 120 bytes at most.
+TICKET_ADVICE = {
+    "missing": "let /twilio/voice answer the call, or set REQUIRE_TICKET=0",
+    "malformed": "the <Parameter> is not as /twilio/voice wrote it",
+    "not of this call": "it is another call's TwiML, or TWILIO_AUTH_TOKEN was changed",
+    "expired": "the TwiML is older than 60 s, or two containers' clocks differ",
+    "spent": "another stream had this TwiML; ask /twilio/voice again for each",
+}
+
+
 class TicketRefused(StreamRefused):
     """A media stream whose ticket opens nothing; ``defect`` is what is wrong with it."""
 
-    def __init__(self, defect: str, advice: str = "a call's own TwiML has a new one") -> None:
+    def __init__(self, defect: str) -> None:
         self.defect = defect
-        super().__init__(f"ticket {defect}: {advice}")
+        super().__init__(f"ticket {defect}: {TICKET_ADVICE[defect]}")
 
 
 class WebhookRefused(HandlerError):

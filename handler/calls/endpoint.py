@@ -285,7 +285,7 @@ class _Reader:
             details,
             self._socket,
             received,
-            self._account.sid,
+            self._account,
             succeeding=purpose == SUCCESSOR,
             takes_over=purpose == RESTART,
         )

@@ -21,6 +21,7 @@ from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
 from handler.refusals import refusals
+from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
@@ -33,7 +34,7 @@ ELSEWHERE = (
 ELSEWHERE_HALF = (
     'another container has this call\'s other track: send both in one stream, track="both_tracks"'
 )
-# Its path, or TWILIO_ACCOUNT_SID, is of another one.
+# Its path, or TWILIO_ACCOUNT_SID, is of another one; or TWILIO_ACCOUNTS alone names it.
 NOT_ITS_ACCOUNT = (
     "start.accountSid is not the account of this address: /twilio/AC… is that of the call's account"
 )
@@ -134,7 +135,7 @@ class LiveCalls:
         start: StartDetails,
         socket: StreamSocket,
         received: Received,
-        account_sid: str | None,
+        account: Account,
         *,
         succeeding: bool = False,
         takes_over: bool = False,
@@ -145,14 +146,14 @@ class LiveCalls:
         Args:
             start: What it says of itself.
             socket: Where it comes from.
-            account_sid: Whose auth token vouches for it; None: one of several accounts'.
+            account: Whose auth token vouches for it.
             succeeding: Whether a ticket says that it is to take the call from its owner.
             takes_over: Whether one says that those that the call had are dead.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
         """
-        self._check(start, account_sid)
+        self._check(start, account)
         stream = MediaStream(
             start.stream_sid,
             received.at,
@@ -254,14 +255,14 @@ class LiveCalls:
         if self._tasks and seconds > 0:
             await asyncio.wait(self._tasks.values(), timeout=seconds)
 
-    def _check(self, start: StartDetails, account_sid: str | None) -> None:
+    def _check(self, start: StartDetails, account: Account) -> None:
         if self.draining:
             raise StreamRefused("draining", 1012)
         if start.media_format != MEDIA_FORMAT:
             given = start.media_format
             shown = f"{given.encoding[:40]}/{given.sample_rate:g}/{given.channels:g}"
             raise StreamRefused(f"media format {shown}: only audio/x-mulaw/8000/1 is read", 1003)
-        if account_sid not in (None, start.account_sid):
+        if not account.owns(start.account_sid):
             raise StreamRefused(NOT_ITS_ACCOUNT)
 
     def _run(self, call: Call, predecessor: asyncio.Task[None] | None = None) -> None:

@@ -133,9 +133,7 @@ class Tickets:
         text = _given(start)
         if text is None:
             if self.required:
-                raise TicketRefused(
-                    "missing", "let /twilio/voice answer the call, or set REQUIRE_TICKET=0"
-                )
+                raise TicketRefused("missing")
             return None
         scopes = [Scope(purpose, start.account_sid, start.call_sid) for purpose in PURPOSES]
         ticket = tickets.check(text, _auth_tokens(account), scopes, time.time())

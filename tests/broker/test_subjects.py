@@ -70,9 +70,10 @@ def test_what_is_asked_for_one_by_one_is_not_among_what_every_process_knows():
     subjects = Subjects("eu")
     assert subjects.listed_keys == "$KV.EU_CALLS.*.*"
     assert subjects.call_key(CALL).count(".") == subjects.listed_keys.count(".")
-    status, leg = subjects.status_key(CALL, ACCOUNT), subjects.leg_key(CALL)
+    status, leg = subjects.status_key(CALL, ACCOUNT), subjects.leg_key(CALL, ACCOUNT)
     assert status == f"$KV.EU_CALLS.twilio.status.{ACCOUNT}.{CALL}"
-    assert leg == f"$KV.EU_CALLS.twilio.leg.{CALL}"
+    assert leg == f"$KV.EU_CALLS.twilio.leg.{ACCOUNT}.{CALL}"
+    assert subjects.leg_key(CALL) == f"$KV.EU_CALLS.twilio.leg.*.{CALL}"
     assert subjects.key_of(f"registry.eu.twilio.leg.{CALL}") == LEG + CALL
     assert subjects.key_of(status) == f"{STATUS}{ACCOUNT}.{CALL}"
 

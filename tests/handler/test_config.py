@@ -136,6 +136,8 @@ def test_on_this_machine_alone_no_public_url_is_needed(host):
 def test_as_many_auth_tokens_are_taken_as_there_are_accounts_and_regions():
     environ = {**NEEDED, "TWILIO_AUTH_TOKEN": "a, b,c d\ne"}
     assert Settings.from_environ(environ).twilio_auth_tokens == ("a", "b", "c", "d", "e")
+    with pytest.raises(SettingsError, match=r"^TWILIO_AUTH_TOKEN: holds 9 .* TWILIO_ACCOUNTS"):
+        Settings.from_environ({**NEEDED, "TWILIO_AUTH_TOKEN": " ".join("abcdefghi")})
 
 
 def test_origins_are_kept_as_browsers_spell_them():

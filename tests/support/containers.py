@@ -20,7 +20,7 @@ from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import MoveFailed
-from handler.twilio.accounts import Accounts
+from handler.twilio.accounts import Account, Accounts
 from handler.twilio.messages import Frame
 from handler.twilio.rest import RestClient
 from handler.twilio.start import StartDetails
@@ -132,7 +132,7 @@ class Phone:
         number = len(self.media)
         start = StartDetails(account_sid(1), self.call_sid, stream_sid(number + 1), MEDIA_FORMAT)
         how = {"succeeding": succeeding, "takes_over": takes_over}
-        media = container.calls.open(start, Peer(), Received.now(), None, **how)
+        media = container.calls.open(start, Peer(), Received.now(), Account(), **how)
         self.media.append(media)
         sides = [code(side) for side in self.sides]
         self._sending.append(asyncio.create_task(self._send(media, sides, course)))

@@ -18,7 +18,7 @@ from broker.settings import BrokerSettings
 from handler.calls import tickets as shell
 from handler.calls.tickets import STREAM, Tickets
 from handler.config import Settings
-from handler.errors import TicketRefused
+from handler.errors import TICKET_ADVICE, TicketRefused
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
@@ -105,6 +105,13 @@ async def test_whoever_asks_again_when_it_has_ended_gets_a_new_one(monkeypatch):
         monkeypatch.undo()
         for each in (one, other):
             assert await refusal(each, start(await each.issue(ACCOUNT, SCOPE, "again"))) is None
+
+
+def test_each_thing_that_is_wrong_with_a_ticket_has_advice_of_its_own_that_a_close_frame_holds():
+    reasons = [TicketRefused(defect).reason for defect in TICKET_ADVICE]
+    assert all(len(reason.encode()) <= 120 for reason in reasons)
+    assert len(set(TICKET_ADVICE.values())) == len(reasons)
+    assert "clocks" in TicketRefused("expired").reason
 
 
 @pytest.mark.parametrize("required", [None, True, False])

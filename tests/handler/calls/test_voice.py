@@ -156,6 +156,23 @@ async def test_each_number_has_its_own_way():
     assert [verb.tag for verb in other] == ["Start", "Say", "Pause"]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        {**CALL, "To": "+15551230000"},
+        {**CALL, "From": "+15551230000"},
+        {**CALL, "To": "sip:DESK@example.com", "Called": "+15551230000"},
+    ],
+)
+async def test_nobody_who_is_in_the_call_already_is_rung_for_it_for_ever(call):
+    places = "+15551230000,sip:desk@example.com"
+    async with container(forward_to=read_forward_to(places)) as one:
+        with capture_logs() as lines:
+            response = await one.response(call)
+    assert [noun.text for noun in response.findall("Dial/*")] == ["sip:desk@example.com"]
+    assert any(line["event"] == "not rung: in the call already" for line in lines)
+
+
 async def test_asked_again_with_the_same_words_it_says_the_same():
     async with container() as one:
         token = {"I-Twilio-Idempotency-Token": "7b1c"}

@@ -35,6 +35,16 @@ def test_auth_tokens_of_any_account_are_those_of_each_that_is_named():
     assert accounts.find(TWO) != Account(sid=TWO, auth_tokens=("one", "other"))
 
 
+def test_auth_tokens_of_any_account_speak_for_none_that_is_named():
+    accounts = Accounts(Account(auth_tokens=("one",)), ENTRIES)
+    found = accounts.find(None)
+    assert found is not None
+    assert [found.owns(sid) for sid in (TWO, NOBODYS, None)] == [False, True, True]
+    named = accounts.find(TWO)
+    assert named is not None
+    assert [named.owns(sid) for sid in (TWO, NOBODYS, None)] == [True, False, False]
+
+
 def test_with_a_file_alone_what_names_no_account_is_nobodys():
     environ = {name: value for name, value in NEEDED.items() if name != "TWILIO_AUTH_TOKEN"}
     accounts = Accounts.of(Settings.from_environ({**environ, "TWILIO_ACCOUNTS": "accounts.json"}))
