@@ -17,10 +17,8 @@ from handler.parameters import TICKET, plain
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import StartDetails
-from handler.twilio.tickets import NONCE_BYTES, TICKET_SECONDS, Scope, Ticket
+from handler.twilio.tickets import NONCE_BYTES, STREAM, TICKET_SECONDS, Scope, Ticket
 
-# What a ticket is good for.
-STREAM = "stream"
 # How far apart the clocks of two containers may be: a ticket is known as spent for longer than it
 # is good anywhere.
 CLOCK_ALLOWANCE = 60

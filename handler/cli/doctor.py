@@ -5,7 +5,7 @@ import asyncio
 import os
 
 from broker.cli.arguments import Parser
-from broker.identifiers import E164
+from handler.cli.arguments import read_number
 from handler.cli.report import add_json, tell
 from handler.doctor.doctor import Question, examine
 
@@ -34,7 +34,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "a call.",
     )
     parser.add_argument(
-        "number", nargs="*", type=_number, metavar="+1555…", help="a number that is to lead here"
+        "number",
+        nargs="*",
+        type=read_number,
+        metavar="+1555…",
+        help="a number that is to lead here",
     )
     parser.add_argument(
         "--embedded-nats", action="store_true", help="the service runs with --embedded-nats"
@@ -42,9 +46,3 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--insecure", action="store_true", help="the service runs with --insecure")
     add_json(parser)
     return parser
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
-    return text

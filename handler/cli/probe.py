@@ -8,15 +8,13 @@ import time
 from dataclasses import replace
 
 from broker.cli.arguments import Parser
-from broker.identifiers import ACCOUNT_SID, E164
 from handler import addresses
+from handler.cli.arguments import not_a_service, read_account_sid, read_number, read_service
 from handler.cli.report import add_json, tell
 from handler.errors import SettingsError
 from handler.probe.doors import TO, of_account
 from handler.probe.probe import LONGEST, Plan, Probe
 from handler.tokens import grants, tokens
-
-SCHEMES = ("https", "http", "wss", "ws")
 
 
 def main(argv: list[str], prog: str = "partyline probe") -> int:
@@ -79,14 +77,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--account",
-        type=_account_sid,
+        type=read_account_sid,
         metavar="AC…",
         help="by the account's own doors, /twilio/AC…; TWILIO_AUTH_TOKEN is then that account's",
     )
     parser.add_argument(
         "--to",
         default=TO,
-        type=_number,
+        type=read_number,
         metavar="+1555…",
         help="the number that is called, where FORWARD_TO tells them apart; nobody's phone rings",
     )
@@ -95,25 +93,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _url(text: str) -> str:
-    try:
-        addresses.origin(text)
-        url = addresses.read(text)
-    except ValueError:
-        url = addresses.read("")
-    if url.scheme not in SCHEMES or url.query or url.fragment:
-        raise argparse.ArgumentTypeError(
-            f"{addresses.shown(text)!r} is not like https://calls.example.com"
-        )
-    return text
-
-
-def _account_sid(text: str) -> str:
-    if not ACCOUNT_SID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not AC and 32 lower-case hex digits")
-    return text
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
+    url = addresses.read(read_service(text))
+    # What is said of a user would be sent to whoever is asked, and shown.
+    if url.query or url.fragment or url.username is not None:
+        raise not_a_service(text)
     return text

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from broker.cli.arguments import Parser
-from broker.identifiers import ACCOUNT_SID, E164
 from handler import addresses, logs
 from handler.cli import number_file, number_setup
+from handler.cli.arguments import read_account_sid, read_number
 from handler.cli.number_setup import OVERRIDES, TITLES, Fields, Plan
 from handler.config import Settings
 from handler.errors import SettingsError, SetupError, TwilioApiError
@@ -191,9 +191,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "done, 2 something is missing or wrong in the arguments or the environment, 3 nobody "
         "agreed and nothing was changed.",
     )
-    parser.add_argument("number", type=_number, metavar="+1555…", help="the number")
+    parser.add_argument("number", type=read_number, metavar="+1555…", help="the number")
     parser.add_argument(
-        "--account", type=_account, metavar="AC…", help="whose it is (default TWILIO_ACCOUNT_SID)"
+        "--account",
+        type=read_account_sid,
+        metavar="AC…",
+        help="whose it is (default TWILIO_ACCOUNT_SID)",
     )
     parser.add_argument("--yes", action="store_true", help="change it without asking")
     parser.add_argument(
@@ -211,15 +214,3 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--file", type=Path, metavar="FILE", help="where to keep what the number was before"
     )
     return parser
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
-    return text
-
-
-def _account(text: str) -> str:
-    if not ACCOUNT_SID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not AC and 32 lower-case hex digits")
-    return text

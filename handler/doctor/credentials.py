@@ -15,8 +15,6 @@ from handler.tokens import tokens
 from handler.twilio import tickets
 
 TOKEN_SECONDS = 60
-# What a ticket of the voice webhook is for.
-STREAM = "stream"
 SET_PUBLIC_URL = "let PUBLIC_URL be the same here and for the service"
 
 
@@ -74,7 +72,7 @@ class Credentials:
             where = addresses.shown(stream.url)
             findings.failed(name, f"the TwiML leads to {where}", f"{SET_PUBLIC_URL}.")
             return
-        scope = tickets.Scope(STREAM, self._doors.account_sid, call_sid)
+        scope = tickets.Scope(tickets.STREAM, self._doors.account_sid, call_sid)
         try:
             tickets.check(
                 stream.ticket or "", self._settings.twilio_auth_tokens, scope, time.time()

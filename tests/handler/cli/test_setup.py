@@ -18,7 +18,7 @@ from handler.cli.setup import DONE, FAILED, LEFT_AS_IT_IS, MISUSED, main
 AC, SUB = account_sid(1), account_sid(2)
 NUMBER, PN = "+15551230000", "PN" + "0" * 32
 VOICE = "https://calls.example.com/twilio/voice#rc=3&rp=all"
-STATUS = "https://calls.example.com/twilio/status"
+STATUS = "https://calls.example.com/twilio/status#rc=3&rp=all"
 OLD = {
     "voice_url": "https://old.example.com/voice",
     "voice_method": "GET",
@@ -194,7 +194,10 @@ async def test_an_account_of_the_file_has_its_name_in_the_path(number, setup, tm
     code, out, _ = await setup("--account", SUB, "--yes", TWILIO_ACCOUNTS=str(file))
     assert (code, "accounts read" in out) == (DONE, False)
     assert number.now["voice_url"] == f"https://calls.example.com/twilio/{SUB}/voice#rc=3&rp=all"
-    assert number.now["status_callback"] == f"https://calls.example.com/twilio/{SUB}/status"
+    assert (
+        number.now["status_callback"]
+        == f"https://calls.example.com/twilio/{SUB}/status#rc=3&rp=all"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from support.sids import account_sid, call_sid
 
 from handler.errors import TicketRefused
+from handler.parameters import MAX_PARAMETER
 from handler.twilio import tickets
-from handler.twilio.start import MAX_PARAMETER
 from handler.twilio.tickets import Scope, Ticket
 
 SCOPE = Scope("stream", account_sid(1), call_sid(1))
