@@ -103,6 +103,17 @@ def is_loopback(host_name: str) -> bool:
         return host_name.lower() == "localhost"
 
 
+def is_in_clear(text: str) -> bool:
+    """
+    Whether what goes to an address of either kind can be read on the way: it leaves without TLS.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    url = read(text)
+    return url.scheme in ("http", "ws") and not is_loopback(url.hostname or "")
+
+
 def is_safe(text: str, *, near: bool) -> bool:
     """
     Whether nobody can change on the way what comes from an address: it is encrypted.

@@ -201,3 +201,18 @@ def test_an_address_is_shown_without_what_is_secret(text, shown):
 def test_what_is_under_an_address_has_the_scheme_that_it_is_asked_by(base, socket, plain):
     assert addresses.for_websockets(base, "/twilio") == socket
     assert addresses.for_requests(base, "/twilio") == plain
+
+
+@pytest.mark.parametrize(
+    ("url", "clear"),
+    [
+        ("http://a.example", True),
+        ("ws://192.168.1.7:8080", True),
+        ("https://a.example", False),
+        ("wss://a.example", False),
+        ("http://127.0.0.1:8080", False),
+        ("ws://localhost", False),
+    ],
+)
+def test_what_can_be_read_on_the_way(url, clear):
+    assert addresses.is_in_clear(url) is clear
