@@ -36,12 +36,13 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         arguments.url.rstrip("/"), auth_tokens[0] if auth_tokens else "", account_sid
     )
     doors = replace(doors, own_path=arguments.account is not None)
-    token = arguments.token or _minted() or os.environ.get("PARTYLINE_TOKEN", "").strip()
-    return Plan(doors=doors, token=token, by_webhook=not arguments.stream, to=arguments.to)
+    plan = Plan(doors=doors, token="", by_webhook=not arguments.stream, to=arguments.to)
+    given = os.environ.get("PARTYLINE_TOKEN", "").strip()
+    return replace(plan, token=arguments.token or _minted(plan.call_sid) or given)
 
 
-def _minted() -> str:
-    """Make a token for the viewer, if there is a secret to make it with."""
+def _minted(call_sid: str) -> str:
+    """Make a token for the viewer of one call, if there is a secret to make it with."""
     text = os.environ.get("TOKEN_SECRET", "").strip()
     if not text:
         return ""
@@ -49,7 +50,7 @@ def _minted() -> str:
         return tokens.mint(
             grants.read_secrets(text)[0],
             expires=time.time() + 2 * LONGEST,
-            calls=[grants.ANY_CALL],
+            calls=[call_sid],
             subject="partyline probe",
             audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
         )
@@ -67,7 +68,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "PARTYLINE_TOKEN). The exit code is 0 only if all of it got through.",
     )
     parser.add_argument(
-        "url", type=_url, metavar="URL", help="the PUBLIC_URL of the service: https://…"
+        "url",
+        type=_url,
+        metavar="URL",
+        help="the PUBLIC_URL of the service: https://… (http:// on this machine alone)",
     )
     parser.add_argument("--token", help="what the viewer shows; it must open every call")
     parser.add_argument(
@@ -97,4 +101,9 @@ def _url(text: str) -> str:
     # What is said of a user would be sent to whoever is asked, and shown.
     if url.query or url.fragment or url.username is not None:
         raise not_a_service(text)
+    if addresses.is_in_clear(text):
+        raise argparse.ArgumentTypeError(
+            f"{addresses.shown(text)!r} is without TLS, and the token could be read on the way: "
+            "begin it with https://"
+        )
     return text

@@ -201,6 +201,11 @@ async def test_what_cannot_be_looked_at_without_a_setting_is_skipped_and_says_wh
     check(found["tokens"], "ok", "opens the list of calls")
 
 
+async def test_a_token_is_shown_to_no_service_that_does_not_sign_as_this_one(world: World):
+    found = await examined(world.environ | {"TWILIO_AUTH_TOKEN": "0" * 32})
+    check(found["tokens"], "skipped", "signature.webhook failed")
+
+
 async def test_another_name_than_the_service_knows_itself_by_is_told_with_both():
     async with inside(ready=False, PUBLIC_URL="https://calls.example.com") as service, patience():
         found = await examined(service.environ | {"PUBLIC_URL": service.url})
