@@ -133,7 +133,9 @@ class Tickets:
         scope = Scope(STREAM, start.account_sid, start.call_sid)
         ticket = tickets.check(text, _auth_tokens(account), scope, time.time())
         if not await self._spend(ticket):
-            raise TicketRefused("spent")
+            raise TicketRefused(
+                "spent", "another stream came with it; each answer of /twilio/voice lets one in"
+            )
 
     async def _promise(self, nonce: str, expiry: int) -> int:
         """Return when a ticket ends that others may make, too."""

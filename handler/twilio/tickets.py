@@ -78,14 +78,19 @@ def check(text: str, auth_tokens: Iterable[str], scope: Scope, now: float) -> Ti
     """
     found = _TICKET.fullmatch(text)
     if found is None:
-        raise TicketRefused("malformed")
+        raise TicketRefused("malformed", "let /twilio/voice write it into the call's TwiML")
     ticket = Ticket(found[1], int(found[2]))
     # All are compared, so that the answer's delay tells nothing.
     signatures = [_signature(token, scope, ticket) for token in auth_tokens]
     if True not in [hmac.compare_digest(signature, found[3]) for signature in signatures]:
-        raise TicketRefused("not of this call")
+        raise TicketRefused(
+            "not of this call",
+            "it is another's TwiML, or containers differ in TWILIO_AUTH_TOKEN",
+        )
     if now >= ticket.expiry:
-        raise TicketRefused("expired")
+        raise TicketRefused(
+            "expired", f"over {TICKET_SECONDS} s after its TwiML: look at the containers' clocks"
+        )
     return ticket
 
 

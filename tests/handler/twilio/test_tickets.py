@@ -38,6 +38,19 @@ def test_it_is_of_a_form_that_a_parameter_and_a_url_can_hold():
 
 
 @pytest.mark.parametrize(
+    ("text", "now", "advice"),
+    [
+        (WRITTEN, TICKET.expiry, "clocks"),
+        (f"{WRITTEN[:-3]}AAA", NOW, "TWILIO_AUTH_TOKEN"),
+        ("ticket", NOW, "/twilio/voice"),
+    ],
+)
+def test_each_defect_is_told_with_what_to_do_about_it(text, now, advice):
+    with pytest.raises(TicketRefused, match=advice):
+        tickets.check(text, ("token",), SCOPE, now)
+
+
+@pytest.mark.parametrize(
     "scope",
     [
         SCOPE._replace(call_sid=call_sid(2)),
