@@ -5,7 +5,8 @@ import asyncio
 import os
 
 from broker.cli.arguments import Parser
-from handler.cli.arguments import read_number
+from handler import logs
+from handler.cli.arguments import read_account_sid, read_number
 from handler.cli.report import add_json, tell
 from handler.doctor.doctor import Question, examine
 
@@ -13,11 +14,13 @@ from handler.doctor.doctor import Question, examine
 def main(argv: list[str], prog: str = "partyline doctor") -> int:
     """Look at everything; returns 0 if nothing failed."""
     arguments = _parser(prog).parse_args(argv)
+    logs.apart()
     question = Question(
         environ=os.environ,
         insecure=arguments.insecure,
         embedded_nats=arguments.embedded_nats,
         numbers=tuple(arguments.number),
+        account=arguments.account,
         token=os.environ.get("PARTYLINE_TOKEN", "").strip(),
     )
     return tell(asyncio.run(examine(question)), as_json=arguments.json)
@@ -39,6 +42,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         type=read_number,
         metavar="+1555…",
         help="a number that is to lead here",
+    )
+    parser.add_argument(
+        "--account",
+        type=read_account_sid,
+        metavar="AC…",
+        help="whose calls to try it with, of several (default TWILIO_ACCOUNT_SID, else the first)",
     )
     parser.add_argument(
         "--embedded-nats", action="store_true", help="the service runs with --embedded-nats"

@@ -58,7 +58,7 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         if arguments.undo:
             plan = _undoing(number, account_sid, kept, path)
         else:
-            wanted = number_setup.ours(public_url, _named(account_sid, accounts))
+            wanted = number_setup.ours(public_url, accounts.name_in_path(account_sid))
             plan = _doing(number, account_sid, wanted, clear=arguments.clear)
         done = not plan.changes
         if not done and _agreed(plan, arguments):
@@ -109,12 +109,6 @@ def _public_url(settings: Settings) -> str:
     if addresses.is_loopback(here) and not addresses.is_loopback(api):
         raise SettingsError("PUBLIC_URL", "is an address of this machine, where Twilio never comes")
     return url
-
-
-def _named(account_sid: str, accounts: Accounts) -> str | None:
-    """Return the account for the path, if without a name the path is another's."""
-    default = accounts.find(None)
-    return None if default is not None and default.sid in (None, account_sid) else account_sid
 
 
 def _doing(number: PhoneNumber, account_sid: str, wanted: Fields, *, clear: bool) -> Plan:

@@ -9,6 +9,7 @@ Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 """
 
 import re
+from urllib.parse import parse_qs
 
 from broker.identifiers import ACCOUNT_SID
 from handler import addresses
@@ -44,3 +45,10 @@ def webhook_url(base: str, webhook: str, account_sid: str | None = None) -> str:
 def webhook_setting(base: str, webhook: str, account_sid: str | None = None) -> str:
     """Return what Twilio is told to ask: at a number, or in TwiML."""
     return webhook_url(base, webhook, account_sid) + RETRIES
+
+
+def is_asked_again(url: str) -> bool:
+    """Whether Twilio asks an address again that answered 503, by what its fragment says."""
+    said = parse_qs(url.partition("#")[2])
+    policy = ",".join(said.get("rp", ())).split(",")
+    return bool({"all", "5xx"}.intersection(policy)) and said.get("rc") != ["0"]

@@ -39,3 +39,11 @@ def test_each_path_that_is_written_is_one_that_is_let_in(account):
     assert places.STREAMS.fullmatch(places.path(account))
     for webhook in (places.VOICE, places.STATUS):
         assert places.WEBHOOKS.fullmatch(places.path(account, webhook))
+
+
+@pytest.mark.parametrize(
+    ("fragment", "asked_again"),
+    [("", False), ("#rc=3", False), ("#rp=4xx", False), ("#rp=all", True), ("#rc=0&rp=all", False)],
+)
+def test_whether_a_full_container_is_asked_again_is_said_by_the_fragment(fragment, asked_again):
+    assert places.is_asked_again(f"{URL}/twilio/voice{fragment}") is asked_again
