@@ -176,6 +176,7 @@ class Settings:
         default = cls()
         return cls(
             public_url=_public_url(read, default.host, insecure=True),
+            forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
             **_twilio(read, default, insecure=True),
         )
 

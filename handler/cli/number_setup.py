@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from broker import printable
+from handler.forwarding import Forwarding
 from handler.twilio import places
 from handler.twilio.places import STATUS, VOICE
 from handler.twilio.resources import PhoneNumber
@@ -86,8 +87,15 @@ def ours(public_url: str, account_sid: str | None) -> dict[str, str]:
     }
 
 
-def told(plan: Plan) -> str:
-    """Return what is, and what is to be, in lines for people."""
+def ringing(forwarding: Forwarding, number: str) -> str:
+    """Return who rings when a number is called, as far as it is known here."""
+    if not forwarding.numbers:
+        return "nobody, unless FORWARD_TO is set where the service runs"
+    return ", ".join(forwarding.of([number]).dial) or "nobody, as FORWARD_TO has it"
+
+
+def told(plan: Plan, rings: str = "") -> str:
+    """Return what is, and what is to be, in lines for people; and who rings then, if it is said."""
     lines = [f"{plan.number} ({plan.number_sid}) of {plan.account_sid}"]
     for name, title in TITLES.items():
         now = plan.before[name]
@@ -95,6 +103,8 @@ def told(plan: Plan) -> str:
             lines += [f"  {title:17}  {_shown(now)}", f"{'':17} → {_shown(plan.changes[name])}"]
         elif now or name not in OVERRIDES:
             lines.append(f"  {title:17}  {_shown(now)}")
+    if rings:
+        lines.append(f"  {'who rings':17}  {rings}")
     return "\n".join(lines)
 
 

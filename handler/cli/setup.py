@@ -60,15 +60,17 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         else:
             wanted = number_setup.ours(public_url, accounts.name_in_path(account_sid))
             plan = _doing(number, account_sid, wanted, clear=arguments.clear)
+        rings = number_setup.ringing(settings.forward_to, arguments.number)
+        told = number_setup.told(plan, "" if arguments.undo else rings)
         done = not plan.changes
-        if not done and _agreed(plan, arguments):
+        if not done and _agreed(told, arguments):
             if not arguments.undo:
                 number_file.keep(path, plan, kept)
             await rest.set_number(account_sid, plan.number_sid, plan.changes)
             done = True
         if done and arguments.undo:
             path.unlink(missing_ok=True)
-    _tell(plan, arguments, path, done=done)
+    _tell(plan, told, arguments, path, done=done)
     return DONE if done else LEFT_AS_IT_IS
 
 
@@ -132,12 +134,12 @@ def _undoing(number: PhoneNumber, account_sid: str, kept: Mapping[str, Fields], 
     return number_setup.plan(number, account_sid, kept["before"])
 
 
-def _agreed(plan: Plan, arguments: argparse.Namespace) -> bool:
+def _agreed(told: str, arguments: argparse.Namespace) -> bool:
     if arguments.yes:
         return True
     if arguments.json:
         return False
-    print(number_setup.told(plan))
+    print(told)
     print("Change it? [y/N] ", end="", flush=True)
     answer = sys.stdin.readline() if sys.stdin is not None else ""
     if not answer:
@@ -145,7 +147,7 @@ def _agreed(plan: Plan, arguments: argparse.Namespace) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def _tell(plan: Plan, arguments: argparse.Namespace, path: Path, *, done: bool) -> None:
+def _tell(plan: Plan, told: str, arguments: argparse.Namespace, path: Path, *, done: bool) -> None:
     changed = done and bool(plan.changes)
     if arguments.json:
         print(
@@ -163,7 +165,7 @@ def _tell(plan: Plan, arguments: argparse.Namespace, path: Path, *, done: bool) 
         )
         return
     if arguments.yes or not plan.changes:
-        print(number_setup.told(plan))
+        print(told)
     if not plan.changes:
         print("It is so already: nothing to change.")
     elif not done:
@@ -180,7 +182,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Let a number of Twilio's bring its calls to the service at PUBLIC_URL: sets "
         "the number's voice URL and its status callback, shows first what will change, and asks.",
         epilog="From the environment: PUBLIC_URL, TWILIO_ACCOUNT_SID, and TWILIO_API_KEY or "
-        "TWILIO_AUTH_TOKEN (or TWILIO_ACCOUNTS). What the number was before is kept in "
+        "TWILIO_AUTH_TOKEN (or TWILIO_ACCOUNTS); FORWARD_TO, if it is set, says who rings. What "
+        "the number was before is kept in "
         "~/.local/state/partyline (XDG_STATE_HOME). Exit code: 0 it is so now, 1 it could not be "
         "done, 2 something is missing or wrong in the arguments or the environment, 3 nobody "
         "agreed and nothing was changed.",

@@ -107,6 +107,22 @@ async def test_what_will_change_is_shown_and_done_when_somebody_agrees(number, s
     assert number.set == [changed]
 
 
+@pytest.mark.parametrize(
+    ("forward_to", "rings"),
+    [
+        ("", "nobody, unless FORWARD_TO is set where the service runs"),
+        ("+15551239999,sip:desk@example.com", "+15551239999, sip:desk@example.com"),
+        ('{"+15550001111": "+15551239999"}', "nobody, as FORWARD_TO has it"),
+        ('{"*": {"notice": "Hello."}}', "nobody, as FORWARD_TO has it"),
+    ],
+)
+async def test_who_will_ring_is_shown_before_anything_is_changed(number, setup, forward_to, rings):
+    _, out, _ = await setup(said="n\n", FORWARD_TO=forward_to)
+    assert f"  who rings          {rings}\n" in out
+    _, out, _ = await setup("--undo", said="n\n", FORWARD_TO=forward_to)
+    assert "who rings" not in out
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yes please\n"])
 async def test_nothing_is_changed_when_nobody_agrees(number, setup, answer):
     code, out, _ = await setup(said=answer)
