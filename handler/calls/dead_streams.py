@@ -15,8 +15,8 @@ from handler.parameters import (
     FROM,
     OPTIONS,
     TO,
+    fits,
 )
-from handler.twilio import twiml
 from handler.twilio.callbacks import StreamCallback
 from handler.twilio.stream_errors import explain
 
@@ -82,7 +82,7 @@ def parameters(entry: CallEntry) -> dict[str, str]:
         OPTIONS[0]: entry.options,
     }
     told = {name: value for name, value in ours.items() if value} | entry.metadata
-    return {name: value for name, value in told.items() if twiml.fits(name, value)}
+    return {name: value for name, value in told.items() if fits(name, value)}
 
 
 def _left(at: int, seconds: float, now: int) -> float:

@@ -14,11 +14,12 @@ from broker.wishes import Wish, Wished, Wishes
 from handler.calls.call import Call
 from handler.calls.live_calls import LiveCalls
 from handler.calls.stream_requests import OVER, StreamRequests, why_not_movable
-from handler.calls.tickets import STREAM, SUCCESSOR
+from handler.calls.tickets import SUCCESSOR
 from handler.config import Settings
 from handler.errors import MoveFailed, NoRoomForTracks, Stay, TwilioApiError
 from handler.twilio.accounts import Accounts
 from handler.twilio.rest import RestClient
+from handler.twilio.tickets import STREAM
 
 # How often it is looked which media streams are too old; and, in a process that leaves, which calls
 # have come meanwhile.

@@ -10,7 +10,7 @@ from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import MoveFailed, NoRoomForTracks, Stay, TwilioApiError
 from handler.parameters import TICKET
-from handler.twilio import twiml
+from handler.twilio import places
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.rest import RestClient
 from handler.twilio.tickets import Scope
@@ -83,16 +83,16 @@ class StreamRequests:
         reason = why_not_movable(self._settings, account)
         if reason is not None or base is None or account is None:
             raise MoveFailed(reason or "", Stay.NO_ACCESS)
-        path = self._accounts.path_of(account_sid)
+        named = self._accounts.name_in_path(account_sid)
         ticket = await self._tickets.issue(account, Scope(purpose, account_sid, call_sid), None)
         try:
             await self._rest.start_stream(
                 account_sid,
                 call_sid,
-                url=twiml.stream_url(base, path),
+                url=places.stream_url(base, named),
                 name=f"partyline-{ticket[:8]}",
                 track=track,
-                status_callback=twiml.callback_url(base, f"{path}/status"),
+                status_callback=places.webhook_setting(base, places.STATUS, named),
                 parameters={**parameters, TICKET[0]: ticket},
             )
         except TwilioApiError as exc:

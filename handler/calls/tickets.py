@@ -17,14 +17,11 @@ from handler.parameters import TICKET, plain
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import StartDetails
-from handler.twilio.tickets import NONCE_BYTES, TICKET_SECONDS, Scope, Ticket
+from handler.twilio.tickets import NONCE_BYTES, STREAM, TICKET_SECONDS, Scope, Ticket
 
-# What a ticket is good for.
-STREAM = "stream"
-# Of a media stream that is to take a live call from the one that has it.
-SUCCESSOR = "successor"
-# Of one that goes on with a call whose media stream is dead.
-RESTART = "restart"
+# What a ticket is good for beside that: a media stream that is to take a live call from the one
+# that has it; one that goes on with a call whose media stream is dead.
+SUCCESSOR, RESTART = "successor", "restart"
 PURPOSES = (STREAM, SUCCESSOR, RESTART)
 # How far apart the clocks of two containers may be: a ticket is known as spent for longer than it
 # is good anywhere.

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from handler.errors import TicketRefused
 
+# What one is good for.
+STREAM = "stream"
 # From the answer to the webhook to the stream's ``start`` Twilio takes a second or two.
 TICKET_SECONDS = 60
 # Of random bytes, or of a hash.
@@ -29,7 +31,7 @@ class Scope(NamedTuple):
     What a ticket is good for.
 
     Attributes:
-        purpose: What for: a media stream that begins with the call, say.
+        purpose: What for: :data:`STREAM`, a media stream that begins with the call, say.
         account_sid: Of the call.
         call_sid: Of the call.
     """
