@@ -25,7 +25,7 @@ from handler.config import Settings
 from handler.deepgram.connection import Dialer
 from handler.deepgram.start_check import StartCheck
 from handler.deepgram.timing import Timing
-from handler.front_door import CLIENT, METHODS, TWILIO, Advice, Cors, FrontDoor
+from handler.front_door import CLIENT, METHODS, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
 from handler.subscribers import commands
@@ -40,6 +40,7 @@ from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.accounts_watch import AccountsWatch
 from handler.twilio.forms import Form
+from handler.twilio.places import TWILIO
 from handler.twilio.rest import RestClient
 from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 

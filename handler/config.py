@@ -176,6 +176,7 @@ class Settings:
         default = cls()
         return cls(
             public_url=_public_url(read, default.host, insecure=True),
+            forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
             **_twilio(read, default, insecure=True),
         )
 
@@ -238,8 +239,7 @@ class Settings:
 
 def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the names of settings that are hardly meant so, though they may be right, and why."""
-    url = None if settings.public_url is None else addresses.read(settings.public_url)
-    if url and url.scheme in ("http", "ws") and not addresses.is_loopback(url.hostname or ""):
+    if settings.public_url is not None and addresses.is_in_clear(settings.public_url):
         yield (
             "PUBLIC_URL",
             (
@@ -495,10 +495,13 @@ def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
             "opens nothing here (or HOST=127.0.0.1 on a machine that nobody else reaches)",
         )
     url = _url(name, text)
-    if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
+    schemes, unused = ("https", "http", "wss", "ws"), url.query or url.fragment
+    if url.scheme not in schemes or not url.hostname or unused:
         raise SettingsError(
             name, f"{addresses.shown(text)!r} is not like https://calls.example.com"
         )
+    if url.username is not None:  # it would stand in each call's TwiML
+        raise SettingsError(name, "without a user: let everybody reach /twilio, as Twilio must")
     read.read(name, addresses.origin, "")
     if url.path.rstrip("/").endswith("/twilio"):
         raise SettingsError(name, "without /twilio, which the service adds")

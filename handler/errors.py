@@ -88,7 +88,7 @@ class StreamRefused(HandlerError):
 class TicketRefused(StreamRefused):
     """A media stream whose ticket opens nothing; ``defect`` is what is wrong with it."""
 
-    def __init__(self, defect: str, advice: str = "a call's own TwiML has a new one") -> None:
+    def __init__(self, defect: str, advice: str) -> None:
         self.defect = defect
         super().__init__(f"ticket {defect}: {advice}")
 

@@ -20,8 +20,9 @@ from handler.server.sockets import close
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import messages, signature
 from handler.twilio.accounts import Account, Accounts
+from handler.twilio.places import SIGNATURE
 from handler.twilio.start import StartDetails
-from handler.twilio.webhooks import NO_SIGNATURE, SIGNATURE, signed_urls
+from handler.twilio.webhooks import NO_SIGNATURE, signed_urls
 
 # `start` follows `connected` at once; a socket that stays silent holds a place for nothing.
 START_TIMEOUT = 10.0

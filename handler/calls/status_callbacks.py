@@ -23,7 +23,7 @@ from handler.twilio.stream_errors import PROBLEMS, explain
 
 # So many are written to NATS at a time: some thousand a second while it is well.
 MAX_WRITING = 200
-# Twilio asks again if the webhook's address says so (``#rc=3&rp=all``).
+# Twilio asks again where the webhook's address says so, as ours do (places.RETRIES).
 RETRY = {"retry-after": "1"}
 
 UNEXPLAINED = "not one of the errors that Twilio documents for media streams"

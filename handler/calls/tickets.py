@@ -17,10 +17,8 @@ from handler.parameters import TICKET, plain
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import StartDetails
-from handler.twilio.tickets import NONCE_BYTES, TICKET_SECONDS, Scope, Ticket
+from handler.twilio.tickets import NONCE_BYTES, STREAM, TICKET_SECONDS, Scope, Ticket
 
-# What a ticket is good for.
-STREAM = "stream"
 # How far apart the clocks of two containers may be: a ticket is known as spent for longer than it
 # is good anywhere.
 CLOCK_ALLOWANCE = 60
@@ -135,7 +133,9 @@ class Tickets:
         scope = Scope(STREAM, start.account_sid, start.call_sid)
         ticket = tickets.check(text, _auth_tokens(account), scope, time.time())
         if not await self._spend(ticket):
-            raise TicketRefused("spent")
+            raise TicketRefused(
+                "spent", "another stream came with it; each answer of /twilio/voice lets one in"
+            )
 
     async def _promise(self, nonce: str, expiry: int) -> int:
         """Return when a ticket ends that others may make, too."""

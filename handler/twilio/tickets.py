@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from handler.errors import TicketRefused
 
+# What one is good for.
+STREAM = "stream"
 # From the answer to the webhook to the stream's ``start`` Twilio takes a second or two.
 TICKET_SECONDS = 60
 # Of random bytes, or of a hash.
@@ -29,7 +31,7 @@ class Scope(NamedTuple):
     What a ticket is good for.
 
     Attributes:
-        purpose: What for: ``stream``, a media stream that begins with the call.
+        purpose: What for: :data:`STREAM`, a media stream that begins with the call.
         account_sid: Of the call.
         call_sid: Of the call.
     """
@@ -76,14 +78,19 @@ def check(text: str, auth_tokens: Iterable[str], scope: Scope, now: float) -> Ti
     """
     found = _TICKET.fullmatch(text)
     if found is None:
-        raise TicketRefused("malformed")
+        raise TicketRefused("malformed", "let /twilio/voice write it into the call's TwiML")
     ticket = Ticket(found[1], int(found[2]))
     # All are compared, so that the answer's delay tells nothing.
     signatures = [_signature(token, scope, ticket) for token in auth_tokens]
     if True not in [hmac.compare_digest(signature, found[3]) for signature in signatures]:
-        raise TicketRefused("not of this call")
+        raise TicketRefused(
+            "not of this call",
+            "it is another's TwiML, or containers differ in TWILIO_AUTH_TOKEN",
+        )
     if now >= ticket.expiry:
-        raise TicketRefused("expired")
+        raise TicketRefused(
+            "expired", f"over {TICKET_SECONDS} s after its TwiML: look at the containers' clocks"
+        )
     return ticket
 
 

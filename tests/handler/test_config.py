@@ -160,6 +160,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("PUBLIC_URL", "calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com/?a=b"),
         ("PUBLIC_URL", "https://calls.example.com/twilio"),
+        ("PUBLIC_URL", "https://calls.example.com/#a"),
+        ("PUBLIC_URL", "https://user@calls.example.com"),
         ("PUBLIC_URL", "https://[calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com:44x3"),
         ("PUBLIC_URL", "https://calls..example.com"),
@@ -273,6 +275,7 @@ def test_each_process_has_a_name_of_its_own():
         ("DEEPGRAM_URL", "wss://user:the-secret@h"),
         ("DEEPGRAM_URL", "wss://user:the-secret@h:99999"),
         ("PUBLIC_URL", "https://user:the-secret@h?x"),
+        ("PUBLIC_URL", "https://user:the-secret@h"),
         ("ALLOWED_ORIGINS", "https://user:the-secret@h/x"),
     ],
 )

@@ -16,13 +16,13 @@ from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls import tickets as shell
-from handler.calls.tickets import STREAM, Tickets
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import TicketRefused
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
-from handler.twilio.tickets import Scope, Ticket
+from handler.twilio.tickets import STREAM, Scope, Ticket
 
 ACCOUNT = Account(auth_tokens=("token", "old"))
 SCOPE = Scope(STREAM, account_sid(1), call_sid(1))

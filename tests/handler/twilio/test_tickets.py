@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from support.sids import account_sid, call_sid
 
 from handler.errors import TicketRefused
+from handler.parameters import MAX_PARAMETER
 from handler.twilio import tickets
-from handler.twilio.start import MAX_PARAMETER
 from handler.twilio.tickets import Scope, Ticket
 
 SCOPE = Scope("stream", account_sid(1), call_sid(1))
@@ -35,6 +35,19 @@ def test_it_is_of_a_form_that_a_parameter_and_a_url_can_hold():
     assert WRITTEN.startswith("MDEyMzQ1Njc4OWFiY2RlZg.1800000060.")
     assert len("ticket") + len(WRITTEN) < MAX_PARAMETER
     assert all(part.replace("-", "").replace("_", "").isalnum() for part in WRITTEN.split("."))
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "advice"),
+    [
+        (WRITTEN, TICKET.expiry, "clocks"),
+        (f"{WRITTEN[:-3]}AAA", NOW, "TWILIO_AUTH_TOKEN"),
+        ("ticket", NOW, "/twilio/voice"),
+    ],
+)
+def test_each_defect_is_told_with_what_to_do_about_it(text, now, advice):
+    with pytest.raises(TicketRefused, match=advice):
+        tickets.check(text, ("token",), SCOPE, now)
 
 
 @pytest.mark.parametrize(
