@@ -3,11 +3,12 @@
 import errno
 import ipaddress
 import re
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
-# A page that opens a websocket is of the origin that the websocket's host has for pages.
-_PAGES = {"ws": "http", "wss": "https"}
+_PLAIN = {"ws": "http", "wss": "https"}
+_SOCKETS = {scheme: socket for socket, scheme in _PLAIN.items()}
 # RFC 1035 section 2.3.4; of letters, digits, hyphens, and what containers are called besides.
 MAX_NAME = 253
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
@@ -58,10 +59,27 @@ def origin(text: str) -> str:
     Source: https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
     """
     url = read(text)
-    scheme = _PAGES.get(url.scheme, url.scheme)
+    # A page that opens a websocket is of the origin that the websocket's host has for pages.
+    scheme = _PLAIN.get(url.scheme, url.scheme)
     if not scheme:
         raise ValueError(f"{shown(text)!r} is no address with a scheme")
     return f"{scheme}://{_place(url, DEFAULT_PORTS.get(scheme))}"
+
+
+def for_requests(base: str, path: str = "") -> str:
+    """Return the address of ``path`` under a base address of either kind, for plain requests."""
+    return _under(base, path, _PLAIN)
+
+
+def for_websockets(base: str, path: str = "") -> str:
+    """Return the address of ``path`` under a base address of either kind, for a websocket."""
+    return _under(base, path, _SOCKETS)
+
+
+def _under(base: str, path: str, schemes: Mapping[str, str]) -> str:
+    url = read(base)
+    scheme = schemes.get(url.scheme, url.scheme)
+    return f"{scheme}://{url.netloc}{url.path.rstrip('/')}{path}"
 
 
 def host(text: str) -> str:
@@ -83,6 +101,17 @@ def is_loopback(host_name: str) -> bool:
         return ipaddress.ip_address(host_name).is_loopback
     except ValueError:
         return host_name.lower() == "localhost"
+
+
+def is_in_clear(text: str) -> bool:
+    """
+    Whether what goes to an address of either kind can be read on the way: it leaves without TLS.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    url = read(text)
+    return url.scheme in ("http", "ws") and not is_loopback(url.hostname or "")
 
 
 def is_safe(text: str, *, near: bool) -> bool:

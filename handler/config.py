@@ -109,6 +109,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
 
     max_calls: int = 100
+    max_stream_seconds: float = 0.0  # an older media stream is followed by another; 0: never
     resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream
     replay_seconds: float = 60.0  # audio kept for a recogniser that is away; 16 kB each second
     drain_seconds: float = 8.0  # from SIGTERM to the end; Cloud Run kills after 10 s
@@ -176,6 +177,7 @@ class Settings:
         default = cls()
         return cls(
             public_url=_public_url(read, default.host, insecure=True),
+            forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
             **_twilio(read, default, insecure=True),
         )
 
@@ -216,6 +218,9 @@ class Settings:
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
             allowed_origins=_origins(read.text("ALLOWED_ORIGINS", "")),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
+            max_stream_seconds=read.duration(
+                "MAX_STREAM_SECONDS", default.max_stream_seconds, 0, 86_400
+            ),
             resume_seconds=read.duration("RESUME_SECONDS", default.resume_seconds, 0, 3600),
             replay_seconds=read.duration("REPLAY_SECONDS", default.replay_seconds, 1, 600),
             drain_seconds=read.duration("DRAIN_SECONDS", default.drain_seconds, 1, 86_400),
@@ -238,8 +243,7 @@ class Settings:
 
 def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the names of settings that are hardly meant so, though they may be right, and why."""
-    url = None if settings.public_url is None else addresses.read(settings.public_url)
-    if url and url.scheme in ("http", "ws") and not addresses.is_loopback(url.hostname or ""):
+    if settings.public_url is not None and addresses.is_in_clear(settings.public_url):
         yield (
             "PUBLIC_URL",
             (
@@ -501,10 +505,13 @@ def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
             "opens nothing here (or HOST=127.0.0.1 on a machine that nobody else reaches)",
         )
     url = _url(name, text)
-    if url.scheme not in ("https", "http", "wss", "ws") or not url.hostname or url.query:
+    schemes, unused = ("https", "http", "wss", "ws"), url.query or url.fragment
+    if url.scheme not in schemes or not url.hostname or unused:
         raise SettingsError(
             name, f"{addresses.shown(text)!r} is not like https://calls.example.com"
         )
+    if url.username is not None:  # it would stand in each call's TwiML
+        raise SettingsError(name, "without a user: let everybody reach /twilio, as Twilio must")
     read.read(name, addresses.origin, "")
     if url.path.rstrip("/").endswith("/twilio"):
         raise SettingsError(name, "without /twilio, which the service adds")

@@ -21,8 +21,6 @@ MAX_NOTICE = 1000  # a minute; Twilio says four times as much at most
 # As many as Twilio rings at once in one <Dial>.
 MAX_DIAL = 10
 MAX_SIP = 255
-# Of one parameter, name and value together: Twilio takes fewer than 500.
-MAX_PARAMETER = 499
 MAX_METADATA = 16
 MAX_METADATA_SIZE = 3000  # of all of it, names and values together, in bytes
 ANY_NUMBER = "*"
@@ -245,8 +243,9 @@ def _metadata_name(name: str) -> str:
 
 
 def _parameter(name: str, value: str) -> tuple[str, str]:
-    if len(name) + len(value) > MAX_PARAMETER:
-        raise ValueError(f"{name}: name and value are longer than {MAX_PARAMETER} characters")
+    if not parameters.fits(name, value):
+        longest = parameters.MAX_PARAMETER
+        raise ValueError(f"{name}: name and value are longer than {longest} characters")
     return name, value
 
 

@@ -6,7 +6,6 @@ Most are Twilio, or a proxy before us, that somebody has set up a little wrong: 
 """
 
 import logging
-import re
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -17,14 +16,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from broker.identifiers import ACCOUNT_SID
 from handler import addresses
 from handler.refusals import refusals
-from handler.twilio import webhooks
-from handler.twilio.webhooks import SIGNATURE
+from handler.twilio.places import SIGNATURE, STREAMS, TWILIO, WEBHOOKS
 
-TWILIO, CLIENT = "/twilio", "/client"
-STREAMS = re.compile(rf"{TWILIO}(/{ACCOUNT_SID.pattern})?")
+CLIENT = "/client"
 METHODS = ("GET", "HEAD")
 # Of path and query together: a token of 8,000 bytes, and what else there may be to say. Beyond it,
 # or with more fields, reading the query costs more than refusing it. A websocket's handshake never
@@ -106,7 +102,7 @@ class Advice:
         """
         if method == "OPTIONS":
             return None  # a browser asks first; if not, no route takes it
-        if webhooks.PATHS.fullmatch(path):
+        if WEBHOOKS.fullmatch(path):
             return None if method == "POST" else self.no_post(path)
         if method not in METHODS:
             return self.wrong_method(path)

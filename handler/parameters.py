@@ -23,6 +23,8 @@ READ = frozenset((*FROM, *TO, *DIRECTION, *CALLER_NAME, *CALLEE_NAME, *OPTIONS, 
 # What names begin with that are ours to come.
 RESERVED = "partyline"
 
+# Of a name and its value together, in characters: Twilio takes fewer than 500.
+MAX_PARAMETER = 499
 # Of a side's name, in characters: it stands before each caption.
 MAX_NAME = 64
 # What an application needs to find its own record again, and little more: every reader of the call
@@ -60,6 +62,11 @@ class Parameters:
 def is_ours(name: str) -> bool:
     """Whether a parameter of that name says something to us, or may one day."""
     return plain(name) in READ or plain(name).startswith(RESERVED)
+
+
+def fits(name: str, value: str) -> bool:
+    """Whether Twilio takes a parameter."""
+    return len(name) + len(value) <= MAX_PARAMETER
 
 
 def read_parameters(given: dict[str, str]) -> Parameters:

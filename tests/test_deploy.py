@@ -13,6 +13,7 @@ import pytest
 import yaml
 from support.credentials import NEEDED
 from support.processes import ENVIRON
+from support.sids import account_sid
 
 from broker.server.embedded import find_binary
 from handler.config import Settings
@@ -262,7 +263,13 @@ def test_what_the_files_set_is_what_the_service_reads_and_fits_together():
     given = {
         entry["name"]: entry.get("value", secrets.get(entry["name"])) for entry in container["env"]
     }
-    settings = Settings.from_environ({**given, "PUBLIC_URL": "https://calls.example.com"})
+    filled = {
+        "PUBLIC_URL": "https://calls.example.com",
+        "TWILIO_ACCOUNT_SID": account_sid(1),
+        "FORWARD_TO": "+15551230000",
+    }
+    assert set(filled) <= set(given)
+    settings = Settings.from_environ({**given, **filled})
     assert settings.port == container["ports"][0]["containerPort"]
     assert settings.max_calls < cloud_run()["spec"]["template"]["spec"]["containerConcurrency"]
     assert settings.drain_seconds < 10
@@ -314,6 +321,21 @@ def test_nothing_reaches_nats_without_a_password_of_its_own():
     assert "NATS_URL" not in fly()["env"]  # a secret now
     env = cloud_run()["spec"]["template"]["spec"]["containers"][0]["env"]
     assert [entry for entry in env if entry["name"] == "NATS_URL" and "value" in entry] == []
+
+
+def test_what_says_whose_calls_come_and_what_becomes_of_them_is_handed_to_the_service():
+    """Else it is set beside the service, and changes nothing: nobody rings, and nobody says so."""
+    given = compose()["partyline"]["environment"]
+    for name in (
+        "CALL_OPTIONS",
+        "FORWARD_TO",
+        "NOTICE",
+        "REQUIRE_TICKET",
+        "TWILIO_ACCOUNTS",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_API_KEY",
+    ):
+        assert name in given
 
 
 def test_a_file_that_fly_takes_along_exists():

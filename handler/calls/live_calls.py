@@ -11,10 +11,12 @@ from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
-from handler.calls.call import Call
+from handler.calls.call import Call, Shared
 from handler.calls.call_clock import Before
+from handler.calls.lost_calls import is_taken, let_go
 from handler.calls.media_stream import MediaStream, Received, StreamSocket
 from handler.calls.promised_places import PromisedPlaces
+from handler.calls.successor import Successor
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
@@ -55,16 +57,24 @@ class LiveCalls:
         self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
     ) -> None:
         self._settings = settings
-        self._note_delay = note_delay  # seconds from speech to its record
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
         self._earlier_unreadable = 0
         self._advised = False  # on how both sides are sent
         self._broker = broker
-        self._ticker = Ticker(settings.chunk_ms / 1000)
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
         self._promised = PromisedPlaces()
+        self._shared = Shared(
+            settings=settings,
+            broker=broker,
+            breaker=self.breaker,
+            ticker=Ticker(settings.chunk_ms / 1000),
+            note_delay=note_delay,
+        )
         self._calls: dict[str, Call] = {}
+        self._successors: dict[
+            str, Successor
+        ] = {}  # that listen to a call which another stream has
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
         self.one_sided = 0  # calls that are over, of which one side was sent
@@ -90,7 +100,7 @@ class LiveCalls:
 
     def promise(self, call_sid: str) -> bool:
         """Keep a place for a call's media stream, which is to come soon; False if there is none."""
-        known = self._calls.get(call_sid)
+        known = self.find(call_sid)
         if known is not None and known.listening:
             return True  # it has one
         if call_sid not in self._promised and self.full:
@@ -145,6 +155,9 @@ class LiveCalls:
         socket: StreamSocket,
         received: Received,
         account: Account,
+        *,
+        succeeding: bool = False,
+        takes_over: bool = False,
     ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
@@ -153,6 +166,8 @@ class LiveCalls:
             start: What it says of itself.
             socket: Where it comes from.
             account: Whose auth token vouches for it.
+            succeeding: Whether a ticket says that it is to take the call from its owner.
+            takes_over: Whether one says that those that the call had are dead.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
@@ -165,35 +180,65 @@ class LiveCalls:
             socket,
             now=received.loop_time,
             tracks=start.tracks,
+            takes_over=takes_over,
         )
-        known = self._calls.get(start.call_sid)
-        if known is not None and known.listening:
+        if takes_over and self.is_arriving(start.call_sid):
+            raise StreamRefused("another media stream is about to take the call")
+        known = self.find(start.call_sid)
+        if known is not None and is_taken(known, self._broker):
+            let_go(known)
+            known = None
+        if succeeding:
+            self._succeed(start, stream)
+        elif known is not None and known.listening:
             known.attach(stream, start.account_sid)
         else:
             self._begin(start, stream, known)
         return stream
 
+    def find(self, call_sid: str) -> Call | None:
+        """Return a call that is ours, or was and waits for its last records."""
+        successor = self._successors.get(call_sid)
+        if successor is not None and not successor.arriving:
+            self._calls[call_sid] = self._successors.pop(call_sid)
+        return self._calls.get(call_sid)
+
+    @property
+    def carried(self) -> list[Call]:
+        """All calls whose last record is not known to be stored."""
+        return list(self._tasks)
+
+    @property
+    def arriving(self) -> int:
+        """How many calls another media stream has that are on their way here."""
+        return sum(call.arriving for call in self._tasks)
+
+    def is_arriving(self, call_sid: str) -> bool:
+        """Whether a media stream here is about to take a call from another one."""
+        successor = self._successors.get(call_sid)
+        return successor is not None and successor.arriving
+
+    def movable(self) -> list[Call]:
+        """Return the calls that another media stream might take."""
+        return [call for call in self._tasks if call.listening and not call.moving]
+
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
-        before = self._before(start) if known is None else known.before
+        before = self._before(start, stream) if known is None else known.before
+        self._check_room()
+        self._advise(start)
+        call = self._calls[start.call_sid] = Call(self._shared, start, stream, before=before)
+        self._run(call, self._tasks.get(known) if known is not None else None)
+
+    def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
+        """Begin to listen to a call that another media stream has, maybe one of ours."""
+        self._check_room()
+        call = self._successors[start.call_sid] = Successor(self._shared, start, stream)
+        self._run(call)
+
+    def _check_room(self) -> None:
         if self.full:
             raise StreamRefused("no room for another call", 1013)
-        self._advise(start)
-        call = Call(
-            self._settings,
-            self._broker,
-            start,
-            stream,
-            before=before,
-            breaker=self.breaker,
-            ticker=self._ticker,
-            note_delay=self._note_delay,
-        )
-        predecessor = self._tasks.get(known) if known is not None else None
-        self._calls[start.call_sid] = call
-        self._tasks[call] = asyncio.create_task(
-            self._run(call, predecessor), name=f"{start.call_sid} call"
-        )
 
     def _advise(self, start: StartDetails) -> None:
         """Say once how both sides of a call are sent: Twilio's own default is one of them."""
@@ -208,7 +253,7 @@ class LiveCalls:
             "or send the other track in a stream of its own",
         )
 
-    def _before(self, start: StartDetails) -> Before | None:
+    def _before(self, start: StartDetails, stream: MediaStream) -> Before | None:
         """
         Return the call as another container left it, if one did.
 
@@ -218,26 +263,17 @@ class LiveCalls:
         former = self._broker.registry.entry(start.call_sid)
         if former is None or former.owner == self._settings.instance:
             return None  # our own is of a call that is over
-        if former.state == "live" and self._broker.registry.has_lease(former.owner):
+        alive = not former.free and self._broker.registry.has_lease(former.owner)
+        if alive and not stream.takes_over:
             raise StreamRefused(ELSEWHERE_HALF if len(start.tracks) < len(TRACKS) else ELSEWHERE)
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")
         return Before.of_entry(former)
 
-    async def drain(self) -> None:
-        """Take no more calls; let live ones go on for half the time, then flush their tails."""
-        self.draining = True
-        if not self._tasks:
-            return
-        half = self._settings.drain_seconds / 2
-        _log.info("draining", calls=len(self._tasks), seconds=self._settings.drain_seconds)
-        await asyncio.wait(self._tasks.values(), timeout=half)
-        for call in self._tasks:
-            call.leave()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=half)
-        if self._tasks:
-            _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
+    async def wait_over(self, seconds: float) -> None:
+        """Wait until all calls are over, so long at the most."""
+        if self._tasks and seconds > 0:
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
 
     def _check(self, start: StartDetails, account: Account) -> None:
         if self.draining:
@@ -249,7 +285,12 @@ class LiveCalls:
         if not account.owns(start.account_sid):
             raise StreamRefused(NOT_ITS_ACCOUNT)
 
-    async def _run(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
+    def _run(self, call: Call, predecessor: asyncio.Task[None] | None = None) -> None:
+        self._tasks[call] = asyncio.create_task(
+            self._carry(call, predecessor), name=f"{call.call_sid} call"
+        )
+
+    async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""
         log = _log.bind(call_sid=call.call_sid)
         try:
@@ -276,3 +317,5 @@ class LiveCalls:
             del self._tasks[call]
             if self._calls.get(call.call_sid) is call:
                 del self._calls[call.call_sid]
+            if self._successors.get(call.call_sid) is call:
+                del self._successors[call.call_sid]

@@ -10,21 +10,20 @@ from starlette.responses import PlainTextResponse, Response
 
 from broker.identifiers import ACCOUNT_SID, CALL_SID
 from handler.calls.live_calls import LiveCalls
-from handler.calls.tickets import STREAM, Tickets
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import WebhookRefused
 from handler.forwarding import Forward
-from handler.parameters import TICKET
+from handler.parameters import TICKET, fits
 from handler.refusals import refusals
 from handler.server.connection import ELSEWHERE_ON_FLY
-from handler.twilio import twiml
+from handler.twilio import places, twiml
 from handler.twilio.accounts import Account
 from handler.twilio.forms import Form
-from handler.twilio.tickets import Scope
+from handler.twilio.places import PROBE, RETRIES, STATUS
+from handler.twilio.tickets import STREAM, Scope
 
 IDEMPOTENCY = "i-twilio-idempotency-token"
-# A form of our own commands, which try the way that a call goes.
-PROBE = "PartylineProbe"
 # What a media stream is told of its call, and how a webhook names it.
 TOLD = {
     "from": ("From", "Caller"),
@@ -94,7 +93,7 @@ class VoiceWebhook:
             logging.WARNING,
             reason=reason,
             advice="Twilio asks again, which may lead to another container, if the number's voice "
-            "URL ends with #rc=3&rp=all",
+            f"URL ends with {RETRIES}",
         )
         headers = {"Retry-After": "1", **(ELSEWHERE_ON_FLY if self._settings.on_fly else {})}
         return PlainTextResponse(f"no room here: {reason}; ask again\n", 503, headers)
@@ -102,12 +101,11 @@ class VoiceWebhook:
     def _answer(self, form: Form, request: Request, forward: Forward, ticket: str) -> twiml.Answer:
         base = self._settings.public_url or f"http://{request.headers.get('host', '')}"
         sid = request.path_params.get("account_sid")
-        path = "/twilio" if sid is None else f"/twilio/{sid}"
         return twiml.Answer(
-            stream_url=twiml.stream_url(base, path),
+            stream_url=places.stream_url(base, sid),
             # Of this answer alone: a call may be sent here again, while its stream is alive.
             stream_name=f"partyline-{ticket[:8]}",
-            status_url=twiml.callback_url(base, f"{path}/status"),
+            status_url=places.webhook_setting(base, STATUS, sid),
             parameters=[(TICKET[0], ticket), *_told(form), *forward.parameters],
             notice=self._settings.notice if forward.notice is None else forward.notice,
             dial=forward.dial,
@@ -130,5 +128,5 @@ def _told(form: Form) -> Iterator[tuple[str, str]]:
     """Yield what the webhook says of the call; a value too long for Twilio says nothing."""
     for parameter, names in TOLD.items():
         for value in _values(form, names)[:1]:
-            if twiml.fits(parameter, value):
+            if fits(parameter, value):
                 yield parameter, value

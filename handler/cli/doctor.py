@@ -5,7 +5,8 @@ import asyncio
 import os
 
 from broker.cli.arguments import Parser
-from broker.identifiers import E164
+from handler import logs
+from handler.cli.arguments import read_account_sid, read_number
 from handler.cli.report import add_json, tell
 from handler.doctor.doctor import Question, examine
 
@@ -13,11 +14,13 @@ from handler.doctor.doctor import Question, examine
 def main(argv: list[str], prog: str = "partyline doctor") -> int:
     """Look at everything; returns 0 if nothing failed."""
     arguments = _parser(prog).parse_args(argv)
+    logs.apart()
     question = Question(
         environ=os.environ,
         insecure=arguments.insecure,
         embedded_nats=arguments.embedded_nats,
         numbers=tuple(arguments.number),
+        account=arguments.account,
         token=os.environ.get("PARTYLINE_TOKEN", "").strip(),
     )
     return tell(asyncio.run(examine(question)), as_json=arguments.json)
@@ -34,7 +37,17 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "a call.",
     )
     parser.add_argument(
-        "number", nargs="*", type=_number, metavar="+1555…", help="a number that is to lead here"
+        "number",
+        nargs="*",
+        type=read_number,
+        metavar="+1555…",
+        help="a number that is to lead here",
+    )
+    parser.add_argument(
+        "--account",
+        type=read_account_sid,
+        metavar="AC…",
+        help="whose calls to try it with, of several (default TWILIO_ACCOUNT_SID, else the first)",
     )
     parser.add_argument(
         "--embedded-nats", action="store_true", help="the service runs with --embedded-nats"
@@ -42,9 +55,3 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--insecure", action="store_true", help="the service runs with --insecure")
     add_json(parser)
     return parser
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
-    return text

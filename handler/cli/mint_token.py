@@ -7,7 +7,7 @@ import time
 
 from broker import durations
 from broker.cli.arguments import Parser
-from broker.identifiers import CALL_SID, E164
+from handler.cli.arguments import read_call_sid, read_number
 from handler.config import Settings
 from handler.errors import SettingsError
 from handler.tokens import grants, tokens
@@ -72,7 +72,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--call",
         action="append",
         default=[],
-        type=_call_sid,
+        type=read_call_sid,
         metavar="CALLSID",
         help="a call that may be read; may be repeated",
     )
@@ -80,7 +80,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--number",
         action="append",
         default=[],
-        type=_number,
+        type=read_number,
         metavar="+1555…",
         help="any call from or to this number may be read; may be repeated",
     )
@@ -94,18 +94,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--subject", metavar="WHO", help="whom it is for (the claim sub)")
     return parser
-
-
-def _call_sid(text: str) -> str:
-    if not CALL_SID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not CA and 32 lower-case hex digits")
-    return text
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
-    return text
 
 
 def _ttl(text: str) -> int:

@@ -1,22 +1,14 @@
-"""
-What ``partyline setup`` changes of a number, and how it is told. Pure.
-
-Twilio asks the voice URL what to do with a call, up to four times if no good answer comes: the
-fragment says so (``rc``: three more tries, ``rp``: whatever went wrong). A container that is full
-or leaves answers 503, and another one takes the call.
-Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
-"""
+"""What ``partyline setup`` changes of a number, and how it is told. Pure."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from broker import printable
-from handler import addresses
+from handler.forwarding import Forwarding
+from handler.twilio import places
+from handler.twilio.places import STATUS, VOICE
 from handler.twilio.resources import PhoneNumber
-
-RETRIES = "#rc=3&rp=all"
-SCHEMES = {"wss": "https", "ws": "http"}
 
 Fields = Mapping[str, str]
 
@@ -87,20 +79,23 @@ def ours(public_url: str, account_sid: str | None) -> dict[str, str]:
         public_url: Where we are.
         account_sid: If the path is to name the account.
     """
-    url = addresses.read(public_url)
-    scheme, named = SCHEMES.get(url.scheme, url.scheme), f"/{account_sid}" if account_sid else ""
-    place = url.netloc.rpartition("@")[2]
-    base = f"{scheme}://{place}{url.path.rstrip('/')}/twilio{named}"
     return {
-        "VoiceUrl": f"{base}/voice{RETRIES}",
+        "VoiceUrl": places.webhook_setting(public_url, VOICE, account_sid),
         "VoiceMethod": "POST",
-        "StatusCallback": f"{base}/status",
+        "StatusCallback": places.webhook_setting(public_url, STATUS, account_sid),
         "StatusCallbackMethod": "POST",
     }
 
 
-def told(plan: Plan) -> str:
-    """Return what is, and what is to be, in lines for people."""
+def ringing(forwarding: Forwarding, number: str) -> str:
+    """Return who rings when a number is called, as far as it is known here."""
+    if not forwarding.numbers:
+        return "nobody, unless FORWARD_TO is set where the service runs"
+    return ", ".join(forwarding.of([number]).dial) or "nobody, as FORWARD_TO has it"
+
+
+def told(plan: Plan, rings: str = "") -> str:
+    """Return what is, and what is to be, in lines for people; and who rings then, if it is said."""
     lines = [f"{plan.number} ({plan.number_sid}) of {plan.account_sid}"]
     for name, title in TITLES.items():
         now = plan.before[name]
@@ -108,6 +103,8 @@ def told(plan: Plan) -> str:
             lines += [f"  {title:17}  {_shown(now)}", f"{'':17} → {_shown(plan.changes[name])}"]
         elif now or name not in OVERRIDES:
             lines.append(f"  {title:17}  {_shown(now)}")
+    if rings:
+        lines.append(f"  {'who rings':17}  {rings}")
     return "\n".join(lines)
 
 

@@ -8,15 +8,13 @@ import time
 from dataclasses import replace
 
 from broker.cli.arguments import Parser
-from broker.identifiers import ACCOUNT_SID, E164
 from handler import addresses
+from handler.cli.arguments import not_a_service, read_account_sid, read_number, read_service
 from handler.cli.report import add_json, tell
 from handler.errors import SettingsError
 from handler.probe.doors import TO, of_account
 from handler.probe.probe import LONGEST, Plan, Probe
 from handler.tokens import grants, tokens
-
-SCHEMES = ("https", "http", "wss", "ws")
 
 
 def main(argv: list[str], prog: str = "partyline probe") -> int:
@@ -38,12 +36,13 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         arguments.url.rstrip("/"), auth_tokens[0] if auth_tokens else "", account_sid
     )
     doors = replace(doors, own_path=arguments.account is not None)
-    token = arguments.token or _minted() or os.environ.get("PARTYLINE_TOKEN", "").strip()
-    return Plan(doors=doors, token=token, by_webhook=not arguments.stream, to=arguments.to)
+    plan = Plan(doors=doors, token="", by_webhook=not arguments.stream, to=arguments.to)
+    given = os.environ.get("PARTYLINE_TOKEN", "").strip()
+    return replace(plan, token=arguments.token or _minted(plan.call_sid) or given)
 
 
-def _minted() -> str:
-    """Make a token for the viewer, if there is a secret to make it with."""
+def _minted(call_sid: str) -> str:
+    """Make a token for the viewer of one call, if there is a secret to make it with."""
     text = os.environ.get("TOKEN_SECRET", "").strip()
     if not text:
         return ""
@@ -51,7 +50,7 @@ def _minted() -> str:
         return tokens.mint(
             grants.read_secrets(text)[0],
             expires=time.time() + 2 * LONGEST,
-            calls=[grants.ANY_CALL],
+            calls=[call_sid],
             subject="partyline probe",
             audience=os.environ.get("TOKEN_AUDIENCE", "").strip() or None,
         )
@@ -69,7 +68,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "PARTYLINE_TOKEN). The exit code is 0 only if all of it got through.",
     )
     parser.add_argument(
-        "url", type=_url, metavar="URL", help="the PUBLIC_URL of the service: https://…"
+        "url",
+        type=_url,
+        metavar="URL",
+        help="the PUBLIC_URL of the service: https://… (http:// on this machine alone)",
     )
     parser.add_argument("--token", help="what the viewer shows; it must open every call")
     parser.add_argument(
@@ -79,14 +81,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--account",
-        type=_account_sid,
+        type=read_account_sid,
         metavar="AC…",
         help="by the account's own doors, /twilio/AC…; TWILIO_AUTH_TOKEN is then that account's",
     )
     parser.add_argument(
         "--to",
         default=TO,
-        type=_number,
+        type=read_number,
         metavar="+1555…",
         help="the number that is called, where FORWARD_TO tells them apart; nobody's phone rings",
     )
@@ -95,25 +97,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _url(text: str) -> str:
-    try:
-        addresses.origin(text)
-        url = addresses.read(text)
-    except ValueError:
-        url = addresses.read("")
-    if url.scheme not in SCHEMES or url.query or url.fragment:
+    url = addresses.read(read_service(text))
+    # What is said of a user would be sent to whoever is asked, and shown.
+    if url.query or url.fragment or url.username is not None:
+        raise not_a_service(text)
+    if addresses.is_in_clear(text):
         raise argparse.ArgumentTypeError(
-            f"{addresses.shown(text)!r} is not like https://calls.example.com"
+            f"{addresses.shown(text)!r} is without TLS, and the token could be read on the way: "
+            "begin it with https://"
         )
-    return text
-
-
-def _account_sid(text: str) -> str:
-    if not ACCOUNT_SID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not AC and 32 lower-case hex digits")
-    return text
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
     return text

@@ -33,7 +33,8 @@ from handler.server.listener import Listener
 from handler.server.lobby import Lobby
 from handler.server.places import Places, needed, share
 from handler.server.websocket_protocol import WebSocketProtocol
-from handler.twilio import forms, webhooks
+from handler.twilio import forms
+from handler.twilio.places import WEBHOOKS
 
 # The longest message is a subscriber's fresh token or a frame of two seconds in base64.
 MAX_MESSAGE = 64 * 1024
@@ -111,6 +112,7 @@ class Server(uvicorn.Server):
 def main(argv: list[str], prog: str = "partyline serve") -> int:
     """Run the service until a signal ends it; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
+    logs.outlive_reader()
     try:
         settings = Settings.from_environ(
             os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats
@@ -122,7 +124,7 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
     logs.configure(settings.log_level)
     settings, places = _fit(settings, raise_limit())
     lobby = Lobby(places.lobby)
-    bodies = Bodies(webhooks.PATHS, forms.MAX_BODY)
+    bodies = Bodies(WEBHOOKS, forms.MAX_BODY)
     # As good as a class.
     protocol: Any = partial(HttpProtocol, lobby=lobby, bodies=bodies)
     config = uvicorn.Config(

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from broker.cli.arguments import Parser
-from broker.identifiers import ACCOUNT_SID, E164
 from handler import addresses, logs
 from handler.cli import number_file, number_setup
+from handler.cli.arguments import read_account_sid, read_number
 from handler.cli.number_setup import OVERRIDES, TITLES, Fields, Plan
 from handler.config import Settings
 from handler.errors import SettingsError, SetupError, TwilioApiError
@@ -58,17 +58,19 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         if arguments.undo:
             plan = _undoing(number, account_sid, kept, path)
         else:
-            wanted = number_setup.ours(public_url, _named(account_sid, accounts))
+            wanted = number_setup.ours(public_url, accounts.name_in_path(account_sid))
             plan = _doing(number, account_sid, wanted, clear=arguments.clear)
+        rings = number_setup.ringing(settings.forward_to, arguments.number)
+        told = number_setup.told(plan, "" if arguments.undo else rings)
         done = not plan.changes
-        if not done and _agreed(plan, arguments):
+        if not done and _agreed(told, arguments):
             if not arguments.undo:
                 number_file.keep(path, plan, kept)
             await rest.set_number(account_sid, plan.number_sid, plan.changes)
             done = True
         if done and arguments.undo:
             path.unlink(missing_ok=True)
-    _tell(plan, arguments, path, done=done)
+    _tell(plan, told, arguments, path, done=done)
     return DONE if done else LEFT_AS_IT_IS
 
 
@@ -111,12 +113,6 @@ def _public_url(settings: Settings) -> str:
     return url
 
 
-def _named(account_sid: str, accounts: Accounts) -> str | None:
-    """Return the account for the path, if without a name the path is another's."""
-    default = accounts.find(None)
-    return None if default is not None and default.sid in (None, account_sid) else account_sid
-
-
 def _doing(number: PhoneNumber, account_sid: str, wanted: Fields, *, clear: bool) -> Plan:
     """Plan what lets calls come to us."""
     found = number_setup.fields(number)
@@ -138,12 +134,12 @@ def _undoing(number: PhoneNumber, account_sid: str, kept: Mapping[str, Fields], 
     return number_setup.plan(number, account_sid, kept["before"])
 
 
-def _agreed(plan: Plan, arguments: argparse.Namespace) -> bool:
+def _agreed(told: str, arguments: argparse.Namespace) -> bool:
     if arguments.yes:
         return True
     if arguments.json:
         return False
-    print(number_setup.told(plan))
+    print(told)
     print("Change it? [y/N] ", end="", flush=True)
     answer = sys.stdin.readline() if sys.stdin is not None else ""
     if not answer:
@@ -151,7 +147,7 @@ def _agreed(plan: Plan, arguments: argparse.Namespace) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def _tell(plan: Plan, arguments: argparse.Namespace, path: Path, *, done: bool) -> None:
+def _tell(plan: Plan, told: str, arguments: argparse.Namespace, path: Path, *, done: bool) -> None:
     changed = done and bool(plan.changes)
     if arguments.json:
         print(
@@ -169,7 +165,7 @@ def _tell(plan: Plan, arguments: argparse.Namespace, path: Path, *, done: bool) 
         )
         return
     if arguments.yes or not plan.changes:
-        print(number_setup.told(plan))
+        print(told)
     if not plan.changes:
         print("It is so already: nothing to change.")
     elif not done:
@@ -186,14 +182,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Let a number of Twilio's bring its calls to the service at PUBLIC_URL: sets "
         "the number's voice URL and its status callback, shows first what will change, and asks.",
         epilog="From the environment: PUBLIC_URL, TWILIO_ACCOUNT_SID, and TWILIO_API_KEY or "
-        "TWILIO_AUTH_TOKEN (or TWILIO_ACCOUNTS). What the number was before is kept in "
+        "TWILIO_AUTH_TOKEN (or TWILIO_ACCOUNTS); FORWARD_TO, if it is set, says who rings. What "
+        "the number was before is kept in "
         "~/.local/state/partyline (XDG_STATE_HOME). Exit code: 0 it is so now, 1 it could not be "
         "done, 2 something is missing or wrong in the arguments or the environment, 3 nobody "
         "agreed and nothing was changed.",
     )
-    parser.add_argument("number", type=_number, metavar="+1555…", help="the number")
+    parser.add_argument("number", type=read_number, metavar="+1555…", help="the number")
     parser.add_argument(
-        "--account", type=_account, metavar="AC…", help="whose it is (default TWILIO_ACCOUNT_SID)"
+        "--account",
+        type=read_account_sid,
+        metavar="AC…",
+        help="whose it is (default TWILIO_ACCOUNT_SID)",
     )
     parser.add_argument("--yes", action="store_true", help="change it without asking")
     parser.add_argument(
@@ -211,15 +211,3 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--file", type=Path, metavar="FILE", help="where to keep what the number was before"
     )
     return parser
-
-
-def _number(text: str) -> str:
-    if not E164.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as +15551230000")
-    return text
-
-
-def _account(text: str) -> str:
-    if not ACCOUNT_SID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not AC and 32 lower-case hex digits")
-    return text

@@ -56,26 +56,32 @@ class Transcript:
         match message.get("type"):
             case "Results":
                 yield from self._speech(call_sid, message)
-            case "CallStarted" | "CallResumed" as kind:
-                if kind == "CallStarted":
-                    self._speakers[call_sid] = speakers_of(UNNAMED | message)
+            case "CallStarted":
+                self._speakers[call_sid] = speakers_of(UNNAMED | message)
                 self.over.discard(call_sid)
-                verb = "begins" if kind == "CallStarted" else "resumes"
-                yield "dim", f"── call {verb}{_parties(message)}"
+                yield "dim", f"── call begins{_parties(message)}"
+            case "CallResumed" if message.get("reason") == "moved":
+                self.over.discard(call_sid)  # nothing is missing: it is as if nothing had been
+            case "CallResumed":
+                self.over.discard(call_sid)
+                yield "dim", f"── call resumes{_parties(message)}"
             case "Gap":
                 side = self._party(call_sid, message.get("track")) or "both sides"
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
                 yield "yellow", f"── gap {span}, {side}: {message['reason']}"
             case "Recogniser":
-                reason = f": {message['reason']}" if message.get("reason") else ""
-                yield "yellow", f"── recogniser {message['state']}{reason}"
+                yield "yellow", f"── recogniser {message['state']}{_reason(message)}"
             case "Expired":
                 yield "yellow", "── the beginning is no longer kept"
             case "Waiting":
-                yield (
-                    "dim",
-                    f"── nothing is known of the call yet: waiting {message['seconds']:g} s for it",
-                )
+                waiting = f"waiting {message['seconds']:g} s for it"
+                yield "dim", f"── nothing is known of the call yet: {waiting}"
+            case "CallEnded" | "Over" | "Error" as kind:
+                yield from self._end(call_sid, kind, message)
+
+    def _end(self, call_sid: str, kind: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Take what ends a call, or a subscription to it."""
+        match kind:
             case "CallEnded":
                 self._forget_interims(call_sid)
                 yield "dim", f"── call ended after {clock(message['duration'])}"
@@ -126,3 +132,7 @@ def _seq(message: dict[str, Any]) -> int | None:
     """Return the number of a record; ``CaughtUp`` and ``Over`` name one, and are none."""
     seq = message.get("seq")
     return seq if isinstance(seq, int) and message.get("type") not in ("CaughtUp", "Over") else None
+
+
+def _reason(message: dict[str, Any]) -> str:
+    return f": {message['reason']}" if message.get("reason") else ""

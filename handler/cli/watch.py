@@ -8,7 +8,6 @@ import re
 import sys
 from contextlib import nullcontext
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
@@ -17,6 +16,7 @@ from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
 from broker.printable import escaped
 from handler import addresses
+from handler.cli.arguments import read_service
 from handler.cli.ends import NotPartyline, judge
 from handler.cli.transcript import Transcript
 
@@ -177,11 +177,8 @@ def _connected(arguments: argparse.Namespace) -> str:
 
 def _client_url(url: str) -> str:
     """Turn the address of a service into that of its ``/client``."""
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    path = parts.path.rstrip("/")
-    path = path if path.endswith("/client") else f"{path}/client"
-    return urlunsplit((scheme, parts.netloc, path, "", ""))
+    there = addresses.for_websockets(url)
+    return there if there.endswith("/client") else f"{there}/client"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -197,25 +194,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--url",
         default=DEFAULT_URL,
-        type=_url,
+        type=read_service,
         help=f"the service, http(s):// or ws(s):// (default {DEFAULT_URL})",
     )
     parser.add_argument("--json", action="store_true", help="print the messages as they come")
     return parser
-
-
-def _url(text: str) -> str:
-    try:
-        addresses.origin(text)
-    except ValueError:
-        scheme = ""
-    else:
-        scheme = addresses.read(text).scheme
-    if scheme not in ("http", "https", "ws", "wss"):
-        raise argparse.ArgumentTypeError(
-            f"{addresses.shown(text)!r} is not like https://calls.example.com"
-        )
-    return text
 
 
 def _target(text: str) -> str:

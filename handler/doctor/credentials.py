@@ -5,6 +5,7 @@ import time
 
 from handler import addresses
 from handler.config import Settings
+from handler.doctor.accounts import Tried
 from handler.errors import TicketRefused
 from handler.findings import Findings
 from handler.probe import answers, doors, twiml
@@ -15,8 +16,6 @@ from handler.tokens import tokens
 from handler.twilio import tickets
 
 TOKEN_SECONDS = 60
-# What a ticket of the voice webhook is for.
-STREAM = "stream"
 SET_PUBLIC_URL = "let PUBLIC_URL be the same here and for the service"
 
 
@@ -25,8 +24,9 @@ class Credentials:
 
     names = ("signature.webhook", "signature.stream", "tokens")
 
-    def __init__(self, settings: Settings, doors: Doors, token: str) -> None:
+    def __init__(self, settings: Settings, tried: Tried, doors: Doors, token: str) -> None:
         self._settings = settings
+        self._tried = tried
         self._doors = doors
         self._token = token
         self._stripped = False  # a proxy cuts signatures off, as the webhook has said
@@ -35,14 +35,18 @@ class Credentials:
         """Come to each door with what opens it, and with what must not."""
         await self._webhook(asking, findings)
         await self._stream(findings)
-        await self._tokens(asking, findings)
+        if self._doors.auth_token and not findings.holds("signature.webhook"):
+            # It may be another's, who is to learn no token.
+            findings.skipped("tokens", "signature.webhook failed: is it this very service?")
+        else:
+            await self._tokens(asking, findings)
 
     async def _webhook(self, asking: Web, findings: Findings) -> None:
         """A signed form is let in, and one whose signature is wrong is not."""
         name = "signature.webhook"
         call_sid = f"CA{secrets.token_hex(16)}"
         if not self._doors.auth_token:
-            findings.skipped(name, "no TWILIO_AUTH_TOKEN to sign with: anybody may send audio")
+            findings.skipped(name, self._unsigned)
             return
         try:
             wrong = await self._doors.ask_webhook(asking, call_sid, wrongly=True)
@@ -74,10 +78,10 @@ class Credentials:
             where = addresses.shown(stream.url)
             findings.failed(name, f"the TwiML leads to {where}", f"{SET_PUBLIC_URL}.")
             return
-        scope = tickets.Scope(STREAM, self._doors.account_sid, call_sid)
+        scope = tickets.Scope(tickets.STREAM, self._doors.account_sid, call_sid)
         try:
             tickets.check(
-                stream.ticket or "", self._settings.twilio_auth_tokens, scope, time.time()
+                stream.ticket or "", self._tried.account.auth_tokens, [scope], time.time()
             )
         except TicketRefused as exc:
             findings.failed(
@@ -92,7 +96,7 @@ class Credentials:
         """A signed handshake is let in, and one whose signature is wrong is not."""
         name = "signature.stream"
         if not self._doors.auth_token:
-            findings.skipped(name, "no TWILIO_AUTH_TOKEN to sign with: anybody may send audio")
+            findings.skipped(name, self._unsigned)
             return
         url = self._doors.stream_url
         try:
@@ -109,6 +113,11 @@ class Credentials:
         except Unopened as exc:
             said, advice = exc.fault
             findings.failed(name, said, answers.STRIPPED if self._stripped else advice)
+
+    @property
+    def _unsigned(self) -> str:
+        open_to = "" if self._tried.signed else ": anybody may send audio"
+        return f"no auth token to sign with{open_to}"
 
     async def _tokens(self, asking: Web, findings: Findings) -> None:
         name = "tokens"

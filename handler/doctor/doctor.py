@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handler.config import Settings, doubts
+from handler.doctor import accounts
 from handler.doctor.clocks import Clocks
 from handler.doctor.deepgram import Recogniser
 from handler.doctor.look import PART_SECONDS, Part, look_at
@@ -12,6 +13,7 @@ from handler.doctor.public import PublicAddress
 from handler.doctor.twilio import Twilio
 from handler.errors import SettingsError
 from handler.findings import Finding, Findings
+from handler.twilio.accounts import Account
 
 SETTINGS = "settings"
 README = "README.md has all of them, under Settings"
@@ -27,6 +29,7 @@ class Question:
         insecure: As ``partyline serve`` is told.
         embedded_nats: Likewise.
         numbers: Numbers that are to lead here.
+        account: Whose calls the service is tried with, of several.
         token: A reader's, to try where there is no secret to make one with.
     """
 
@@ -34,6 +37,7 @@ class Question:
     insecure: bool = False
     embedded_nats: bool = False
     numbers: tuple[str, ...] = ()
+    account: str | None = None
     token: str = field(default="", repr=False)
 
 
@@ -46,18 +50,34 @@ async def examine(question: Question, part_seconds: float = PART_SECONDS) -> Seq
         findings = Findings((SETTINGS,))
         _judge_settings(findings, None, errors)
         return findings.all
+    tried, unusable = await _tried(settings, question.account)
     parts: tuple[Part, ...] = (
-        Twilio(settings, question.numbers),
-        PublicAddress(settings, question.token),
+        Twilio(settings, tried, question.numbers),
+        PublicAddress(settings, tried, question.token),
         Nats(settings),
         Recogniser(settings),
         Clocks(settings),
     )
     names = [name for part in parts for name in part.names]
-    findings = Findings((SETTINGS, *names))
+    findings = Findings((SETTINGS, accounts.NAME, *names))
     _judge_settings(findings, settings, errors)
-    await look_at(parts, findings, {error.name: error for error in errors}, part_seconds)
+    if unusable is None:
+        tried.tell(findings)
+    else:
+        findings.failed(accounts.NAME, str(unusable), "docs/operations.md: Several Twilio accounts")
+    wrong = {error.name for error in (*errors, unusable) if error is not None}
+    await look_at(parts, findings, wrong, part_seconds)
     return findings.all
+
+
+async def _tried(
+    settings: Settings, wanted: str | None
+) -> tuple[accounts.Tried, SettingsError | None]:
+    """Find the account to try with; if there is none, return what stands in for it, and why."""
+    try:
+        return await accounts.Tried.of(settings, wanted), None
+    except SettingsError as exc:
+        return accounts.Tried(Account()), exc
 
 
 def _judge_settings(

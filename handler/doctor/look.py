@@ -1,10 +1,9 @@
 """How the doctor looks: parts of the set-up side by side, each within a bound of time."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
-from handler.errors import SettingsError
 from handler.findings import Findings
 
 # For one part, whatever its peer does; each of its questions has a shorter one.
@@ -30,7 +29,7 @@ class Part(Protocol):
 async def look_at(
     parts: Sequence[Part],
     findings: Findings,
-    unreadable: Mapping[str, SettingsError],
+    unreadable: Container[str],
     seconds: float = PART_SECONDS,
 ) -> None:
     """Look at all parts at once; each of their checks is among the findings afterwards."""

@@ -4,10 +4,14 @@ Does a number lead its calls here? Pure.
 Source: https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
 """
 
-from typing import Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from handler import addresses
 from handler.findings import Findings
+from handler.twilio import places
+from handler.twilio.places import STATUS, VOICE
 
 # Where Twilio keeps what is pasted into a TwiML Bin.
 BINS = "handler.twilio.com"
@@ -31,7 +35,43 @@ class Number(Protocol):
     def trunk_sid(self) -> str | None: ...
 
 
-def judge(findings: Findings, name: str, number: Number | None, public_url: str) -> None:
+class Fault(NamedTuple):
+    """What is wrong, and what to do about it."""
+
+    said: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """
+    Where calls are to come.
+
+    Attributes:
+        public_url: The address of the service.
+        account_sid: The account that owns the number.
+        named: By which SID the path must name it; None if it need not.
+        rings: Whether the service calls somebody when the number is called.
+    """
+
+    public_url: str
+    account_sid: str
+    named: str | None = None
+    rings: bool = True
+
+    def takes(self, url: str, webhook: str) -> bool:
+        """Whether an address is a webhook that takes what comes from the account."""
+        return any(
+            _same(url, places.webhook_url(self.public_url, webhook, sid))
+            for sid in (self.named, self.account_sid)
+        )
+
+    def setting(self, webhook: str) -> str:
+        """Return what a number is set to."""
+        return places.webhook_setting(self.public_url, webhook, self.named)
+
+
+def judge(findings: Findings, name: str, number: Number | None, ours: Ours) -> None:
     """
     Say whether its calls come here.
 
@@ -39,7 +79,7 @@ def judge(findings: Findings, name: str, number: Number | None, public_url: str)
         findings: Where it is said.
         name: Of the check.
         number: What Twilio says of it; None if the account has none such.
-        public_url: The address of the service.
+        ours: Where they are to come.
     """
     if number is None:
         findings.failed(
@@ -47,73 +87,95 @@ def judge(findings: Findings, name: str, number: Number | None, public_url: str)
             "the account has no such number",
             "write it as +15551230000, and let TWILIO_ACCOUNT_SID be the account that owns it",
         )
-        return
+    elif fault := _overridden(number) or _voice(number, ours) or _status(number, ours):
+        findings.failed(name, *fault)
+    elif doubts := list(_doubts(number, ours)):
+        said, advice = ("; ".join(words) for words in zip(*doubts, strict=True))
+        findings.warning(name, said, advice)
+    else:
+        findings.ok(name, "its calls and their status come here")
+
+
+def _overridden(number: Number) -> Fault | None:
+    """Say what Twilio asks instead of the number's own voice URL."""
     if number.trunk_sid:
-        findings.failed(
-            name,
+        return Fault(
             f"the trunk {number.trunk_sid} overrides what is set at the number",
             "take the number off the trunk: Console → Elastic SIP Trunking → Numbers",
         )
-        return
     if number.voice_application_sid:
-        findings.failed(
-            name,
+        return Fault(
             f"the TwiML application {number.voice_application_sid} overrides its voice URL",
             f"set the application's voice URL, or take it off the number: {SETUP}",
         )
-        return
-    _judge_voice(findings, name, number, public_url)
+    return None
 
 
-def _judge_voice(findings: Findings, name: str, number: Number, public_url: str) -> None:
+def _voice(number: Number, ours: Ours) -> Fault | None:
+    """Say why its calls do not come; what a TwiML Bin does cannot be seen."""
     url = number.voice_url or ""
-    if _host(url) == BINS:
-        findings.warning(
-            name,
+    if _is_bin(url):
+        return None
+    if not ours.takes(url, VOICE):
+        where = addresses.shown(url) or "nowhere"
+        return Fault(f"its calls go to {where}", f"{SETUP}: {ours.setting(VOICE)}")
+    if (number.voice_method or "POST").upper() != "POST":
+        return Fault(f"its voice URL is asked by {number.voice_method}", f"by POST; {SETUP}")
+    return None
+
+
+def _status(number: Number, ours: Ours) -> Fault | None:
+    """Say why their status comes to us and is refused; it may go elsewhere."""
+    url = number.status_callback or ""
+    if _origin(url) != _origin(ours.public_url):
+        return None
+    if not ours.takes(url, STATUS):
+        where = addresses.shown(url)
+        return Fault(f"its status goes to {where}", f"{SETUP}: {ours.setting(STATUS)}")
+    if (number.status_callback_method or "POST").upper() != "POST":
+        return Fault(f"its status is told by {number.status_callback_method}", f"by POST; {SETUP}")
+    return None
+
+
+def _doubts(number: Number, ours: Ours) -> Iterator[Fault]:
+    """Yield what works, and is hardly meant so."""
+    voice, status = number.voice_url or "", number.status_callback or ""
+    if _is_bin(voice):
+        yield Fault(
             "a TwiML Bin answers its calls; what it holds cannot be seen from here",
             f"it must hold a <Stream url> that leads here; or {SETUP}",
         )
         return
-    if not _is_here(url, public_url, "voice"):
-        where = addresses.shown(url) or "nowhere"
-        findings.failed(name, f"its calls go to {where}", f"{SETUP}: {public_url}/twilio/voice")
-        return
-    if (number.voice_method or "POST").upper() != "POST":
-        findings.failed(
-            name, f"its voice URL is asked by {number.voice_method}", f"by POST; {SETUP}"
+    if not ours.rings:
+        yield Fault(
+            "its calls come here, and nobody rings: the caller hears the notice and is billed",
+            "let FORWARD_TO say who rings when it is called, or * for any number",
         )
-        return
-    callback = number.status_callback or ""
-    if not _is_here(callback, public_url, "status"):
-        findings.warning(
-            name,
-            f"calls come here, their status goes to {addresses.shown(callback) or 'nowhere'}",
+    if not ours.takes(status, STATUS):
+        yield Fault(
+            f"calls come here, their status goes to {addresses.shown(status) or 'nowhere'}",
             f"{SETUP}, too: else an end is known only by the media stream",
         )
-        return
-    if (number.status_callback_method or "POST").upper() != "POST":
-        findings.failed(
-            name, f"its status is told by {number.status_callback_method}", f"by POST; {SETUP}"
+    elif not (places.is_asked_again(voice) and places.is_asked_again(status)):
+        yield Fault(
+            "Twilio does not ask again where a full container refuses",
+            f"end its addresses with {places.RETRIES}: {SETUP}",
         )
-        return
-    findings.ok(name, "its calls and their status come here")
 
 
-def _is_here(url: str, public_url: str, door: str) -> bool:
-    """Whether an address is that door of ours; behind # are Twilio's own settings of a request."""
+def _same(url: str, ours: str) -> bool:
+    """Whether two addresses lead to the same place, however they are spelled."""
+    there, here = _origin(url), _origin(ours)
+    paths = [addresses.read(each).path.rstrip("/") for each in (url, ours)] if there else []
+    return there == here and len(set(paths)) == 1
+
+
+def _origin(url: str) -> str | None:
     try:
-        theirs, ours = addresses.read(url), addresses.read(public_url)
-        if addresses.origin(url) != addresses.origin(public_url):
-            return False
+        return addresses.origin(url)
     except ValueError:
-        return False
-    before, twilio, rest = theirs.path.rstrip("/").rpartition("/twilio/")
-    mine = rest == door or (rest.startswith("AC") and rest.endswith(f"/{door}"))
-    return bool(twilio) and before == ours.path.rstrip("/") and mine
+        return None
 
 
-def _host(url: str) -> str:
-    try:
-        return addresses.read(url).hostname or ""
-    except ValueError:
-        return ""
+def _is_bin(url: str) -> bool:
+    return _origin(url) == f"https://{BINS}"

@@ -5,11 +5,13 @@ import re
 import ssl
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from broker.words import said
 from handler import addresses
 from handler.config import Settings
+from handler.doctor.accounts import SETTING, Tried
 from handler.doctor.credentials import SET_PUBLIC_URL, Credentials
 from handler.findings import Findings
 from handler.probe import answers, web
@@ -30,23 +32,22 @@ class PublicAddress:
     """The service, as the world sees it."""
 
     names: tuple[str, ...] = (*NAMES, *Credentials.names)
-    settings: tuple[str, ...] = ("PUBLIC_URL", "TWILIO_AUTH_TOKEN")
+    settings: tuple[str, ...] = ("PUBLIC_URL", "TWILIO_AUTH_TOKEN", SETTING)
 
-    def __init__(self, settings: Settings, token: str = "") -> None:
+    def __init__(self, settings: Settings, tried: Tried, token: str = "") -> None:
         """
         Prepare to look.
 
         Args:
             settings: Of the service.
+            tried: The account by whose doors it is entered.
             token: A reader's, for a service that only checks tokens and mints none.
         """
         self._url = settings.public_url or ""
-        self._doors = of_account(
-            self._url,
-            next(iter(settings.twilio_auth_tokens), ""),
-            settings.twilio_account_sid,
-        )
-        self._credentials = Credentials(settings, self._doors, token)
+        auth_token = next(iter(tried.account.auth_tokens), "")
+        doors = of_account(self._url, auth_token, tried.account.sid)
+        self._doors = replace(doors, own_path=tried.named is not None)
+        self._credentials = Credentials(settings, tried, self._doors, token)
 
     async def look(self, findings: Findings) -> None:
         """Come to its doors, one after the other."""

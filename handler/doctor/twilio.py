@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from handler.config import Settings
 from handler.doctor import numbers
+from handler.doctor.accounts import SETTING, Tried
+from handler.doctor.numbers import Ours
 from handler.errors import TwilioApiError
 from handler.findings import Findings
 from handler.twilio.accounts import Account, Accounts
@@ -17,7 +19,7 @@ ANSWER_SECONDS = 12.0
 
 class Twilio:
     """
-    Twilio's account, as the settings name it.
+    An account of Twilio's, as the settings and the file of accounts have it.
 
     It is asked for a call that nobody ever made, not for the account itself: that an API key may
     not see, whatever else it may.
@@ -28,19 +30,23 @@ class Twilio:
         "TWILIO_AUTH_TOKEN",
         "TWILIO_API_KEY",
         "TWILIO_API_URL",
+        SETTING,
     )
 
-    def __init__(self, settings: Settings, wanted: tuple[str, ...]) -> None:
+    def __init__(self, settings: Settings, tried: Tried, wanted: tuple[str, ...]) -> None:
         """
         Prepare to look.
 
         Args:
             settings: Of the service.
+            tried: The account.
             wanted: Numbers that are to lead here.
         """
         self.names: tuple[str, ...] = (AUTH_TOKEN, API_KEY, *map(_name, wanted))
         self._settings = settings
-        self._sid = settings.twilio_account_sid or ""
+        self._tried = tried
+        self._account = tried.account
+        self._sid = tried.account.sid or ""
         self._wanted = wanted
 
     async def look(self, findings: Findings) -> None:
@@ -56,7 +62,7 @@ class Twilio:
 
     async def _auth_tokens(self, findings: Findings) -> None:
         """Signatures are made with one of them, so each that is Twilio's own must be right."""
-        found = self._settings.twilio_auth_tokens
+        found = self._account.auth_tokens
         if not found:
             findings.skipped(AUTH_TOKEN, "none is set")
             return
@@ -79,7 +85,7 @@ class Twilio:
             findings.ok(AUTH_TOKEN, f"{taken} of {len(found)} are of {self._sid}")
 
     async def _api_key(self, findings: Findings) -> None:
-        key = self._settings.twilio_api_key
+        key = self._account.api_key
         if key is None:
             findings.skipped(API_KEY, "none is set: the API is asked with the auth token")
             return
@@ -101,9 +107,6 @@ class Twilio:
 
     async def _number(self, number: str, findings: Findings) -> None:
         settings = self._settings
-        account = Account(
-            sid=self._sid, auth_tokens=settings.twilio_auth_tokens, api_key=settings.twilio_api_key
-        )
 
         async def judge(api: RestClient) -> None:
             found = await api.find_number(self._sid, number)
@@ -111,9 +114,11 @@ class Twilio:
             if url is None:
                 findings.skipped(_name(number), "PUBLIC_URL is not set: where is it to lead?")
             else:
-                numbers.judge(findings, _name(number), found, url)
+                rings = bool(settings.forward_to.of([number]).dial)
+                ours = Ours(url, self._sid, self._tried.named, rings)
+                numbers.judge(findings, _name(number), found, ours)
 
-        if problem := await self._ask(account, judge):
+        if problem := await self._ask(self._account, judge):
             findings.failed(
                 _name(number), str(problem), "the credentials must have the right to read numbers"
             )

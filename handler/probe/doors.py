@@ -3,20 +3,15 @@
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from handler import addresses
 from handler.probe.web import Answer, Web
-from handler.twilio import signature
+from handler.twilio import places, signature
+from handler.twilio.places import PROBE, SIGNATURE, VOICE
 
-SIGNATURE = "X-Twilio-Signature"
-# Tells the webhook that no call follows: what it answers is what every call gets.
-MARK = "PartylineProbe"
 # Who calls: no number that a reader could follow. Whom: a number of Twilio's own, for tests.
 FROM, TO = "anonymous", "+15005550006"
-
-_PLAIN = {"ws": "http", "wss": "https"}
-_SOCKETS = {"http": "ws", "https": "wss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +34,26 @@ class Doors:
     @property
     def base(self) -> str:
         """The address of the service for plain requests."""
-        return _with_scheme(self.url, _PLAIN)
+        return addresses.for_requests(self.url)
 
     @property
     def path(self) -> str:
         """Where media streams come to."""
-        return f"/twilio/{self.account_sid}" if self.own_path else "/twilio"
+        return places.path(self._named)
 
     @property
     def stream_url(self) -> str:
         """Where media streams come to, with the service's address."""
-        return f"{_with_scheme(self.base, _SOCKETS)}{self.path}"
+        return places.stream_url(self.url, self._named)
 
     @property
     def voice_url(self) -> str:
         """What Twilio asks when a call comes in."""
-        return f"{self.base}{self.path}/voice"
+        return places.webhook_url(self.url, VOICE, self._named)
 
     def viewer_url(self, call_sid: str) -> str:
         """Where a call is read live."""
-        return f"{_with_scheme(self.base, _SOCKETS)}/client?{urlencode({'call': call_sid})}"
+        return f"{addresses.for_websockets(self.url, '/client')}?{urlencode({'call': call_sid})}"
 
     def is_stream_url(self, url: str) -> bool:
         """Whether an address is where media streams come to, in whichever spelling."""
@@ -68,6 +63,10 @@ class Doors:
             return False
         path = addresses.read(url).path.rstrip("/")
         return there == here and path == addresses.read(self.stream_url).path
+
+    @property
+    def _named(self) -> str | None:
+        return self.account_sid if self.own_path else None
 
     async def ask_webhook(
         self, asking: Web, call_sid: str, *, to: str = TO, wrongly: bool = False
@@ -97,7 +96,7 @@ class Doors:
             "From": FROM,
             "FromCity": "",
             "To": to,
-            MARK: "1",
+            PROBE: "1",
         }
 
 
@@ -109,10 +108,3 @@ def of_account(url: str, auth_token: str, account_sid: str | None) -> Doors:
 def bearer(token: str) -> Mapping[str, str]:
     """Return the header of a reader."""
     return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _with_scheme(url: str, schemes: Mapping[str, str]) -> str:
-    """Return an address under another scheme, without a slash at its end."""
-    parts = urlsplit(url)
-    scheme = schemes.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

@@ -7,7 +7,7 @@ Source: https://www.twilio.com/docs/voice/twiml/stream
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-TICKET = "ticket"
+from handler.parameters import TICKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Stream:
     @property
     def ticket(self) -> str | None:
         """The single-use ticket that lets it in, if there is one."""
-        return self.parameters.get(TICKET) or None
+        return self.parameters.get(TICKET[0]) or None
 
 
 def read(text: str) -> Stream:

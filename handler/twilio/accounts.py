@@ -65,6 +65,18 @@ class Accounts:
         """How many are known by name."""
         return len(self._entries)
 
+    @property
+    def first(self) -> str | None:
+        """The first that is known by name."""
+        return next(iter(self._entries), None)
+
+    def name_in_path(self, sid: str | None) -> str | None:
+        """Return how the path names an account; None if what names none is its."""
+        if sid in self._entries:
+            return sid
+        mine = self._default is not None and self._default.sid in (None, sid)
+        return None if mine else sid
+
     def replace(self, entries: Mapping[str, Entry]) -> None:
         """Take these instead of those of the file before it; callable from any thread."""
         self._entries = entries

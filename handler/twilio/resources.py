@@ -13,14 +13,12 @@ import msgspec
 
 from broker import printable
 from handler.errors import TwilioApiError
+from handler.twilio.callbacks import FINAL
 
 # Parameter1 … Parameter99 of a Stream.
 MAX_PARAMETERS = 99
 # Characters of Twilio's own words that are passed on.
 MAX_WORDS = 300
-
-# A call that has such a status does not come back. https://www.twilio.com/docs/voice/api/call-resource
-FINAL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 # https://www.twilio.com/docs/api/errors
 NOT_FOUND = 20404
@@ -67,7 +65,7 @@ class CallResource(Resource, frozen=True, rename={"from_number": "from", "to_num
     @property
     def over(self) -> bool:
         """Whether it has ended, or never began."""
-        return self.status in FINAL_STATUSES
+        return self.status in FINAL
 
 
 class PhoneNumber(Resource, frozen=True):

@@ -13,9 +13,8 @@ import msgspec
 from broker.identifiers import ACCOUNT_SID, CALL_SID, STREAM_SID
 from handler.audio.mulaw import TRACKS, Track
 from handler.errors import UnusableStart
+from handler.parameters import fits
 
-# Twilio's own limit, for a parameter's name and value together.
-MAX_PARAMETER = 500
 # Of a value that cannot be used, how much is shown in a log line and a close reason.
 MAX_SHOWN = 40
 # As Twilio spells them in ``start``, and as its TwiML does.
@@ -151,5 +150,5 @@ def _usable(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is a text, or a number and so easily one."""
     for name, value in given.items():
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if isinstance(text, str) and len(name) + len(text) <= MAX_PARAMETER:
+        if isinstance(text, str) and fits(name, text):
             yield name, text

@@ -10,20 +10,15 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from broker.printable import shown
-from handler import addresses
 
 # Twilio reads no longer document (error 12100's page). What we write stays below it by the bounds
 # of its parts: see handler/forwarding.py.
 MAX_TWIML = 64 * 1024
-# Of a parameter, name and value together: Twilio takes fewer than 500.
-MAX_PARAMETER = 499
 # What a child leg tells of itself: that it has begun matters as much as how it ended.
 LEG_EVENTS = "initiated ringing answered completed"
 # With nobody to connect the caller to, the call is kept for as long as Twilio's own default limit.
 NOBODY_SECONDS = 4 * 3600
 
-_SECURE = {"http": "ws", "https": "wss"}
-_PLAIN = {"ws": "http", "wss": "https"}
 # XML 1.0 has no way at all of writing these, not even escaped (section 2.2).
 _unwritable = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -89,24 +84,3 @@ def _dial(response: ET.Element, answer: Answer) -> None:
 def writable(text: str) -> str:
     """Return a text as XML can hold it, and a person may be shown it."""
     return _unwritable.sub("\ufffd", shown(text))
-
-
-def fits(name: str, value: str) -> bool:
-    """Whether Twilio takes a parameter."""
-    return len(name) + len(value) <= MAX_PARAMETER
-
-
-def stream_url(base: str, path: str) -> str:
-    """Return the address of a websocket: ``path`` under our base URL."""
-    return _under(base, path, _SECURE)
-
-
-def callback_url(base: str, path: str) -> str:
-    """Return the address of a webhook: ``path`` under our base URL."""
-    return _under(base, path, _PLAIN)
-
-
-def _under(base: str, path: str, schemes: dict[str, str]) -> str:
-    url = addresses.read(base)
-    scheme = schemes.get(url.scheme, url.scheme)
-    return f"{scheme}://{url.netloc}{url.path.rstrip('/')}{path}"

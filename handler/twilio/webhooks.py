@@ -6,7 +6,6 @@ An account of its own is named by the path: ``/twilio/AC…/voice``.
 """
 
 import logging
-import re
 from collections.abc import Awaitable, Callable
 
 from starlette.convertors import Convertor, register_url_convertor
@@ -18,14 +17,12 @@ from broker.identifiers import ACCOUNT_SID
 from handler.config import Settings
 from handler.errors import WebhookRefused
 from handler.refusals import refusals
-from handler.twilio import forms, signature
+from handler.twilio import forms, places, signature
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.forms import Form
+from handler.twilio.places import SIGNATURE
 
-SIGNATURE = "x-twilio-signature"
 FORM = "application/x-www-form-urlencoded"
-# What the front door and the server let in; a slash behind it changes nothing.
-PATHS = re.compile(rf"/twilio(/{ACCOUNT_SID.pattern})?/(voice|status)/?")
 
 FORBIDDEN = (
     "forbidden: webhooks must be signed by Twilio (X-Twilio-Signature); the log of the service "
@@ -82,7 +79,7 @@ class Webhooks:
                 )
                 return PlainTextResponse(f"{exc.words}\n", exc.status)
 
-        paths = (f"/twilio/{name}", f"/twilio/{OF_ACCOUNT}/{name}")
+        paths = (places.path(None, name), places.path(OF_ACCOUNT, name))
         return [Route(path, endpoint, methods=["POST"]) for path in paths]
 
     async def receive(self, request: Request) -> tuple[Form, Account]:

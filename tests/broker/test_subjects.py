@@ -78,6 +78,13 @@ def test_what_is_asked_for_one_by_one_is_not_among_what_every_process_knows():
     assert subjects.key_of(status) == f"{STATUS}{ACCOUNT}.{CALL}"
 
 
+def test_when_streams_were_started_again_is_asked_for_call_by_call():
+    subjects = Subjects("eu")
+    assert subjects.restart_key(CALL) == f"$KV.EU_CALLS.twilio.restart.{CALL}"
+    with pytest.raises(BadName):
+        subjects.restart_key("*")
+
+
 def test_tickets_have_keys_and_no_ticket_has_the_name_of_another_key():
     subjects = Subjects("eu")
     assert subjects.ticket_key("a" * 22) == f"$KV.EU_CALLS.twilio.ticket.{'a' * 22}"

@@ -183,3 +183,36 @@ def test_a_port_that_cannot_be_opened_is_said_with_what_to_do(exc, words):
 )
 def test_an_address_is_shown_without_what_is_secret(text, shown):
     assert addresses.shown(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("base", "socket", "plain"),
+    [
+        ("https://h.example", "wss://h.example/twilio", "https://h.example/twilio"),
+        (
+            "wss://h.example:8443/p/",
+            "wss://h.example:8443/p/twilio",
+            "https://h.example:8443/p/twilio",
+        ),
+        ("http://127.0.0.1:80", "ws://127.0.0.1:80/twilio", "http://127.0.0.1:80/twilio"),
+        ("ws://[::1]", "ws://[::1]/twilio", "http://[::1]/twilio"),
+    ],
+)
+def test_what_is_under_an_address_has_the_scheme_that_it_is_asked_by(base, socket, plain):
+    assert addresses.for_websockets(base, "/twilio") == socket
+    assert addresses.for_requests(base, "/twilio") == plain
+
+
+@pytest.mark.parametrize(
+    ("url", "clear"),
+    [
+        ("http://a.example", True),
+        ("ws://192.168.1.7:8080", True),
+        ("https://a.example", False),
+        ("wss://a.example", False),
+        ("http://127.0.0.1:8080", False),
+        ("ws://localhost", False),
+    ],
+)
+def test_what_can_be_read_on_the_way(url, clear):
+    assert addresses.is_in_clear(url) is clear

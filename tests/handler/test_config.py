@@ -162,6 +162,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("PUBLIC_URL", "calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com/?a=b"),
         ("PUBLIC_URL", "https://calls.example.com/twilio"),
+        ("PUBLIC_URL", "https://calls.example.com/#a"),
+        ("PUBLIC_URL", "https://user@calls.example.com"),
         ("PUBLIC_URL", "https://[calls.example.com"),
         ("PUBLIC_URL", "https://calls.example.com:44x3"),
         ("PUBLIC_URL", "https://calls..example.com"),
@@ -237,6 +239,7 @@ def test_bounds_of_times_are_said_in_units_that_people_read():
         ("RETENTION", "3", "'3' (3 seconds) is not between 1 minute and 366 days"),
         ("LEASE_SECONDS", "2h", "'2h' is not between 2 seconds and 1 hour"),
         ("DRAIN_SECONDS", "2d", "'2d' is not between 1 second and 1 day"),
+        ("MAX_STREAM_SECONDS", "25h", "'25h' is not between 0 seconds and 1 day"),
     ):
         with pytest.raises(SettingsError) as caught:
             Settings.from_environ({**NEEDED, name: value})
@@ -246,6 +249,8 @@ def test_bounds_of_times_are_said_in_units_that_people_read():
 def test_times_take_units():
     assert Settings.from_environ({**NEEDED, "RETENTION": "30d"}).retention == 30 * 86_400
     assert Settings.from_environ({**NEEDED, "DRAIN_SECONDS": "1.5m"}).drain_seconds == 90
+    assert Settings.from_environ({**NEEDED, "MAX_STREAM_SECONDS": "55m"}).max_stream_seconds == 3300
+    assert Settings.from_environ(NEEDED).max_stream_seconds == 0
 
 
 def test_no_secret_shows_in_the_repr():
@@ -275,6 +280,7 @@ def test_each_process_has_a_name_of_its_own():
         ("DEEPGRAM_URL", "wss://user:the-secret@h"),
         ("DEEPGRAM_URL", "wss://user:the-secret@h:99999"),
         ("PUBLIC_URL", "https://user:the-secret@h?x"),
+        ("PUBLIC_URL", "https://user:the-secret@h"),
         ("ALLOWED_ORIGINS", "https://user:the-secret@h/x"),
     ],
 )

@@ -11,6 +11,7 @@ from handler.parameters import (
     MAX_METADATA_BYTES,
     MAX_NAME,
     Parameters,
+    fits,
     read_parameters,
 )
 
@@ -157,3 +158,8 @@ def test_whatever_is_given_what_is_published_is_bounded_and_may_be_shown(paramet
     assert sum(sizes) <= MAX_METADATA_BYTES
     for text in (*metadata, *metadata.values(), found.caller_name or "", found.callee_name or ""):
         assert shown(text) == text
+
+
+def test_twilio_takes_a_name_and_a_value_of_fewer_than_500_characters():
+    assert fits("from", "1" * 495)
+    assert not fits("from", "1" * 496)

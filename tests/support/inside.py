@@ -11,7 +11,8 @@ from support.timing import patience
 from handler.app import Service, create_app
 from handler.config import Settings
 from handler.server.bodies import Bodies
-from handler.twilio import forms, webhooks
+from handler.twilio import forms
+from handler.twilio.places import WEBHOOKS
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ async def inside(*, ready: bool = True, **environ: str) -> AsyncIterator[Inside]
     service: Service = app.state.service
     await service.open()
     try:
-        async with serving(app, bodies=Bodies(webhooks.PATHS, forms.MAX_BODY)) as port:
+        async with serving(app, bodies=Bodies(WEBHOOKS, forms.MAX_BODY)) as port:
             if ready:
                 async with patience():
                     await service.broker.wait_ready()

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -63,8 +64,10 @@ async def world(nats: EmbeddedServer) -> AsyncIterator[World]:
         yield World(service, deepgram, api)
 
 
-async def examined(environ: dict[str, str], *numbers: str, **more: object) -> dict[str, Finding]:
-    found = await examine(Question(environ=environ, numbers=numbers), **more)  # type: ignore[arg-type]
+async def examined(
+    environ: dict[str, str], *numbers: str, account: str | None = None, **more: Any
+) -> dict[str, Finding]:
+    found = await examine(Question(environ=environ, numbers=numbers, account=account), **more)
     return {finding.name: finding for finding in found}
 
 
@@ -82,17 +85,18 @@ async def test_all_in_order_is_told_line_by_line_and_nothing_is_left_behind(worl
     listed = {
         "sid": "PN0",
         "phone_number": NUMBER,
-        "voice_url": f"{world.service.url}/twilio/voice",
-        "status_callback": f"{world.service.url}/twilio/status",
+        "voice_url": f"{world.service.url}/twilio/voice#rc=3&rp=all",
+        "status_callback": f"{world.service.url}/twilio/status#rc=3&rp=all",
     }
     world.api.answer = lambda asked: (
         said(200, {"incoming_phone_numbers": [listed]})
         if "IncomingPhoneNumbers" in asked.path
         else said(404, {"code": 20404})
     )
-    found = await examined(world.environ, NUMBER)
+    found = await examined(world.environ | {"FORWARD_TO": "+15551230009"}, NUMBER)
     assert {name: finding.verdict for name, finding in found.items()} == {
         "settings": "warning",  # the secrets of the tests are not like Twilio's
+        "twilio.accounts": "skipped",
         "twilio.auth-token": "ok",
         "twilio.api-key": "skipped",
         f"number {NUMBER}": "ok",
@@ -201,6 +205,11 @@ async def test_what_cannot_be_looked_at_without_a_setting_is_skipped_and_says_wh
     check(found["tokens"], "ok", "opens the list of calls")
 
 
+async def test_a_token_is_shown_to_no_service_that_does_not_sign_as_this_one(world: World):
+    found = await examined(world.environ | {"TWILIO_AUTH_TOKEN": "0" * 32})
+    check(found["tokens"], "skipped", "signature.webhook failed")
+
+
 async def test_another_name_than_the_service_knows_itself_by_is_told_with_both():
     async with inside(ready=False, PUBLIC_URL="https://calls.example.com") as service, patience():
         found = await examined(service.environ | {"PUBLIC_URL": service.url})
@@ -211,7 +220,7 @@ async def test_another_name_than_the_service_knows_itself_by_is_told_with_both()
 
 
 async def test_a_service_that_leaves_is_told(world: World):
-    await world.service.service.calls.drain()
+    world.service.service.calls.draining = True
     found = await examined(world.environ)
     check(found["public.ready"], "failed", "draining", "ask again once the deploy is over")
     check(found["signature.stream"], "failed", "HTTP 503", "the service is full or draining")
@@ -276,6 +285,39 @@ async def test_what_twilio_refuses_is_told_of_each_credential(world: World):
     assert failed(found) == ["twilio.auth-token", "twilio.api-key", f"number {NUMBER}"]
     check(found["twilio.auth-token"], "failed", "HTTP 401, error 20003", "copy the Auth Token")
     check(found["twilio.api-key"], "failed", "HTTP 401, error 20003", "make another in the Console")
+
+
+async def test_an_account_of_the_file_is_tried_by_its_own_doors_with_its_own_secrets(
+    nats: EmbeddedServer, tmp_path
+):
+    file = tmp_path / "accounts.json"
+    entries = {sid: {"auth_tokens": [f"hush-{sid}"]} for sid in (AC, account_sid(2))}
+    file.write_text(json.dumps(entries))
+    api = Api(answer=lambda _: said(404, {"code": 20404}))
+    async with (
+        DeepgramStandIn() as deepgram,
+        serving(api) as api.url,
+        inside(
+            NATS_URL=nats.url,
+            DEEPGRAM_URL=deepgram.url,
+            TWILIO_API_URL=api.url,
+            TWILIO_AUTH_TOKEN="",
+            TWILIO_ACCOUNTS=str(file),
+        ) as service,
+        patience(),
+    ):
+        environ = service.environ | {"PUBLIC_URL": service.url}
+        for account in (None, account_sid(2)):
+            found = await examined(environ, account=account)
+            assert failed(found) == []
+            check(found["twilio.accounts"], "ok", f"2 can be read; tried with {account or AC}")
+            for name in ("twilio.auth-token", "signature.webhook", "signature.stream", "tokens"):
+                assert found[name].verdict == "ok", found[name]
+        file.unlink()
+        found = await examined(environ)
+        assert failed(found) == ["twilio.accounts"]
+        check(found["twilio.accounts"], "failed", "TWILIO_ACCOUNTS: No such file", "Several Twilio")
+        check(found["signature.webhook"], "skipped", "TWILIO_ACCOUNTS must be set right first")
 
 
 async def test_a_number_that_leads_elsewhere_is_told(world: World):

@@ -130,7 +130,7 @@ async def test_a_call_that_comes_in_is_transcribed_whole_and_found_by_its_other_
     service = serve(DEEPGRAM_URL=deepgram.url, TWILIO_ACCOUNT_SID=account.sid, FORWARD_TO=OTHER)
     urls = {
         "voice_url": f"{service.url}/twilio/voice#rc=3&rp=all",
-        "status_callback": f"{service.url}/twilio/status",
+        "status_callback": f"{service.url}/twilio/status#rc=3&rp=all",
     }
     account.behaviour = replace(account.behaviour, letter_seconds=0.005)
     async with TwilioStandIn(account) as twilio:

@@ -16,13 +16,13 @@ from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls import tickets as shell
-from handler.calls.tickets import STREAM, Tickets
+from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.errors import TICKET_ADVICE, TicketRefused
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
-from handler.twilio.tickets import Scope, Ticket
+from handler.twilio.tickets import STREAM, Scope, Ticket
 
 ACCOUNT = Account(auth_tokens=("token", "old"))
 SCOPE = Scope(STREAM, account_sid(1), call_sid(1))
@@ -116,8 +116,8 @@ def test_each_thing_that_is_wrong_with_a_ticket_has_advice_of_its_own_that_a_clo
 
 @pytest.mark.parametrize("required", [None, True, False])
 async def test_a_ticket_that_is_given_is_checked_whether_one_is_needed_or_not(required):
-    over = tickets.write("token", SCOPE, Ticket("a" * 22, int(time.time()) - 1))
-    foreign = tickets.write("another", SCOPE, Ticket("a" * 22, int(time.time()) + 60))
+    over = tickets.write("token", SCOPE, Ticket("stream", "a" * 22, int(time.time()) - 1))
+    foreign = tickets.write("another", SCOPE, Ticket("stream", "a" * 22, int(time.time()) + 60))
     async with containers("nats://127.0.0.1:1", require_ticket=required) as (one,):
         assert await refusal(one, start(over)) == "expired"
         assert await refusal(one, start(foreign)) == "not of this call"

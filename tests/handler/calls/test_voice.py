@@ -19,13 +19,13 @@ from twilio.request_validator import RequestValidator
 from broker.broker import Broker
 from broker.settings import BrokerSettings
 from handler.calls.live_calls import LiveCalls
-from handler.calls.tickets import STREAM, Tickets
+from handler.calls.tickets import Tickets
 from handler.calls.voice import VoiceWebhook
 from handler.config import Settings
 from handler.forwarding import read_forward_to
 from handler.twilio import tickets
 from handler.twilio.accounts import Account, Accounts
-from handler.twilio.tickets import Scope
+from handler.twilio.tickets import STREAM, Scope
 from handler.twilio.webhooks import FORM, Webhooks
 
 BASE = "https://calls.example.com"
@@ -109,11 +109,11 @@ async def test_the_call_is_forked_to_us_its_caller_told_and_then_connected():
         "url": "wss://calls.example.com/twilio",
         "name": f"partyline-{parameters(response)['ticket'][:8]}",
         "track": "both_tracks",
-        "statusCallback": "https://calls.example.com/twilio/status",
+        "statusCallback": "https://calls.example.com/twilio/status#rc=3&rp=all",
     }
     told = parameters(response)
     scope = Scope(STREAM, account_sid(1), call_sid(1))
-    assert tickets.check(told.pop("ticket"), ("token",), scope, time.time()).expiry
+    assert tickets.check(told.pop("ticket"), ("token",), [scope], time.time()).expiry
     assert told == {"from": "+15550100001", "to": "+15550001111", "direction": "inbound"}
     assert response[1].text == "This call may be monitored or recorded."
     assert [(noun.tag, noun.text) for noun in response[2]] == [
@@ -122,7 +122,7 @@ async def test_the_call_is_forked_to_us_its_caller_told_and_then_connected():
     ]
     for noun in response[2]:
         assert noun.attrib == {
-            "statusCallback": "https://calls.example.com/twilio/status",
+            "statusCallback": "https://calls.example.com/twilio/status#rc=3&rp=all",
             "statusCallbackEvent": "initiated ringing answered completed",
         }
 
@@ -133,7 +133,7 @@ async def test_the_path_of_an_account_leads_to_the_same_account():
         response = await one.response(CALL, f"{path}/voice")
     (stream,) = response[0]
     assert stream.attrib["url"] == f"wss://calls.example.com{path}"
-    assert stream.attrib["statusCallback"] == f"{BASE}{path}/status"
+    assert stream.attrib["statusCallback"] == f"{BASE}{path}/status#rc=3&rp=all"
 
 
 async def test_each_number_has_its_own_way():

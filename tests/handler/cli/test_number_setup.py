@@ -13,11 +13,11 @@ URL = "https://calls.example.com"
 @pytest.mark.parametrize(
     ("public_url", "account", "voice", "status"),
     [
-        (URL, None, f"{URL}/twilio/voice#rc=3&rp=all", f"{URL}/twilio/status"),
+        (URL, None, f"{URL}/twilio/voice#rc=3&rp=all", f"{URL}/twilio/status#rc=3&rp=all"),
         ("wss://a.example:8443", None, "https://a.example:8443/twilio/voice#rc=3&rp=all", None),
-        ("https://u:p@a.example/calls", None, "https://a.example/calls/twilio/voice", None),
+        ("https://a.example/calls", None, "https://a.example/calls/twilio/voice", None),
         ("ws://127.0.0.1:9", None, "http://127.0.0.1:9/twilio/voice", None),
-        (URL, AC, f"{URL}/twilio/{AC}/voice#rc=3&rp=all", f"{URL}/twilio/{AC}/status"),
+        (URL, AC, f"{URL}/twilio/{AC}/voice#rc=3&rp=all", f"{URL}/twilio/{AC}/status#rc=3&rp=all"),
     ],
 )
 def test_calls_and_what_becomes_of_them_come_to_our_webhooks(public_url, account, voice, status):
@@ -58,7 +58,7 @@ def test_what_is_and_what_will_be_is_told_line_by_line():
         "                  → POST",
         "  if that fails      https://b.example/\ufffd[2J",
         "  call status        nothing",
-        "                  → https://calls.example.com/twilio/status",
+        "                  → https://calls.example.com/twilio/status#rc=3&rp=all",
         "    by               POST",
         "  SIP trunk          TK1",
         "                  → nothing",

@@ -18,7 +18,7 @@ from handler.cli.setup import DONE, FAILED, LEFT_AS_IT_IS, MISUSED, main
 AC, SUB = account_sid(1), account_sid(2)
 NUMBER, PN = "+15551230000", "PN" + "0" * 32
 VOICE = "https://calls.example.com/twilio/voice#rc=3&rp=all"
-STATUS = "https://calls.example.com/twilio/status"
+STATUS = "https://calls.example.com/twilio/status#rc=3&rp=all"
 OLD = {
     "voice_url": "https://old.example.com/voice",
     "voice_method": "GET",
@@ -105,6 +105,22 @@ async def test_what_will_change_is_shown_and_done_when_somebody_agrees(number, s
     assert out.index(STATUS) < out.index("Change it? [y/N]") < out.index("Done. To take it back:")
     changed = [("VoiceUrl", VOICE), ("VoiceMethod", "POST"), ("StatusCallback", STATUS)]
     assert number.set == [changed]
+
+
+@pytest.mark.parametrize(
+    ("forward_to", "rings"),
+    [
+        ("", "nobody, unless FORWARD_TO is set where the service runs"),
+        ("+15551239999,sip:desk@example.com", "+15551239999, sip:desk@example.com"),
+        ('{"+15550001111": "+15551239999"}', "nobody, as FORWARD_TO has it"),
+        ('{"*": {"notice": "Hello."}}', "nobody, as FORWARD_TO has it"),
+    ],
+)
+async def test_who_will_ring_is_shown_before_anything_is_changed(number, setup, forward_to, rings):
+    _, out, _ = await setup(said="n\n", FORWARD_TO=forward_to)
+    assert f"  who rings          {rings}\n" in out
+    _, out, _ = await setup("--undo", said="n\n", FORWARD_TO=forward_to)
+    assert "who rings" not in out
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yes please\n"])
@@ -194,7 +210,10 @@ async def test_an_account_of_the_file_has_its_name_in_the_path(number, setup, tm
     code, out, _ = await setup("--account", SUB, "--yes", TWILIO_ACCOUNTS=str(file))
     assert (code, "accounts read" in out) == (DONE, False)
     assert number.now["voice_url"] == f"https://calls.example.com/twilio/{SUB}/voice#rc=3&rp=all"
-    assert number.now["status_callback"] == f"https://calls.example.com/twilio/{SUB}/status"
+    assert (
+        number.now["status_callback"]
+        == f"https://calls.example.com/twilio/{SUB}/status#rc=3&rp=all"
+    )
 
 
 @pytest.mark.parametrize(

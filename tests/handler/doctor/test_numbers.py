@@ -3,26 +3,28 @@
 from dataclasses import dataclass
 
 import pytest
+from support.sids import account_sid
 
-from handler.doctor.numbers import judge
+from handler.doctor.numbers import Ours, judge
 from handler.findings import Finding, Findings
 
 URL = "https://calls.example.com"
+AC, OTHER = account_sid(1), account_sid(2)
 
 
 @dataclass(frozen=True)
 class Number:
     voice_url: str | None = f"{URL}/twilio/voice#rc=3&rp=all"
     voice_method: str | None = "POST"
-    status_callback: str | None = f"{URL}/twilio/status"
+    status_callback: str | None = f"{URL}/twilio/status#rc=3&rp=all"
     status_callback_method: str | None = "POST"
     voice_application_sid: str | None = None
     trunk_sid: str | None = None
 
 
-def judged(number: Number | None, public_url: str = URL) -> Finding:
+def judged(number: Number | None, public_url: str = URL, **ours: object) -> Finding:
     findings = Findings(("n",))
-    judge(findings, "n", number, public_url)
+    judge(findings, "n", number, Ours(public_url, AC, **ours))  # type: ignore[arg-type]
     return findings.all[0]
 
 
@@ -34,12 +36,16 @@ def judged(number: Number | None, public_url: str = URL) -> Finding:
         (Number(voice_method=None, status_callback_method=None), URL),
         (
             Number(
-                voice_url=f"{URL}/twilio/AC0/voice", status_callback=f"{URL}/twilio/AC0/status/"
+                voice_url=f"{URL}/twilio/{AC}/voice#rp=5xx,rt",
+                status_callback=f"{URL}/twilio/{AC}/status/#rp=all",
             ),
             URL,
         ),
         (
-            Number(voice_url=f"{URL}/a/twilio/voice", status_callback=f"{URL}/a/twilio/status"),
+            Number(
+                voice_url=f"{URL}/a/twilio/voice#rc=3&rp=all",
+                status_callback=f"{URL}/a/twilio/status#rc=3&rp=all",
+            ),
             f"{URL}/a",
         ),
     ],
@@ -62,6 +68,16 @@ def test_one_that_leads_here_is_in_order_however_it_is_spelled(number, public_ur
         ),
         (Number(voice_url=f"{URL}/twilio"), "its calls go to https://calls", "`partyline setup`"),
         (Number(voice_url="https://[::1"), "its calls go to https://[::1", "`partyline setup`"),
+        (
+            Number(voice_url=f"{URL}/twilio/{OTHER}/voice#rc=3&rp=all"),
+            f"its calls go to {URL}/twilio/{OTHER}/voice",
+            f"`partyline setup` points it here: {URL}/twilio/voice#rc=3&rp=all",
+        ),
+        (
+            Number(status_callback=f"{URL}/twilio/{OTHER}/status"),
+            "its status goes to https://calls",
+            f"`partyline setup` points it here: {URL}/twilio/status#rc=3&rp=all",
+        ),
         (Number(voice_method="GET"), "its voice URL is asked by GET", "by POST"),
         (Number(status_callback_method="GET"), "its status is told by GET", "by POST"),
     ],
@@ -78,9 +94,30 @@ def test_one_that_does_not_lead_here_fails_with_what_to_do(number, said, advice)
     [
         (Number(voice_url="https://handler.twilio.com/twiml/EH1"), "a TwiML Bin answers its calls"),
         (Number(status_callback=None), "calls come here, their status goes to nowhere"),
+        (Number(status_callback="https://crm.example.com/s"), "calls come here, their status goes"),
+        (Number(voice_url=f"{URL}/twilio/voice"), "Twilio does not ask again"),
+        (Number(status_callback=f"{URL}/twilio/status#rc=3"), "Twilio does not ask again"),
+        (Number(voice_url=f"{URL}/twilio/voice#rc=0&rp=all"), "Twilio does not ask again"),
     ],
 )
 def test_one_that_may_do_is_doubted(number, said):
     found = judged(number)
     assert found.verdict == "warning"
     assert found.said.startswith(said)
+
+
+def test_one_whose_account_is_named_must_come_by_a_path_that_names_it():
+    assert judged(Number(), named=AC).verdict == "failed"
+    its = Number(
+        voice_url=f"{URL}/twilio/{AC}/voice#rc=3&rp=all",
+        status_callback=f"{URL}/twilio/{AC}/status#rc=3&rp=all",
+    )
+    assert judged(its, named=AC).verdict == "ok"
+
+
+def test_one_at_which_nobody_rings_is_doubted_with_all_else_that_is():
+    found = judged(Number(status_callback=None), rings=False)
+    assert found.verdict == "warning"
+    assert "nobody rings" in found.said
+    assert "status goes to nowhere" in found.said
+    assert "FORWARD_TO" in found.advice

@@ -45,6 +45,23 @@ def test_auth_tokens_of_any_account_speak_for_none_that_is_named():
     assert [named.owns(sid) for sid in (TWO, NOBODYS, None)] == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("default", "sid", "named"),
+    [
+        (Account(sid=ONE, auth_tokens=("one",)), ONE, None),
+        (Account(sid=ONE, auth_tokens=("one",)), TWO, TWO),
+        (Account(auth_tokens=("one",)), NOBODYS, None),
+        (Account(auth_tokens=("one",)), None, None),
+        (Account(auth_tokens=("one",)), TWO, TWO),  # the file has tokens of its own for it
+        (None, TWO, TWO),
+    ],
+)
+def test_the_path_names_an_account_where_what_names_none_is_not_its(default, sid, named):
+    accounts = Accounts(default, ENTRIES)
+    assert accounts.name_in_path(sid) == named
+    assert accounts.first == TWO
+
+
 def test_with_a_file_alone_what_names_no_account_is_nobodys():
     environ = {name: value for name, value in NEEDED.items() if name != "TWILIO_AUTH_TOKEN"}
     accounts = Accounts.of(Settings.from_environ({**environ, "TWILIO_ACCOUNTS": "accounts.json"}))

@@ -41,8 +41,8 @@ def test_what_twilio_leaves_out_is_as_it_documents(name, missing):
         ({"from": "+1555", "beta": True}, {"from": "+1555"}, ("beta",)),
         ({"from": "+1555", "a": None, "b": [], "c": {}}, {"from": "+1555"}, ("a", "b", "c")),
         ({"share": 0.5, "to": "x"}, {"to": "x"}, ("share",)),
-        ({"note": "x" * 497, "to": "y"}, {"to": "y"}, ("note",)),
-        ({"note": "x" * 496}, {"note": "x" * 496}, ()),
+        ({"note": "x" * 496, "to": "y"}, {"to": "y"}, ("note",)),
+        ({"note": "x" * 495}, {"note": "x" * 495}, ()),
         ({"n" * 501: ""}, {}, ("n" * 40,)),
     ],
 )

@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 from support.sids import account_sid, call_sid
 
 from handler.errors import TicketRefused
+from handler.parameters import MAX_PARAMETER
 from handler.twilio import tickets
-from handler.twilio.start import MAX_PARAMETER
 from handler.twilio.tickets import Scope, Ticket
 
 SCOPE = Scope("stream", account_sid(1), call_sid(1))
-TICKET = Ticket(tickets.nonce_of(b"0123456789abcdef"), 1_800_000_060)
+TICKET = Ticket("stream", tickets.nonce_of(b"0123456789abcdef"), 1_800_000_060)
 NOW = 1_800_000_000.0
 WRITTEN = tickets.write("token", SCOPE, TICKET)
 
 
 def defect(text: str, *, tokens=("token",), scope=SCOPE, now=NOW) -> str:
     with pytest.raises(TicketRefused) as caught:
-        tickets.check(text, tokens, scope, now)
+        tickets.check(text, tokens, [scope], now)
     assert caught.value.close_code == 1008
     assert len(caught.value.reason.encode()) <= 123  # RFC 6455 section 5.5
     return caught.value.defect
@@ -26,8 +26,8 @@ def defect(text: str, *, tokens=("token",), scope=SCOPE, now=NOW) -> str:
 
 @pytest.mark.parametrize("tokens", [("token",), ("new", "token"), ("token", "old")])
 def test_a_ticket_is_good_for_its_call_until_it_ends(tokens):
-    assert tickets.check(WRITTEN, tokens, SCOPE, NOW) == TICKET
-    assert tickets.check(WRITTEN, tokens, SCOPE, TICKET.expiry - 0.1) == TICKET
+    assert tickets.check(WRITTEN, tokens, [SCOPE], NOW) == TICKET
+    assert tickets.check(WRITTEN, tokens, [SCOPE], TICKET.expiry - 0.1) == TICKET
     assert defect(WRITTEN, tokens=tokens, now=TICKET.expiry) == "expired"
 
 
@@ -35,6 +35,19 @@ def test_it_is_of_a_form_that_a_parameter_and_a_url_can_hold():
     assert WRITTEN.startswith("MDEyMzQ1Njc4OWFiY2RlZg.1800000060.")
     assert len("ticket") + len(WRITTEN) < MAX_PARAMETER
     assert all(part.replace("-", "").replace("_", "").isalnum() for part in WRITTEN.split("."))
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "advice"),
+    [
+        (WRITTEN, TICKET.expiry, "clocks"),
+        (f"{WRITTEN[:-3]}AAA", NOW, "TWILIO_AUTH_TOKEN"),
+        ("ticket", NOW, "/twilio/voice"),
+    ],
+)
+def test_each_defect_is_told_with_what_to_do_about_it(text, now, advice):
+    with pytest.raises(TicketRefused, match=advice):
+        tickets.check(text, ("token",), [SCOPE], now)
 
 
 @pytest.mark.parametrize(
@@ -98,5 +111,5 @@ def test_whoever_is_asked_again_in_the_same_words_names_it_the_same():
         tickets.repeated_nonce("token", SCOPE, "\ud800"),
     }
     assert len(others - {first}) == 4
-    repeated = tickets.write("token", SCOPE, Ticket(first, TICKET.expiry))
-    assert tickets.check(repeated, ("token",), SCOPE, NOW).nonce == first
+    repeated = tickets.write("token", SCOPE, Ticket("stream", first, TICKET.expiry))
+    assert tickets.check(repeated, ("token",), [SCOPE], NOW).nonce == first

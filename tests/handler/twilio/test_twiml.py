@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.twiml.voice_response import Dial, Start, VoiceResponse
 
-from handler import forwarding
-from handler.twilio import twiml
+from handler import forwarding, parameters
+from handler.twilio import places, twiml
 from handler.twilio.twiml import Answer
 from rehearsal.twilio import twiml as reading
 
@@ -117,12 +117,6 @@ def test_a_call_never_ends_for_want_of_a_verb_that_waits():
         assert read(answer)[-1].tag == "Pause"
 
 
-def test_name_and_value_are_shorter_than_500_characters():
-    assert twiml.fits("from", "1" * 495)
-    assert not twiml.fits("from", "1" * 496)
-    assert twiml.MAX_PARAMETER == forwarding.MAX_PARAMETER
-
-
 def test_the_bounds_of_its_parts_keep_it_below_64_kb():
     size = forwarding.MAX_METADATA_SIZE // forwarding.MAX_METADATA
     names = [f"{number:<16}" for number in range(forwarding.MAX_METADATA)]
@@ -130,29 +124,11 @@ def test_the_bounds_of_its_parts_keep_it_below_64_kb():
     sip = "sip:&@" + "&" * (forwarding.MAX_SIP - 6)
     base = "https://calls.example.com/" + "a" * 400
     answer = made(
-        stream_url=twiml.stream_url(base, "/twilio"),
-        status_url=twiml.callback_url(base, "/twilio/status"),
+        stream_url=places.stream_url(base),
+        status_url=places.webhook_setting(base, "status"),
         parameters=[(name, '"' * (size - len(name))) for name in names]
-        + [(name, '"' * (twiml.MAX_PARAMETER - len(name))) for name in own],
+        + [(name, '"' * (parameters.MAX_PARAMETER - len(name))) for name in own],
         notice="&" * forwarding.MAX_NOTICE,
         dial=(sip,) * forwarding.MAX_DIAL,
     )
     assert len(twiml.write(answer)) < twiml.MAX_TWIML
-
-
-@pytest.mark.parametrize(
-    ("base", "stream", "callback"),
-    [
-        ("https://h.example", "wss://h.example/twilio", "https://h.example/twilio"),
-        (
-            "wss://h.example:8443/p/",
-            "wss://h.example:8443/p/twilio",
-            "https://h.example:8443/p/twilio",
-        ),
-        ("http://127.0.0.1:80", "ws://127.0.0.1:80/twilio", "http://127.0.0.1:80/twilio"),
-        ("ws://[::1]", "ws://[::1]/twilio", "http://[::1]/twilio"),
-    ],
-)
-def test_addresses_are_under_our_own(base, stream, callback):
-    assert twiml.stream_url(base, "/twilio") == stream
-    assert twiml.callback_url(base, "/twilio") == callback

@@ -16,6 +16,7 @@ from handler.server.bodies import Bodies
 from handler.twilio import forms, webhooks
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.accounts_file import Entry
+from handler.twilio.places import WEBHOOKS
 from handler.twilio.webhooks import Webhooks
 
 TOKEN = "12345"
@@ -38,7 +39,7 @@ async def hooks(tokens=(TOKEN,), public_url=BASE, sid=ACCOUNT, named=None):
         routes=Webhooks(Settings(public_url=public_url), accounts).routes("voice", handle)
     )
     async with (
-        serving(app, bodies=Bodies(webhooks.PATHS, forms.MAX_BODY)) as port,
+        serving(app, bodies=Bodies(WEBHOOKS, forms.MAX_BODY)) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         yield client, came
