@@ -81,6 +81,10 @@ class Tickets:
         """Let all processes know that media streams need a ticket, for so many seconds."""
         await self._bucket.keep(self._subjects.tickets_required, b"{}", ttl=ttl)
 
+    async def required(self) -> bool:
+        """Ask the leader whether media streams need a ticket."""
+        return await self._bucket.read(self._subjects.tickets_required) is not None
+
     async def _newest(self, subject: str) -> tuple[int, TicketEntry | None]:
         """Return a key's revision, and what it holds."""
         newest = await self._bucket.newest(subject)

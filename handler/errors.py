@@ -93,6 +93,7 @@ TICKET_ADVICE = {
     "malformed": "the <Parameter> is not as /twilio/voice wrote it",
     "not of this call": "it is another call's TwiML, or TWILIO_AUTH_TOKEN was changed",
     "expired": "the TwiML is older than 60 s, or two containers' clocks differ",
+    "of a call that is over": "Twilio has told its end, or it ended more than an hour ago",
     "spent": "another stream had this TwiML; ask /twilio/voice again for each",
 }
 

@@ -63,7 +63,7 @@ class LiveCalls:
         self._advised = False  # on how both sides are sent
         self._broker = broker
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
-        self._promised = PromisedPlaces()
+        self.promised = PromisedPlaces()
         self._shared = Shared(
             settings=settings,
             broker=broker,
@@ -91,7 +91,7 @@ class LiveCalls:
         A call that is over and only waits for NATS to store its last records costs little; but not
         any number of them is kept.
         """
-        return self._lacks_room(self._promised.count(asyncio.get_running_loop().time()))
+        return self._lacks_room(self.promised.count(asyncio.get_running_loop().time()))
 
     def _lacks_room(self, promised: int) -> bool:
         most = self._settings.max_calls
@@ -103,9 +103,9 @@ class LiveCalls:
         known = self.find(call_sid)
         if known is not None and known.listening:
             return True  # it has one
-        if call_sid not in self._promised and self.full:
+        if call_sid not in self.promised and self.full:
             return False
-        self._promised.keep(call_sid, asyncio.get_running_loop().time())
+        self.promised.keep(call_sid, asyncio.get_running_loop().time())
         return True
 
     @property
@@ -173,7 +173,7 @@ class LiveCalls:
             StreamRefused: we cannot read its format, may not take it, or have no room.
         """
         self._check(start, account)
-        self._promised.give_up(start.call_sid)
+        self.promised.give_up(start.call_sid)
         stream = MediaStream(
             start.stream_sid,
             received.at,

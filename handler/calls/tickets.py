@@ -11,6 +11,7 @@ import structlog
 from broker import supervise
 from broker.broker import Broker
 from broker.errors import HistoryUnavailable, NotWritten
+from broker.statuses import STATUS_SECONDS
 from handler.config import Settings
 from handler.errors import TicketRefused
 from handler.parameters import TICKET, plain
@@ -32,6 +33,10 @@ SPEND_SECONDS = 1.0
 # Whoever uses the webhook once in a week keeps streams without a ticket out.
 REQUIRED_SECONDS = 7 * 86_400
 RENEW_SECONDS = 3600.0
+# A call may go on when its stream has stopped, after it was on hold, say: for so long only Twilio's
+# word of its end counts, which is kept as long.
+ENDED_SECONDS = STATUS_SECONDS
+OVER = "of a call that is over"
 # Tickets that are remembered; each was made by us for a call.
 MAX_REMEMBERED = 20_000
 
@@ -129,14 +134,37 @@ class Tickets:
     async def _admit(self, start: StartDetails, account: Account) -> str | None:
         text = _given(start)
         if text is None:
-            if self.required:
+            if await self._is_required():
                 raise TicketRefused("missing")
             return None
         scopes = [Scope(purpose, start.account_sid, start.call_sid) for purpose in PURPOSES]
         ticket = tickets.check(text, _auth_tokens(account), scopes, time.time())
-        if not await self._spend(ticket):
-            raise TicketRefused("spent")
+        spent, over = await asyncio.gather(
+            self._spend(ticket), self.is_over(start.call_sid, start.account_sid)
+        )
+        if over or not spent:
+            raise TicketRefused(OVER if over else "spent")
         return ticket.purpose
+
+    async def _is_required(self) -> bool:
+        """Whether a stream needs one; NATS is asked while our view is old, as at the start."""
+        if self.required or self._setting is not None or self._broker.registry.fresh:
+            return self.required
+        return await self._ask(self._broker.tickets.required(), SPEND_SECONDS) is True
+
+    async def is_over(self, call_sid: str, account_sid: str) -> bool:
+        """
+        Whether a call can have no further media stream: what was seen of it is sent once more.
+
+        While NATS is away, none is over.
+        """
+        question = asyncio.gather(
+            self._broker.statuses.of(call_sid, account_sid),
+            self._broker.stored_calls.ended_at(call_sid, account_sid),
+        )
+        status, ended_at = await self._ask(question, PROMISE_SECONDS) or (None, None)
+        long_ago = (time.time() - ENDED_SECONDS) * 1000
+        return status is not None or (ended_at is not None and ended_at < long_ago)
 
     async def _promise(self, nonce: str, expiry: int) -> int:
         """Return when a ticket ends that others may make, too."""

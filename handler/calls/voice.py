@@ -1,5 +1,6 @@
 """``POST /twilio/voice``: a number is called, and Twilio asks what to do."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -48,7 +49,7 @@ class VoiceWebhook:
         Answer with TwiML; without room for the call, with an error upon which Twilio asks again.
 
         Raises:
-            WebhookRefused: it does not say which call.
+            WebhookRefused: it does not say which call, or one that is over.
         """
         scope = Scope(
             STREAM,
@@ -57,7 +58,13 @@ class VoiceWebhook:
         )
         if (reason := self._no_room(scope.call_sid)) is not None:
             return self._elsewhere(reason)
-        ticket = await self._tickets.issue(account, scope, request.headers.get(IDEMPOTENCY))
+        ticket, over = await asyncio.gather(
+            self._tickets.issue(account, scope, request.headers.get(IDEMPOTENCY)),
+            self._tickets.is_over(scope.call_sid, scope.account_sid),
+        )
+        if over:
+            self._calls.promised.give_up(scope.call_sid)
+            raise WebhookRefused(410, "the call is over", call_sid=scope.call_sid)
         if form.get(PROBE) != "1":
             self._tickets.note_use()
         forward = self._forward(form, scope.call_sid)

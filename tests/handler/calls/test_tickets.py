@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,8 +14,10 @@ from support.sids import account_sid, call_sid, stream_sid
 from support.timing import patience, until
 
 from broker.broker import Broker
+from broker.entries import CallStatus
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
+from broker.subjects import Address
 from handler.calls import tickets as shell
 from handler.calls.tickets import Tickets
 from handler.config import Settings
@@ -137,7 +140,7 @@ async def test_while_nats_is_away_a_ticket_is_made_at_once_and_spent_once_here()
             found = await asyncio.gather(*(refusal(one, start(made[0])) for _ in range(5)))
         assert sorted(map(str, found)) == ["None"] + 4 * ["spent"]
         assert await refusal(other, start(made[0])) is None  # it cannot know, and loses no call
-        told = [line["event"] for line in lines]
+        told = [line["event"] for line in lines if line["event"] != "nats"]  # of the connection
         assert told == ["tickets are checked by this process alone while NATS is away"]
 
 
@@ -193,3 +196,38 @@ async def test_what_is_remembered_has_a_bound(monkeypatch):
         memory.setdefault(name, later)
     assert memory.setdefault("d", later + 1) == later
     assert [name for name in ("over", *"abcd") if memory.get(name)] == ["c", "d"]
+
+
+async def test_what_was_seen_of_a_call_opens_nothing_once_twilio_has_said_that_it_is_over():
+    async with EmbeddedServer() as nats, containers(nats.url, nats.url) as (one, other):
+        early = await one.issue(ACCOUNT, SCOPE, None)
+        assert not await other.is_over(SCOPE.call_sid, SCOPE.account_sid)
+        for sid in (account_sid(2), SCOPE.account_sid):  # the first is not of the call's account
+            assert not await other.is_over(SCOPE.call_sid, SCOPE.account_sid)
+            await one._broker.statuses.put(CallStatus(sid, SCOPE.call_sid, "completed"))
+        assert await other.is_over(SCOPE.call_sid, SCOPE.account_sid)
+        assert await refusal(other, start(early)) == shell.OVER
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(shell.ENDED_SECONDS + 60, True), (60, False)])
+async def test_a_call_on_hold_may_go_on_and_one_that_ended_long_ago_may_not(seconds, over):
+    async with EmbeddedServer() as nats, containers(nats.url) as (one,):
+        broker = one._broker
+        address = Address(SCOPE.account_sid, SCOPE.call_sid, "event", "call")
+        at = round((time.time() - seconds) * 1000)
+        record = json.dumps({"type": "CallEnded", "at": at}).encode()
+        await broker.js.publish(broker.subjects.ingested(address), record)
+        assert await one.is_over(SCOPE.call_sid, SCOPE.account_sid) is over
+        assert await refusal(one, start(await one.issue(ACCOUNT, SCOPE, None))) == (
+            shell.OVER if over else None
+        )
+
+
+async def test_a_container_that_has_just_begun_asks_whether_streams_need_a_ticket():
+    """What the others know comes to it a moment later; a stream may come before that."""
+    async with EmbeddedServer() as nats, containers(nats.url, nats.url) as (one, other):
+        await one._broker.tickets.require(ttl=60)
+        await until(lambda: one.required)
+        registry = other._broker.registry
+        registry._view.tickets_required = registry.fresh = False
+        assert await refusal(other, start()) == "missing"

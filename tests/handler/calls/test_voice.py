@@ -14,9 +14,12 @@ from starlette.applications import Starlette
 from starlette.datastructures import MultiDict
 from structlog.testing import capture_logs
 from support.sids import account_sid, call_sid
+from support.timing import patience
 from twilio.request_validator import RequestValidator
 
 from broker.broker import Broker
+from broker.entries import CallStatus
+from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.live_calls import LiveCalls
 from handler.calls.tickets import Tickets
@@ -43,9 +46,10 @@ Fields = dict[str, str] | list[tuple[str, str]]
 
 
 class Container:
-    """One process's voice webhook, without NATS."""
+    """One process's voice webhook, without NATS unless it is named."""
 
-    def __init__(self, calls: LiveCalls, tickets: Tickets, app: Starlette) -> None:
+    def __init__(self, broker: Broker, calls: LiveCalls, tickets: Tickets, app: Starlette) -> None:
+        self.broker = broker
         self.calls = calls
         self.tickets = tickets
         self.client = httpx.AsyncClient(
@@ -78,9 +82,11 @@ class Container:
 
 
 @contextlib.asynccontextmanager
-async def container(**changes: Any) -> AsyncIterator[Container]:
+async def container(
+    servers: tuple[str, ...] = ("nats://127.0.0.1:1",), **changes: Any
+) -> AsyncIterator[Container]:
     settings = Settings(public_url=BASE, **changes)
-    broker_settings = BrokerSettings(servers=("nats://127.0.0.1:1",), instance="i1")
+    broker_settings = BrokerSettings(servers=servers, instance="i1")
     async with (
         Broker(broker_settings) as broker,
         LiveCalls(settings, broker, note_delay=lambda _: None) as calls,
@@ -89,7 +95,7 @@ async def container(**changes: Any) -> AsyncIterator[Container]:
         accounts = Accounts(Account(sid=account_sid(1), auth_tokens=("token", "old")))
         voice = VoiceWebhook(settings, calls, made)
         app = Starlette(routes=Webhooks(settings, accounts).routes("voice", voice.answer))
-        one = Container(calls, made, app)
+        one = Container(broker, calls, made, app)
         async with one.client:
             yield one
 
@@ -185,6 +191,17 @@ async def test_no_more_calls_are_answered_at_once_than_there_are_places(monkeypa
         for call in calls[:2]:  # and nobody came for it
             await one.ask(call)
         assert (await one.ask(calls[9])).status_code == 200
+
+
+async def test_a_webhook_that_was_seen_gets_no_ticket_once_its_call_is_over_and_keeps_no_place():
+    async with EmbeddedServer() as nats, container(servers=(nats.url,), max_calls=1) as one:
+        async with patience():
+            await one.broker.wait_ready()
+        assert (await one.ask(CALL)).status_code == 200
+        await one.broker.statuses.put(CallStatus(account_sid(1), call_sid(1), "completed"))
+        answer = await one.ask(CALL, **{"I-Twilio-Idempotency-Token": "another"})
+        assert (answer.status_code, answer.text) == (410, "the call is over\n")
+        assert (await one.ask({**CALL, "CallSid": call_sid(2)})).status_code == 200
 
 
 async def test_asked_again_with_the_same_words_it_says_the_same():
