@@ -129,7 +129,7 @@ async def test_a_call_that_one_container_answers_comes_in_at_another_and_never_a
     # The same handshake, the same start: by whoever has seen them.
     for service in containers:
         assert (await refused(service, call, parameters) or "").startswith(
-            "ticket spent: another stream came with it"
+            "ticket spent: another stream had this TwiML"
         )
     assert [measured(service, "frames_total") for service in containers] == frames
     reader = await read(one, call.call_sid, token=token)
