@@ -15,6 +15,7 @@ from handler.calls.call import Call, Shared
 from handler.calls.call_clock import Before
 from handler.calls.lost_calls import is_taken, let_go
 from handler.calls.media_stream import MediaStream, Received, StreamSocket
+from handler.calls.promised_places import PromisedPlaces
 from handler.calls.successor import Successor
 from handler.calls.ticker import Ticker
 from handler.config import Settings
@@ -69,6 +70,7 @@ class LiveCalls:
             ticker=Ticker(settings.chunk_ms / 1000),
             note_delay=note_delay,
         )
+        self._promised = PromisedPlaces()
         self._calls: dict[str, Call] = {}
         self._successors: dict[
             str, Successor
@@ -84,14 +86,27 @@ class LiveCalls:
     @property
     def full(self) -> bool:
         """
-        Whether the process carries as many calls as it may.
+        Whether the process carries as many calls as it may, those included whose stream will come.
 
         A call that is over and only waits for NATS to store its last records costs little; but not
         any number of them is kept.
         """
+        return self._lacks_room(self._promised.count(asyncio.get_running_loop().time()))
+
+    def _lacks_room(self, promised: int) -> bool:
         most = self._settings.max_calls
         active = sum(not call.over for call in self._tasks)
-        return active >= most or len(self._tasks) >= UNSTORED_SHARE * most
+        return active + promised >= most or len(self._tasks) >= UNSTORED_SHARE * most
+
+    def promise(self, call_sid: str) -> bool:
+        """Keep a place for a call's media stream, which is to come soon; False if there is none."""
+        known = self._calls.get(call_sid)
+        if known is not None and known.listening:
+            return True  # it has one
+        if call_sid not in self._promised and self.full:
+            return False
+        self._promised.keep(call_sid, asyncio.get_running_loop().time())
+        return True
 
     @property
     def audio(self) -> AudioCounts:
@@ -114,10 +129,14 @@ class LiveCalls:
         return self._earlier_unreadable + sum(call.unreadable for call in list(self._tasks))
 
     def refusal(self) -> str | None:
-        """Why no media stream may come in now; a full process may still take a call's next one."""
+        """
+        Why no media stream may come in now.
+
+        A full process may still take a call's next one, or one that was promised a place.
+        """
         if self.draining:
             return "draining"
-        if self.full and not any(call.waiting for call in self._tasks):
+        if self._lacks_room(0) and not any(call.waiting for call in self._tasks):
             return "full"
         return None
 
@@ -154,6 +173,7 @@ class LiveCalls:
             StreamRefused: we cannot read its format, may not take it, or have no room.
         """
         self._check(start, account)
+        self._promised.give_up(start.call_sid)
         stream = MediaStream(
             start.stream_sid,
             received.at,

@@ -55,7 +55,7 @@ class VoiceWebhook:
             _one(form, "AccountSid", ACCOUNT_SID),
             _one(form, "CallSid", CALL_SID),
         )
-        if (reason := self._no_room()) is not None:
+        if (reason := self._no_room(scope.call_sid)) is not None:
             return self._elsewhere(reason)
         ticket = await self._tickets.issue(account, scope, request.headers.get(IDEMPOTENCY))
         if form.get(PROBE) != "1":
@@ -80,11 +80,11 @@ class VoiceWebhook:
             )
         return kept
 
-    def _no_room(self) -> str | None:
-        """Why no further call can come in now: its stream would be refused."""
+    def _no_room(self, call_sid: str) -> str | None:
+        """Why a call cannot come in now, as its stream would be refused; else a place is kept."""
         if self._calls.draining:
             return "draining"
-        return "full" if self._calls.full else None
+        return None if self._calls.promise(call_sid) else "full"
 
     def _elsewhere(self, reason: str) -> Response:
         refusals.note(

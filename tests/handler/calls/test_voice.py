@@ -1,5 +1,6 @@
 """handler/calls/voice.py: Twilio asks what to do with a call."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -171,6 +172,19 @@ async def test_nobody_who_is_in_the_call_already_is_rung_for_it_for_ever(call):
             response = await one.response(call)
     assert [noun.text for noun in response.findall("Dial/*")] == ["sip:desk@example.com"]
     assert any(line["event"] == "not rung: in the call already" for line in lines)
+
+
+async def test_no_more_calls_are_answered_at_once_than_there_are_places(monkeypatch):
+    calls = [{**CALL, "CallSid": call_sid(number)} for number in range(10)]
+    async with container(max_calls=2) as one:
+        statuses = [each.status_code for each in await asyncio.gather(*map(one.ask, calls))]
+        assert sorted(statuses) == [200] * 2 + [503] * 8
+        for call, status in zip(calls, statuses, strict=True):  # whoever has a place may ask again
+            assert (await one.ask(call)).status_code == status
+        monkeypatch.setattr("handler.calls.promised_places.KEPT_SECONDS", 0.0)
+        for call in calls[:2]:  # and nobody came for it
+            await one.ask(call)
+        assert (await one.ask(calls[9])).status_code == 200
 
 
 async def test_asked_again_with_the_same_words_it_says_the_same():
