@@ -56,14 +56,8 @@ class Transcript:
         match message.get("type"):
             case "Results":
                 yield from self._speech(call_sid, message)
-            case "CallStarted" | "CallResumed" as kind:
-                if kind == "CallStarted":
-                    self._speakers[call_sid] = speakers_of(UNNAMED | message)
-                self.over.discard(call_sid)
-                if message.get("reason") == "moved":
-                    return  # nothing is missing: it is as if nothing had been
-                verb = "begins" if kind == "CallStarted" else "resumes"
-                yield "dim", f"── call {verb}{_parties(message)}"
+            case "CallStarted" | "CallResumed":
+                yield from self._beginning(call_sid, message)
             case "Gap":
                 side = self._party(call_sid, message.get("track")) or "both sides"
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
@@ -89,6 +83,15 @@ class Transcript:
                 yield "yellow", f"── {message.get('message')}"
             case "Error":
                 self.error = shown(str(message.get("message")))
+
+    def _beginning(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        verb = "resumes"
+        if message["type"] == "CallStarted":
+            verb = "begins"
+            self._speakers[call_sid] = speakers_of(UNNAMED | message)
+        self.over.discard(call_sid)
+        if message.get("reason") != "moved":  # else it is as if nothing had been
+            yield "dim", f"── call {verb}{_parties(message)}"
 
     def _forget_interims(self, call_sid: str) -> None:
         self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
