@@ -56,15 +56,8 @@ class Transcript:
         match message.get("type"):
             case "Results":
                 yield from self._speech(call_sid, message)
-            case "CallStarted":
-                self._speakers[call_sid] = speakers_of(UNNAMED | message)
-                self.over.discard(call_sid)
-                yield "dim", f"── call begins{_parties(message)}"
-            case "CallResumed" if message.get("reason") == "moved":
-                self.over.discard(call_sid)  # nothing is missing: it is as if nothing had been
-            case "CallResumed":
-                self.over.discard(call_sid)
-                yield "dim", f"── call resumes{_parties(message)}"
+            case "CallStarted" | "CallResumed":
+                yield from self._beginning(call_sid, message)
             case "Gap":
                 side = self._party(call_sid, message.get("track")) or "both sides"
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
@@ -93,6 +86,15 @@ class Transcript:
                 yield "yellow", f"── {message.get('message')}"
             case "Error":
                 self.error = shown(str(message.get("message")))
+
+    def _beginning(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        verb = "resumes"
+        if message["type"] == "CallStarted":
+            verb = "begins"
+            self._speakers[call_sid] = speakers_of(UNNAMED | message)
+        self.over.discard(call_sid)
+        if message.get("reason") != "moved":  # else it is as if nothing had been
+            yield "dim", f"── call {verb}{_parties(message)}"
 
     def _forget_interims(self, call_sid: str) -> None:
         self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}

@@ -106,7 +106,7 @@ async def test_a_socket_that_is_lost_while_its_owner_lives_is_followed_by_anothe
         assert twilio.asked == {"call": 1, "start": 1}
         [form] = twilio.forms
         assert (form["Url"], form["Track"]) == ("wss://calls.example.com/twilio", "both_tracks")
-        assert form["StatusCallback"] == "https://calls.example.com/twilio/status"
+        assert form["StatusCallback"] == "https://calls.example.com/twilio/status#rc=3&rp=all"
         assert form["Parameter1.Name"] == "ticket"
 
 
