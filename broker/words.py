@@ -17,6 +17,7 @@ NO_JETSTREAM = (
     "the server has no JetStream, which keeps the records: start nats-server with -js, or put "
     "jetstream {} into its configuration"
 )
+REFUSED = "connection refused: is a server running there?"
 NO_ANSWER = "no answer in time"
 
 # https://github.com/nats-io/nats-server/blob/main/server/errors.json
@@ -128,7 +129,7 @@ def _of_the_system(exc: OSError) -> str:
     # Of several addresses the loop joins the texts, of which the last one says enough.
     number = exc.errno or int(next(reversed(re.findall(r"\[Errno (\d+)\]", str(exc))), 0))
     if number == errno.ECONNREFUSED:
-        return "connection refused: is a server running there?"
+        return REFUSED
     if number:
         return os.strerror(number)
     return "the connection was closed" if isinstance(exc, ConnectionError) else str(exc) or "failed"

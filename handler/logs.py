@@ -1,8 +1,12 @@
 """JSON log lines on standard error, for our own events and for the libraries' loggers."""
 
+import io
 import logging
+import os
 import re
 import sys
+from contextlib import suppress
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -63,6 +67,31 @@ def _says_something(record: logging.LogRecord) -> bool:
 def apart() -> None:
     """Send our events to standard error as they are: what a command prints is its own."""
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+class _WhileRead(io.FileIO):
+    """A file that drops what cannot be written, as where whoever read it is gone."""
+
+    def write(self, text: Any, /) -> int:  # noqa: ANN401  whatever has bytes
+        """Write all of it, or drop the rest."""
+        rest = memoryview(text)
+        with suppress(OSError):
+            while written := super().write(rest):  # a signal may come in the middle
+                rest = rest[written:]
+        return len(text)
+
+
+def outlive_reader() -> None:
+    """
+    Let nothing fail from now on because standard error cannot be written to.
+
+    Each line would otherwise raise where it is written: in a request, a call, the drain.
+    """
+    # What was closed before we began may be another file's number by now.
+    descriptor = os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else sys.stderr.fileno()
+    # Without a buffer of its own, whose rest would fail to be written at the very end.
+    file: Any = _WhileRead(descriptor, "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def configure(level: str) -> None:

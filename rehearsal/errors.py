@@ -15,6 +15,15 @@ Every error of this package.
     └── Refusal         a handshake that the Deepgram stand-in refuses with HTTP
 """
 
+MAX_SAID = 200
+
+
+def behind(text: str) -> str:
+    """Return the first line of what a server said, to be put behind its status, for a terminal."""
+    line = text.strip().partition("\n")[0][:MAX_SAID]
+    printable = "".join(char if char.isprintable() else "?" for char in line)
+    return f": {printable}" if printable else ""
+
 
 class RehearsalError(Exception):
     """What a person who rehearses can put right; its text says how."""
@@ -49,11 +58,12 @@ class CallFailed(TwilioFailure):
 
 
 class HandshakeRefused(CallFailed):
-    """The server did not take the media stream."""
+    """The server did not take the media stream; ``text`` is what it said."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, text: str = "") -> None:
         self.status = status
-        super().__init__(31920, "Handshake Error", f"the server answered HTTP {status} {reason}")
+        detail = f"the server answered HTTP {status} {reason}{behind(text)}"
+        super().__init__(31920, "Handshake Error", detail)
 
 
 class WebhookFailed(TwilioFailure):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import nats.errors
 
@@ -25,10 +26,15 @@ from broker.settings import (
     without_password,
 )
 from broker.subjects import DEFAULT_PREFIX
-from broker.words import NO_ANSWER, forbidden, said
+from broker.words import NO_ANSWER, REFUSED, forbidden, said
 
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS: Any = 0.1  # the client takes fractions, but its types say int
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+EMBEDDED = (
+    "If it is that of `partyline serve --embedded-nats`: set NATS_URL to the `nats_url` of the "
+    "line `ready` in its log"
+)
 T = TypeVar("T")
 
 
@@ -153,6 +159,9 @@ async def connected(
         shown = ", ".join(map(without_password, arguments.servers))
         reason = problems.said or said(exc)
         hint = ": is it NATS that listens there?" if reason == NO_ANSWER else ""
+        here = {urlsplit(server).hostname for server in arguments.servers} <= LOOPBACK
+        if here and reason == REFUSED:
+            hint = f" {EMBEDDED}"
         raise BrokerError(f"cannot reach NATS at {shown}: {reason}{hint}") from exc
     problems.untried = None
     try:

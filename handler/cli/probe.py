@@ -25,6 +25,10 @@ def main(argv: list[str], prog: str = "partyline probe") -> int:
     except SettingsError as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 2
+    if missing := _missing(plan, arguments):
+        for line in missing:
+            print(f"{prog}: {line}", file=sys.stderr)
+        return 2
     return tell(asyncio.run(Probe(plan).run()), as_json=arguments.json)
 
 
@@ -39,6 +43,22 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     plan = Plan(doors=doors, token="", by_webhook=not arguments.stream, to=arguments.to)
     given = os.environ.get("PARTYLINE_TOKEN", "").strip()
     return replace(plan, token=arguments.token or _minted(plan.call_sid) or given)
+
+
+def _missing(plan: Plan, arguments: argparse.Namespace) -> list[str]:
+    """Say what a service would refuse this call for: without it, none need be placed."""
+    if arguments.insecure:
+        return []
+    unless = "(--insecure: the service was started so, and asks for none)"
+    missing = []
+    if not plan.doors.auth_token:
+        missing.append(f"TWILIO_AUTH_TOKEN: missing: set the service's own, which signs {unless}")
+    if not plan.token:
+        missing.append(
+            "TOKEN_SECRET: missing: set the service's own, which makes the viewer's token, or give "
+            f"one that opens every call, by --token or PARTYLINE_TOKEN {unless}"
+        )
+    return missing
 
 
 def _minted(call_sid: str) -> str:
@@ -74,6 +94,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="the PUBLIC_URL of the service: https://… (http:// on this machine alone)",
     )
     parser.add_argument("--token", help="what the viewer shows; it must open every call")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="the service was started so: call it without TWILIO_AUTH_TOKEN, or without a token",
+    )
     parser.add_argument(
         "--stream",
         action="store_true",

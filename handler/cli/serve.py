@@ -112,6 +112,7 @@ class Server(uvicorn.Server):
 def main(argv: list[str], prog: str = "partyline serve") -> int:
     """Run the service until a signal ends it; returns the exit code."""
     arguments = _parser(prog).parse_args(argv)
+    logs.outlive_reader()
     try:
         settings = Settings.from_environ(
             os.environ, insecure=arguments.insecure, embedded_nats=arguments.embedded_nats

@@ -16,7 +16,6 @@ from handler.findings import Finding, Findings
 from handler.twilio.accounts import Account
 
 SETTINGS = "settings"
-README = "README.md has all of them, under Settings"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +84,9 @@ def _judge_settings(
 ) -> None:
     if errors:
         said = "; ".join(map(str, errors))
-        findings.failed(SETTINGS, said, README, names=[error.name for error in errors])
+        names = [error.name for error in errors]
+        advice = f"set {', '.join(names)} as it says there: the service does not start before"
+        findings.failed(SETTINGS, said, advice, names=names)
         return
     doubtful = [f"{name} {why}" for name, why in doubts(settings)] if settings else []
     if doubtful:

@@ -76,7 +76,10 @@ class Nats:
         name = next(name for name in self.names if not findings.knows(name))
         if name == "nats.server":
             findings.failed(
-                name, said, "check NATS_URL, NATS_CREDS and the server (docs/operations.md)"
+                name,
+                said,
+                "check NATS_URL, NATS_CREDS and the server (docs/operations.md); say "
+                "--embedded-nats where `partyline serve` does",
             )
         else:
             findings.failed(name, what, todo or "the log of nats-server says more")

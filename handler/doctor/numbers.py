@@ -117,8 +117,7 @@ def _voice(number: Number, ours: Ours) -> Fault | None:
     if _is_bin(url):
         return None
     if not ours.takes(url, VOICE):
-        where = addresses.shown(url) or "nowhere"
-        return Fault(f"its calls go to {where}", f"{SETUP}: {ours.setting(VOICE)}")
+        return Fault(f"its calls go {_where(url)}", f"{SETUP}: {ours.setting(VOICE)}")
     if (number.voice_method or "POST").upper() != "POST":
         return Fault(f"its voice URL is asked by {number.voice_method}", f"by POST; {SETUP}")
     return None
@@ -153,7 +152,7 @@ def _doubts(number: Number, ours: Ours) -> Iterator[Fault]:
         )
     if not ours.takes(status, STATUS):
         yield Fault(
-            f"calls come here, their status goes to {addresses.shown(status) or 'nowhere'}",
+            f"calls come here, their status goes {_where(status)}",
             f"{SETUP}, too: else an end is known only by the media stream",
         )
     elif not (places.is_asked_again(voice) and places.is_asked_again(status)):
@@ -175,6 +174,10 @@ def _origin(url: str) -> str | None:
         return addresses.origin(url)
     except ValueError:
         return None
+
+
+def _where(url: str) -> str:
+    return f"to {addresses.shown(url)}" if url else "nowhere"
 
 
 def _is_bin(url: str) -> bool:

@@ -91,11 +91,17 @@ def is_unsigned(status: int, text: str) -> bool:
 def of_close(code: int, reason: str) -> Fault:
     """Say why a media stream was closed before its time."""
     said = f"closed with {code}{': ' if reason else ''}{shown(reason)[:MAX_SAID]}"
+    if code == 1008 and reason.startswith("ticket missing"):
+        return Fault(
+            said,
+            "the service asks for a ticket, which its voice webhook gives: leave --stream out, and "
+            "let calls come by the webhook; or set REQUIRE_TICKET=0 for the service",
+        )
     if code == 1008 and "ticket" in reason:
         return Fault(
             said,
             "let all containers have the same TWILIO_AUTH_TOKEN, which tickets are made with, and "
-            "the same clock; a service that asks for tickets takes no stream without one",
+            "the same clock",
         )
     if code == 1008:
         return Fault(said, "the service's log has a line `media stream refused` with the reason")

@@ -277,11 +277,18 @@ class Probe:
             self.findings.failed("transcript", *answers.of_subscriber(answer.status, answer.text))
             return
         try:
-            json.loads(answer.text)
-        except ValueError:
-            self.findings.failed("transcript", "it is no JSON", answers.IS_IT_PARTYLINE)
+            said = [str(turn["text"]) for turn in json.loads(answer.text)["turns"]]
+        except (ValueError, LookupError, TypeError):
+            fault = "it is no transcript in JSON"
+            self.findings.failed("transcript", fault, answers.IS_IT_PARTYLINE)
             return
-        self.findings.ok("transcript", f"{len(answer.text)} characters")
+        if count := len(delays.words(" ".join(said))):
+            self.findings.ok("transcript", f"{count} words")
+        elif self._heard.words:
+            advice = "NATS keeps no records: run `partyline doctor`"
+            self.findings.failed("transcript", "it has none of the words that came", advice)
+        else:
+            self.findings.skipped("transcript", "it is there, without words: none came")
 
 
 def judge_words(findings: Findings, heard: Heard, texts: Mapping[str, str]) -> None:

@@ -79,7 +79,9 @@ EVERYTHING = Grant(frozenset({ANY_CALL}), frozenset(), float("inf"))
 def secret_key(secret: str) -> VerificationKey:
     """Make a key from a shared secret; a short one raises ValueError."""
     if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"a secret needs at least {MIN_SECRET_BYTES} bytes")
+        raise ValueError(
+            f"a secret needs at least {MIN_SECRET_BYTES} bytes: openssl rand -hex 32 makes one"
+        )
     return VerificationKey(secret, "HS256")
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rehearsal import audio
 from rehearsal.cli.arguments import COUNT, frame_sizes, number_in, one_of, sid_of, stall
 from rehearsal.cli.tell import tell
-from rehearsal.cli.twilio import add_delivery, add_reach
+from rehearsal.cli.twilio import add_account, add_delivery, add_reach
 from rehearsal.errors import CallFailed, HandshakeRefused
 from rehearsal.frames import FRAME_MS
 from rehearsal.sample import CALLEE, CALLER, OUTBOUND_DELAY, SPEECH
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     names = parser.add_argument_group("names", "what the stream says of the call")
     names.add_argument("--call-sid", type=sid_of("CA"), metavar="CA…", help="default: a random one")
-    names.add_argument("--account-sid", type=sid_of("AC"), metavar="AC…", help="likewise")
+    add_account(names)
     names.add_argument(
         "--from", dest="from_", default=CALLER, metavar="NUMBER", help="default: %(default)s"
     )
@@ -210,7 +210,10 @@ async def _place(
     except CallFailed as exc:
         advice = ""
         if isinstance(exc, HandshakeRefused) and exc.status == 403:
-            advice = "; is TWILIO_AUTH_TOKEN the server's, and its public URL what was signed?"
+            advice = (
+                "; are TWILIO_AUTH_TOKEN and TWILIO_ACCOUNT_SID the server's, and its public URL "
+                "what was signed?"
+            )
         tell(f"{options.call_sid}: {exc}{advice}")
         return 1
     tell(f"{options.call_sid}: {_summary(report)}")

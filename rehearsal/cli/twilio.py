@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 
 from rehearsal import audio
 from rehearsal.cli.arguments import COUNT, PORT, number_in, public_name, sid_of
@@ -19,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=PORT, default=0, help="default: a free one")
-    parser.add_argument(
-        "--account-sid", type=sid_of("AC"), metavar="AC…", help="default: a random one"
-    )
+    add_account(parser)
     parser.add_argument(
         "--number",
         action="append",
@@ -76,6 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also stop when standard input ends, for a supervisor that holds its other end",
     )
     parser.set_defaults(run=_twilio)
+
+
+def add_account(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--account-sid",
+        type=sid_of("AC"),
+        default=os.environ.get("TWILIO_ACCOUNT_SID", "").strip() or None,
+        metavar="AC…",
+        help="default: TWILIO_ACCOUNT_SID, else a random one",
+    )
 
 
 def add_reach(parser: argparse._ActionsContainer) -> None:

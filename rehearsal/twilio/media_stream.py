@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from rehearsal.errors import CallFailed, HandshakeRefused
+from rehearsal.errors import CallFailed, HandshakeRefused, behind
 from rehearsal.frames import FRAME_MS, Frame, schedule
 from rehearsal.twilio.messages import Messages, headers
 from rehearsal.twilio.options import HangUp, Options, Report
@@ -135,8 +135,8 @@ class MediaStream:
             if exc.rcvd is None:
                 self.report.ended_by = "31903 Connection Broken Pipe"
             else:
-                code = exc.rcvd.code
-                self.report.ended_by = f"31921 Close Error: the server closed with {code}"
+                said = f"{exc.rcvd.code}{behind(exc.rcvd.reason)}"
+                self.report.ended_by = f"31921 Close Error: the server closed with {said}"
             self.report.note(self.report.ended_by)
 
     async def _send(
@@ -193,8 +193,9 @@ async def _open(url: str, options: Options) -> ClientConnection:
             proxy=None,
         )
     except InvalidStatus as exc:
-        reason = exc.response.reason_phrase
-        raise HandshakeRefused(exc.response.status_code, reason) from exc
+        refusal = exc.response
+        text = bytes(refusal.body or b"").decode(errors="replace")
+        raise HandshakeRefused(refusal.status_code, refusal.reason_phrase, text) from exc
     except InvalidHandshake as exc:
         answer = "what answers there takes no websocket, or closed the connection"
         raise CallFailed(31920, "Handshake Error", f"{url}: {answer}") from exc

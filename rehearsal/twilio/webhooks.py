@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import httpx
 
-from rehearsal.errors import WebhookFailed
+from rehearsal.errors import WebhookFailed, behind
 from rehearsal.twilio.overrides import Failure, read_overrides
 from rehearsal.twilio.reach import Reach, may_be_called
 from rehearsal.twilio.signing import sign, signed_part
@@ -253,7 +253,8 @@ def _judged(url: str, response: httpx.Response, body: bytes) -> Answer:
     status = response.status_code
     if status >= 400:
         failure = Failure.REFUSED if status < 500 else Failure.BROKEN
-        detail = f"{_place(url)} answered HTTP {status} {response.reason_phrase}"
+        text = behind(body.decode(errors="replace"))
+        detail = f"{_place(url)} answered HTTP {status} {response.reason_phrase}{text}"
         raise _Failed(failure, 11200, "HTTP retrieval failure", detail)
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Answer(signed_part(url), content_type, body)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 from starlette.responses import Response
 from support.processes import run, running
+from support.sids import account_sid
 from support.timing import PATIENCE
 from support.twiml_server import twiml_server
 from websockets.asyncio.server import ServerConnection, serve
@@ -143,6 +144,31 @@ async def test_calls_are_placed_and_reported(tmp_path, capsys, monkeypatch):
     }
 
 
+@pytest.mark.parametrize("way", ["stream", "webhook"])
+async def test_a_call_is_of_the_account_in_the_environment_and_what_refuses_it_is_told(
+    way, tmp_path, capsys, monkeypatch
+):
+    accounts = []
+    path = tmp_path / "side.ulaw"
+    path.write_bytes(b"\xfe" * 8000)
+
+    async def take(ws: ServerConnection) -> None:
+        await ws.recv()
+        accounts.append(json.loads(await ws.recv())["start"]["accountSid"])
+        await ws.close(1008, "another account\x1b[2J")
+
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", account_sid(7))
+    async with serve(take, "127.0.0.1", 0) as socket, twiml_server("any") as server:
+        url = f"ws://127.0.0.1:{next(iter(socket.sockets)).getsockname()[1]}/twilio"
+        server.answers["/voice"] = lambda _: TWIML.format(url=url)
+        by = [url] if way == "stream" else ["--webhook", f"{server.url}/voice"]
+        code = await asyncio.to_thread(
+            main, ["call", *by, "--caller", str(path), "--callee", str(path)]
+        )
+    assert (code, accounts) == (1, [account_sid(7)])
+    assert "closed with 1008: another account?[2J" in capsys.readouterr().err
+
+
 async def test_a_call_on_a_bad_path(tmp_path, monkeypatch, capsys):
     sizes, times = [], []
 
@@ -193,11 +219,12 @@ async def test_calls_come_in_by_a_voice_webhook(tmp_path, capsys, monkeypatch):
 
 async def test_a_call_that_gets_no_twiml_exits_with_1_and_says_why(capsys):
     async with twiml_server("any") as server:
-        server.answers["/voice"] = lambda _: Response(status_code=403)
+        server.answers["/voice"] = lambda _: Response("another account\n", 403)
         code = await asyncio.to_thread(main, ["call", "--webhook", f"{server.url}/voice"])
     assert code == 1
     said = capsys.readouterr().err
-    assert f"11200 HTTP retrieval failure: {server.url}/voice answered HTTP 403 Forbidden" in said
+    assert f"11200 HTTP retrieval failure: {server.url}/voice answered HTTP 403 Forbidden: " in said
+    assert "403 Forbidden: another account\n" in said
     assert "no media stream was asked for" in said
 
 

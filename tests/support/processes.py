@@ -69,6 +69,7 @@ class Service:
     ended: bool = False
     given_port: int | None = None  # if it does not say which it has
     metrics_port: int | None = None  # if it has one
+    reads_until: str | None = None  # the event after which nobody reads its log
 
     def __post_init__(self) -> None:
         self._reading = threading.Thread(target=self._read)
@@ -82,6 +83,9 @@ class Service:
                 with contextlib.suppress(json.JSONDecodeError):
                     self.lines.append(json.loads(text))
                 self.news.notify_all()
+            if self.reads_until is not None and self._logged(self.reads_until):
+                self.popen.stderr.close()
+                break
         with self.news:
             self.ended = True
             self.news.notify_all()
@@ -147,7 +151,13 @@ def serving() -> Iterator[Serve]:
     """Return what starts services; whatever still runs at the end is stopped."""
     started: list[Service] = []
 
-    def start(*flags: str, wait: bool = True, plain: bool = False, **environ: str) -> Service:
+    def start(
+        *flags: str,
+        wait: bool = True,
+        plain: bool = False,
+        reads_until: str | None = None,
+        **environ: str,
+    ) -> Service:
         settings = {
             **ENVIRON,
             **NEEDED,
@@ -155,6 +165,7 @@ def serving() -> Iterator[Serve]:
             "PORT": "0",
             "HOST": "127.0.0.1",
             "DEEPGRAM_URL": "ws://127.0.0.1:1",
+            "TWILIO_API_URL": "http://127.0.0.1:1",
             "PAUSE_SECONDS": "0",  # tests that read a call to its end need not wait longer
             **environ,
         }
@@ -175,6 +186,7 @@ def serving() -> Iterator[Serve]:
             ),
             given_port=int(settings["PORT"]) if plain else None,
             metrics_port=int(settings["METRICS_PORT"]) if "METRICS_PORT" in settings else None,
+            reads_until=reads_until,
         )
         started.append(service)
         if wait and plain:  # it says nothing of its own once it can take calls

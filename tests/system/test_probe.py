@@ -94,6 +94,10 @@ async def test_a_call_gets_through_and_each_stage_says_so(
         "delay": "ok",
     }
     assert found["all-words"].facts == {"share": 1.0}
+    assert (
+        found["transcript"].said
+        == f"{sum(len(text.split()) for text in SPEECH.texts.values())} words"
+    )
     delay = found["delay"].facts
     assert 0 <= delay["p50"] <= delay["p95"]
     assert found["delay"].said.startswith("speech to viewer p50 ")
@@ -147,7 +151,7 @@ async def test_a_proxy_that_takes_upgrade_away_lets_no_viewer_and_no_stream_in(
 
 
 async def test_a_service_that_leaves_is_told_and_asked_nothing_more(service: Inside, token: str):
-    await service.service.calls.drain()
+    service.service.calls.draining = True
     found = await probed(plan_of(service.url, token))
     assert failed(found) == ["reach"]
     assert found["reach"].advice.startswith("the container that answered is leaving")
@@ -179,6 +183,17 @@ async def test_a_deepgram_that_refuses_is_told_by_the_words_that_do_not_come(
     assert found["first-words"].said.startswith("none came")
     assert "run `partyline doctor`" in found["first-words"].advice
     assert found["ended"].verdict == "ok"
+    assert found["transcript"].verdict == "skipped"
+
+
+async def test_a_stream_without_a_ticket_is_told_where_tickets_are_given(
+    nats: EmbeddedServer, token: str
+):
+    async with inside(NATS_URL=nats.url, REQUIRE_TICKET="1") as service, patience():
+        found = await probed(plan_of(service.url, token, by_webhook=False, end_seconds=0.5))
+    assert failed(found) == ["frames"]
+    assert "leave --stream out" in found["frames"].advice
+    assert "REQUIRE_TICKET=0" in found["frames"].advice
 
 
 async def test_a_recogniser_that_hears_something_else_is_told(service: Inside, token: str):
@@ -262,6 +277,8 @@ async def test_the_command_tells_programs_and_no_secret(service: Inside):
         (["https://h?a=b"], {}, "is not like https://calls.example.com"),
         (["https://h", "--to", "5"], {}, "'5' is not a number such as +15551230000"),
         (["https://h", "--account", "AC"], {}, "'AC' is not AC and 32 lower-case hex digits"),
+        (["https://h"], {"TOKEN_SECRET": TOKEN_SECRET}, "TWILIO_AUTH_TOKEN: missing: set the"),
+        (["https://h"], {"TWILIO_AUTH_TOKEN": AUTH_TOKEN}, "by --token or PARTYLINE_TOKEN"),
         (["https://h"], {"TOKEN_SECRET": "short"}, "TOKEN_SECRET: a secret needs at least 32"),
     ],
 )
@@ -270,6 +287,12 @@ def test_what_cannot_be_called_is_refused_in_a_line(arguments, environ, words):
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert os.linesep not in done.stderr.strip()
+
+
+async def test_a_service_that_asks_for_nothing_is_called_with_nothing():
+    done = await asyncio.to_thread(partyline, "probe", "--insecure", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "failed   reach" in done.stdout
 
 
 @pytest.mark.proof

@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.credentials import NEEDED, TOKEN_SECRET
+from support import webhooks
+from support.credentials import AUTH_TOKEN, NEEDED, TOKEN_SECRET
 from support.processes import command_line, descendants, partyline, running, wait_gone
 from support.servers import nats_server
-from support.sids import call_sid
-from support.timing import PATIENCE
+from support.sids import account_sid, call_sid
+from support.streams import media_stream
+from support.timing import PATIENCE, until
+
+from handler.probe import twiml
+from rehearsal.twilio import Options
 
 LINUX = sys.platform.startswith("linux")
 
@@ -149,3 +154,34 @@ async def test_a_service_whose_supervisor_is_gone_stops_as_on_sigterm(serve):
     service.popen.stdin.close()
     assert await asyncio.to_thread(service.ended_with) == 0
     assert "stopped" in service.text
+
+
+async def test_a_service_whose_log_nobody_reads_any_more_answers_carries_its_calls_and_drains(
+    serve, deepgram, read, token, sound
+):
+    service = await asyncio.to_thread(
+        serve, reads_until="ready", DEEPGRAM_URL=deepgram.url, DRAIN_SECONDS="4"
+    )
+    await until(lambda: service.ended)
+    options, audio = Options(auth_token=AUTH_TOKEN, account_sid=account_sid(1)), sound.bursts(1, 2)
+    asked = {"CallSid": options.call_sid, "From": "+15550001111", "To": "+15550002222"}
+    answer = await webhooks.post(service, "/twilio/voice", CallStatus="ringing", **asked)
+    assert answer.status_code == 200
+    async with media_stream(service, options) as stream:
+        await stream.start(customParameters=twiml.read(answer.text).parameters)
+        reading = asyncio.create_task(read(service, options.call_sid, token=token))
+        await stream.say("inbound", audio)
+        await stream.say("outbound", b"\xff" * len(audio))
+        await until(lambda: deepgram.heard)
+        code = await asyncio.to_thread(service.stop)
+    assert (await reading).words("inbound") == sound.words_of(audio)
+    assert deepgram.heard[0].closed_cleanly
+    assert code == 0
+
+
+def test_a_service_that_cannot_start_says_so_by_its_code_though_nobody_reads_why():
+    reads, writes = os.pipe()
+    os.close(reads)
+    with running("handler.cli", "serve", stderr=writes) as service:
+        os.close(writes)
+        assert service.wait(PATIENCE) == 2

@@ -53,6 +53,7 @@ def test_a_server_that_is_away_is_named_without_its_password():
         ended = partyline(*COMMANDS[command], NATS_URL="nats://u:secret@127.0.0.1:1")
         assert ended.returncode == 1
         assert "cannot reach NATS at nats://127.0.0.1:1" in ended.stderr
+        assert "set NATS_URL to the `nats_url` of the line `ready`" in ended.stderr
         assert "secret" not in ended.stderr
 
 

@@ -60,7 +60,7 @@ def test_one_that_leads_here_is_in_order_however_it_is_spelled(number, public_ur
         (None, "the account has no such number", "write it as +15551230000"),
         (Number(trunk_sid="TK1"), "the trunk TK1 overrides", "take the number off the trunk"),
         (Number(voice_application_sid="AP1"), "the TwiML application AP1 overrides", "set the"),
-        (Number(voice_url=None), "its calls go to nowhere", "`partyline setup` points it here"),
+        (Number(voice_url=None), "its calls go nowhere", "`partyline setup` points it here"),
         (
             Number(voice_url="https://demo.twilio.com/welcome/voice/"),
             "its calls go to https://demo",
@@ -93,7 +93,7 @@ def test_one_that_does_not_lead_here_fails_with_what_to_do(number, said, advice)
     ("number", "said"),
     [
         (Number(voice_url="https://handler.twilio.com/twiml/EH1"), "a TwiML Bin answers its calls"),
-        (Number(status_callback=None), "calls come here, their status goes to nowhere"),
+        (Number(status_callback=None), "calls come here, their status goes nowhere"),
         (Number(status_callback="https://crm.example.com/s"), "calls come here, their status goes"),
         (Number(voice_url=f"{URL}/twilio/voice"), "Twilio does not ask again"),
         (Number(status_callback=f"{URL}/twilio/status#rc=3"), "Twilio does not ask again"),
@@ -119,5 +119,5 @@ def test_one_at_which_nobody_rings_is_doubted_with_all_else_that_is():
     found = judged(Number(status_callback=None), rings=False)
     assert found.verdict == "warning"
     assert "nobody rings" in found.said
-    assert "status goes to nowhere" in found.said
+    assert "status goes nowhere" in found.said
     assert "FORWARD_TO" in found.advice

@@ -60,6 +60,7 @@ def test_what_others_say_is_shown_up_to_a_line():
 @pytest.mark.parametrize(
     ("code", "reason", "said", "advice"),
     [
+        (1008, "ticket missing: ask", "closed with 1008: ticket missing", "the service asks for a"),
         (1008, "no ticket", "closed with 1008: no ticket", "let all containers have the same"),
         (1008, "", "closed with 1008", "the service's log has a line `media stream refused`"),
         (1012, "draining", "closed with 1012: draining", "the container is leaving"),

@@ -224,12 +224,13 @@ async def test_a_server_that_closes_is_a_problem():
 
 async def test_a_refusal_is_reported_in_words():
     def refuse(ws: ServerConnection, _: Request):
-        return ws.respond(403, "no")
+        return ws.respond(403, "another account\nand more")
 
     async with listening(process_request=refuse) as server:
         with pytest.raises(HandshakeRefused) as caught:
             await place_call(server.url, b"\xff", b"", fast())
-    assert str(caught.value) == "31920 Handshake Error: the server answered HTTP 403 Forbidden"
+    said = "31920 Handshake Error: the server answered HTTP 403 Forbidden: another account"
+    assert str(caught.value) == said
     assert (caught.value.status, caught.value.code) == (403, 31920)
 
 
