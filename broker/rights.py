@@ -55,7 +55,7 @@ def _written(subjects: Subjects, call_sid: str) -> Iterator[str]:
     yield subjects.call_key(call_sid)
     yield subjects.lease_key(call_sid)
     yield subjects.status_key(call_sid, NOBODY)
-    yield subjects.leg_key(call_sid)
+    yield subjects.leg_key(call_sid, NOBODY)
     yield subjects.ticket_key(call_sid)
     yield subjects.tickets_required
 

@@ -24,6 +24,7 @@ from support.sids import account_sid
 from support.timing import patience
 from support.twilio_api import Api, said, serving
 
+from broker.rights import NOBODY
 from broker.server.embedded import EmbeddedServer
 from handler.doctor.doctor import Question, examine
 from handler.findings import Finding
@@ -383,6 +384,7 @@ RIGHTS = {
     "publish: { deny: '$KV.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.call.',
     "publish: { deny: '$KV.*.pod.*' }": 'publish to "$KV.TRANSCRIPTS_CALLS.pod.',
     "publish: { deny: '$KV.*.twilio.status.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.twilio.stat',
+    f"publish: {{ deny: '$KV.*.twilio.leg.{NOBODY}.>' }}": 'publish to "$KV.TRANSCRIPTS_CALLS.twil',
     "publish: { deny: '$KV.*.twilio.ticket.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.twilio.tick',
     "publish: { deny: '$KV.*.tickets.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.tickets.req',
     "publish: { deny: '*.*.*.interim.*' }": 'publish to "transcripts.',
