@@ -58,10 +58,11 @@ class VoiceWebhook:
         if (reason := self._no_room()) is not None:
             return self._elsewhere(reason)
         ticket = await self._tickets.issue(account, scope, request.headers.get(IDEMPOTENCY))
-        if form.get(PROBE) != "1":
+        probe = {"probe": True} if form.get(PROBE) == "1" else {}
+        if not probe:
             self._tickets.note_use()
         forward = self._settings.forward_to.of(_values(form, TOLD["to"]))
-        _log.info("call answered", call_sid=scope.call_sid, ringing=len(forward.dial))
+        _log.info("call answered", call_sid=scope.call_sid, ringing=len(forward.dial), **probe)
         answer = self._answer(form, request, forward, ticket)
         return Response(
             twiml.write(answer), media_type="text/xml", headers={"Cache-Control": "no-store"}
