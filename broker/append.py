@@ -131,6 +131,7 @@ class Appender:
                 continue
             if stored_at is not None:
                 self._note_stored(record, seq, stored_at)
+                supervise.heed_cancellation()
                 return
             await backoff.pause()
 

@@ -12,13 +12,17 @@ from broker.connection import Connection
 from broker.follow import Replicas
 from broker.janitor import Janitor
 from broker.legs import Legs
+from broker.moves import Moves
 from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
+from broker.restarts import Restarts
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
+from broker.stored_calls import StoredCalls
 from broker.subjects import LEG, STATUS, Subjects
 from broker.tickets import Tickets
+from broker.wishes import Wishes
 from broker.writer import CallWriter
 
 _log = structlog.get_logger()
@@ -38,11 +42,15 @@ class Broker:
         self.connection = Connection(settings, self, self._check)
         bucket = Bucket(self.connection, self.subjects)
         self.statuses = Statuses(bucket, self.subjects)
-        self.legs = Legs(bucket, self.subjects, seconds=settings.retention)
+        self.stored_calls = StoredCalls(self.connection, self.subjects)
+        self.legs = Legs(bucket, self.subjects, self.stored_calls, seconds=settings.retention)
         others = {STATUS: self.statuses.receive, LEG: self.legs.receive}
         self.registry = Registry(self.connection, self.subjects, settings, others)
         self.tickets = Tickets(bucket, self.subjects, settings.instance)
+        self.restarts = Restarts(bucket, self.subjects)
         self.replicas = Replicas(self.connection, self.subjects)
+        self.moves = Moves(self.connection, self.subjects)
+        self.wishes = Wishes(self.connection, self.subjects, settings.instance)
         self.janitor = Janitor(
             self.connection,
             self.subjects,
@@ -130,6 +138,7 @@ class Broker:
         """NATS is back."""
         self.replicas.on_back()
         self.registry.on_back()
+        self.wishes.on_back()
 
     async def _check(self, client: Client) -> None:
         check_version(client)

@@ -10,7 +10,7 @@ from broker.connection import Connection
 from broker.entries import CallEntry, is_gone
 from broker.errors import HistoryUnavailable, NotWritten
 from broker.records import Stored
-from broker.stream import WRONG_LAST_SEQUENCE, last_stored
+from broker.stream import WRONG_LAST_SEQUENCE, last_stored, read_history
 from broker.subjects import Subjects
 from broker.words import said
 
@@ -90,6 +90,20 @@ class Bucket:
         """
         newest = await self.newest(subject)
         return None if newest is None or is_gone(newest.headers) else newest.data
+
+    async def read_all(self, subject: str) -> list[bytes]:
+        """
+        Return what several keys hold (wildcards allowed); a replica may lack all but the newest.
+
+        Raises:
+            HistoryUnavailable: that cannot be known now.
+        """
+        newest = await self.newest(subject)
+        if newest is None:
+            return []
+        stored = await read_history(self._connection.client, self._stream, subject)
+        found = {one.subject: one for one in [*stored, newest]}
+        return [one.data for one in found.values() if not is_gone(one.headers)]
 
     async def delete(self, subject: str, *, revision: int | None = None) -> None:
         """Delete a key, if its revision is as given."""

@@ -26,7 +26,7 @@ CLOSING = frozenset({OWNER_LOST, PAUSED})
 
 
 class _Known(msgspec.Struct):
-    """What a stored record tells a new owner."""
+    """What a stored record tells a new owner, whatever its type."""
 
     type: str
     epoch: str = ""
@@ -121,7 +121,7 @@ class Claim:
         """
         if self.ended or not owner_lives or self.owner == instance:
             return True
-        return entry is not None and (entry.owner != self.owner or entry.state == "waiting")
+        return entry is not None and (entry.owner != self.owner or entry.free)
 
     def given_up(self, own_epochs: Collection[str]) -> bool:
         """
@@ -190,9 +190,9 @@ class Epochs:
         return epoch
 
 
-def first_record(call: CallFacts, claim: Claim | None) -> Record:
-    """Return what claims a call: its start if it has no record, else that it goes on."""
-    return call.started() if claim is None else call.resumed()
+def first_record(call: CallFacts, claim: Claim | None, why_resumed: str | None = None) -> Record:
+    """Return what claims a call: its start if it has no record, else that it goes on, and why."""
+    return call.started() if claim is None else call.resumed(why_resumed)
 
 
 def still_to_say(

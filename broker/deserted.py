@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from broker.entries import CallEntry, CallStatus
 
-# How long an owner may take to answer: a pause of its loop, a write that is tried again.
+# How long an owner may take to answer, beyond the time between two of its signs of life: a pause of
+# its loop, a write that is tried again.
 ANSWER_SECONDS = 3.0
 # How often it is asked whether a call without an owner is over, as we may not have heard of it.
 ASK_SECONDS = 10.0
@@ -47,16 +48,18 @@ class _Wait:
 class Deserted:
     """The calls of others that wait for an owner, or for an answer of theirs."""
 
-    def __init__(self, instance: str, grace: float) -> None:
+    def __init__(self, instance: str, grace: float, lease_refresh: float) -> None:
         """
         Begin without any.
 
         Args:
             instance: This process, whose own calls are known to it.
             grace: How long a call without an owner waits for one, in seconds.
+            lease_refresh: How often an owner gives a sign of life, in seconds.
         """
         self._instance = instance
         self._grace = grace
+        self._silence = lease_refresh + ANSWER_SECONDS
         self._waits: dict[str, _Wait] = {}
 
     def hear(self, status: CallStatus, entry: CallEntry | None) -> None:
@@ -112,7 +115,7 @@ class Deserted:
             del self._waits[entry.call_sid]
             return None
         wait.unanswered += elapsed
-        return Due(entry, wait.status, silent=True) if wait.unanswered >= ANSWER_SECONDS else None
+        return Due(entry, wait.status, silent=True) if wait.unanswered >= self._silence else None
 
     def _go_on(self, entry: CallEntry, waits: dict[str, _Wait]) -> _Wait:
         """Keep a call's time, unless it was claimed since: whoever did that knows better."""

@@ -22,6 +22,11 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         epoch: The claim under which it is written.
         owner: The process that owns it.
         state: ``live``, or ``waiting`` for another media stream.
+        leaving: Its owner hears it no more, and says its last words: whoever has a media stream of
+            it by now may take it. Beside ``state``, of which earlier versions know two.
+        stream_sids: The media streams that it is heard by, or was until they were lost; none once
+            Twilio has stopped them.
+        track: Which sides they send, as TwiML has it.
         covered: How far each track is transcribed, in seconds on the call clock.
         abandoned: Why it has ended, should its owner be seen no more.
         received: Of a call that its owner has given up: until when it received audio, in seconds on
@@ -42,10 +47,18 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     epoch: str
     owner: str
     state: Literal["live", "waiting"] = "live"
+    leaving: bool = False
+    stream_sids: tuple[str, ...] = ()
+    track: str = "both_tracks"
     covered: dict[str, float] = {}
     abandoned: Literal["crashed", "drained", "stream-lost"] = "crashed"
     received: float = 0.0
     call_status: str | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether its owner has said that another one may take it."""
+        return self.leaving or self.state == "waiting"
 
 
 class CallStatus(msgspec.Struct, frozen=True, rename="camel"):

@@ -4,6 +4,7 @@ Every error of the broker.
     BrokerError
     ├── BadName             a SID or a prefix that must not become part of a subject
     ├── Fenced              another owner has claimed the call: stop writing it
+    ├── OwnerSilent         the owner of a call that moves does not answer
     ├── HistoryUnavailable  the stream could not be read now; worth another try
     ├── NotWritten          a key could not be written now; worth another try
     ├── Misconfigured       the server is not as we need it; an operator must act
@@ -33,6 +34,14 @@ class Fenced(BrokerError):
         self.call_sid = call_sid
         self.epoch = epoch
         super().__init__(f"{call_sid} is no longer owned by epoch {epoch}")
+
+
+class OwnerSilent(BrokerError):
+    """The owner of a call that moves does not answer now."""
+
+    def __init__(self, call_sid: str, problem: str) -> None:
+        self.call_sid = call_sid
+        super().__init__(f"the owner of {call_sid} does not answer: {problem}")
 
 
 class HistoryUnavailable(BrokerError):

@@ -59,7 +59,7 @@ class Janitor:
         self._registry = registry
         self._settings = settings
         self._statuses = statuses
-        self._deserted = Deserted(settings.instance, settings.grace)
+        self._deserted = Deserted(settings.instance, settings.grace, settings.lease_refresh)
         self._next_epoch = next_epoch
         self._task: asyncio.Task[None] | None = None
 

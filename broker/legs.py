@@ -10,14 +10,13 @@ from broker.bucket import Bucket
 from broker.entries import Leg, is_gone, read_leg
 from broker.errors import HistoryUnavailable
 from broker.identifiers import check_call_sid
+from broker.stored_calls import StoredCalls
 from broker.subjects import Subjects
 
 # As long as records are kept, but not for ever: a leg costs its place in the bucket.
 LONGEST_SECONDS = 72 * 3600
 # How often it is asked for while it is awaited, as the word of it may be missed while NATS is away.
 LOOK_SECONDS = 15.0
-# The newest that were written here: each leg is told of several times.
-MAX_WRITTEN = 4096
 
 
 class AwaitedLeg:
@@ -60,38 +59,42 @@ class AwaitedLeg:
 class Legs:
     """The child legs of calls. Here none is kept but those that are looked for."""
 
-    def __init__(self, bucket: Bucket, subjects: Subjects, *, seconds: float) -> None:
+    def __init__(
+        self, bucket: Bucket, subjects: Subjects, stored_calls: StoredCalls, *, seconds: float
+    ) -> None:
         self._bucket = bucket
+        self._stored_calls = stored_calls
         self._subjects = subjects
         self._ttl = max(1, round(min(seconds, LONGEST_SECONDS)))
         self._awaited: dict[str, set[AwaitedLeg]] = {}
-        self._written: dict[Leg, None] = {}
 
     async def put(self, leg: Leg) -> None:
         """
-        Keep a leg; what was said first of it stands.
+        Keep a leg; what its account said first of it stands.
 
         Raises:
             NotWritten: it cannot be kept now.
         """
-        if leg in self._written:
-            return
         check_call_sid(leg.parent_call_sid)
-        subject = self._subjects.leg_key(leg.call_sid)
+        subject = self._subjects.leg_key(leg.call_sid, leg.account_sid)
         await self._bucket.keep(subject, msgspec.json.encode(leg), ttl=self._ttl, expected=0)
-        self._written[leg] = None
-        if len(self._written) > MAX_WRITTEN:
-            del self._written[next(iter(self._written))]
 
     async def of(self, call_sid: str) -> Leg | None:
         """
         Ask the leader for a leg.
 
+        A leg is of one account; if two say that it is theirs, it is that one's who has the parent,
+        and nobody's if both have one.
+
         Raises:
             HistoryUnavailable: that cannot be known now.
         """
-        data = await self._bucket.read(self._subjects.leg_key(call_sid))
-        return None if data is None else read_leg(call_sid, data)
+        told = await self._bucket.read_all(self._subjects.leg_key(call_sid))
+        legs = [leg for data in told if (leg := read_leg(call_sid, data)) is not None]
+        if len(legs) > 1:
+            is_known = self._stored_calls.is_known
+            legs = [leg for leg in legs if await is_known(leg.parent_call_sid, leg.account_sid)]
+        return legs[0] if len(legs) == 1 else None
 
     @contextmanager
     def awaiting(self, call_sid: str) -> Iterator[AwaitedLeg]:

@@ -184,6 +184,7 @@ class CallFacts:
             **identity(self.caller_name, self.callee_name, self.metadata),
         )
 
-    def resumed(self) -> Record:
-        """Return the first record of a later claim."""
-        return event("CallResumed", streamSid=self.stream_sid)
+    def resumed(self, reason: str | None = None) -> Record:
+        """Return the first record of a later claim; ``moved`` if nothing is missing before it."""
+        why = {} if reason is None else {"reason": reason}
+        return event("CallResumed", streamSid=self.stream_sid, **why)

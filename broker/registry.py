@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -105,7 +105,7 @@ class Registry:
         """Whether some process has said that media streams need a ticket."""
         return self._view.tickets_required
 
-    async def changes(self) -> AsyncIterator[None]:
+    async def changes(self) -> AsyncGenerator[None, None]:
         """Yield now and after each change; several that come together count as one."""
         while True:
             changed = self._changed  # before the reader looks: no change is missed meanwhile

@@ -20,6 +20,8 @@ TICKETS_REQUIRED = "tickets.required"
 # What keys begin with that are asked for one by one: how a call ended, and whose child a leg is, as
 # Twilio has told; single tickets.
 STATUS, LEG, TICKET = "twilio.status.", "twilio.leg.", "twilio.ticket."
+# When media streams of a call were started again.
+RESTART = "twilio.restart."
 TRACKS = {
     "final": frozenset({"inbound", "outbound"}),
     "interim": frozenset({"inbound", "outbound"}),
@@ -99,6 +101,16 @@ class Subjects:
         account = "*" if account_sid is None else check_account_sid(account_sid)
         return f"{self.prefix}.{account}.{check_call_sid(call_sid)}.>"
 
+    def move(self, call_sid: str) -> str:
+        """Where the owner of a call that moves is asked, by its successor alone."""
+        return f"moves.{self.prefix}.{check_call_sid(call_sid)}"
+
+    def wishes(self, instance: str) -> str:
+        """Where a process is asked to move one of its calls."""
+        if not INSTANCE.fullmatch(instance):
+            raise BadName("the name of a process", instance)
+        return f"moves.{self.prefix}.by.{instance}"
+
     def call_key(self, call_sid: str) -> str:
         """The bucket's subject for a live call."""
         return f"$KV.{self.bucket}.call.{check_call_sid(call_sid)}"
@@ -114,9 +126,14 @@ class Subjects:
         account = check_account_sid(account_sid)
         return f"$KV.{self.bucket}.{STATUS}{account}.{check_call_sid(call_sid)}"
 
-    def leg_key(self, call_sid: str) -> str:
-        """The bucket's subject for whose child a call leg is."""
-        return f"$KV.{self.bucket}.{LEG}{check_call_sid(call_sid)}"
+    def leg_key(self, call_sid: str, account_sid: str | None = None) -> str:
+        """The bucket's subject for whose child a call leg is, as one account, or any, was told."""
+        account = "*" if account_sid is None else check_account_sid(account_sid)
+        return f"$KV.{self.bucket}.{LEG}{account}.{check_call_sid(call_sid)}"
+
+    def restart_key(self, call_sid: str) -> str:
+        """The bucket's subject for when media streams of a call were started again."""
+        return f"$KV.{self.bucket}.{RESTART}{check_call_sid(call_sid)}"
 
     def ticket_key(self, nonce: str) -> str:
         """The bucket's subject for a ticket that was promised, or is spent."""

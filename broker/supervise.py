@@ -55,6 +55,13 @@ async def end(*ending: asyncio.Task[Any]) -> None:
         await asyncio.wait(running, timeout=CANCEL_SECONDS)
 
 
+def heed_cancellation() -> None:
+    """End the task here if it was cancelled, and the NATS client has forgotten that, as above."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("defect: a task ended", task=task.get_name(), exc_info=error)

@@ -60,6 +60,7 @@ class CallWriter:
         self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
         self._finished = False
+        self._stored = asyncio.Event()
         entry = CallEntry(
             call_sid=call.call_sid,
             account_sid=call.account_sid,
@@ -111,6 +112,7 @@ class CallWriter:
     def put(self, record: Record) -> None:
         """Take the next record. Never waits."""
         self._outbox.put(record)
+        self._stored.clear()
         self._work.set()
 
     def resume(self, stream_sid: str) -> None:
@@ -127,6 +129,11 @@ class CallWriter:
     def update(self, **changes: Any) -> None:  # noqa: ANN401  fields of CallEntry
         """Change the call's entry in the registry: ``state``, ``covered``."""
         self._listing.update(**changes)
+
+    async def stored(self) -> None:
+        """Wait until all that was put is stored."""
+        if self.depth:
+            await self._stored.wait()
 
     def finish(self) -> None:
         """No more will be put."""
@@ -145,18 +152,23 @@ class CallWriter:
         """
         await self._listing.abandon(received)
 
-    async def run(self, may_claim: Callable[[Claim], bool] = lambda _: True) -> None:
+    async def run(
+        self,
+        may_claim: Callable[[Claim], bool] = lambda _: True,
+        why_resumed: str | None = None,
+    ) -> None:
         """
         Claim the call and publish until it is finished.
 
         Args:
             may_claim: Whether the call may be taken from whoever has it, by what is stored of it.
+            why_resumed: What is said of a call that goes on.
 
         Raises:
             Fenced: another owner has the call, or has claimed it since.
         """
         await self._connection.wait_ready()
-        await self._claim(may_claim)
+        await self._claim(may_claim, why_resumed)
         try:
             await self._publish_all()
             if self._appender.last_type == "CallEnded":
@@ -169,7 +181,7 @@ class CallWriter:
         finally:
             await self._listing.close()
 
-    async def _claim(self, may_claim: Callable[[Claim], bool]) -> None:
+    async def _claim(self, may_claim: Callable[[Claim], bool], why_resumed: str | None) -> None:
         """Take the call over: its numbers go on, and a former owner's next record is refused."""
         while True:
             newest = await self._appender.newest()
@@ -179,7 +191,9 @@ class CallWriter:
                     raise Fenced(self.call.call_sid, self.epoch)
                 self.call = self.claim.facts(self.call)
             try:
-                await self._appender.append(first_record(self.call, self.claim), self.epoch)
+                await self._appender.append(
+                    first_record(self.call, self.claim, why_resumed), self.epoch
+                )
             except Fenced:
                 continue  # the former owner published in between: read again
             break
@@ -203,6 +217,7 @@ class CallWriter:
                 await self._publish(self._in_flight)
                 self._in_flight = None
                 if not self.depth:
+                    self._stored.set()
                     self._listing.note_stored()
             elif self._slots:
                 await self._publish_interims()

@@ -16,9 +16,13 @@ from starlette.websockets import WebSocket
 from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
+from handler.calls.drain import drain
 from handler.calls.endpoint import MediaEndpoint
 from handler.calls.live_calls import LiveCalls
+from handler.calls.relocator import Relocator
+from handler.calls.restarter import Restarter
 from handler.calls.status_callbacks import StatusCallbacks
+from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import Tickets
 from handler.calls.voice import VoiceWebhook
 from handler.config import Settings
@@ -46,6 +50,10 @@ from handler.twilio.webhooks import OF_ACCOUNT, Webhooks
 
 # Between a call's last record and the word that we are leaving: time for it to reach subscribers.
 LAST_RECORDS_SECONDS = 0.3
+# Subscribers come back at once, to the containers that are left: each is sent away so much later
+# than the one before, but all of them within so long, and in less if the drain has taken its time.
+SPREAD_SECONDS = 0.02
+LONGEST_SPREAD_SECONDS, SHORTEST_SPREAD_SECONDS = 2.0, 0.5
 
 _log = structlog.get_logger()
 
@@ -61,6 +69,8 @@ class Service:
         self.calls: LiveCalls
         self.status_callbacks: StatusCallbacks
         self.tickets: Tickets
+        self.relocator: Relocator
+        self.restarter: Restarter
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
@@ -97,6 +107,24 @@ class Service:
         )
         self.status_callbacks = StatusCallbacks(self.broker)
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
+        requests = StreamRequests(
+            settings, self.tickets, self.accounts, self.rest, self.broker.restarts
+        )
+        self.relocator = await stack.enter_async_context(
+            Relocator(
+                settings,
+                self.calls,
+                requests,
+                self.accounts,
+                self.rest,
+                self.broker.wishes,
+            )
+        )
+        self.relocator.note_duration = self.metrics.moves.observe
+        self.restarter = await stack.enter_async_context(
+            Restarter(self.broker, self.calls, requests, self.rest)
+        )
+        self.status_callbacks.note_stream = self.restarter.hear
         dialer = Dialer(settings, self.calls.breaker, Timing())
         await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
@@ -114,12 +142,18 @@ class Service:
 
     async def drain(self) -> None:
         """Take nothing new, let calls end or flush their tails, tell subscribers to come back."""
-        await self.calls.drain()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.drain_seconds
+        await drain(self.calls, self.relocator, self.settings.drain_seconds)
         await self.broker.flush()
         await asyncio.sleep(LAST_RECORDS_SECONDS)
+        readers = self.subscribers.places.taken
+        left = max(SHORTEST_SPREAD_SECONDS, end - loop.time())
+        spread = min(LONGEST_SPREAD_SECONDS, left, readers * SPREAD_SECONDS)
+        self.subscribers.ends.spread_seconds = spread
         self.leaving.set()
         # One turn for each socket to send its close frame before the server cuts it.
-        await asyncio.sleep(LAST_RECORDS_SECONDS)
+        await asyncio.sleep(spread + LAST_RECORDS_SECONDS)
 
     async def twilio(self, websocket: WebSocket) -> None:
         """``WS /twilio``: a media stream comes in."""

@@ -32,7 +32,7 @@ from handler.forwarding import (
 )
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
-from handler.twilio_credentials import read_api_key
+from handler.twilio_credentials import MAX_TOKENS, read_api_key
 
 # In order, whatever else is set: for those that have no default to fall back on.
 STAND_INS = {
@@ -109,6 +109,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
 
     max_calls: int = 100
+    max_stream_seconds: float = 0.0  # an older media stream is followed by another; 0: never
     resume_seconds: float = 60.0  # how long a call outlives the loss of its media stream
     replay_seconds: float = 60.0  # audio kept for a recogniser that is away; 16 kB each second
     drain_seconds: float = 8.0  # from SIGTERM to the end; Cloud Run kills after 10 s
@@ -217,6 +218,9 @@ class Settings:
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
             allowed_origins=_origins(read.text("ALLOWED_ORIGINS", "")),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
+            max_stream_seconds=read.duration(
+                "MAX_STREAM_SECONDS", default.max_stream_seconds, 0, 86_400
+            ),
             resume_seconds=read.duration("RESUME_SECONDS", default.resume_seconds, 0, 3600),
             replay_seconds=read.duration("REPLAY_SECONDS", default.replay_seconds, 1, 600),
             drain_seconds=read.duration("DRAIN_SECONDS", default.drain_seconds, 1, 86_400),
@@ -373,6 +377,12 @@ def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
     found = tuple(part for part in re.split(r"[,\s]+", text) if part)
     if not found:
         raise SettingsError("TWILIO_AUTH_TOKEN", "holds no token")  # none would take any signature
+    if len(found) > MAX_TOKENS:
+        raise SettingsError(
+            "TWILIO_AUTH_TOKEN",
+            f"holds {len(found)} tokens: at most {MAX_TOKENS}; name each account with its own in "
+            "TWILIO_ACCOUNTS",
+        )
     return found
 
 

@@ -9,6 +9,8 @@ Every error of the handler.
     ├── StreamRefused           a media stream that we may not or cannot take
     │   └── TicketRefused           its ticket opens nothing, or it has none and needs one
     ├── WebhookRefused          a webhook that is not Twilio's, or cannot be read
+    ├── MoveFailed              a call that was to move stays where it is
+    │   └── NoRoomForTracks         Twilio streams no further track of it
     ├── InvalidToken            a token that opens nothing; the reason is for the log alone
     ├── Forbidden               a good token that can never open what is asked for
     ├── SubscriberError         what a subscriber asks for cannot be, or not go on; knows its code
@@ -26,7 +28,7 @@ Every error of the handler.
 """
 
 from collections.abc import Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import TypeVar
 
 E = TypeVar("E", bound=BaseException)
@@ -85,12 +87,22 @@ class StreamRefused(HandlerError):
         super().__init__(reason)
 
 
+# What to look at, by what is wrong with a ticket; Twilio's console shows both: 120 bytes at most.
+TICKET_ADVICE = {
+    "missing": "let /twilio/voice answer the call, or set REQUIRE_TICKET=0",
+    "malformed": "the <Parameter> is not as /twilio/voice wrote it",
+    "not of this call": "it is another call's TwiML, or TWILIO_AUTH_TOKEN was changed",
+    "expired": "the TwiML is older than 60 s, or two containers' clocks differ",
+    "spent": "another stream had this TwiML; ask /twilio/voice again for each",
+}
+
+
 class TicketRefused(StreamRefused):
     """A media stream whose ticket opens nothing; ``defect`` is what is wrong with it."""
 
-    def __init__(self, defect: str, advice: str) -> None:
+    def __init__(self, defect: str) -> None:
         self.defect = defect
-        super().__init__(f"ticket {defect}: {advice}")
+        super().__init__(f"ticket {defect}: {TICKET_ADVICE[defect]}")
 
 
 class WebhookRefused(HandlerError):
@@ -111,6 +123,35 @@ class WebhookRefused(HandlerError):
         self.words = words or reason
         self.facts = facts
         super().__init__(reason)
+
+
+class Stay(StrEnum):
+    """Why a call that was to move stays; metrics count them."""
+
+    NO_ACCESS = "no-access"  # Twilio cannot be asked, or not be told where to send it
+    REFUSED = "refused"  # Twilio will not begin another media stream, or does not answer
+    NO_ROOM = "no-room"  # for the tracks of another one
+    NOBODY = "nobody"  # no container takes it
+    NATS = "nats"  # is away, or does not let containers talk about it
+    NOT_STORED = "not-stored"  # what was said: the recogniser, or NATS, is away
+    OVER = "over"  # it ended meanwhile
+    LEAVING = "leaving"  # the process could wait no longer
+    DEFECT = "defect"  # of ours
+
+
+class MoveFailed(HandlerError):
+    """A live call that was to go elsewhere stays where it is, and loses nothing by that."""
+
+    def __init__(self, reason: str, kind: Stay = Stay.REFUSED) -> None:
+        self.kind = kind
+        super().__init__(reason)
+
+
+class NoRoomForTracks(MoveFailed):
+    """Another media stream of the call can begin only once one has ended."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, Stay.NO_ROOM)
 
 
 class InvalidToken(HandlerError):

@@ -7,7 +7,7 @@ The bounds of all parts together keep the TwiML that is made of them below Twili
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from broker.identifiers import E164, restore_plus
@@ -50,6 +50,13 @@ class Forward:
     dial: tuple[str, ...] = ()
     notice: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
+
+    def without(self, parties: Iterable[str]) -> "Forward":
+        """Return the same without those that are in the call: each would ring itself, for ever."""
+        names = set(map(_called, parties))
+        return replace(
+            self, dial=tuple(place for place in self.dial if _called(place) not in names)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,19 @@ def read_forward_to(text: str) -> Forwarding:
             numbers[number] = _forward(number, entry)
         except ValueError as exc:
             raise ValueError(f"{name[:40]!r}: {exc}") from exc
+    _check_ends(numbers)
     return Forwarding(numbers)
+
+
+def _check_ends(numbers: Mapping[str, Forward]) -> None:
+    """Refuse numbers that ring each other in a circle: such a call would be forwarded for ever."""
+    rung = {name: set(map(_called, entry.dial)) & numbers.keys() for name, entry in numbers.items()}
+    while ends := [name for name, others in rung.items() if not others & rung.keys()]:
+        for name in ends:
+            del rung[name]
+    if rung:
+        circle = sorted(rung.keys() & set().union(*rung.values()))
+        raise ValueError(f"{', '.join(circle[:4])} would ring each other in a circle")
 
 
 def read_notice(text: str) -> str:
@@ -146,7 +165,7 @@ def _forward(number: str, entry: object) -> Forward:
     if unknown := sorted(entry.keys() - set(KEYS)):
         raise ValueError(f"{unknown[0]!r} is unknown; there are {', '.join(KEYS)}")
     dial = _dial(entry.get("dial"))
-    if number in dial:
+    if number in map(_called, dial):
         raise ValueError("would ring itself: leave it out of dial")
     notice = entry.get("notice")
     return Forward(

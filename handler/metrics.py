@@ -21,6 +21,8 @@ from broker.broker import Broker
 from handler.addresses import cannot_listen
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
+from handler.calls.relocator import Relocator
+from handler.calls.restarter import Restarter
 from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.config import Settings
@@ -38,8 +40,10 @@ class Parts(Protocol):
     calls: LiveCalls
     status_callbacks: StatusCallbacks
     tickets: Tickets
+    restarter: Restarter
     subscribers: Subscribers
     rest: RestClient
+    relocator: Relocator
 
 
 class Measure(NamedTuple):
@@ -107,6 +111,11 @@ GAUGES = (
         lambda parts: parts.calls.breaker.accepted,
     ),
     Measure(
+        "calls_arriving",
+        "Calls of other containers, or media streams, that are on their way here",
+        lambda parts: parts.calls.arriving,
+    ),
+    Measure(
         "twilio_requests_in_flight",
         "Requests to Twilio's API that wait for an answer",
         lambda parts: parts.rest.in_flight,
@@ -139,6 +148,11 @@ COUNTERS = (
         "calls_one_sided",
         "Calls that ended and of which one side was sent (track is not both_tracks)",
         lambda parts: parts.calls.one_sided,
+    ),
+    Measure(
+        "moves",
+        "Calls that went on elsewhere, or with another media stream, with nothing lost",
+        lambda parts: parts.relocator.moved,
     ),
     Measure("tickets", "Tickets that were made", lambda parts: parts.tickets.issued),
     Measure(
@@ -201,9 +215,25 @@ COUNTERS = (
         "What was asked of Twilio's API, and came to nothing",
         lambda parts: parts.rest.failed,
     ),
+    Measure(
+        "streams_restarted",
+        "Media streams that this process asked for, as those that a call had were dead",
+        lambda parts: parts.restarter.started,
+    ),
+    Measure(
+        "streams_not_restarted",
+        "Attempts at that which came to nothing",
+        lambda parts: parts.restarter.failed,
+    ),
 )
 
 COUNTERS_BY_KIND = (
+    Kinds(
+        "moves_failed",
+        "Attempts to move a call, which stayed where it was, by why",
+        "why",
+        lambda parts: parts.relocator.stayed,
+    ),
     Kinds(
         "twilio_callbacks",
         "Status callbacks of Twilio's: of media streams and of calls",
@@ -224,6 +254,8 @@ SCRAPERS = 16
 DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 # Twilio's answers were seen to take 0.08 to 0.26 s.
 REQUEST_BUCKETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
+# Some two seconds to compare the audio, up to three more to a pause of both sides.
+MOVE_BUCKETS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0)
 
 
 class Metrics(Collector):
@@ -243,6 +275,12 @@ class Metrics(Collector):
             "partyline_twilio_request_seconds",
             "From a request to Twilio's API to its answer",
             buckets=REQUEST_BUCKETS,
+            registry=self._registry,
+        )
+        self.moves = Histogram(
+            "partyline_move_seconds",
+            "From the wish that a call be elsewhere to its being written there",
+            buckets=MOVE_BUCKETS,
             registry=self._registry,
         )
 

@@ -2,6 +2,8 @@
 
 import re
 
+# Each is tried for each spelling of the URL: more would cost every handshake, and every forgery.
+MAX_TOKENS = 8
 # https://www.twilio.com/docs/iam/api-keys/keys-in-console
 _API_KEY = re.compile(r"(SK[0-9a-f]{32}):([!-~]+)")
 

@@ -43,7 +43,7 @@ class Transcript:
                 self._parties = OUR_PARTIES if ours else PARTIES
                 parties = [message[key] for key in ("from", "to") if message.get(key)]
                 yield "dim", f"── call begins {' → '.join(parties)}".rstrip()
-            case "CallResumed":
+            case "CallResumed" if message.get("reason") != "moved":
                 yield "dim", "── call resumes"
             case "Gap":
                 side = self._parties.get(message["track"] or "", "both sides")

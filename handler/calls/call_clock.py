@@ -6,19 +6,24 @@ began by the wall clock, but never before audio that is known: its own call's, o
 stored of it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
 from handler.audio.loss import Loss, Reason
-from handler.audio.mulaw import SAMPLES_PER_MS, samples
+from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, samples
 
 MEDIA_LOST: Reason = "media-lost"
 PAUSED: Reason = "paused"
 OWNER_LOST: Reason = "owner-lost"
 # How a call ends that Twilio stopped.
 COMPLETED = "completed"
+# Of speech that goes on, Deepgram says a final every few seconds: a side that has had none for
+# longer than this, while the other had, was silent.
+LONGEST_LAG = 5 * SAMPLE_RATE
+# Sides that end so near to each other are lost together.
+TOGETHER = SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,22 @@ class Place:
     loss: Loss | None
 
 
+def by_side(loss: Loss, ends: Mapping[Track, int]) -> list[Loss]:
+    """
+    Return what was lost with an owner of each side: what one had said may be stored, and not yet
+    what the other had said before that.
+
+    Args:
+        loss: From where the newest stored final ends.
+        ends: Up to where each side is known.
+    """
+    lags = {track: loss.start - end for track, end in ends.items()}
+    late = {track: lag for track, lag in lags.items() if ends[track] and 0 < lag <= LONGEST_LAG}
+    if max(late.values(), default=0) <= TOGETHER:
+        return [replace(loss, start=loss.start - max(late.values(), default=0))]
+    return [replace(loss, start=loss.start - late.get(one, 0), track=one) for one in TRACKS]
+
+
 class CallClock:
     """
     The call clock of one call.
@@ -129,11 +150,24 @@ class CallClock:
                 break
         known_end = audio_end if claim is None else max(audio_end, claim.known_end)
         received, reason = self._received(audio_end, known_end, claim)
-        begun = max(0, (received_at - self.started_at) * SAMPLES_PER_MS)
+        begun = self.position(received_at)
         self.reached = offset = max(begun, known_end, received or 0)
         if received is None or received >= offset:
             return Place(self.started_at, offset, None)
         return Place(self.started_at, offset, Loss(received, offset, None, reason))
+
+    def learn(self, before: Before) -> None:
+        """Know better how far the call had come before it came here."""
+        self._before = before
+
+    def position(self, at: int) -> int:
+        """Return where a moment lies, in Unix ms."""
+        return max(0, (at - self.started_at) * SAMPLES_PER_MS)
+
+    def go_on(self, started_at: int, position: int) -> None:
+        """Go on at a position on the clock of who had the call until then."""
+        self.started_at = started_at
+        self.reached = position
 
     def _received(
         self, audio_end: int, known_end: int, claim: Claim | None

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from handler.calls.live_calls import LiveCalls
 from handler.calls.media_stream import End, MediaStream, Received
-from handler.calls.tickets import Tickets
+from handler.calls.tickets import RESTART, SUCCESSOR, Tickets
 from handler.config import Settings
 from handler.errors import StreamRefused, TwilioProtocolError, UnusableStart
 from handler.parameters import read_parameters
@@ -281,8 +281,15 @@ class _Reader:
     async def _begin(self, details: StartDetails) -> None:
         """Let the stream in; what Twilio says meanwhile waits, and it was received at its time."""
         received = Received.now()
-        await self._tickets.admit(details, self._account)
-        self._stream = self._calls.open(details, self._socket, received, self._account.sid)
+        purpose = await self._tickets.admit(details, self._account)
+        self._stream = self._calls.open(
+            details,
+            self._socket,
+            received,
+            self._account,
+            succeeding=purpose == SUCCESSOR,
+            takes_over=purpose == RESTART,
+        )
         self._stream.faults.update(self._faults)
         _log.info(
             "media stream begins",

@@ -11,14 +11,18 @@ from broker.broker import Broker
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
-from handler.calls.call import Call
+from handler.calls.call import Call, Shared
 from handler.calls.call_clock import Before
+from handler.calls.lost_calls import is_taken, let_go
 from handler.calls.media_stream import MediaStream, Received, StreamSocket
+from handler.calls.promised_places import PromisedPlaces
+from handler.calls.successor import Successor
 from handler.calls.ticker import Ticker
 from handler.config import Settings
 from handler.deepgram.retry import Breaker
 from handler.errors import StreamRefused
 from handler.refusals import refusals
+from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
 
 # The only format that Twilio documents.
@@ -31,7 +35,7 @@ ELSEWHERE = (
 ELSEWHERE_HALF = (
     'another container has this call\'s other track: send both in one stream, track="both_tracks"'
 )
-# Its path, or TWILIO_ACCOUNT_SID, is of another one.
+# Its path, or TWILIO_ACCOUNT_SID, is of another one; or TWILIO_ACCOUNTS alone names it.
 NOT_ITS_ACCOUNT = (
     "start.accountSid is not the account of this address: /twilio/AC… is that of the call's account"
 )
@@ -53,15 +57,24 @@ class LiveCalls:
         self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
     ) -> None:
         self._settings = settings
-        self._note_delay = note_delay  # seconds from speech to its record
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
         self._earlier_unreadable = 0
         self._advised = False  # on how both sides are sent
         self._broker = broker
-        self._ticker = Ticker(settings.chunk_ms / 1000)
         self.breaker = Breaker()  # one for all: a Deepgram that is down is down for each of them
+        self._shared = Shared(
+            settings=settings,
+            broker=broker,
+            breaker=self.breaker,
+            ticker=Ticker(settings.chunk_ms / 1000),
+            note_delay=note_delay,
+        )
+        self._promised = PromisedPlaces()
         self._calls: dict[str, Call] = {}
+        self._successors: dict[
+            str, Successor
+        ] = {}  # that listen to a call which another stream has
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
         self.one_sided = 0  # calls that are over, of which one side was sent
@@ -73,14 +86,27 @@ class LiveCalls:
     @property
     def full(self) -> bool:
         """
-        Whether the process carries as many calls as it may.
+        Whether the process carries as many calls as it may, those included whose stream will come.
 
         A call that is over and only waits for NATS to store its last records costs little; but not
         any number of them is kept.
         """
+        return self._lacks_room(self._promised.count(asyncio.get_running_loop().time()))
+
+    def _lacks_room(self, promised: int) -> bool:
         most = self._settings.max_calls
         active = sum(not call.over for call in self._tasks)
-        return active >= most or len(self._tasks) >= UNSTORED_SHARE * most
+        return active + promised >= most or len(self._tasks) >= UNSTORED_SHARE * most
+
+    def promise(self, call_sid: str) -> bool:
+        """Keep a place for a call's media stream, which is to come soon; False if there is none."""
+        known = self._calls.get(call_sid)
+        if known is not None and known.listening:
+            return True  # it has one
+        if call_sid not in self._promised and self.full:
+            return False
+        self._promised.keep(call_sid, asyncio.get_running_loop().time())
+        return True
 
     @property
     def audio(self) -> AudioCounts:
@@ -103,10 +129,14 @@ class LiveCalls:
         return self._earlier_unreadable + sum(call.unreadable for call in list(self._tasks))
 
     def refusal(self) -> str | None:
-        """Why no media stream may come in now; a full process may still take a call's next one."""
+        """
+        Why no media stream may come in now.
+
+        A full process may still take a call's next one, or one that was promised a place.
+        """
         if self.draining:
             return "draining"
-        if self.full and not any(call.waiting for call in self._tasks):
+        if self._lacks_room(0) and not any(call.waiting for call in self._tasks):
             return "full"
         return None
 
@@ -124,7 +154,10 @@ class LiveCalls:
         start: StartDetails,
         socket: StreamSocket,
         received: Received,
-        account_sid: str | None,
+        account: Account,
+        *,
+        succeeding: bool = False,
+        takes_over: bool = False,
     ) -> MediaStream:
         """
         Begin a media stream: of a new call, of one that lost its stream, or of its other track.
@@ -132,47 +165,80 @@ class LiveCalls:
         Args:
             start: What it says of itself.
             socket: Where it comes from.
-            account_sid: Whose auth token vouches for it; None: one of several accounts'.
+            account: Whose auth token vouches for it.
+            succeeding: Whether a ticket says that it is to take the call from its owner.
+            takes_over: Whether one says that those that the call had are dead.
 
         Raises:
             StreamRefused: we cannot read its format, may not take it, or have no room.
         """
-        self._check(start, account_sid)
+        self._check(start, account)
+        self._promised.give_up(start.call_sid)
         stream = MediaStream(
             start.stream_sid,
             received.at,
             socket,
             now=received.loop_time,
             tracks=start.tracks,
+            takes_over=takes_over,
         )
-        known = self._calls.get(start.call_sid)
-        if known is not None and known.listening:
+        if takes_over and self.is_arriving(start.call_sid):
+            raise StreamRefused("another media stream is about to take the call")
+        known = self.find(start.call_sid)
+        if known is not None and is_taken(known, self._broker):
+            let_go(known)
+            known = None
+        if succeeding:
+            self._succeed(start, stream)
+        elif known is not None and known.listening:
             known.attach(stream, start.account_sid)
         else:
             self._begin(start, stream, known)
         return stream
 
+    def find(self, call_sid: str) -> Call | None:
+        """Return a call that is ours, or was and waits for its last records."""
+        successor = self._successors.get(call_sid)
+        if successor is not None and not successor.arriving:
+            self._calls[call_sid] = self._successors.pop(call_sid)
+        return self._calls.get(call_sid)
+
+    @property
+    def carried(self) -> list[Call]:
+        """All calls whose last record is not known to be stored."""
+        return list(self._tasks)
+
+    @property
+    def arriving(self) -> int:
+        """How many calls another media stream has that are on their way here."""
+        return sum(call.arriving for call in self._tasks)
+
+    def is_arriving(self, call_sid: str) -> bool:
+        """Whether a media stream here is about to take a call from another one."""
+        successor = self._successors.get(call_sid)
+        return successor is not None and successor.arriving
+
+    def movable(self) -> list[Call]:
+        """Return the calls that another media stream might take."""
+        return [call for call in self._tasks if call.listening and not call.moving]
+
     def _begin(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin a call, anew if ``known`` is its life here before, or as others have left it."""
-        before = self._before(start) if known is None else known.before
+        before = self._before(start, stream) if known is None else known.before
+        self._check_room()
+        self._advise(start)
+        call = self._calls[start.call_sid] = Call(self._shared, start, stream, before=before)
+        self._run(call, self._tasks.get(known) if known is not None else None)
+
+    def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
+        """Begin to listen to a call that another media stream has, maybe one of ours."""
+        self._check_room()
+        call = self._successors[start.call_sid] = Successor(self._shared, start, stream)
+        self._run(call)
+
+    def _check_room(self) -> None:
         if self.full:
             raise StreamRefused("no room for another call", 1013)
-        self._advise(start)
-        call = Call(
-            self._settings,
-            self._broker,
-            start,
-            stream,
-            before=before,
-            breaker=self.breaker,
-            ticker=self._ticker,
-            note_delay=self._note_delay,
-        )
-        predecessor = self._tasks.get(known) if known is not None else None
-        self._calls[start.call_sid] = call
-        self._tasks[call] = asyncio.create_task(
-            self._run(call, predecessor), name=f"{start.call_sid} call"
-        )
 
     def _advise(self, start: StartDetails) -> None:
         """Say once how both sides of a call are sent: Twilio's own default is one of them."""
@@ -187,7 +253,7 @@ class LiveCalls:
             "or send the other track in a stream of its own",
         )
 
-    def _before(self, start: StartDetails) -> Before | None:
+    def _before(self, start: StartDetails, stream: MediaStream) -> Before | None:
         """
         Return the call as another container left it, if one did.
 
@@ -197,38 +263,34 @@ class LiveCalls:
         former = self._broker.registry.entry(start.call_sid)
         if former is None or former.owner == self._settings.instance:
             return None  # our own is of a call that is over
-        if former.state == "live" and self._broker.registry.has_lease(former.owner):
+        alive = not former.free and self._broker.registry.has_lease(former.owner)
+        if alive and not stream.takes_over:
             raise StreamRefused(ELSEWHERE_HALF if len(start.tracks) < len(TRACKS) else ELSEWHERE)
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")
         return Before.of_entry(former)
 
-    async def drain(self) -> None:
-        """Take no more calls; let live ones go on for half the time, then flush their tails."""
-        self.draining = True
-        if not self._tasks:
-            return
-        half = self._settings.drain_seconds / 2
-        _log.info("draining", calls=len(self._tasks), seconds=self._settings.drain_seconds)
-        await asyncio.wait(self._tasks.values(), timeout=half)
-        for call in self._tasks:
-            call.leave()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=half)
-        if self._tasks:
-            _log.error("drain deadline passed", calls=[call.call_sid for call in self._tasks])
+    async def wait_over(self, seconds: float) -> None:
+        """Wait until all calls are over, so long at the most."""
+        if self._tasks and seconds > 0:
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
 
-    def _check(self, start: StartDetails, account_sid: str | None) -> None:
+    def _check(self, start: StartDetails, account: Account) -> None:
         if self.draining:
             raise StreamRefused("draining", 1012)
         if start.media_format != MEDIA_FORMAT:
             given = start.media_format
             shown = f"{given.encoding[:40]}/{given.sample_rate:g}/{given.channels:g}"
             raise StreamRefused(f"media format {shown}: only audio/x-mulaw/8000/1 is read", 1003)
-        if account_sid not in (None, start.account_sid):
+        if not account.owns(start.account_sid):
             raise StreamRefused(NOT_ITS_ACCOUNT)
 
-    async def _run(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
+    def _run(self, call: Call, predecessor: asyncio.Task[None] | None = None) -> None:
+        self._tasks[call] = asyncio.create_task(
+            self._carry(call, predecessor), name=f"{call.call_sid} call"
+        )
+
+    async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""
         log = _log.bind(call_sid=call.call_sid)
         try:
@@ -255,3 +317,5 @@ class LiveCalls:
             del self._tasks[call]
             if self._calls.get(call.call_sid) is call:
                 del self._calls[call.call_sid]
+            if self._successors.get(call.call_sid) is call:
+                del self._successors[call.call_sid]

@@ -47,6 +47,7 @@ class End(enum.Enum):
     LOST = "stream-lost"  # the socket broke without it
     REPLACED = "replaced"  # another media stream of the call took over
     DRAINED = "drained"  # this process is leaving
+    MOVED = "moved"  # another media stream, in whichever container, has the call
 
 
 class Received(NamedTuple):
@@ -70,6 +71,7 @@ class MediaStream:
         received_at: Unix time in ms at which its ``start`` came in.
         began_at: The same as the loop's time.
         socket: Its websocket.
+        takes_over: Whether we have asked for it, as those that the call had were dead.
         faults: What was wrong with messages, by kind.
         frames: How many came.
         end: How it ended; None while frames may come.
@@ -85,12 +87,14 @@ class MediaStream:
         *,
         now: float,
         tracks: tuple[Track, ...] = TRACKS,
+        takes_over: bool = False,
     ) -> None:
         self.stream_sid = stream_sid
         self.tracks = tracks
         self.received_at = received_at
         self.began_at = now
         self.socket = socket
+        self.takes_over = takes_over
         self.faults: Counter[str] = Counter()
         self.frames = 0
         self.end: End | None = None

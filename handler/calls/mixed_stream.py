@@ -97,6 +97,12 @@ class MixedStream:
         """The sides of which it was ever said that they are sent."""
         return {track for stream in self._streams for track in stream.tracks}
 
+    @property
+    def unstopped(self) -> tuple[str, ...]:
+        """The media streams that Twilio has not stopped, nor others followed; be they lost."""
+        over = End.STOPPED, End.REPLACED
+        return tuple(one.stream_sid for one in self._streams if one.end not in over)
+
     def takes(self, stream: MediaStream, now: float) -> bool:
         """Whether a media stream brings a track that is missing while the other one goes on."""
         missing = self._missing(stream, now)
@@ -293,6 +299,27 @@ class StreamQueue:
         """The sides of which it was ever said that they are sent."""
         return self._tracks | self.current.tracks
 
+    @property
+    def sids(self) -> list[str]:
+        """The media streams of which frames may come."""
+        return [stream.stream_sid for stream in self.current.live]
+
+    @property
+    def track(self) -> str:
+        """Which sides are sent now, as TwiML has it."""
+        tracks = self.current.tracks
+        return "both_tracks" if len(tracks) == len(TRACKS) else f"{min(tracks)}_track"
+
+    @property
+    def listed(self) -> dict[str, Any]:
+        """What the call's entry in the registry says of those that are heard now."""
+        return {"stream_sids": self.current.unstopped, "track": self.track}
+
+    @property
+    def began_at(self) -> float:
+        """Loop time at which that began which is heard now."""
+        return self.current.first.began_at
+
     def attach(self, stream: MediaStream, now: float) -> tuple[Track, ...]:
         """
         Put a media stream beside the current one, or in its place.
@@ -302,10 +329,10 @@ class StreamQueue:
         Raises:
             StreamRefused: its tracks are alive, or too many wait for their turn.
         """
-        if self.current.takes(stream, now):
+        if not stream.takes_over and self.current.takes(stream, now):
             self.current.join(stream)
             return self.current.doubled(stream)
-        if not self.current.may_be_replaced(now):
+        if not stream.takes_over and not self.current.may_be_replaced(now):
             raise StreamRefused(_alive(stream, self.current))
         if len(self._waiting) >= MAX_WAITING:
             raise StreamRefused("too many media streams of this call")

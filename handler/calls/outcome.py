@@ -56,9 +56,10 @@ class Outcome:
 
     async def keep_asking(self) -> None:
         """Ask until it is known."""
+        await self.ask()
         while self.status is None:
-            await self.ask()
             await asyncio.sleep(ASK_SECONDS)
+            await self.ask()
 
     def _hear(self, status: CallStatus) -> None:
         """Take a status; of another account's call with the same name it says nothing."""

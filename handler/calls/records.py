@@ -1,5 +1,7 @@
 """What becomes a record: the facts of a call, and which of Deepgram's results. Pure."""
 
+from collections.abc import Iterable
+
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
 from handler.deepgram.messages import Result
@@ -17,6 +19,15 @@ class Utterances:
 
     def __init__(self) -> None:
         self._unended: set[Track] = set()
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Of which tracks an utterance has begun and not ended."""
+        return tuple(self._unended)
+
+    def go_on(self, tracks: Iterable[str]) -> None:
+        """Know of those that began elsewhere."""
+        self._unended.update(map(Track, tracks))
 
     def is_record(self, result: Result) -> bool:
         """Whether a result is kept. Each is to be asked for once, in order."""

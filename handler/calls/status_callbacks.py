@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -35,11 +36,13 @@ class StatusCallbacks:
 
     Attributes:
         counts: How many came, by kind: all of ``KINDS``.
+        note_stream: Told of each callback of a media stream.
         stream_errors: Twilio's errors of media streams, by code; ``other`` is what has none.
     """
 
     def __init__(self, broker: Broker) -> None:
         self.counts = Counter(dict.fromkeys(KINDS, 0))
+        self.note_stream: Callable[[StreamCallback], None] = lambda _: None
         self.stream_errors = Counter(dict.fromkeys((*map(str, PROBLEMS), OTHER), 0))
         self._broker = broker
         self._writing = 0
@@ -68,7 +71,8 @@ class StatusCallbacks:
         return Response(status_code=204)
 
     def _take_stream(self, callback: StreamCallback) -> None:
-        """Say in the log why a media stream failed; the others tell what its websocket tells."""
+        """Pass it on, and say in the log why a media stream failed."""
+        self.note_stream(callback)
         if callback.event != "stream-error":
             return
         problem = explain(callback.error)

@@ -19,6 +19,10 @@ from handler.twilio.accounts import Account
 from handler.twilio.start import StartDetails
 from handler.twilio.tickets import NONCE_BYTES, STREAM, TICKET_SECONDS, Scope, Ticket
 
+# What a ticket is good for beside that: a media stream that is to take a live call from the one
+# that has it; one that goes on with a call whose media stream is dead.
+SUCCESSOR, RESTART = "successor", "restart"
+PURPOSES = (STREAM, SUCCESSOR, RESTART)
 # How far apart the clocks of two containers may be: a ticket is known as spent for longer than it
 # is good anywhere.
 CLOCK_ALLOWANCE = 60
@@ -107,35 +111,32 @@ class Tickets:
         else:
             nonce = tickets.nonce_of(os.urandom(NONCE_BYTES))
         self.issued += 1
-        return tickets.write(auth_token, scope, Ticket(nonce, expiry))
+        return tickets.write(auth_token, scope, Ticket(scope.purpose, nonce, expiry))
 
-    async def admit(self, start: StartDetails, account: Account) -> None:
+    async def admit(self, start: StartDetails, account: Account) -> str | None:
         """
-        Let a media stream in, and spend its ticket.
+        Let a media stream in, and spend its ticket; returns what the ticket is good for.
 
         Raises:
             TicketRefused: it has none and needs one, or has one that opens nothing.
         """
         try:
-            await self._admit(start, account)
+            return await self._admit(start, account)
         except TicketRefused:
             self.refused += 1
             raise
 
-    async def _admit(self, start: StartDetails, account: Account) -> None:
+    async def _admit(self, start: StartDetails, account: Account) -> str | None:
         text = _given(start)
         if text is None:
             if self.required:
-                raise TicketRefused(
-                    "missing", "let /twilio/voice answer the call, or set REQUIRE_TICKET=0"
-                )
-            return
-        scope = Scope(STREAM, start.account_sid, start.call_sid)
-        ticket = tickets.check(text, _auth_tokens(account), scope, time.time())
+                raise TicketRefused("missing")
+            return None
+        scopes = [Scope(purpose, start.account_sid, start.call_sid) for purpose in PURPOSES]
+        ticket = tickets.check(text, _auth_tokens(account), scopes, time.time())
         if not await self._spend(ticket):
-            raise TicketRefused(
-                "spent", "another stream came with it; each answer of /twilio/voice lets one in"
-            )
+            raise TicketRefused("spent")
+        return ticket.purpose
 
     async def _promise(self, nonce: str, expiry: int) -> int:
         """Return when a ticket ends that others may make, too."""
@@ -149,7 +150,7 @@ class Tickets:
         return self._promised.setdefault(nonce, expiry if stored is None else stored)
 
     async def _spend(self, ticket: Ticket) -> bool:
-        nonce, expiry = ticket
+        nonce, expiry = ticket.nonce, ticket.expiry
         if self._spent.get(nonce) is not None:
             return False
         self._spent.setdefault(nonce, expiry)  # before anything is waited for

@@ -55,24 +55,37 @@ class VoiceWebhook:
             _one(form, "AccountSid", ACCOUNT_SID),
             _one(form, "CallSid", CALL_SID),
         )
-        if (reason := self._no_room()) is not None:
+        if (reason := self._no_room(scope.call_sid)) is not None:
             return self._elsewhere(reason)
         ticket = await self._tickets.issue(account, scope, request.headers.get(IDEMPOTENCY))
         probe = {"probe": True} if form.get(PROBE) == "1" else {}
         if not probe:
             self._tickets.note_use()
-        forward = self._settings.forward_to.of(_values(form, TOLD["to"]))
+        forward = self._forward(form, scope.call_sid)
         _log.info("call answered", call_sid=scope.call_sid, ringing=len(forward.dial), **probe)
         answer = self._answer(form, request, forward, ticket)
         return Response(
             twiml.write(answer), media_type="text/xml", headers={"Cache-Control": "no-store"}
         )
 
-    def _no_room(self) -> str | None:
-        """Why no further call can come in now: its stream would be refused."""
+    def _forward(self, form: Form, call_sid: str) -> Forward:
+        called = _values(form, TOLD["to"])
+        forward = self._settings.forward_to.of(called)
+        kept = forward.without([*called, *_values(form, TOLD["from"])])
+        if left_out := len(forward.dial) - len(kept.dial):
+            _log.warning(
+                "not rung: in the call already",
+                call_sid=call_sid,
+                left_out=left_out,
+                advice="FORWARD_TO leads the number that is called, or who calls, to itself",
+            )
+        return kept
+
+    def _no_room(self, call_sid: str) -> str | None:
+        """Why a call cannot come in now, as its stream would be refused; else a place is kept."""
         if self._calls.draining:
             return "draining"
-        return "full" if self._calls.full else None
+        return None if self._calls.promise(call_sid) else "full"
 
     def _elsewhere(self, reason: str) -> Response:
         refusals.note(

@@ -34,6 +34,7 @@ COMMANDS = {
     "watch": Command("handler.cli.watch", "read a call live in the terminal"),
     "tap": Command("broker.cli.tap", "print what is published to NATS"),
     "provision": Command("broker.cli.provision", "create the stream and the bucket on NATS"),
+    "move": Command("broker.cli.move", "let another container take a live call"),
     "purge": Command("broker.cli.purge", "delete the records of a call"),
     "doctor": Command("handler.cli.doctor", "say what of the set-up is wrong, and what to do"),
     "probe": Command("handler.cli.probe", "place a short call through a deployed service"),

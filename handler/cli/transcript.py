@@ -56,26 +56,25 @@ class Transcript:
         match message.get("type"):
             case "Results":
                 yield from self._speech(call_sid, message)
-            case "CallStarted" | "CallResumed" as kind:
-                if kind == "CallStarted":
-                    self._speakers[call_sid] = speakers_of(UNNAMED | message)
-                self.over.discard(call_sid)
-                verb = "begins" if kind == "CallStarted" else "resumes"
-                yield "dim", f"── call {verb}{_parties(message)}"
+            case "CallStarted" | "CallResumed":
+                yield from self._beginning(call_sid, message)
             case "Gap":
                 side = self._party(call_sid, message.get("track")) or "both sides"
                 span = f"{clock(message['start'])} to {clock(message['end'])}"
                 yield "yellow", f"── gap {span}, {side}: {message['reason']}"
             case "Recogniser":
-                reason = f": {message['reason']}" if message.get("reason") else ""
-                yield "yellow", f"── recogniser {message['state']}{reason}"
+                yield "yellow", f"── recogniser {message['state']}{_reason(message)}"
             case "Expired":
                 yield "yellow", "── the beginning is no longer kept"
             case "Waiting":
-                yield (
-                    "dim",
-                    f"── nothing is known of the call yet: waiting {message['seconds']:g} s for it",
-                )
+                waiting = f"waiting {message['seconds']:g} s for it"
+                yield "dim", f"── nothing is known of the call yet: {waiting}"
+            case "CallEnded" | "Over" | "Error" as kind:
+                yield from self._end(call_sid, kind, message)
+
+    def _end(self, call_sid: str, kind: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Take what ends a call, or a subscription to it."""
+        match kind:
             case "CallEnded":
                 self._forget_interims(call_sid)
                 yield "dim", f"── call ended after {clock(message['duration'])}"
@@ -87,6 +86,15 @@ class Transcript:
                 yield "yellow", f"── {message.get('message')}"
             case "Error":
                 self.error = shown(str(message.get("message")))
+
+    def _beginning(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        verb = "resumes"
+        if message["type"] == "CallStarted":
+            verb = "begins"
+            self._speakers[call_sid] = speakers_of(UNNAMED | message)
+        self.over.discard(call_sid)
+        if message.get("reason") != "moved":  # else it is as if nothing had been
+            yield "dim", f"── call {verb}{_parties(message)}"
 
     def _forget_interims(self, call_sid: str) -> None:
         self.interim = {key: row for key, row in self.interim.items() if key[0] != call_sid}
@@ -126,3 +134,7 @@ def _seq(message: dict[str, Any]) -> int | None:
     """Return the number of a record; ``CaughtUp`` and ``Over`` name one, and are none."""
     seq = message.get("seq")
     return seq if isinstance(seq, int) and message.get("type") not in ("CaughtUp", "Over") else None
+
+
+def _reason(message: dict[str, Any]) -> str:
+    return f": {message['reason']}" if message.get("reason") else ""

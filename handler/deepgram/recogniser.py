@@ -7,7 +7,7 @@ Audio goes in on the call clock and never waits; what Deepgram says comes out on
 import asyncio
 import enum
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -171,6 +171,12 @@ class Recogniser:
         if self._demand.queued_since is None:
             self._demand.queued_since = asyncio.get_running_loop().time()
         self._demand.set(Stage.STREAMING)
+
+    def cover(self, ends: Mapping[Track, int]) -> None:
+        """Know how far each track was transcribed by others, of what was sent just now."""
+        for track, end in ends.items():
+            self._coverage.cover(track, min(end, self._coverage.end))
+        self._note_progress()
 
     async def settled(self) -> None:
         """Wait until all that was sent is transcribed; that may never be."""

@@ -80,7 +80,9 @@ class Credentials:
             return
         scope = tickets.Scope(tickets.STREAM, self._doors.account_sid, call_sid)
         try:
-            tickets.check(stream.ticket or "", self._tried.account.auth_tokens, scope, time.time())
+            tickets.check(
+                stream.ticket or "", self._tried.account.auth_tokens, [scope], time.time()
+            )
         except TicketRefused as exc:
             findings.failed(
                 name,

@@ -32,6 +32,7 @@ from handler.server.lobby import Lobby
 REQUEST_SECONDS = 10.0
 # Of a request and all that comes before it is answered, beside a body that is taken.
 MAX_HEAD = 32 * 1024
+TOO_LARGE = f"a request is at most {MAX_HEAD} bytes, beside a body that is taken"
 # The beginning of a target in absolute form; a user in it is nobody here.
 ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#@]*@)?(?P<host>[^/?#]+)", re.IGNORECASE)
 
@@ -72,7 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._lobby = Lobby() if lobby is None else lobby
         self._bodies = bodies
-        self._most = MAX_HEAD + bodies.most
+        self._most = MAX_HEAD + bodies.most  # until its head says that no body is to be taken
 
     # What happens to the connection
 
@@ -99,7 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._size += len(data)
         if self._size > self._most:
-            self._refuse(431, f"a request is at most {self._most} bytes")
+            self._refuse(431, TOO_LARGE)
         elif not self._deaf:
             if self._deadline is None and self._stage is Stage.HEAD:
                 self._await_request()
@@ -144,6 +145,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.url = _origin_form(self.url, self.headers)
         path = self.url.partition(b"?")[0].decode("ascii")
         verdict = judge(method, path, self.headers, self._bodies)
+        if verdict in (None, Verdict.UNREAD):
+            self._take_no_more()
         if self.parser.should_upgrade() and self._should_upgrade():
             if verdict is not None:
                 raise _Refused(400, "a websocket's handshake has no body")
@@ -185,6 +188,7 @@ class HttpProtocol(HttpToolsProtocol):
         whole = self._stage is Stage.ANSWER
         self._stage = Stage.HEAD
         self._size = 0
+        self._most = MAX_HEAD + self._bodies.most
         super().on_response_complete()
         if self.transport.is_closing() or self._deaf or not whole:
             part(self.transport)
@@ -238,6 +242,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
+            if self._stage is Stage.HEAD and self._size > MAX_HEAD:
+                self._refuse(431, TOO_LARGE)
         except httptools.HttpParserUpgrade as exc:
             if self._should_upgrade():
                 self._become_websocket(rest=data[exc.args[0] :])
@@ -253,6 +259,12 @@ class HttpProtocol(HttpToolsProtocol):
                     advice = "wait for an answer before the next request, or open a connection more"
                     refusals.note("request not read: another is unanswered", None, advice=advice)
                     self._listen_no_more()
+
+    def _take_no_more(self) -> None:
+        """Take no more than a request has that brings no body to be read."""
+        self._most = MAX_HEAD
+        if self._size > self._most:
+            raise _Refused(431, TOO_LARGE)
 
     def _listen_no_more(self) -> None:
         """Let the connection end with the answer that is due."""

@@ -1,6 +1,7 @@
 """What ends subscribers from outside, their tokens' ends and the process's: watched for all."""
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from typing import Protocol
@@ -9,6 +10,7 @@ from broker import supervise
 from handler.errors import EndCode, SubscriberError
 
 NEVER = float("inf")
+STEP_SECONDS = 0.05  # of those who are sent away one after the other
 
 
 class Lasting(Protocol):
@@ -28,11 +30,17 @@ class Ends:
 
     One task does it, while there is anybody: a task and a timer for each would take more memory
     than what they are there for.
+
+    Attributes:
+        spread_seconds: Over how long they are sent away when the process leaves: they come back at
+            once, and not all at once.
     """
 
     def __init__(self, leaving: asyncio.Event) -> None:
         self._leaving = leaving
         self._all: dict[Lasting, None] = {}
+        self.spread_seconds = 0.0
+        self._away_by: float | None = None  # loop time, once the process leaves
         self._next = NEVER  # when the first of the tokens ends, as far as was looked
         self._task: asyncio.Task[None] | None = None
 
@@ -65,9 +73,24 @@ class Ends:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._leaving.wait()
-        for one in self._all:
-            one.end(SubscriberError(EndCode.LEAVING, "draining: come back with since"))
+        await self._send_away()
         self._task = None
+
+    async def _send_away(self) -> None:
+        """End all, a few at each step."""
+        loop = asyncio.get_running_loop()
+        if self._away_by is None:
+            self._away_by = loop.time() + self.spread_seconds
+        left = list(self._all)
+        while left:
+            steps = max(1.0, (self._away_by - loop.time()) / STEP_SECONDS)
+            now = math.ceil(len(left) / steps)
+            for one in left[:now]:
+                if one in self._all:
+                    one.end(SubscriberError(EndCode.LEAVING, "draining: come back with since"))
+            del left[:now]
+            if left:
+                await asyncio.sleep(STEP_SECONDS)
 
     def _end_expired(self) -> None:
         now, self._next = time.time(), NEVER

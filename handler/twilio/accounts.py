@@ -1,6 +1,6 @@
 """Whose calls are taken: Twilio accounts, and the secrets by which each is known."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -19,11 +19,17 @@ class Account:
         auth_tokens: Of which one has signed what comes from it; several while one is replaced.
             None: nothing is signed (``--insecure``).
         api_key: What the REST API is asked with, its SID and its secret; None: an auth token.
+        named: Without a SID: the accounts that it is not, as they have tokens of their own.
     """
 
     sid: str | None = None
     auth_tokens: tuple[str, ...] = field(default=(), repr=False)
     api_key: tuple[str, str] | None = field(default=None, repr=False)
+    named: Container[str] = field(default=(), repr=False, compare=False)
+
+    def owns(self, sid: str | None) -> bool:
+        """Whether its tokens may speak for an account."""
+        return sid not in self.named if self.sid is None else sid == self.sid
 
 
 class Accounts:
@@ -83,7 +89,7 @@ class Accounts:
             sid: As the path of the request names it; None if it names none.
         """
         if sid is None:
-            return self._default
+            return self._default and replace(self._default, named=self._entries)
         if (entry := self._entries.get(sid)) is not None:
             key = None if entry.api_key is None else read_api_key(entry.api_key)
             return Account(sid=sid, auth_tokens=entry.auth_tokens, api_key=key)

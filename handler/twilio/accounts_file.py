@@ -11,11 +11,9 @@ import re
 import msgspec
 
 from broker.identifiers import ACCOUNT_SID
-from handler.twilio_credentials import read_api_key
+from handler.twilio_credentials import MAX_TOKENS, read_api_key
 
 MAX_BYTES = 32 * 2**20
-# Each is tried for each spelling of the URL: more would cost every handshake.
-MAX_TOKENS = 8
 _TOKEN = re.compile(r"[!-~]{1,128}")
 
 

@@ -31,9 +31,16 @@ def sign(auth_token: str, url: str, form: Fields = ()) -> str:
         url: With its query; ``wss://`` for a media stream.
         form: The fields of the body, all of them: Twilio adds some without notice.
     """
-    text = url + "".join(name + value for name, value in sorted(set(form)))
-    digest = hmac.new(auth_token.encode(), text.encode("utf-8", "replace"), hashlib.sha1).digest()
-    return base64.b64encode(digest).decode()
+    return _sign(auth_token, url, _text(form)).decode()
+
+
+def _text(form: Fields) -> bytes:
+    return "".join(name + value for name, value in sorted(set(form))).encode("utf-8", "replace")
+
+
+def _sign(auth_token: str, url: str, text: bytes) -> bytes:
+    signed = url.encode("utf-8", "replace") + text
+    return base64.b64encode(hmac.digest(auth_token.encode(), signed, hashlib.sha1))
 
 
 def is_of_body(query: Mapping[str, str], body: bytes) -> bool:
@@ -112,9 +119,9 @@ def matching_url(
     """
     given = signature.encode("utf-8", "replace")
     matched = None
-    urls, form = list(urls), list(form)
+    urls, text = list(urls), _text(form)  # it may be long, and is the same for each of them
     for token in auth_tokens:
         for url in urls:
-            if hmac.compare_digest(sign(token, url, form).encode(), given) and matched is None:
+            if hmac.compare_digest(_sign(token, url, text), given) and matched is None:
                 matched = url
     return matched

@@ -89,31 +89,35 @@ class Webhooks:
         Raises:
             WebhookRefused: it is not Twilio's, or cannot be read.
         """
-        account = self._accounts.find(request.path_params.get("account_sid"))
-        if account is None:
-            raise WebhookRefused(403, "an account that is not ours", words=FORBIDDEN)
-        body = await _body(request)
-        try:
-            form = _form(request, body)
-        except ValueError as exc:
-            raise WebhookRefused(400, str(exc)) from exc
-        self._check_signature(request, form, account)
-        given = form.get("AccountSid")
-        if account.sid is not None and given != account.sid:
-            raise WebhookRefused(403, "of another account", words=FORBIDDEN, account_sid=given)
-        return form, account
-
-    def _check_signature(self, request: Request, form: Form, account: Account) -> None:
-        if not account.auth_tokens:
-            return  # --insecure
-        given = request.headers.get(SIGNATURE)
-        if given is None:
+        # Whose it is decides nothing before the signature does: no answer tells who is known here.
+        if self._accounts.signed and SIGNATURE not in request.headers:
             raise WebhookRefused(
                 403,
                 "no X-Twilio-Signature, so it is not from Twilio",
                 words=NO_SIGNATURE,
                 advice="if it is, let the proxy before us pass that header on",
             )
+        body = await _body(request)
+        account = self._accounts.find(request.path_params.get("account_sid"))
+        if account is None:
+            raise WebhookRefused(403, "an account that is not ours", words=FORBIDDEN)
+        try:
+            form, defect = _form(request, body), None
+        except ValueError as exc:
+            form, defect = Form(()), str(exc)
+        self._check_signature(request, form, account, defect)
+        if defect is not None:
+            raise WebhookRefused(400, defect)
+        if not account.owns(given := form.get("AccountSid")):
+            raise WebhookRefused(403, "of another account", words=FORBIDDEN, account_sid=given)
+        return form, account
+
+    def _check_signature(
+        self, request: Request, form: Form, account: Account, defect: str | None
+    ) -> None:
+        if not account.auth_tokens:
+            return  # --insecure
+        given = request.headers.get(SIGNATURE, "")
         urls = signed_urls(self._settings.public_url, request, schemes=signature.WEBHOOK_SCHEMES)
         if signature.matching_url(given, urls, account.auth_tokens, form.fields) is None:
             raise WebhookRefused(
@@ -122,6 +126,7 @@ class Webhooks:
                 words=FORBIDDEN,
                 tried=urls,
                 auth_tokens=len(account.auth_tokens),
+                unreadable=defect,
                 advice="set PUBLIC_URL so that one of these is the webhook's URL in Twilio's "
                 "console, and TWILIO_AUTH_TOKEN to the auth token of the account that owns the "
                 "number",

@@ -43,7 +43,7 @@ STARTED = stored(
 FOREIGN = Stored(12, "a subject", b"not ours", {"Call-Seq": "2"})
 
 
-def entry(owner: str, state: Literal["live", "waiting"]) -> CallEntry:
+def entry(owner: str, state: Literal["live", "waiting"], *, leaving: bool = False) -> CallEntry:
     return CallEntry(
         call_sid=call_sid(1),
         account_sid=account_sid(1),
@@ -51,6 +51,7 @@ def entry(owner: str, state: Literal["live", "waiting"]) -> CallEntry:
         epoch="i1-1",
         owner=owner,
         state=state,
+        leaving=leaving,
     )
 
 
@@ -102,6 +103,7 @@ def test_how_far_a_call_is_known_is_told_by_its_ends_too(newest, known_end):
         (STARTED, None, True, False),  # not seen before: it has begun this moment
         (STARTED, entry("i1", "live"), True, False),
         (STARTED, entry("i1", "waiting"), True, True),
+        (STARTED, entry("i1", "live", leaving=True), True, True),
         (STARTED, entry("", "live"), True, True),  # given up
         (STARTED, None, False, True),
         (stored(12, "CallEnded", reason="completed"), None, True, True),
@@ -182,6 +184,7 @@ def test_what_an_owner_says_that_was_given_up(known, refused, was_stored, left):
     [
         (None, True),  # lost with the stream
         (STARTED, True),
+        (final(12, "inbound", 0.0, 1.0), True),
         (stored(12, "CallResumed", epoch="i2-1"), False),
         (FOREIGN, False),
     ],

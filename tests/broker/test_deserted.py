@@ -6,7 +6,8 @@ from support.sids import account_sid, call_sid
 from broker.deserted import ANSWER_SECONDS, ASK_SECONDS, Deserted, Due
 from broker.entries import CallEntry, CallStatus
 
-GRACE = 10.0
+GRACE, REFRESH = 10.0, 5.0
+SILENCE = REFRESH + ANSWER_SECONDS
 CALL = CallEntry(
     call_sid=call_sid(1), account_sid=account_sid(1), started_at=1, epoch="i1-1", owner="i1"
 )
@@ -18,7 +19,7 @@ class Looks:
 
     def __init__(self, entry: CallEntry | None = CALL, *, alone: bool = False) -> None:
         self.entry, self.alone = entry, alone
-        self.deserted = Deserted("i9", GRACE)
+        self.deserted = Deserted("i9", GRACE, REFRESH)
 
     def hear(self, status: CallStatus = OVER) -> None:
         self.deserted.hear(status, self.entry)
@@ -72,15 +73,15 @@ def test_what_its_owner_had_heard_before_it_died_counts():
 def test_an_owner_that_lives_answers_and_ends_its_call_itself():
     calls = Looks()
     calls.hear()
-    assert calls.look(ANSWER_SECONDS - 1) == []
+    assert calls.look(SILENCE - 1) == []
     calls.change(call_status="completed")
     assert calls.look(3600) == calls.look(3600) == []
 
 
-def test_an_owner_that_does_not_answer_is_dead_though_its_lease_is_not_over():
+def test_an_owner_that_gave_no_sign_of_life_and_no_answer_is_dead_though_its_lease_is_not_over():
     calls = Looks()
     calls.hear()
-    assert calls.look(ANSWER_SECONDS - 1) == []
+    assert calls.look(SILENCE - 1) == []
     assert calls.look(1) == [Due(CALL, "completed", silent=True)]
     calls.entry = None  # it was ended
     assert calls.look(3600) == []
@@ -91,9 +92,9 @@ def test_whoever_has_claimed_the_call_since_knows_better():
         calls = Looks(alone=alone)
         calls.hear()
         calls.change(epoch="i2-1", owner="i2")
-        assert calls.look(ANSWER_SECONDS) == []
+        assert calls.look(SILENCE) == []
         calls.hear()  # said again
-        [due] = calls.look(ANSWER_SECONDS)
+        [due] = calls.look(SILENCE)
         assert (due.entry, due.status, due.silent) == (calls.entry, "completed", not alone)
 
 

@@ -43,6 +43,15 @@ def test_a_key_is_gone_when_a_client_or_the_server_says_so(headers, gone):
     assert is_gone(headers) is gone
 
 
+def test_a_call_is_free_while_its_owner_waits_for_a_stream_or_leaves_it():
+    """Earlier versions know nothing of the latter: to them it is live."""
+    assert not ENTRY.free
+    assert msgspec.structs.replace(ENTRY, state="waiting").free
+    leaving = msgspec.structs.replace(ENTRY, leaving=True)
+    assert leaving.free
+    assert leaving.state == "live"
+
+
 def test_an_entry_is_read_as_it_was_written():
     data = msgspec.json.encode(ENTRY)
     assert msgspec.json.decode(data)["callSid"] == ENTRY.call_sid

@@ -169,7 +169,7 @@ async def test_a_status_that_came_before_anybody_could_hear_it_ends_a_call_witho
 
 
 async def test_an_owner_that_answers_or_is_of_another_account_is_left_alone(connect, facts):
-    owner, other = await connect(), await connect()
+    owner, other = await connect(lease_refresh=0.5), await connect(lease_refresh=0.5)
     answers, foreign = facts(), facts()
     writers = [owner.writer(call, owner.next_epoch()) for call in (answers, foreign)]
     running = [asyncio.create_task(writer.run()) for writer in writers]
@@ -179,7 +179,7 @@ async def test_an_owner_that_answers_or_is_of_another_account_is_left_alone(conn
     await other.statuses.put(over(answers))
     await other.statuses.put(over(foreign, account_sid(7)))
     writers[0].update(call_status="completed")
-    await asyncio.sleep(ANSWER_SECONDS + 2 * LOOK_SECONDS)
+    await asyncio.sleep(0.5 + ANSWER_SECONDS + 2 * LOOK_SECONDS)
     assert other.janitor.ended == 0
     for writer, task in zip(writers, running, strict=True):
         writer.put(ENDED)
@@ -191,7 +191,7 @@ async def test_an_owner_that_was_cut_off_when_its_call_was_over_says_the_rest(
     connect, facts, make_final
 ):
     """It did not answer, and was taken for dead; it has last words all the same."""
-    owner, other = await connect(), await connect()
+    owner, other = await connect(lease_refresh=0.5), await connect(lease_refresh=0.5)
     call = facts()
     writer = owner.writer(call, owner.next_epoch())
     running = asyncio.create_task(writer.run())

@@ -19,6 +19,7 @@ from support.timing import PATIENCE, patience, until
 
 import broker as package
 from broker.broker import Broker
+from broker.errors import OwnerSilent
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 from broker.stream import last_stored, read_history
@@ -236,3 +237,38 @@ def test_who_may_only_tap_reads_with_our_own_command(port):
         assert tap.stderr.readline() == "listening on transcripts.>\n"
         tap.send_signal(signal.SIGTERM)
         assert tap.wait(PATIENCE) == 0
+
+
+def service(port: int, user: str = "handler") -> BrokerSettings:
+    return BrokerSettings(servers=(url(user, port),), instance="i1")
+
+
+async def test_the_service_may_talk_about_calls_that_move_and_move_them_by_hand(port):
+    await asyncio.to_thread(provisioned, port)
+    call = f"CA{'1' * 32}"
+    async with patience(), Broker(service(port)) as broker:
+        await broker.wait_ready()
+        async with broker.moves.answering(call, lambda question: question):
+            assert await broker.moves.ask(call, b"where") == b"where"
+    moved = await asyncio.to_thread(partyline, "move", call, "--url", url("handler", port))
+    assert (moved.returncode, moved.stderr) == (3, f"partyline move: {call} is not live\n")
+    refused = await asyncio.to_thread(partyline, "move", call, "--url", url("tap", port))
+    assert refused.returncode == 1
+    assert "as handler in broker/server/users.conf" in refused.stderr
+
+
+async def test_a_service_whose_user_may_not_talk_about_moves_is_told_so(tmp_path):
+    """As with users that were set up before calls moved: they stay."""
+    users = (SERVERS / "users.conf").read_text()
+    assert users.count('"moves.transcripts.>", ') == 2
+    (tmp_path / "users.conf").write_text(users.replace('"moves.transcripts.>", ', ""))
+    (tmp_path / "conf").write_text(
+        f'listen: "127.0.0.1:-1"\njetstream {{ store_dir: "{tmp_path}" }}\ninclude users.conf\n'
+    )
+    with nats_server(tmp_path, f"--config={tmp_path / 'conf'}", **PASSWORDS) as port:
+        await asyncio.to_thread(provisioned, port)
+        async with patience(), Broker(service(port)) as broker:
+            await broker.wait_ready()
+            with pytest.raises(OwnerSilent, match=r"let the service's user .* moves\."):
+                async with broker.moves.answering(f"CA{'1' * 32}", bytes):
+                    pass

@@ -70,11 +70,19 @@ def test_what_is_asked_for_one_by_one_is_not_among_what_every_process_knows():
     subjects = Subjects("eu")
     assert subjects.listed_keys == "$KV.EU_CALLS.*.*"
     assert subjects.call_key(CALL).count(".") == subjects.listed_keys.count(".")
-    status, leg = subjects.status_key(CALL, ACCOUNT), subjects.leg_key(CALL)
+    status, leg = subjects.status_key(CALL, ACCOUNT), subjects.leg_key(CALL, ACCOUNT)
     assert status == f"$KV.EU_CALLS.twilio.status.{ACCOUNT}.{CALL}"
-    assert leg == f"$KV.EU_CALLS.twilio.leg.{CALL}"
+    assert leg == f"$KV.EU_CALLS.twilio.leg.{ACCOUNT}.{CALL}"
+    assert subjects.leg_key(CALL) == f"$KV.EU_CALLS.twilio.leg.*.{CALL}"
     assert subjects.key_of(f"registry.eu.twilio.leg.{CALL}") == LEG + CALL
     assert subjects.key_of(status) == f"{STATUS}{ACCOUNT}.{CALL}"
+
+
+def test_when_streams_were_started_again_is_asked_for_call_by_call():
+    subjects = Subjects("eu")
+    assert subjects.restart_key(CALL) == f"$KV.EU_CALLS.twilio.restart.{CALL}"
+    with pytest.raises(BadName):
+        subjects.restart_key("*")
 
 
 def test_tickets_have_keys_and_no_ticket_has_the_name_of_another_key():

@@ -38,3 +38,18 @@ def test_pauses_double_to_the_longest_until_an_attempt_succeeds():
     assert [backoff.next() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     backoff.reset()
     assert backoff.next() == 0.5
+
+
+async def test_a_cancellation_that_a_library_forgot_is_heeded():
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:  # as asyncio.wait_for on Python 3.11, if the answer comes
+            supervise.heed_cancellation()
+
+    supervise.heed_cancellation()
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()

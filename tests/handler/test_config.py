@@ -136,6 +136,8 @@ def test_on_this_machine_alone_no_public_url_is_needed(host):
 def test_as_many_auth_tokens_are_taken_as_there_are_accounts_and_regions():
     environ = {**NEEDED, "TWILIO_AUTH_TOKEN": "a, b,c d\ne"}
     assert Settings.from_environ(environ).twilio_auth_tokens == ("a", "b", "c", "d", "e")
+    with pytest.raises(SettingsError, match=r"^TWILIO_AUTH_TOKEN: holds 9 .* TWILIO_ACCOUNTS"):
+        Settings.from_environ({**NEEDED, "TWILIO_AUTH_TOKEN": " ".join("abcdefghi")})
 
 
 def test_origins_are_kept_as_browsers_spell_them():
@@ -237,6 +239,7 @@ def test_bounds_of_times_are_said_in_units_that_people_read():
         ("RETENTION", "3", "'3' (3 seconds) is not between 1 minute and 366 days"),
         ("LEASE_SECONDS", "2h", "'2h' is not between 2 seconds and 1 hour"),
         ("DRAIN_SECONDS", "2d", "'2d' is not between 1 second and 1 day"),
+        ("MAX_STREAM_SECONDS", "25h", "'25h' is not between 0 seconds and 1 day"),
     ):
         with pytest.raises(SettingsError) as caught:
             Settings.from_environ({**NEEDED, name: value})
@@ -246,6 +249,8 @@ def test_bounds_of_times_are_said_in_units_that_people_read():
 def test_times_take_units():
     assert Settings.from_environ({**NEEDED, "RETENTION": "30d"}).retention == 30 * 86_400
     assert Settings.from_environ({**NEEDED, "DRAIN_SECONDS": "1.5m"}).drain_seconds == 90
+    assert Settings.from_environ({**NEEDED, "MAX_STREAM_SECONDS": "55m"}).max_stream_seconds == 3300
+    assert Settings.from_environ(NEEDED).max_stream_seconds == 0
 
 
 def test_no_secret_shows_in_the_repr():

@@ -110,6 +110,11 @@ def test_a_sip_address_may_be_called_and_spelled_in_ways(called):
         ({NORTH: [7]}, "int is no number"),
         ({NORTH: {"dial": [None]}}, "NoneType is no number"),
         ({NORTH: NORTH}, "would ring itself"),
+        ({"sip:Desk@example.com": "sip:Desk@EXAMPLE.com;x=1"}, "would ring itself"),
+        (
+            {NORTH: DESK, DESK: ["+15550007777", "sip:a@b"], "+15550007777": NORTH, "*": NORTH},
+            "in a circle",
+        ),
         ({f" {NORTH}": DESK, NORTH: DESK}, "is there twice"),
         ({NORTH: {"notice": 7}}, "notice is no text"),
         ({NORTH: {"notice": "a" * 1001}}, "at most 1000"),

@@ -23,6 +23,7 @@ def test_the_names_of_metrics_stay():
         "nats_connected",
         "tickets_required",
         "deepgram_accepts",
+        "calls_arriving",
         "twilio_requests_in_flight",
         "twilio_concurrent_requests",
         "twilio_concurrent_requests_max",
@@ -32,6 +33,7 @@ def test_the_names_of_metrics_stay():
         "filled_audio_seconds",
         "late_audio_seconds",
         "calls_one_sided",
+        "moves",
         "tickets",
         "tickets_refused",
         "recogniser_messages_unreadable",
@@ -45,8 +47,11 @@ def test_the_names_of_metrics_stay():
         "twilio_requests",
         "twilio_throttled",
         "twilio_failed",
+        "streams_restarted",
+        "streams_not_restarted",
     ]
     assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
+        ("moves_failed", "why"),
         ("twilio_callbacks", "kind"),
         ("twilio_stream_errors", "code"),
     ]

@@ -23,6 +23,7 @@ CALL = [
     {"type": "Gap", "start": 2, "end": 63.3, "track": None, "reason": "media-lost"},
     {"type": "Recogniser", "state": "down", "reason": "HTTP 503"},
     {"type": "CallResumed"},
+    {"type": "CallResumed", "reason": "moved"},
     results("outbound", "", start=61.0),
     {"type": "SpeechStarted"},
     {"type": "CallEnded", "duration": 115.9},

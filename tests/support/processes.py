@@ -165,6 +165,7 @@ def serving() -> Iterator[Serve]:
             "PORT": "0",
             "HOST": "127.0.0.1",
             "DEEPGRAM_URL": "ws://127.0.0.1:1",
+            "TWILIO_API_URL": "http://127.0.0.1:1",
             "PAUSE_SECONDS": "0",  # tests that read a call to its end need not wait longer
             **environ,
         }

@@ -103,3 +103,36 @@ def _await_port(port: int, running: subprocess.Popen[bytes], home: Path) -> None
         assert running.poll() is None, (home / "output").read_text()
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
+
+
+@contextmanager
+def balancer(services: list[int], home: Path) -> Iterator[int]:
+    """Run HAProxy before some services, as docs/deploy.md recommends; returns its port."""
+    port = free_port()
+    servers = "\n".join(
+        f"    server s{number} 127.0.0.1:{service} check inter 200 fall 1 rise 1"
+        for number, service in enumerate(services)
+    )
+    path = home / "conf"
+    path.write_text(f"""\
+{HAPROXY_DEFAULTS}
+    timeout tunnel 1h
+frontend all
+    bind 127.0.0.1:{port}
+    default_backend partyline
+backend partyline
+    balance roundrobin
+    option httpchk GET /readyz
+    option redispatch 1
+    retries 5
+    retry-on 503 conn-failure empty-response
+{servers}
+""")
+    command = [installed("haproxy"), "-db", "-f", str(path)]
+    with (home / "output").open("w") as output, subprocess.Popen(command, stderr=output) as running:
+        try:
+            _await_port(port, running, home)
+            yield port
+        finally:
+            running.terminate()
+            running.wait(PATIENCE)

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from support import schemas
 from support.credentials import AUTH_TOKEN, TOKEN_SECRET
 from support.inside import Inside, inside
 from support.meddling import meddling, without
@@ -230,7 +231,7 @@ async def test_another_name_than_the_service_knows_itself_by_is_told_with_both()
 
 
 async def test_a_service_that_leaves_is_told(world: World):
-    await world.service.service.calls.drain()
+    world.service.service.calls.draining = True
     found = await examined(world.environ)
     check(found["public.ready"], "failed", "draining", "ask again once the deploy is over")
     check(found["signature.stream"], "failed", "HTTP 503", "the service is full or draining")
@@ -398,6 +399,10 @@ async def test_a_server_of_nats_that_is_too_old_is_told(world: World):
 RIGHTS = {
     "publish: { deny: 'ingest.>' }": 'publish to "ingest.transcripts.',
     "publish: { deny: '$KV.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.call.',
+    "publish: { deny: '$KV.*.pod.*' }": 'publish to "$KV.TRANSCRIPTS_CALLS.pod.',
+    "publish: { deny: '$KV.*.twilio.status.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.twilio.stat',
+    "publish: { deny: '$KV.*.twilio.ticket.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.twilio.tick',
+    "publish: { deny: '$KV.*.tickets.>' }": 'publish to "$KV.TRANSCRIPTS_CALLS.tickets.req',
     "publish: { deny: '*.*.*.interim.*' }": 'publish to "transcripts.',
     "publish: { deny: '$JS.API.DIRECT.GET.>' }": 'publish to "$JS.API.DIRECT.GET.TRANSCRIPTS"',
     "subscribe: { deny: 'registry.>' }": 'subscribe to "registry.transcripts.>"',
@@ -422,6 +427,16 @@ async def test_a_right_that_is_missing_on_nats_is_told(right, world: World, tmp_
         found = await examined(world.environ | {"NATS_URL": f"nats://a:pw@127.0.0.1:{port}"})
     assert failed(found) == ["nats.rights"]
     check(found["nats.rights"], "failed", f"this user may not {RIGHTS[right]}", "use one who may")
+
+
+async def test_whoever_taps_all_sees_nothing_that_no_schema_has(world: World):
+    broker = world.service.service.broker
+    tapped = await broker.connection.client.subscribe(broker.subjects.live)
+    found = await examined(world.environ)
+    check(found["nats.rights"], "ok", "all that the service needs")
+    message = json.loads((await tapped.next_msg()).data)
+    schemas.check(message)
+    assert (message["type"], message["last_word_end"]) == ("UtteranceEnd", -1)
 
 
 async def test_a_stream_that_is_not_as_it_must_be_is_told(world: World):

@@ -135,6 +135,19 @@ async def test_an_account_is_named_by_the_path_and_has_tokens_of_its_own(serve, 
     assert "their-token" not in service.text
 
 
+async def test_a_door_without_a_name_takes_no_stream_of_an_account_that_the_file_names(
+    serve, deepgram, tmp_path
+):
+    """Whose token it is, is not said there: TWILIO_ACCOUNT_SID is not set."""
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(json.dumps({account_sid(2): {"auth_tokens": ["their-token"]}}))
+    service = serve(TWILIO_ACCOUNTS=str(accounts), DEEPGRAM_URL=deepgram.url)
+    for account, code in ((account_sid(2), 1008), (account_sid(1), 1000)):
+        call = Options(auth_token=AUTH_TOKEN, account_sid=account)
+        report = await place_call(f"{service.ws}/twilio", b"\xff" * 1600, b"", call)
+        assert report.close_code == code
+
+
 async def test_a_subscriber_must_show_a_token(serve, mint):
     service = serve()
     client = f"{service.ws}/client"

@@ -134,7 +134,7 @@ async def test_names_and_metadata_reach_those_who_may_see_the_call_and_nobody_el
     async with media_stream(service) as stream:
         sid = stream.sids["callSid"]
         scope = Scope("stream", stream.sids["accountSid"], sid)
-        ticket = write(AUTH_TOKEN, scope, Ticket("a" * 22, int(time.time()) + 60))
+        ticket = write(AUTH_TOKEN, scope, Ticket("stream", "a" * 22, int(time.time()) + 60))
         await stream.start(customParameters=PARAMETERS | {"ticket": ticket})
         await stream.say("inbound", b"\x55" * 1600)
         may = [mint(calls=[sid]), mint(numbers=[NUMBER]), mint(numbers=[OTHER]), mint(calls=["*"])]

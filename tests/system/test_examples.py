@@ -114,7 +114,8 @@ def test_tokens_are_minted_in_go(tmp_path):
 async def test_a_transcript_is_what_the_page_says(serve, token, tell):
     """Each key of the JSON form is named in the documentation, and there are no others."""
     service = serve()
-    call = await tell(service, from_="+15550001111")
+    given = {"caller_name": "Ana", "callee_name": "Ben", "metadata": {"order": "7"}}
+    call = await tell(service, from_="+15550001111", **given)
     call.say("Good morning.", 1.0)
     call.put(type="Gap", start=3.0, end=4.0, track=None, reason="owner-lost")
     await call.end()
@@ -126,5 +127,5 @@ async def test_a_transcript_is_what_the_page_says(serve, token, tell):
     named = set(re.findall(r'"(\w+)"', row)) - {"Transcript"}
     [turn], [gap] = document["turns"], document["gaps"]
     assert named == set(document) | set(turn) | set(gap)
-    assert (turn["speaker"], turn["text"], turn["start"]) == ("Caller", "Good morning.", 1.0)
+    assert (turn["speaker"], turn["text"], turn["start"]) == ("Ana", "Good morning.", 1.0)
     assert (document["from"], document["reason"]) == ("+15550001111", "completed")

@@ -63,6 +63,28 @@ async def test_a_call_is_chosen_and_read_live(serve, token, tell):
         await expect(row).to_have_count(0)
 
 
+async def test_a_call_that_moves_is_seen_as_nothing_at_all(serve, token, tell):
+    """Neither on the page nor in the texts."""
+    service = serve()
+    call = await tell(service, from_=NUMBER)
+    call.say("One.", 1.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        call.writer._epochs.announce()
+        call.put(type="CallResumed", streamSid=f"MZ{'1' * 32}", reason="moved")
+        call.say("Two.", 2.0)
+        await expect(turns(page).first).to_contain_text("Two.")
+        assert await turns(page).count() == 1
+        assert await page.locator(".gap").count() == 0
+        after = (await page.locator("body").inner_text()).lower()
+        assert not [word for word in ("resume", "moved") if word in after]
+        async with httpx.AsyncClient(trust_env=False) as client:
+            url = f"{service.url}/calls/{call.sid}/transcript.txt?token={token}"
+            lines = (await client.get(url)).text.splitlines()
+        assert [line for line in lines if "resume" in line or "moved" in line] == []
+        await call.end()
+
+
 async def test_downloads_are_what_the_api_says(serve, token, tell):
     service = serve()
     call = await tell(service, from_=NUMBER)

@@ -155,7 +155,7 @@ async def test_a_proxy_that_takes_upgrade_away_lets_no_viewer_and_no_stream_in(
 
 
 async def test_a_service_that_leaves_is_told_and_asked_nothing_more(service: Inside, token: str):
-    await service.service.calls.drain()
+    service.service.calls.draining = True
     found = await probed(plan_of(service.url, token))
     assert failed(found) == ["reach"]
     assert found["reach"].advice.startswith("the container that answered is leaving")

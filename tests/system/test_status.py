@@ -196,7 +196,7 @@ async def test_a_storm_of_callbacks_costs_little_memory(serve, rounds):
     other = serve(NATS_URL=one.nats_url)
     before = [resident(service.popen.pid, "VmRSS") for service in (one, other)]
     told = [("initiated", True), ("ringing", True), ("completed", True), ("completed", False)]
-    for number in rounds(sample=50, full=2500):
+    for number in rounds(sample=20, full=2500):
         child, parent = f"CA{number:032x}", f"CA{10**9 + number:032x}"
         for status, of_child in told:
             legs = {"ParentCallSid": parent} if of_child else {}

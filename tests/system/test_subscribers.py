@@ -219,9 +219,9 @@ async def test_a_subscriber_that_stalls_is_cut_off_and_resumes_where_it_was(serv
         late = asyncio.create_task(_read_once_cut_off(stalled, service))
         async with connect(url, compression=None, proxy=None) as other:
             taken: list[str] = []
-            while len(taken) < 2001:  # as fast as the other one reads
-                await call.say_much(LONG, 100)
-                taken += await _until(other, 1 + len(taken) // 100 * 100 + 100)
+            while len(taken) < 2001:  # as fast as the other one reads, for whom little ever waits
+                await call.say_much(LONG, 20)
+                taken += await _until(other, 1 + len(taken) // 20 * 20 + 20)
         assert len(taken) == 2001
         had = await late
     assert stalled.close_code == 4408

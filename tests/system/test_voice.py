@@ -141,8 +141,10 @@ async def test_without_a_ticket_of_its_own_no_stream_is_heard(containers):
     call, another = a_call(), a_call()
     ticket = told(await asyncio.to_thread(ask, service, another.call_sid))["ticket"]
     scope = Scope("stream", ACCOUNT, call.call_sid)
-    over = tickets.write(AUTH_TOKEN, scope, Ticket("a" * 22, int(time.time()) - 1))
-    forged = tickets.write("another token", scope, Ticket("a" * 22, int(time.time()) + 60))
+    over = tickets.write(AUTH_TOKEN, scope, Ticket("stream", "a" * 22, int(time.time()) - 1))
+    forged = tickets.write(
+        "another token", scope, Ticket("stream", "a" * 22, int(time.time()) + 60)
+    )
     frames = measured(service, "frames_total")
     count = measured(service, "tickets_refused_total")
     attempts: list[tuple[dict[str, Any], str]] = [

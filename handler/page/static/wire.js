@@ -66,7 +66,7 @@
 
 /** @typedef {CallBegin & Told} CallStarted */
 
-/** @typedef {{ type: "CallResumed", callSid: string, seq: number }} CallResumed */
+/** @typedef {{ type: "CallResumed", callSid: string, seq: number, reason?: string }} CallResumed */
 
 /**
  * It went away, and why, or is there; with a reason then, if the call is told of something else.

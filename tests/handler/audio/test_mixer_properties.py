@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.reference_mixer import Heard, mix
 
@@ -108,6 +108,19 @@ def run(
     dropped += mixer.collect_losses()
     return bytes(audio), dropped
 
+
+# Of few plans that are drawn there may be none with a frame that comes too late; this one has some.
+LATE = Plan(
+    seed=1,
+    begins=(0, 0),
+    sizes=(20,),
+    lost=0.0,
+    repeated=0.0,
+    jitter=0,
+    delay=0.2,
+    stalls=(),
+    pops=(0.02,),
+)
 
 BEGINS = st.one_of(st.integers(0, 300), st.integers(0, 1200), st.none())
 SIZES = st.one_of(
@@ -218,7 +231,7 @@ def test_what_is_missing_is_told_to_the_sample(rounds):
         repeated=st.just(0.0),
         delay=st.floats(0.03, 0.2),
     )
-    prove(rounds, late, holds)
+    prove(rounds, late, example(LATE)(holds))
     assert losses > 0
 
 

@@ -8,7 +8,16 @@ from support.sids import account_sid, call_sid
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
 from handler.audio.loss import Loss, Reason
-from handler.calls.call_clock import COMPLETED, PAUSED, Before, CallClock, Claim, Place
+from handler.audio.mulaw import Track
+from handler.calls.call_clock import (
+    COMPLETED,
+    PAUSED,
+    Before,
+    CallClock,
+    Claim,
+    Place,
+    by_side,
+)
 from handler.calls.media_stream import End
 
 NOON = 1_800_000_000_000  # Unix ms: the zero of the call clock
@@ -189,3 +198,35 @@ def test_what_lies_between_two_media_streams_is_told_though_the_first_brought_no
 def test_what_is_stored_says_why_nothing_follows_it(stored, missing):
     assert Claim.of(NOON, (1.5, 0.0, 0.25), stored) == claim(1.5, missing)
     assert End.STOPPED.value == COMPLETED
+
+
+def test_what_is_learnt_of_the_former_owner_while_it_says_its_last_words_counts():
+    clock = CallClock(NOON, Before.of_entry(entry("live")))
+    clock.learn(Before.of_entry(entry("waiting", inbound=4.0, outbound=3.0)))
+    place = clock.place(NOON + 5000, 0, claim(2.5))
+    assert place == Place(NOON, at(5), Loss(at(4), at(5), None, "media-lost"))
+
+
+@pytest.mark.parametrize(
+    ("inbound", "outbound", "lost"),
+    [
+        (10, 10, [(10, None)]),
+        (10, 9.5, [(9.5, None)]),  # that near they are one
+        (10, 7, [(10, Track.INBOUND), (7, Track.OUTBOUND)]),
+        (7, 10, [(7, Track.INBOUND), (10, Track.OUTBOUND)]),
+        (10, 4, [(10, None)]),  # it was silent
+        (10, 0, [(10, None)]),  # it has never said anything
+    ],
+)
+def test_what_is_lost_with_an_owner_begins_where_each_side_is_known(inbound, outbound, lost):
+    whole = Loss(at(10), at(12), None, "owner-lost")
+    ends = {Track.INBOUND: at(inbound), Track.OUTBOUND: at(outbound)}
+    told = by_side(whole, ends)
+    assert told == [Loss(at(start), at(12), track, "owner-lost") for start, track in lost]
+
+
+def test_a_call_that_was_handed_over_goes_on_where_it_was():
+    clock = CallClock(NOON + 100, None)
+    clock.go_on(NOON, at(4))
+    assert (clock.started_at, clock.reached) == (NOON, at(4))
+    assert clock.place(NOON + 6000, at(5), None).loss == Loss(at(5), at(6), None, "media-lost")

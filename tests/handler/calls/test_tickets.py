@@ -18,7 +18,7 @@ from broker.settings import BrokerSettings
 from handler.calls import tickets as shell
 from handler.calls.tickets import Tickets
 from handler.config import Settings
-from handler.errors import TicketRefused
+from handler.errors import TICKET_ADVICE, TicketRefused
 from handler.twilio import tickets
 from handler.twilio.accounts import Account
 from handler.twilio.start import MediaFormat, StartDetails
@@ -107,10 +107,17 @@ async def test_whoever_asks_again_when_it_has_ended_gets_a_new_one(monkeypatch):
             assert await refusal(each, start(await each.issue(ACCOUNT, SCOPE, "again"))) is None
 
 
+def test_each_thing_that_is_wrong_with_a_ticket_has_advice_of_its_own_that_a_close_frame_holds():
+    reasons = [TicketRefused(defect).reason for defect in TICKET_ADVICE]
+    assert all(len(reason.encode()) <= 120 for reason in reasons)
+    assert len(set(TICKET_ADVICE.values())) == len(reasons)
+    assert "clocks" in TicketRefused("expired").reason
+
+
 @pytest.mark.parametrize("required", [None, True, False])
 async def test_a_ticket_that_is_given_is_checked_whether_one_is_needed_or_not(required):
-    over = tickets.write("token", SCOPE, Ticket("a" * 22, int(time.time()) - 1))
-    foreign = tickets.write("another", SCOPE, Ticket("a" * 22, int(time.time()) + 60))
+    over = tickets.write("token", SCOPE, Ticket("stream", "a" * 22, int(time.time()) - 1))
+    foreign = tickets.write("another", SCOPE, Ticket("stream", "a" * 22, int(time.time()) + 60))
     async with containers("nats://127.0.0.1:1", require_ticket=required) as (one,):
         assert await refusal(one, start(over)) == "expired"
         assert await refusal(one, start(foreign)) == "not of this call"

@@ -1,5 +1,6 @@
 """handler/calls/voice.py: Twilio asks what to do with a call."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -112,7 +113,7 @@ async def test_the_call_is_forked_to_us_its_caller_told_and_then_connected():
     }
     told = parameters(response)
     scope = Scope(STREAM, account_sid(1), call_sid(1))
-    assert tickets.check(told.pop("ticket"), ("token",), scope, time.time()).expiry
+    assert tickets.check(told.pop("ticket"), ("token",), [scope], time.time()).expiry
     assert told == {"from": "+15550100001", "to": "+15550001111", "direction": "inbound"}
     assert response[1].text == "This call may be monitored or recorded."
     assert [(noun.tag, noun.text) for noun in response[2]] == [
@@ -154,6 +155,36 @@ async def test_each_number_has_its_own_way():
     assert (told["options"], told["calleeName"], told["tenant"]) == ("language=de", "Sales", "7")
     assert [verb.tag for verb in sip] == ["Start", "Pause"]
     assert [verb.tag for verb in other] == ["Start", "Say", "Pause"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {**CALL, "To": "+15551230000"},
+        {**CALL, "From": "+15551230000"},
+        {**CALL, "To": "sip:DESK@example.com", "Called": "+15551230000"},
+    ],
+)
+async def test_nobody_who_is_in_the_call_already_is_rung_for_it_for_ever(call):
+    places = "+15551230000,sip:desk@example.com"
+    async with container(forward_to=read_forward_to(places)) as one:
+        with capture_logs() as lines:
+            response = await one.response(call)
+    assert [noun.text for noun in response.findall("Dial/*")] == ["sip:desk@example.com"]
+    assert any(line["event"] == "not rung: in the call already" for line in lines)
+
+
+async def test_no_more_calls_are_answered_at_once_than_there_are_places(monkeypatch):
+    calls = [{**CALL, "CallSid": call_sid(number)} for number in range(10)]
+    async with container(max_calls=2) as one:
+        statuses = [each.status_code for each in await asyncio.gather(*map(one.ask, calls))]
+        assert sorted(statuses) == [200] * 2 + [503] * 8
+        for call, status in zip(calls, statuses, strict=True):  # whoever has a place may ask again
+            assert (await one.ask(call)).status_code == status
+        monkeypatch.setattr("handler.calls.promised_places.KEPT_SECONDS", 0.0)
+        for call in calls[:2]:  # and nobody came for it
+            await one.ask(call)
+        assert (await one.ask(calls[9])).status_code == 200
 
 
 async def test_asked_again_with_the_same_words_it_says_the_same():

@@ -4,6 +4,7 @@ import pytest
 from support.sids import account_sid
 
 from handler.cli import number_setup
+from handler.forwarding import read_forward_to
 from handler.twilio.resources import PhoneNumber
 
 AC, NUMBER, PN = account_sid(1), "+15551230000", "PN" + "0" * 32
@@ -63,3 +64,19 @@ def test_what_is_and_what_will_be_is_told_line_by_line():
         "  SIP trunk          TK1",
         "                  → nothing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("forward_to", "rings"),
+    [
+        ("+15551239999,sip:desk@example.com", "+15551239999, sip:desk@example.com"),
+        ('{"+15550001111": "+15551239999"}', "nobody, as FORWARD_TO has it"),
+        ("{}", "nobody, unless FORWARD_TO is set where the service runs"),
+    ],
+)
+def test_who_rings_is_told_as_far_as_it_is_known(forward_to, rings):
+    found = number_setup.ringing(read_forward_to(forward_to), NUMBER)
+    assert found == rings
+    wanted = number_setup.ours(URL, None)
+    told = number_setup.told(number_setup.plan(PhoneNumber(PN, NUMBER), AC, wanted), found)
+    assert told.endswith(f"  who rings          {rings}")

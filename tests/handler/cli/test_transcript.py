@@ -63,6 +63,11 @@ def test_events_are_said_in_words(message, line):
     assert [row for _, row in Transcript().receive({"callSid": CALL, **message})] == [line]
 
 
+def test_a_call_that_moved_looks_as_if_nothing_had_been():
+    moved = {"type": "CallResumed", "callSid": CALL, "seq": 2, "reason": "moved"}
+    assert list(Transcript().receive(moved)) == []
+
+
 def test_the_sides_have_the_names_that_the_call_gives_them():
     transcript = Transcript()
     started = {"type": "CallStarted", "callSid": CALL, "from": "+1", "to": "+2"}

@@ -119,6 +119,16 @@ test("the call's state follows its events", () => {
   assert.equal(transcript.known, true);
 });
 
+test("a call that moves is drawn as if nothing had been, with what its side is saying", () => {
+  const transcript = new Transcript(callSid);
+  transcript.catchUp(0);
+  transcript.receive(final(1, "inbound", 0, "One."));
+  assert.equal(transcript.receive({ type: "CallResumed", callSid, seq: 2, reason: "moved" }), null);
+  assert.equal(transcript.turns.length, 1);
+  const change = transcript.receive(final(3, "inbound", 1, "Two."));
+  assert.equal(change?.isNew, false);
+});
+
 test("what a call is told of its recogniser is no trouble, and the newest of it is kept", () => {
   const transcript = new Transcript(callSid);
   transcript.receive({ type: "Recogniser", callSid, seq: 1, state: "up", reason: null });

@@ -237,6 +237,47 @@ async def test_a_body_is_taken_up_to_the_bound_of_its_door(app, sent):
     assert all(answer.endswith(b"/hook " + b"x" * 100) for answer in (answers[0], answers[1]))
 
 
+LARGE = Bodies(re.compile("/hook"), 64 * 1024)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GET % 1 * 1300,
+        b"GET /" + b"x" * 34_000,
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 34_000 + b"\r\n\r\n",
+        POST + b"X: " + b"x" * 34_000,
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"\r\n" + b"\x89\x80\0\0\0\0" * 6000,
+    ],
+    ids=lambda sent: repr(sent[:12]),
+)
+async def test_a_request_without_a_body_has_no_more_bytes_where_others_bring_one(app, sent):
+    async with serving(app, bodies=LARGE) as port:
+        answer = await say(port, sent)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert not app.asked
+
+
+@pytest.mark.parametrize("piece", [1000, 2**17])
+async def test_a_body_comes_beside_what_a_request_has_otherwise(app, piece):
+    """On a connection that has brought a request without one before."""
+    head = POST + b"X: " + b"x" * 2000 + b"\r\nContent-Length: 65536\r\n\r\n"
+    sent = head + b"y" * 65_536
+    async with serving(app, bodies=LARGE) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with patience():
+            for number in range(2):
+                writer.write(GET % number)
+                await reader.readuntil(b"/%d " % number)
+                for begin in range(0, len(sent), piece):
+                    writer.write(sent[begin : begin + piece])
+                    await writer.drain()
+                await reader.readuntil(b"/hook ")
+                assert await reader.readexactly(65_536) == b"y" * 65_536
+        writer.close()
+
+
 async def test_trailers_without_end_are_cut_off_at_once(app):
     async with running(app, bodies=HOOK) as server:
         begun = CHUNKED + b"0\r\n"

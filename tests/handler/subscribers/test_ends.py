@@ -57,6 +57,23 @@ async def test_all_end_when_the_process_leaves_also_who_comes_then(ends, leaving
     assert set(early.codes + late.codes) == {EndCode.LEAVING}
 
 
+async def test_those_who_are_sent_away_leave_one_after_the_other(ends, leaving):
+    """So that they do not all come back at once; who comes meanwhile goes with them."""
+    readers = [Reader() for _ in range(100)]
+    for reader in readers:
+        ends.add(reader)
+    ends.spread_seconds = 0.5 * UNIT
+    leaving.set()
+    await until(lambda: readers[0].codes)
+    assert not readers[-1].codes
+    late = Reader()
+    ends.add(late)
+    ends.discard(readers[50])  # that one went by itself
+    await until(lambda: late.codes and readers[-1].codes)
+    assert {code for reader in readers for code in reader.codes} == {EndCode.LEAVING}
+    assert not readers[50].codes
+
+
 async def test_one_task_is_there_while_anybody_is(ends):
     before = len(asyncio.all_tasks())
     readers = [Reader(600 - number) for number in range(20)]

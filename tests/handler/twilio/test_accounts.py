@@ -35,6 +35,16 @@ def test_auth_tokens_of_any_account_are_those_of_each_that_is_named():
     assert accounts.find(TWO) != Account(sid=TWO, auth_tokens=("one", "other"))
 
 
+def test_auth_tokens_of_any_account_speak_for_none_that_is_named():
+    accounts = Accounts(Account(auth_tokens=("one",)), ENTRIES)
+    found = accounts.find(None)
+    assert found is not None
+    assert [found.owns(sid) for sid in (TWO, NOBODYS, None)] == [False, True, True]
+    named = accounts.find(TWO)
+    assert named is not None
+    assert [named.owns(sid) for sid in (TWO, NOBODYS, None)] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("default", "sid", "named"),
     [

@@ -104,6 +104,21 @@ def test_a_signature_is_compared_in_a_time_that_says_nothing_of_where_it_is_wron
     assert compared == wanted
 
 
+def test_a_form_is_put_in_order_once_however_many_urls_and_tokens_are_tried(monkeypatch):
+    """It may have hundreds of fields, and whoever forges one need sign nothing."""
+    urls = signature.candidates("https://example.com", "/voice", schemes=("https",))
+    right = signature.sign("c", urls[-1], VOICE.items())
+    ordered = []
+
+    def in_order(found):
+        ordered.append(1)
+        return sorted(found)
+
+    monkeypatch.setattr(signature, "sorted", in_order, raising=False)
+    assert signature.matching_url(right, urls, "abc", VOICE.items()) == urls[-1]
+    assert ordered == [1]
+
+
 VOICE = {
     "CallSid": "CA1234567890ABCDE",
     "Caller": "+14158675310",

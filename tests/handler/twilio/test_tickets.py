@@ -11,14 +11,14 @@ from handler.twilio import tickets
 from handler.twilio.tickets import Scope, Ticket
 
 SCOPE = Scope("stream", account_sid(1), call_sid(1))
-TICKET = Ticket(tickets.nonce_of(b"0123456789abcdef"), 1_800_000_060)
+TICKET = Ticket("stream", tickets.nonce_of(b"0123456789abcdef"), 1_800_000_060)
 NOW = 1_800_000_000.0
 WRITTEN = tickets.write("token", SCOPE, TICKET)
 
 
 def defect(text: str, *, tokens=("token",), scope=SCOPE, now=NOW) -> str:
     with pytest.raises(TicketRefused) as caught:
-        tickets.check(text, tokens, scope, now)
+        tickets.check(text, tokens, [scope], now)
     assert caught.value.close_code == 1008
     assert len(caught.value.reason.encode()) <= 123  # RFC 6455 section 5.5
     return caught.value.defect
@@ -26,8 +26,8 @@ def defect(text: str, *, tokens=("token",), scope=SCOPE, now=NOW) -> str:
 
 @pytest.mark.parametrize("tokens", [("token",), ("new", "token"), ("token", "old")])
 def test_a_ticket_is_good_for_its_call_until_it_ends(tokens):
-    assert tickets.check(WRITTEN, tokens, SCOPE, NOW) == TICKET
-    assert tickets.check(WRITTEN, tokens, SCOPE, TICKET.expiry - 0.1) == TICKET
+    assert tickets.check(WRITTEN, tokens, [SCOPE], NOW) == TICKET
+    assert tickets.check(WRITTEN, tokens, [SCOPE], TICKET.expiry - 0.1) == TICKET
     assert defect(WRITTEN, tokens=tokens, now=TICKET.expiry) == "expired"
 
 
@@ -47,7 +47,7 @@ def test_it_is_of_a_form_that_a_parameter_and_a_url_can_hold():
 )
 def test_each_defect_is_told_with_what_to_do_about_it(text, now, advice):
     with pytest.raises(TicketRefused, match=advice):
-        tickets.check(text, ("token",), SCOPE, now)
+        tickets.check(text, ("token",), [SCOPE], now)
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,5 @@ def test_whoever_is_asked_again_in_the_same_words_names_it_the_same():
         tickets.repeated_nonce("token", SCOPE, "\ud800"),
     }
     assert len(others - {first}) == 4
-    repeated = tickets.write("token", SCOPE, Ticket(first, TICKET.expiry))
-    assert tickets.check(repeated, ("token",), SCOPE, NOW).nonce == first
+    repeated = tickets.write("token", SCOPE, Ticket("stream", first, TICKET.expiry))
+    assert tickets.check(repeated, ("token",), [SCOPE], NOW).nonce == first

@@ -15,17 +15,18 @@ from handler.config import Settings
 from handler.server.bodies import Bodies
 from handler.twilio import forms, webhooks
 from handler.twilio.accounts import Account, Accounts
+from handler.twilio.accounts_file import Entry
 from handler.twilio.places import WEBHOOKS
 from handler.twilio.webhooks import Webhooks
 
 TOKEN = "12345"
-ACCOUNT, ANOTHER = "AC" + "1" * 32, "AC" + "2" * 32
+ACCOUNT, ANOTHER, NOBODYS = ("AC" + digit * 32 for digit in "123")
 BASE = "https://calls.example.com"
 FORM = {"AccountSid": ACCOUNT, "CallSid": "CA1", "CallerCity": "", "From": "+15550000001"}
 
 
 @contextlib.asynccontextmanager
-async def hooks(tokens=(TOKEN,), public_url=BASE):
+async def hooks(tokens=(TOKEN,), public_url=BASE, sid=ACCOUNT, named=None):
     """Serve one webhook; yields a client, and what came in."""
     came = []
 
@@ -33,7 +34,7 @@ async def hooks(tokens=(TOKEN,), public_url=BASE):
         came.append((form, account))
         return PlainTextResponse("taken\n")
 
-    accounts = Accounts(Account(sid=ACCOUNT, auth_tokens=tokens))
+    accounts = Accounts(Account(sid=sid, auth_tokens=tokens), named)
     app = Starlette(
         routes=Webhooks(Settings(public_url=public_url), accounts).routes("voice", handle)
     )
@@ -79,7 +80,13 @@ async def test_a_signed_form_is_taken_by_either_path(path, query):
             403,
             "wrong X-Twilio-Signature",
         ),
-        (f"/twilio/{ANOTHER}/voice", FORM, {}, 403, "an account that is not ours"),
+        (
+            f"/twilio/{ANOTHER}/voice",
+            FORM,
+            {"X-Twilio-Signature": "x"},
+            403,
+            "an account that is not ours",
+        ),
         (
             "/twilio/voice",
             {**FORM, "AccountSid": ANOTHER},
@@ -114,10 +121,44 @@ async def test_what_twilio_has_not_signed_is_refused_and_the_log_says_why(
 )
 async def test_what_is_no_form_is_refused_in_words(body, kind, status):
     async with hooks() as (client, came):
-        answer = await client.post("/twilio/voice", content=body, headers={"Content-Type": kind})
+        headers = {"Content-Type": kind, **signed(f"{BASE}/twilio/voice", {})}
+        answer = await client.post("/twilio/voice", content=body, headers=headers)
     assert answer.status_code == status
     assert answer.text.strip()
     assert came == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Twilio-Signature": "x"}])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (urlencode(FORM).encode(), webhooks.FORM),
+        (b"{}", "application/json"),
+        (b"From=%ff", webhooks.FORM),
+        (b"a=" + b"b" * forms.MAX_BODY, webhooks.FORM),
+    ],
+)
+async def test_without_a_good_signature_no_answer_tells_which_accounts_are_known(
+    headers, body, kind
+):
+    async with hooks(named={ANOTHER: Entry(("x",))}) as (client, came):
+        paths = [
+            f"/twilio/{part}voice" for part in ("", f"{ACCOUNT}/", f"{ANOTHER}/", f"{NOBODYS}/")
+        ]
+        sent = {"Content-Type": kind, **headers}
+        answers = [await client.post(path, content=body, headers=sent) for path in paths]
+    assert came == []
+    assert len({(answer.status_code, answer.text) for answer in answers}) == 1
+
+
+async def test_the_tokens_of_the_settings_open_nothing_of_an_account_that_the_file_names():
+    async with hooks(sid=None, named={ANOTHER: Entry(("theirs",))}) as (client, came):
+        for sid, status in ((ANOTHER, 403), (NOBODYS, 200), (ACCOUNT, 200)):
+            form = {**FORM, "AccountSid": sid}
+            headers = signed(f"{BASE}/twilio/voice", form)
+            answer = await client.post("/twilio/voice", data=form, headers=headers)
+            assert answer.status_code == status
+    assert [form.get("AccountSid") for form, _ in came] == [NOBODYS, ACCOUNT]
 
 
 async def test_a_bound_holds_under_any_server():

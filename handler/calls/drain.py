@@ -1,0 +1,45 @@
+"""How a process leaves its calls: they go elsewhere, end, or are left to others in time."""
+
+import asyncio
+
+import structlog
+
+from broker import supervise
+from handler.calls.live_calls import LiveCalls
+from handler.calls.relocator import Relocator
+
+# Twilio is told within so long of the streams that nobody listens to any more.
+STOP_SECONDS = 2.0
+
+_log = structlog.get_logger()
+
+
+async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
+    """
+    Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
+
+    A call that somebody is about to take has half of the other half for that. Whatever becomes of
+    Twilio's API, of NATS or of the recogniser, all of it is over in time.
+    """
+    calls.draining = True
+    carried = calls.carried
+    if not carried:
+        return
+    _log.info("draining", calls=len(carried), seconds=seconds)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    moving = supervise.start(relocator.move_all(), "moves")
+    try:
+        await calls.wait_over(seconds / 2)
+        for call in calls.carried:
+            if not call.followed:
+                call.leave()
+        await calls.wait_over(seconds / 4)
+        for call in calls.carried:
+            call.leave()
+        await calls.wait_over(end - loop.time())
+    finally:
+        await supervise.end(moving)
+    await relocator.settle(min(STOP_SECONDS, end - loop.time()))
+    if left := calls.carried:
+        _log.error("drain deadline passed", calls=[call.call_sid for call in left])

@@ -1,0 +1,159 @@
+"""
+How a live call goes from one media stream to another with nothing lost and nothing doubled. Pure.
+
+The owner sends what it hears up to a cut, and keeps what follows until somebody else has it. The
+successor keeps all it hears until it knows where that lies on the call clock, and where the cut is.
+"""
+
+from collections import deque
+
+from handler.audio import fingerprint
+from handler.audio.cut import PauseFinder
+from handler.audio.fingerprint import Fingerprint, Print
+from handler.audio.loss import Loss
+from handler.audio.mixer import Chunk
+from handler.audio.mulaw import CHANNELS, SAMPLE_RATE
+
+# What either side keeps; a move that takes longer has failed.
+MAX_HELD = 30 * SAMPLE_RATE
+# Where nobody speaks there is nothing to compare, and arrival times are good enough: they are wrong
+# by less than this, so much of the silence before the cut is heard once more.
+MARGIN = SAMPLE_RATE // 2
+
+
+class Giving:
+    """
+    The owner's side.
+
+    Attributes:
+        cut: Position up to which the owner sends; None while there is none.
+        fingerprint: Of what it hears, for the successor.
+    """
+
+    def __init__(self) -> None:
+        self.cut: int | None = None
+        self.fingerprint = Fingerprint()
+        self._finder: PauseFinder | None = None
+        self._held: deque[Chunk] = deque()
+        self._lost: list[Loss] = []
+        self._end = 0
+
+    @property
+    def overdue(self) -> bool:
+        """Whether so much is kept that somebody has to hear it now."""
+        return self.cut is not None and self._end - self.cut > MAX_HELD
+
+    def cut_from(self, position: int) -> None:
+        """Look for a cut: the successor has the call from a position on."""
+        if self._finder is None:
+            self._finder = PauseFinder(max(position, self._end))
+
+    def take(self, chunk: Chunk) -> list[Chunk]:
+        """Take what comes; returns what of it is to be sent."""
+        self.fingerprint.feed(chunk)
+        self._end = chunk.end
+        if self.cut is None and self._finder is not None:
+            self._finder.feed(chunk.start, chunk.audio)
+            self.cut = self._finder.found
+        if self.cut is None:
+            return [chunk]
+        before, behind = _split(chunk, self.cut)
+        self._held += behind
+        return before
+
+    def lose(self, losses: list[Loss]) -> list[Loss]:
+        """Take what was lost; returns what is to be told: behind the cut others may have it."""
+        if self.cut is None:
+            return losses
+        self._lost += losses
+        return []
+
+    def give_up(self) -> tuple[list[Chunk], list[Loss]]:
+        """Nobody takes the call: return what was kept, to be sent, and what is to be told lost."""
+        kept = list(self._held), self._lost
+        self._held, self._lost = deque(), []
+        self.cut = self._finder = None
+        return kept
+
+
+class Taking:
+    """
+    The successor's side.
+
+    Attributes:
+        offset: Position of its media stream's zero on the call clock; None until it is known.
+        hears_speech: Whether both sides of the move heard enough to be compared, the last time.
+    """
+
+    def __init__(self) -> None:
+        self.offset: int | None = None
+        self.hears_speech = False
+        self._fingerprint = Fingerprint()
+        self._held: deque[Chunk] = deque()  # on the media stream's own clock
+        self._certain = False
+
+    @property
+    def begins(self) -> int | None:
+        """Position from which it has the call; None while that is not known."""
+        if self.offset is None or not self._held:
+            return None
+        return self._held[0].start + self.offset + (0 if self._certain else MARGIN)
+
+    @property
+    def end(self) -> int:
+        """Where what it has heard ends, on the media stream's own clock."""
+        return self._held[-1].end if self._held else 0
+
+    @property
+    def length(self) -> int:
+        """How much is kept."""
+        return self.end - self._held[0].start if self._held else 0
+
+    def take(self, chunk: Chunk) -> None:
+        """Keep what comes, the newest of it."""
+        self._fingerprint.feed(chunk)
+        self._held.append(chunk)
+        while self.length > MAX_HELD:
+            self._held.popleft()
+
+    def place(self, theirs: Print, guess: int) -> None:
+        """
+        Find out where the media stream lies.
+
+        Args:
+            theirs: The fingerprint of what the owner hears.
+            guess: Position of the media stream's zero, by the time at which its audio comes.
+        """
+        ours = self._fingerprint.print()
+        self.offset = fingerprint.place(theirs, ours, guess)
+        self._certain = self.offset is not None
+        self.hears_speech = ours.says_much and theirs.says_much
+
+    def place_by_time(self, guess: int) -> None:
+        """Take it as lying where it does by the time at which its audio comes: nobody speaks."""
+        self.offset = guess
+
+    def begin(self, offset: int, cut: int) -> list[Chunk]:
+        """
+        Return what was kept from the cut on, on the call clock.
+
+        Args:
+            offset: Position of the media stream's zero: as it was found, or as good as can be.
+            cut: Position from which nobody else hears the call.
+        """
+        # One that was never placed has words before the cut, which its owner has written.
+        by_time = self.offset is not None and not self._certain
+        from_ = cut - MARGIN if by_time else cut
+        held, self._held = self._held, deque()
+        moved = [Chunk(chunk.start + offset, chunk.audio) for chunk in held]
+        return [part for chunk in moved for part in _split(chunk, from_)[1]]
+
+
+def _split(chunk: Chunk, position: int) -> tuple[list[Chunk], list[Chunk]]:
+    """Return what of a chunk lies before a position, and what behind it."""
+    if chunk.end <= position:
+        return [chunk], []
+    if chunk.start >= position:
+        return [], [chunk]
+    place = CHANNELS * (position - chunk.start)
+    return [Chunk(chunk.start, chunk.audio[:place])], [Chunk(position, chunk.audio[place:])]

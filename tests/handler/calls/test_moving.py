@@ -1,0 +1,207 @@
+"""handler/calls/moving.py: two containers agree on who has a call, whatever becomes of either."""
+
+import asyncio
+import contextlib
+
+import pytest
+import structlog
+from support.sids import call_sid
+from support.timing import patience
+
+from broker.broker import Broker
+from broker.server.embedded import EmbeddedServer
+from broker.settings import BrokerSettings
+from handler.audio.mixer import Chunk
+from handler.audio.mulaw import SAMPLE_RATE, interleave
+from handler.calls import moving
+from handler.calls.moving import Arrival, Departure
+from handler.errors import MoveFailed
+from rehearsal import audio
+from rehearsal.sample import SPEECH
+
+CALL = call_sid(1)
+LOG = structlog.get_logger()
+AT, LATER, STEP = 9 * SAMPLE_RATE, 12_345, 800
+SIDES = [audio.read(SPEECH / f"{side}.wav")[AT : AT + 200_000] for side in ("caller", "callee")]
+# Audio comes faster than people speak.
+TURN = 0.005
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(moving, "ASKING_SECONDS", 0.02)
+    monkeypatch.setattr(moving, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(moving, "COMING_SECONDS", 0.5)
+    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def brokers():
+    """The brokers of two processes."""
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(EmbeddedServer())
+        opened = []
+        for name in ("owner", "successor"):
+            settings = BrokerSettings(servers=(server.url,), instance=name)
+            broker = await stack.enter_async_context(Broker(settings))
+            async with patience():
+                await broker.wait_ready()
+            opened.append(broker)
+        yield opened
+
+
+class Owner:
+    """A call that moves, with what it has sent."""
+
+    def __init__(self):
+        self.sent = []
+        self.stored = 0
+        self.can_settle = asyncio.Event()
+        self.can_settle.set()
+        self.departure = Departure(
+            lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
+        )
+
+    async def _settle(self):
+        await self.can_settle.wait()
+        self.stored = self.sent[-1].end
+
+    def hear(self, chunk):
+        self.sent += self.departure.take(chunk)
+
+
+async def asked():
+    """Ask Twilio, which says that another media stream is on its way."""
+
+
+async def speak(owner, arrival, *, until=200_000):
+    """Play the call to both sides."""
+    for start in range(0, until, STEP):
+        if owner is not None:
+            owner.hear(piece(start))
+        if arrival is not None and start >= LATER:
+            theirs = piece(start)
+            arrival.taking.take(Chunk(theirs.start - LATER, theirs.audio))
+        await asyncio.sleep(TURN)
+
+
+def piece(start):
+    inbound, outbound = (side[start : start + STEP] for side in SIDES)
+    return Chunk(start, interleave(inbound, outbound))
+
+
+@contextlib.asynccontextmanager
+async def playing(*parties):
+    task = asyncio.create_task(speak(*parties))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_a_call_moves_from_one_container_to_another(brokers):
+    mine, theirs = brokers
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    async with (
+        patience(),
+        mine.moves.answering(CALL, owner.departure.answer),
+        playing(owner, arrival),
+    ):
+        leaving = asyncio.create_task(owner.departure.run(asked))
+        given = await arrival.run()
+        assert not leaving.done()
+        await arrival.confirm()
+        await leaving
+        assert given is not None
+        assert given.offset == LATER
+        assert given.cut == owner.stored == owner.sent[-1].end
+        assert given.open_utterances == ("inbound",)
+        assert arrival.taking.begin(given.offset, given.cut)[0].start == given.cut
+        with pytest.raises(MoveFailed):  # it has moved already
+            await Arrival(CALL, theirs.moves, LOG).run()
+
+
+async def test_nothing_is_handed_over_before_all_is_stored(brokers):
+    mine, theirs = brokers
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner.can_settle.clear()
+    async with (
+        patience(),
+        mine.moves.answering(CALL, owner.departure.answer),
+        playing(owner, arrival),
+    ):
+        leaving = asyncio.create_task(owner.departure.run(asked))
+        taking = asyncio.create_task(arrival.run())
+        await owner.departure._cut.wait()
+        assert not taking.done()
+        owner.can_settle.set()
+        given = await taking
+        assert given is not None
+        await arrival.confirm()
+        await leaving
+
+
+async def test_an_owner_whom_nobody_follows_keeps_the_call(brokers):
+    assert len(brokers) == 2
+    owner = Owner()
+    async with patience(), playing(owner, None):
+        with pytest.raises(MoveFailed, match="no other container takes the call"):
+            await owner.departure.run(asked)
+    assert owner.departure.give_up() == ([], [])
+
+
+async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows(brokers):
+    mine, theirs = brokers
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    async with patience(), mine.moves.answering(CALL, owner.departure.answer):
+        async with playing(owner, arrival):
+            leaving = asyncio.create_task(owner.departure.run(asked))
+            given = await arrival.run()  # and says no more
+            with pytest.raises(MoveFailed, match="no other container writes the call"):
+                await leaving
+            with pytest.raises(MoveFailed):  # too late
+                await arrival.run()
+        sent = [*owner.sent, *owner.departure.give_up()[0]]
+    assert given is not None
+    assert [one.end for one in sent[:-1]] == [other.start for other in sent[1:]]
+    assert sent[-1].end > given.cut
+
+
+async def test_a_successor_learns_that_its_owner_is_gone(brokers):
+    mine, theirs = brokers
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner.can_settle.clear()
+    async with patience(), playing(owner, arrival):
+        async with mine.moves.answering(CALL, owner.departure.answer):
+            leaving = asyncio.create_task(owner.departure.run(asked))
+            taking = asyncio.create_task(arrival.run())
+            await owner.departure._cut.wait()
+            leaving.cancel()
+        assert await taking is None
+        await asyncio.wait({leaving})
+
+
+async def test_a_call_that_ends_before_it_is_cut_ends_where_it_is(brokers):
+    mine, theirs = brokers
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    async with patience(), mine.moves.answering(CALL, owner.departure.answer):
+        leaving = asyncio.create_task(owner.departure.run(asked))
+        taking = asyncio.create_task(arrival.run())
+        owner.hear(piece(0))
+        owner.departure.end_of_stream()
+        with pytest.raises(MoveFailed, match="the media stream has ended"):
+            await leaving
+        with pytest.raises(MoveFailed, match="keeps the call, or it has ended"):
+            await taking
+
+
+async def test_twilio_may_refuse_another_media_stream(brokers):
+    assert len(brokers) == 2
+    owner = Owner()
+
+    async def refused():
+        raise MoveFailed("no room for two more tracks")
+
+    with pytest.raises(MoveFailed, match="two more tracks"):
+        await owner.departure.run(refused)

@@ -1,0 +1,176 @@
+"""handler/calls/relocation.py: whatever becomes of a move, the call goes on, and is whole."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import structlog
+from support.brokers import kill_server, read_records
+from support.containers import Phone, said, world
+from support.sids import call_sid
+from support.timing import patience, until
+
+from broker.claim import Claim
+from handler.audio.mulaw import SAMPLE_RATE
+from handler.calls import moving
+from handler.calls.moving import Given
+from handler.calls.relocation import Succession
+from handler.errors import MoveFailed, Stay
+from rehearsal.scripted import names
+
+
+def whole(phone):
+    return {"inbound": names(phone.sides[0]), "outbound": names(phone.sides[1])}
+
+
+async def nothing():
+    """Twilio says yes, and nothing comes."""
+
+
+async def stays(container, phone, ask=nothing):
+    """Try to move a call; returns why it stays."""
+    with pytest.raises(MoveFailed) as caught:
+        await container.calls.find(phone.call_sid).move(ask)
+    return caught.value.kind
+
+
+async def test_without_nats_a_call_stays_and_twilio_is_not_asked():
+    async with world() as (server, _, run), patience():
+        mine = await run()
+        phone = Phone(seconds=20)
+        phone.stream(mine)
+        await until(lambda: mine.broker.registry.get(phone.call_sid))
+        asked = []
+
+        async def ask():
+            asked.append(1)
+
+        await kill_server(server)
+        await until(lambda: not mine.broker.connected)
+        assert await stays(mine, phone, ask) is Stay.NATS
+        assert not asked
+        await phone.hang_up()
+
+
+async def test_while_nats_is_away_nobody_is_taken_for_gone(monkeypatch):
+    """Else the successor would take the call from an owner that lives."""
+    monkeypatch.setattr(moving, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(moving, "ASKING_SECONDS", 0.02)
+
+    class Away:
+        reachable = False
+
+        async def ask(self, call_sid, _):
+            if len(asked) == 20:
+                self.reachable = True
+            asked.append(call_sid)
+            raise moving.OwnerSilent(call_sid, "away")
+
+    asked: list[str] = []
+    away: Any = Away()
+    async with patience():
+        assert await moving.Arrival(call_sid(1), away, structlog.get_logger()).run() is None
+    assert len(asked) > 20 + moving.UNANSWERED
+
+
+async def test_with_a_recogniser_that_is_down_a_call_stays(monkeypatch):
+    monkeypatch.setattr(moving, "SETTLE_SECONDS", 0.5)
+    async with world() as (_, _, run), patience():
+        mine = await run(deepgram_url="ws://127.0.0.1:1", close_seconds=1.0)
+        theirs = await run(deepgram_url="ws://127.0.0.1:1", close_seconds=1.0)
+        phone = Phone(seconds=20)
+        phone.stream(mine)
+        await asyncio.sleep(0.5)
+
+        async def ask():
+            phone.stream(theirs, succeeding=True)
+
+        assert await stays(mine, phone, ask) is Stay.NOT_STORED
+        await until(lambda: not theirs.calls.carried)  # it was told
+        assert mine.calls.find(phone.call_sid).listening
+        await phone.hang_up()
+
+
+async def test_a_call_that_ends_while_twilio_does_not_answer_waits_for_nothing():
+    async with world() as (_, _, run), patience():
+        mine = await run()
+        phone = Phone(seconds=20)
+        phone.stream(mine)
+        await until(lambda: mine.broker.registry.get(phone.call_sid))
+        asked = asyncio.Event()
+
+        async def never():
+            asked.set()
+            await asyncio.Event().wait()
+
+        moving = asyncio.create_task(stays(mine, phone, never))
+        await asked.wait()
+        await phone.hang_up()
+        assert await moving is Stay.OVER
+        await until(lambda: not mine.calls.carried)
+
+
+async def test_two_moves_at_once_are_one():
+    async with world() as (_, _, run), patience():
+        mine = await run()
+        phone = Phone(seconds=20)
+        phone.stream(mine)
+        await until(lambda: mine.broker.registry.get(phone.call_sid))
+        asked = []
+
+        async def refused():
+            asked.append(1)
+            await asyncio.sleep(0)
+            raise MoveFailed("no")
+
+        assert (
+            await asyncio.gather(*(stays(mine, phone, refused) for _ in range(3)))
+            == [Stay.REFUSED] * 3
+        )
+        assert len(asked) == 1
+        assert await stays(mine, phone, refused) is Stay.REFUSED
+        assert len(asked) == 2
+        await phone.hang_up()
+
+
+async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():
+    """It is not sent away: Twilio would have no stream of the call left."""
+    async with world() as (_, _, run), patience():
+        mine, theirs = await run(), await run()
+        phone = Phone(seconds=6)
+        phone.stream(mine)
+        await asyncio.sleep(1.5)
+
+        async def ask():
+            phone.stream(theirs, succeeding=True)
+
+        call = mine.calls.find(phone.call_sid)
+        moving = asyncio.create_task(stays(mine, phone, ask))
+        await until(lambda: call.followed)
+        await asyncio.sleep(0.5)
+        call.leave()
+        assert await moving is Stay.LEAVING
+        await until(lambda: not mine.calls.carried)
+        await phone.over()
+        records = await read_records(theirs.broker, phone.call_sid)
+        events = [record["type"] for record in records if record["type"] != "Results"]
+        assert events == ["CallStarted", "CallResumed", "CallEnded"]
+        for track, words in said(records).items():
+            every = whole(phone)[track]
+            assert len(set(words)) == len(words)  # none twice
+            assert len([word for word in every if word not in words]) <= 1  # it was cut in two
+
+
+def test_what_an_owner_has_written_behind_the_cut_is_not_written_twice():
+    nobody: Any = None
+    succession = Succession(call_sid(1), nobody)
+    succession.given = Given(0, 0, 2 * SAMPLE_RATE, ())
+
+    def stored(type_="Results", **ends):
+        return Claim(seq=5, sequence=5, type=type_, ends=ends)
+
+    assert succession.may_claim(stored(inbound=2.01, outbound=1.0))
+    assert not succession.may_claim(stored(inbound=2.6))
+    assert not succession.may_claim(stored("CallEnded"))
+    succession.given = None  # the owner is gone
+    assert succession.may_claim(stored(inbound=2.6))

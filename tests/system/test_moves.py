@@ -1,0 +1,291 @@
+"""Containers come and go, and calls stay: nothing is lost, nothing comes twice."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from support.processes import Serve, Service
+from support.proxies import balancer
+from support.talk import Side, faults, talk
+from support.timing import patience, until
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from bench.processes import free_port, wait_ready
+from broker.server.embedded import EmbeddedServer
+from rehearsal.deepgram import DeepgramStandIn
+from rehearsal.twilio.account import Account
+from rehearsal.twilio.behaviour import usual_stream
+from rehearsal.twilio.options import Options
+from rehearsal.twilio.running_call import RunningCall
+from rehearsal.twilio.stand_in import TwilioStandIn
+
+NUMBER, CALLER, CALLEE = "+15550001111", "+15550002222", "+15550003333"
+# From SIGTERM to the end Cloud Run waits so long.
+CLOUD_RUN_SECONDS = 10.0
+
+
+@dataclass
+class Reader:
+    """What a subscriber has read of a call, and how often it had to come back."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    breaks: int = 0
+
+    @property
+    def events(self) -> list[str]:
+        named = [record for record in self.records if record["type"] != "Results"]
+        return [" ".join(filter(None, (one["type"], one.get("reason")))) for one in named]
+
+    @property
+    def epochs(self) -> set[str]:
+        return {record["epoch"].rpartition("-")[0] for record in self.records}
+
+
+async def follow(urls: list[str], token: str, call_sid: str) -> Reader:
+    """Read a call to its end, as a subscriber that comes back: to each address in turn."""
+    reader = Reader()
+    for url in itertools.cycle(urls):
+        since = reader.records[-1]["seq"] if reader.records else 0
+        target = f"{url.replace('http', 'ws', 1)}/client?call={call_sid}&since={since}"
+        bearer = {"Authorization": f"Bearer {token}"}
+        with contextlib.suppress(ConnectionClosedError, InvalidStatus, OSError):
+            async with connect(target, additional_headers=bearer, proxy=None) as socket:
+                async for text in socket:
+                    message = json.loads(text)
+                    if "seq" in message:
+                        reader.records.append(message)
+        if reader.records and reader.records[-1]["type"] == "CallEnded":
+            return reader
+        reader.breaks += 1
+        await asyncio.sleep(0.2)
+    raise AssertionError(urls)
+
+
+@dataclass
+class Fleet:
+    """Containers behind a load balancer, and an account at Twilio's whose number leads there."""
+
+    serve: Serve
+    nats: EmbeddedServer
+    deepgram: DeepgramStandIn
+    twilio: TwilioStandIn
+    token: str
+    ports: list[int]
+    url: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
+    containers: dict[int, Service] = field(default_factory=dict)
+    readers: dict[str, asyncio.Task[Reader]] = field(default_factory=dict)
+
+    async def start(self, port: int) -> Service:
+        account = self.twilio.account
+        self.containers[port] = await asyncio.to_thread(
+            self.serve,
+            PORT=str(port),
+            NATS_URL=self.nats.url,
+            DEEPGRAM_URL=self.deepgram.url,
+            PUBLIC_URL=self.url,
+            TWILIO_ACCOUNT_SID=account.sid,
+            TWILIO_AUTH_TOKEN=account.auth_token,
+            TWILIO_API_URL=self.twilio.url,
+            FORWARD_TO=CALLEE,
+            NOTICE="none",
+            **self.environ,
+        )
+        return self.containers[port]
+
+    async def stop(self, port: int) -> float:
+        """End a container as a platform does; returns how long it took, in seconds."""
+        began = time.monotonic()
+        code = await asyncio.to_thread(self.containers[port].stop)
+        assert code == 0, self.containers[port].text[-3000:]
+        return time.monotonic() - began
+
+    def kill(self, service: Service) -> None:
+        service.popen.kill()
+
+    def call(self, one: Side, other: Side, *ports: int) -> RunningCall:
+        """Have a call come in, and read it: at these containers in turn, or at any."""
+        call = self.twilio.call(NUMBER, CALLER, inbound=one.audio, outbound=other.audio)
+        urls = [f"http://127.0.0.1:{port}" for port in ports] or [self.url]
+        self.readers[call.leg.sid] = asyncio.create_task(follow(urls, self.token, call.leg.sid))
+        return call
+
+    async def read(self, call: RunningCall) -> Reader:
+        """Return what was read of a call, once it is over."""
+        return await self.readers[call.leg.sid]
+
+    async def owner(self, call: RunningCall) -> Service:
+        """Return the container that has a call."""
+        found: list[Service] = []
+
+        def look() -> bool:
+            found[:] = [
+                service
+                for service in self.containers.values()
+                if f'"call_sid": "{call.leg.sid}"' in service.text
+            ]
+            return bool(found)
+
+        await until(look)
+        return found[0]
+
+
+MakeFleet = Callable[..., contextlib.AbstractAsyncContextManager[Fleet]]
+
+
+@pytest.fixture
+def fleet(serve, nats, deepgram, token, tmp_path) -> MakeFleet:
+    """Return what starts some containers, and all that they need."""
+
+    @contextlib.asynccontextmanager
+    async def make(count: int = 2, **environ: str) -> AsyncIterator[Fleet]:
+        ports = [free_port() for _ in range(count)]
+        with balancer(ports, tmp_path) as front:
+            async with TwilioStandIn(Account()) as twilio:
+                made = Fleet(serve, nats, deepgram, twilio, token, ports)
+                made.url, made.environ = f"http://127.0.0.1:{front}", environ
+                await asyncio.gather(*map(made.start, ports))
+                await asyncio.to_thread(wait_ready, f"{made.url}/readyz")
+                twilio.account.add_number(
+                    NUMBER,
+                    voice_url=f"{made.url}/twilio/voice#rc=3&rp=all",
+                    status_callback=f"{made.url}/twilio/status",
+                )
+                try:
+                    yield made
+                finally:
+                    for task in made.readers.values():
+                        task.cancel()
+                    await asyncio.gather(*made.readers.values(), return_exceptions=True)
+                    services = made.containers.values()
+                    running = [one for one in services if one.popen.poll() is None]
+                    await asyncio.gather(*(asyncio.to_thread(one.stop) for one in running))
+
+    return make
+
+
+def sides(number: int, seconds: float) -> tuple[Side, Side]:
+    return talk(2 * number, seconds), talk(2 * number + 1, seconds)
+
+
+def by_track(pair: tuple[Side, Side]) -> dict[str, Side]:
+    return dict(zip(("inbound", "outbound"), pair, strict=True))
+
+
+async def check_whole(made: Fleet, calls: list[RunningCall], said: list[tuple[Side, Side]]) -> int:
+    """Check that every word of some calls was read once, without a gap; returns the moves."""
+    moves = 0
+    for call, pair in zip(calls, said, strict=True):
+        reader = await made.read(call)
+        assert faults(reader.records, by_track(pair), seams=False) == []
+        kinds = {"CallStarted", "CallResumed moved", "CallEnded completed"}
+        assert set(reader.events) <= kinds, reader.events
+        moves += reader.events.count("CallResumed moved")
+    return moves
+
+
+async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet):
+    """Readers of the other container notice nothing."""
+    async with patience(), fleet() as made:
+        leaving, other = made.ports
+        said = [sides(number, 12) for number in range(4)]
+        places: list[tuple[int, ...]] = [(other,), ()] * 2
+        calls = [made.call(*pair, *at) for pair, at in zip(said, places, strict=True)]
+        await asyncio.sleep(4)
+        assert await made.stop(leaving) < CLOUD_RUN_SECONDS
+        assert await check_whole(made, calls, said) > 0
+        assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]
+
+
+# Who is killed, and at which step of the move, by the line that tells of it.
+OWNER_DIES = (
+    "move: another media stream is on its way",
+    "move: the successor listens",
+    "move: cut",
+    "move: all before the cut is stored",
+    "successor: placed",
+    "successor: goes on",
+    "successor: writes",
+)
+SUCCESSOR_DIES = (
+    "successor: listens",
+    "successor: placed",
+    "move: cut",
+    "move: all before the cut is stored",
+)
+DEATHS = [("owner", step) for step in OWNER_DIES] + [("successor", step) for step in SUCCESSOR_DIES]
+
+
+async def die_at(made: Fleet, who: str, step: str, number: int) -> str:
+    """Have a call move, and one of its containers be killed at a step; returns how it went."""
+    pair = sides(number, 16)
+    call = made.call(*pair, *made.ports)
+    owner, other = [made.containers[port] for port in made.ports]
+    begun = f'"{call.leg.sid}", "stream_sid"'
+    await until(lambda: begun in owner.text or begun in other.text)
+    if begun not in owner.text:
+        owner, other = other, owner
+    await asyncio.sleep(3)
+    owner.popen.terminate()
+    await until(lambda: any(step in service.text for service in (owner, other)))
+    (owner if who == "owner" else other).popen.kill()
+    reader = await made.read(call)
+    wrong = faults(reader.records, by_track(pair))
+    assert wrong == [], (who, step, reader.events, wrong)
+    return f"{who} killed at {step!r}: {', '.join(reader.events)}"
+
+
+@pytest.mark.proof
+async def test_whoever_dies_while_a_call_moves_no_word_is_lost_untold_nor_said_twice(
+    fleet: MakeFleet, rounds
+):
+    deaths = DEATHS if len(rounds(sample=2, full=len(DEATHS))) > 2 else DEATHS[2::7]
+    for number, (who, step) in enumerate(deaths):
+        async with patience(90), fleet(DRAIN_SECONDS="40", LOG_LEVEL="DEBUG") as made:
+            print(await die_at(made, who, step, number))
+
+
+def cut_otherwise(number: int) -> Options:
+    """Return how a stream behaves whose frames are cut in another way than those of the others."""
+    sizes = ((20,), (30, 10, 20), (40, 20))[number % 3]
+    return replace(usual_stream(number), frame_ms=sizes)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("streams", [usual_stream, cut_otherwise])
+async def test_a_rolling_restart_of_three_containers_is_noticed_by_nobody_else(
+    fleet: MakeFleet, rounds, streams
+):
+    """Each in turn, with what is said on every side of every call."""
+    for count in [30] * len(rounds(sample=0, full=1)):
+        async with patience(240), fleet(3) as made:
+            made.twilio.account.behaviour = replace(made.twilio.account.behaviour, streams=streams)
+            said = [sides(number, 45) for number in range(count)]
+            calls = [made.call(*pair) for pair in said]
+            await asyncio.sleep(5)
+            for port in made.ports:
+                assert await made.stop(port) < CLOUD_RUN_SECONDS
+                await made.start(port)
+                await asyncio.sleep(1)
+            moves = await check_whole(made, calls, said)
+            print(f"{count} calls, {moves} moves: every word once, no gap")
+
+
+@pytest.mark.proof
+async def test_a_call_that_outlives_its_streams_again_and_again_is_one_call(
+    fleet: MakeFleet, rounds
+):
+    """As on Cloud Run, which ends a connection after 60 minutes: one for each of three hours."""
+    for number in rounds(sample=0, full=2):
+        async with patience(120), fleet(2, MAX_STREAM_SECONDS="15") as made:
+            said = sides(number, 66)
+            moves = await check_whole(made, [made.call(*said)], [said])
+            assert moves >= 3
+            print(f"{moves} moves of one call: every word once, no gap")
