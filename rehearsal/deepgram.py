@@ -177,7 +177,8 @@ class DeepgramStandIn:
         if refusal is not None:
             self.refusals.append(refusal)
             del self.refusals[:-MAX_CONNECTIONS]
-            self._report(f"connection {number}: refused with {refusal}")
+            if "Upgrade" in request.headers:  # else somebody looks whether we are there
+                self._report(f"connection {number}: refused with {refusal}")
             return _refuse(refusal, request_id)
         self._admitted[socket] = (Connection(number, url.query, request_id), faults)
         return None

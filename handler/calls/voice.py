@@ -65,10 +65,11 @@ class VoiceWebhook:
         if over:
             self._calls.promised.give_up(scope.call_sid)
             raise WebhookRefused(410, "the call is over", call_sid=scope.call_sid)
-        if form.get(PROBE) != "1":
+        probe = {"probe": True} if form.get(PROBE) == "1" else {}
+        if not probe:
             self._tickets.note_use()
         forward = self._forward(form, scope.call_sid)
-        _log.info("call answered", call_sid=scope.call_sid, ringing=len(forward.dial))
+        _log.info("call answered", call_sid=scope.call_sid, ringing=len(forward.dial), **probe)
         answer = self._answer(form, request, forward, ticket)
         return Response(
             twiml.write(answer), media_type="text/xml", headers={"Cache-Control": "no-store"}

@@ -94,6 +94,24 @@ def ringing(forwarding: Forwarding, number: str) -> str:
     return ", ".join(forwarding.of([number]).dial) or "nobody, as FORWARD_TO has it"
 
 
+def changed_since(plan: Plan, left: Fields) -> str:
+    """
+    Say what of a number is to be put back though others have changed it since, if anything is.
+
+    Args:
+        plan: What puts it back.
+        left: As this command had left it.
+    """
+    others = [
+        TITLES[name].strip()
+        for name, value in left.items()
+        if name in plan.changes and plan.before[name] != value
+    ]
+    if not others:
+        return ""
+    return f"Changed since by others, and not as setup had left it: {', '.join(others)}."
+
+
 def told(plan: Plan, rings: str = "") -> str:
     """Return what is, and what is to be, in lines for people; and who rings then, if it is said."""
     lines = [f"{plan.number} ({plan.number_sid}) of {plan.account_sid}"]

@@ -13,7 +13,7 @@ from handler import addresses, logs
 from handler.cli import number_file, number_setup
 from handler.cli.arguments import read_account_sid, read_number
 from handler.cli.number_setup import OVERRIDES, TITLES, Fields, Plan
-from handler.config import Settings
+from handler.config import Settings, doubts
 from handler.errors import SettingsError, SetupError, TwilioApiError
 from handler.twilio.accounts import Accounts
 from handler.twilio.accounts_watch import AccountsWatch
@@ -21,6 +21,7 @@ from handler.twilio.resources import PhoneNumber
 from handler.twilio.rest import RestClient
 
 DONE, FAILED, MISUSED, LEFT_AS_IT_IS = range(4)
+PUBLIC_URL = "PUBLIC_URL"
 # Somebody waits: what is not there soon is told.
 PATIENCE_SECONDS = 10.0
 
@@ -62,6 +63,11 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             plan = _doing(number, account_sid, wanted, clear=arguments.clear)
         rings = number_setup.ringing(settings.forward_to, arguments.number)
         told = number_setup.told(plan, "" if arguments.undo else rings)
+        if arguments.undo:
+            remarks = [number_setup.changed_since(plan, kept["set"])]
+        else:
+            remarks = [f"{name} {doubt}" for name, doubt in doubts(settings) if name == PUBLIC_URL]
+        told = "\n".join([told, *filter(None, remarks)])
         done = not plan.changes
         if not done and _agreed(told, arguments):
             if not arguments.undo:

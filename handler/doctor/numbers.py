@@ -16,6 +16,7 @@ from handler.twilio.places import STATUS, VOICE
 # Where Twilio keeps what is pasted into a TwiML Bin.
 BINS = "handler.twilio.com"
 SETUP = "`partyline setup` points it here"
+CLEAR = "`partyline setup --clear`"
 
 
 class Number(Protocol):
@@ -101,12 +102,12 @@ def _overridden(number: Number) -> Fault | None:
     if number.trunk_sid:
         return Fault(
             f"the trunk {number.trunk_sid} overrides what is set at the number",
-            "take the number off the trunk: Console → Elastic SIP Trunking → Numbers",
+            f"take the number off the trunk: {CLEAR}, or Console → Elastic SIP Trunking → Numbers",
         )
     if number.voice_application_sid:
         return Fault(
             f"the TwiML application {number.voice_application_sid} overrides its voice URL",
-            f"set the application's voice URL, or take it off the number: {SETUP}",
+            f"set the application's voice URL, or take it off the number: {CLEAR}",
         )
     return None
 

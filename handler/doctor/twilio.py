@@ -15,6 +15,8 @@ from handler.twilio.rest import RestClient
 AUTH_TOKEN, API_KEY = "twilio.auth-token", "twilio.api-key"
 # For an answer with all that is tried again.
 ANSWER_SECONDS = 12.0
+# What is answered so was not judged.
+TOO_MANY, BROKEN = 429, 500
 
 
 class Twilio:
@@ -53,6 +55,8 @@ class Twilio:
         """Ask Twilio's API, with each of the credentials."""
         if not self._sid:
             why = "TWILIO_ACCOUNT_SID is not set, so Twilio cannot be asked"
+            for number in self._wanted:  # which is to be looked at, as somebody has said
+                findings.failed(_name(number), why, "set TWILIO_ACCOUNT_SID: the number's account")
             findings.skip_rest(self.names, why)
             return
         await self._auth_tokens(findings)
@@ -73,9 +77,10 @@ class Twilio:
         ]
         taken = len(found) - len(problems)
         if not taken:
-            findings.failed(
+            _fail(
+                findings,
                 AUTH_TOKEN,
-                str(problems[0]),
+                problems[0],
                 "copy the Auth Token of the account from the Console's front page; one that was "
                 "replaced signs nothing any more",
             )
@@ -93,9 +98,10 @@ class Twilio:
         if problem is None:
             findings.ok(API_KEY, f"may see calls of {self._sid}")
         else:
-            findings.failed(
+            _fail(
+                findings,
                 API_KEY,
-                str(problem),
+                problem,
                 "make another in the Console (Account → API keys & tokens) and set TWILIO_API_KEY "
                 "to SK…:secret; a restricted one needs the right to read calls and to change them",
             )
@@ -118,10 +124,14 @@ class Twilio:
                 ours = Ours(url, self._sid, self._tried.named, rings)
                 numbers.judge(findings, _name(number), found, ours)
 
-        if problem := await self._ask(self._account, judge):
-            findings.failed(
-                _name(number), str(problem), "the credentials must have the right to read numbers"
-            )
+        problem = await self._ask(self._account, judge)
+        # The API is asked with the key where there is one.
+        asked_with = AUTH_TOKEN if self._account.api_key is None else API_KEY
+        if problem and not findings.holds(asked_with):
+            findings.skipped(_name(number), f"{asked_with} must be set right first")
+        elif problem:
+            advice = "the credentials must have the right to read numbers"
+            _fail(findings, _name(number), problem, advice)
 
     async def _ask(
         self, account: Account, ask: Callable[[RestClient], Awaitable[object]]
@@ -133,6 +143,15 @@ class Twilio:
             except TwilioApiError as exc:
                 return exc
         return None
+
+
+def _fail(findings: Findings, name: str, problem: TwilioApiError, advice: str) -> None:
+    """Say what failed; of an API that has judged nothing, nothing of ours is to be changed."""
+    if problem.status is None:
+        advice = "let this machine reach Twilio's API: the network, and TWILIO_API_URL"
+    elif problem.status == TOO_MANY or problem.status >= BROKEN:
+        advice = "Twilio's API is crowded or out of order: ask again later (status.twilio.com)"
+    findings.failed(name, str(problem), advice)
 
 
 def _name(number: str) -> str:

@@ -5,6 +5,7 @@ import json
 import socket
 from typing import Any
 
+import httpx
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.events import EventType
@@ -277,3 +278,15 @@ async def test_the_official_sdk_streams_a_file(moonshine, speech):
     finals = [r.channel.alternatives[0].transcript for r in results if r.is_final]
     assert " ".join(filter(None, finals)) == transcript(recognise(recording, moonshine))
     assert "ten meters" in " ".join(finals).lower()
+
+
+async def test_who_only_looks_whether_it_is_there_is_not_reported_as_a_client_that_is_refused():
+    told: list[str] = []
+    async with DeepgramStandIn(report=told.append) as standin:
+        url = standin.url.replace("ws", "http", 1)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            assert (await http.get(url)).status_code == 404
+        assert told == []
+        with pytest.raises(InvalidStatus):
+            await connect(f"{standin.url}/elsewhere", proxy=None)
+    assert "refused with HTTP 404" in told[0]

@@ -294,9 +294,26 @@ async def test_what_twilio_refuses_is_told_of_each_credential(world: World):
     world.api.answer = lambda _: said(401, {"code": 20003, "message": "Authenticate"})
     key = "SK" + "0" * 32 + ":secret"
     found = await examined(world.environ | {"TWILIO_API_KEY": key}, NUMBER)
-    assert failed(found) == ["twilio.auth-token", "twilio.api-key", f"number {NUMBER}"]
+    assert failed(found) == ["twilio.auth-token", "twilio.api-key"]
+    check(found[f"number {NUMBER}"], "skipped", "twilio.api-key must be set right first")
+    found = await examined(world.environ, NUMBER)
+    check(found[f"number {NUMBER}"], "skipped", "twilio.auth-token must be set right first")
+    found = await examined(world.environ | {"TWILIO_API_KEY": key}, NUMBER)
     check(found["twilio.auth-token"], "failed", "HTTP 401, error 20003", "copy the Auth Token")
     check(found["twilio.api-key"], "failed", "HTTP 401, error 20003", "make another in the Console")
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [("http://127.0.0.1:1", "the network, and TWILIO_API_URL"), ("", "ask again later")],
+)
+async def test_an_api_that_judges_nothing_is_no_reason_to_change_a_credential(
+    url, advice, world: World
+):
+    world.api.answer = lambda _: said(503, {"message": "away"})
+    found = await examined(world.environ | ({"TWILIO_API_URL": url} if url else {}), NUMBER)
+    assert failed(found) == ["twilio.auth-token"]
+    check(found["twilio.auth-token"], "failed", "", advice)
 
 
 async def test_an_account_of_the_file_is_tried_by_its_own_doors_with_its_own_secrets(
@@ -339,7 +356,8 @@ async def test_a_number_that_leads_elsewhere_is_told(world: World):
     found = await examined(world.environ, NUMBER)
     check(found[name], "failed", "its calls go to https://demo.twilio.com/voice", "partyline setup")
     without_account = {**world.environ, "TWILIO_ACCOUNT_SID": ""}
-    check((await examined(without_account, NUMBER))[name], "skipped", "TWILIO_ACCOUNT_SID is not")
+    found = await examined(without_account, NUMBER)
+    check(found[name], "failed", "TWILIO_ACCOUNT_SID is not set", "set TWILIO_ACCOUNT_SID")
 
 
 async def test_a_clock_that_is_off_is_told(world: World):

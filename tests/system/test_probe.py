@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 from support.credentials import AUTH_TOKEN, TOKEN_SECRET
 from support.inside import Inside, inside
 from support.meddling import meddling, without
@@ -78,7 +79,10 @@ def failed(found: dict[str, Finding]) -> list[str]:
 async def test_a_call_gets_through_and_each_stage_says_so(
     by_webhook, asked, service: Inside, token: str
 ):
-    found = await probed(plan_of(service.url, token, by_webhook=by_webhook))
+    with capture_logs() as logs:
+        found = await probed(plan_of(service.url, token, by_webhook=by_webhook))
+    answered = [line for line in logs if line["event"] == "call answered"]
+    assert [line["probe"] for line in answered] == [True] * by_webhook
     assert verdicts(found) == {
         "reach": "ok",
         "webhook": asked,

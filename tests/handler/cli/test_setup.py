@@ -161,6 +161,23 @@ async def test_what_others_have_set_since_is_what_it_is_put_back_to(number, setu
     assert number.now["voice_url"] == "https://other.example.com/"
 
 
+async def test_what_others_have_set_since_is_told_before_it_is_put_back(number, setup):
+    await setup("--yes")
+    _, out, _ = await setup("--undo", said="n\n")
+    assert "Changed since by others" not in out
+    number.now |= {"voice_url": "https://other.example.com/"}
+    _, out, _ = await setup("--undo", said="n\n")
+    told = "Changed since by others, and not as setup had left it: a call comes in.\n"
+    assert out.index(told) < out.index("Change it? [y/N]")
+
+
+async def test_an_address_that_twilio_opens_no_stream_to_is_remarked_on_before_the_question(setup):
+    _, out, _ = await setup(said="n\n", PUBLIC_URL="http://calls.example.com")
+    assert out.index("\nPUBLIC_URL ") < out.index("Change it? [y/N]")
+    _, out, _ = await setup(said="n\n")
+    assert "\nPUBLIC_URL " not in out
+
+
 async def test_what_is_so_already_is_left_alone(number, setup):
     await setup("--yes")
     code, out, _ = await setup()

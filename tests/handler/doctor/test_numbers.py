@@ -58,8 +58,16 @@ def test_one_that_leads_here_is_in_order_however_it_is_spelled(number, public_ur
     ("number", "said", "advice"),
     [
         (None, "the account has no such number", "write it as +15551230000"),
-        (Number(trunk_sid="TK1"), "the trunk TK1 overrides", "take the number off the trunk"),
-        (Number(voice_application_sid="AP1"), "the TwiML application AP1 overrides", "set the"),
+        (
+            Number(trunk_sid="TK1"),
+            "the trunk TK1 overrides",
+            "take the number off the trunk: `partyline setup --clear`",
+        ),
+        (
+            Number(voice_application_sid="AP1"),
+            "the TwiML application AP1 overrides",
+            "set the application's voice URL, or take it off the number: `partyline setup --clear`",
+        ),
         (Number(voice_url=None), "its calls go nowhere", "`partyline setup` points it here"),
         (
             Number(voice_url="https://demo.twilio.com/welcome/voice/"),
