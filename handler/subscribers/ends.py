@@ -81,16 +81,13 @@ class Ends:
         loop = asyncio.get_running_loop()
         if self._away_by is None:
             self._away_by = loop.time() + self.spread_seconds
-        left = list(self._all)
-        while left:
+        told: set[Lasting] = set()
+        while left := [one for one in self._all if one not in told]:  # also who comes meanwhile
             steps = max(1.0, (self._away_by - loop.time()) / STEP_SECONDS)
-            now = math.ceil(len(left) / steps)
-            for one in left[:now]:
-                if one in self._all:
-                    one.end(SubscriberError(EndCode.LEAVING, "draining: come back with since"))
-            del left[:now]
-            if left:
-                await asyncio.sleep(STEP_SECONDS)
+            for one in left[: math.ceil(len(left) / steps)]:
+                told.add(one)
+                one.end(SubscriberError(EndCode.LEAVING, "draining: come back with since"))
+            await asyncio.sleep(STEP_SECONDS if steps > 1 else 0)
 
     def _end_expired(self) -> None:
         now, self._next = time.time(), NEVER
