@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from broker.entries import CallEntry, CallStatus
 
 # How long an owner may take to answer, beyond the time between two of its signs of life: a pause of
-# its loop, a write that is tried again.
+# its loop, a write that is tried again. Where these are rare, that time is not waited for.
 ANSWER_SECONDS = 3.0
+LONGEST_REFRESH = 5.0
 # How often it is asked whether a call without an owner is over, as we may not have heard of it.
 ASK_SECONDS = 10.0
 
@@ -59,7 +60,7 @@ class Deserted:
         """
         self._instance = instance
         self._grace = grace
-        self._silence = lease_refresh + ANSWER_SECONDS
+        self._silence = min(lease_refresh, LONGEST_REFRESH) + ANSWER_SECONDS
         self._waits: dict[str, _Wait] = {}
 
     def hear(self, status: CallStatus, entry: CallEntry | None) -> None:

@@ -246,7 +246,7 @@ async def die_at(made: Fleet, who: str, step: str, number: int) -> str:
 async def test_whoever_dies_while_a_call_moves_no_word_is_lost_untold_nor_said_twice(
     fleet: MakeFleet, rounds
 ):
-    deaths = DEATHS if len(rounds(sample=2, full=len(DEATHS))) > 2 else DEATHS[2::7]
+    deaths = DEATHS if len(rounds(sample=1, full=len(DEATHS))) > 1 else [("owner", "move: cut")]
     for number, (who, step) in enumerate(deaths):
         async with patience(90), fleet(DRAIN_SECONDS="40", LOG_LEVEL="DEBUG") as made:
             print(await die_at(made, who, step, number))
