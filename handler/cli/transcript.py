@@ -84,7 +84,7 @@ class Transcript:
                 self.over.add(call_sid)
                 self._forget_interims(call_sid)
                 yield "yellow", f"── {message.get('message')}"
-            case "Error":
+            case _:
                 self.error = shown(str(message.get("message")))
 
     def _beginning(self, call_sid: str, message: dict[str, Any]) -> Iterator[tuple[str, str]]:

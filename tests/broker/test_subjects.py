@@ -98,3 +98,12 @@ def test_tickets_have_keys_and_no_ticket_has_the_name_of_another_key():
 def test_the_name_of_a_process_is_one_token(instance):
     with pytest.raises(BadName):
         Subjects().lease_key(instance)
+
+
+def test_a_call_that_moves_is_asked_for_by_its_name_and_a_process_by_its_own():
+    subjects = Subjects("eu")
+    assert subjects.move(CALL) == f"moves.eu.{CALL}"
+    assert subjects.wishes("i_1") == "moves.eu.by.i_1"
+    for ask, name in ((subjects.move, "*"), (subjects.wishes, "a.b"), (subjects.wishes, ">")):
+        with pytest.raises(BadName):
+            ask(name)

@@ -153,3 +153,9 @@ def test_what_cannot_be_meant_is_told_in_words(text, words):
 )
 def test_a_notice_is_one_line_or_none(text, notice):
     assert read_notice(text) == notice
+
+
+def test_who_is_in_the_call_is_not_rung_for_it():
+    forward = Forward((DESK, SIP, NORTH))
+    assert forward.without([NORTH, "anonymous"]).dial == (DESK, SIP)
+    assert forward.without([]) == forward

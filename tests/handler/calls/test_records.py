@@ -88,3 +88,13 @@ def test_the_facts_of_a_call_come_with_its_media_stream():
     for given, before, options in ((None, "b", "b"), ("a", "b", "a"), ("a", None, "a")):
         found = call_facts(start, replace(parameters, options=given), 1_800_000_000_123, before)
         assert found == replace(facts, options=options)
+
+
+def test_an_utterance_that_began_elsewhere_ends_here():
+    """A call that moves in mid-utterance: its end is never missing."""
+    there, here = Utterances(), Utterances()
+    assert there.is_record(result("Well"))
+    here.go_on(there.open)
+    assert here.open == ("inbound",)
+    assert here.is_record(result("", ends=True))
+    assert here.open == ()

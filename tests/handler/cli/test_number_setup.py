@@ -80,3 +80,14 @@ def test_who_rings_is_told_as_far_as_it_is_known(forward_to, rings):
     wanted = number_setup.ours(URL, None)
     told = number_setup.told(number_setup.plan(PhoneNumber(PN, NUMBER), AC, wanted), found)
     assert told.endswith(f"  who rings          {rings}")
+
+
+def test_what_others_have_changed_since_is_told_before_it_is_put_back():
+    before = {"VoiceUrl": "https://theirs.example.com/", "StatusCallback": ""}
+    back = number_setup.Plan(
+        "+15550000001", "PN1", account_sid(1), before, {"VoiceUrl": "https://old.example.com/"}
+    )
+    left = {"VoiceUrl": "https://ours.example.com/", "StatusCallback": "x"}
+    told = number_setup.changed_since(back, left)
+    assert told.startswith("Changed since by others, and not as setup had left it: ")
+    assert number_setup.changed_since(back, {"VoiceUrl": before["VoiceUrl"]}) == ""
