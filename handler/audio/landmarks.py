@@ -21,6 +21,8 @@ SPACING = 256
 LEAST_VALUES = 8
 # So many landmarks must agree; and twice as many as for any other place.
 LEAST_VOTES = 4
+# So far apart may two mixers place one side against the other: 20 ms.
+SIDES_APART = 160
 
 # Odd, so that it has an inverse modulo 2**64, and spreads its bits (the golden ratio's).
 _BASE = 0x9E3779B97F4A7C15
@@ -78,13 +80,27 @@ def offset(theirs: Iterable[Marks], ours: Iterable[Marks]) -> int | None:
     """
     Return what to add to positions of ours to get theirs, to the sample; None if it is not certain.
 
+    Where each side of the call is certain of another offset, and both are near, as two mixers may
+    place them, it is that of the side which says more.
+
     Args:
         theirs: The landmarks of each track of one media stream.
         ours: Those of the other one, in the same order.
     """
-    votes: Counter[int] = Counter()
-    for there, here in zip(theirs, ours, strict=True):
-        votes.update(there[mark] - here[mark] for mark in there.keys() & here.keys())
+    sides = [
+        Counter(there[mark] - here[mark] for mark in there.keys() & here.keys())
+        for there, here in zip(theirs, ours, strict=True)
+    ]
+    together = _winner(sum(sides, Counter()))
+    if together is not None:
+        return together
+    winners = [winner for side in sides if (winner := _winner(side)) is not None]
+    if len(winners) < len(sides) or max(winners) - min(winners) > SIDES_APART:
+        return None
+    return max(zip(sides, winners, strict=True), key=lambda one: one[0][one[1]])[1]
+
+
+def _winner(votes: Counter[int]) -> int | None:
     (best, count), (_, next_count) = [*votes.most_common(2), (0, 0), (0, 0)][:2]
     return best if count >= LEAST_VOTES and count >= 2 * next_count else None
 

@@ -243,6 +243,7 @@ class Arrival:
         self._call_sid = call_sid
         self._moves = moves
         self._since: float | None = None  # loop time from which on something is heard
+        self._theirs: tuple[Print, int] | None = None  # the newest, and where we would lie by time
 
     async def run(self) -> Given | None:
         """
@@ -270,6 +271,9 @@ class Arrival:
                         answer.started_at, self.taking.offset, answer.cut, answer.open_utterances
                     )
             await asyncio.sleep(ASKING_SECONDS)
+        if self.taking.offset is None and self._theirs is not None:
+            self.taking.place(*self._theirs)  # our side has heard by now what was on its way then
+            self._tell_placed("what it sounded like")
         return None
 
     async def confirm(self) -> None:
@@ -287,17 +291,21 @@ class Arrival:
         now = self._now()
         if not self.taking.length:
             return
+        guess = theirs.end - self.taking.end
+        self._theirs = theirs, guess
         if self._since is None:
             self._since = now
         if now - self._since < ENOUGH_SECONDS:
             return
-        guess = theirs.end - self.taking.end
         self.taking.place(theirs, guess)
         by = "what it sounds like"
         patience = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
         if self.taking.offset is None and now - self._since >= patience:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
+        self._tell_placed(by)
+
+    def _tell_placed(self, by: str) -> None:
         if self.taking.offset is not None:
             self._log.debug("successor: placed", by=by, offset=self.taking.offset)
 

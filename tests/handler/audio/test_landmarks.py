@@ -45,6 +45,18 @@ def test_one_side_that_speaks_is_enough():
     assert offset(theirs, marks_of([piece(at + 999)[0], silence])) == 999
 
 
+@pytest.mark.parametrize(("apart", "found"), [(48, True), (160, True), (161, False), (9000, False)])
+def test_sides_that_mixers_placed_otherwise_meet_if_they_are_near(apart, found):
+    at = 9 * SAMPLE_RATE
+    theirs = marks_of(piece(at))
+    caller, callee = (
+        [marks_of(piece(at + later))[side] for side, later in enumerate(laters)]
+        for laters in ((999, 999 + apart), (999 + apart, 999))
+    )
+    for ours in (caller, callee):
+        assert offset(theirs, ours) in ((999, 999 + apart) if found else (None,))
+
+
 TONE = bytes([0x80, 0x90, 0xA0, 0xFF, 0x20, 0x10, 0x00, 0x08, 0x88, 0x98] * 6400)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 import structlog
 from support.sids import call_sid
-from support.timing import patience
+from support.timing import patience, until
 
 from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
@@ -179,6 +179,22 @@ async def test_a_successor_learns_that_its_owner_is_gone(brokers):
             await owner.departure._cut.wait()
             leaving.cancel()
         assert await taking is None
+        await asyncio.wait({leaving})
+
+
+async def test_an_owner_that_goes_early_is_compared_with_all_the_same(brokers, monkeypatch):
+    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 1000)
+    mine, theirs = brokers
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    async with patience(), playing(owner, arrival):
+        async with mine.moves.answering(CALL, owner.departure.answer):
+            leaving = asyncio.create_task(owner.departure.run(asked))
+            taking = asyncio.create_task(arrival.run())
+            await until(lambda: owner.sent and owner.sent[-1].end > 100_000)
+            assert arrival.taking.offset is None
+            leaving.cancel()
+        assert await taking is None
+        assert arrival.taking.offset == LATER
         await asyncio.wait({leaving})
 
 
