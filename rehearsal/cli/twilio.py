@@ -6,6 +6,7 @@ import os
 
 from rehearsal import audio
 from rehearsal.cli.arguments import COUNT, PORT, number_in, public_name, sid_of
+from rehearsal.cli.stopping import add_stop_at_eof
 from rehearsal.sample import CALLEE, CALLER, SPEECH
 
 
@@ -69,11 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse with 429 what is more at a time (default: %(default)s)",
     )
     add_delivery(faults)
-    parser.add_argument(
-        "--stop-at-eof",
-        action="store_true",
-        help="also stop when standard input ends, for a supervisor that holds its other end",
-    )
+    add_stop_at_eof(parser)
     parser.set_defaults(run=_twilio)
 
 
