@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rehearsal import keyboard
+from rehearsal.cli.credentials import auth_token
 from rehearsal.cli.stopping import told_to_stop
 from rehearsal.cli.tell import tell
 from rehearsal.errors import RehearsalError
@@ -128,10 +129,8 @@ def _account(arguments: argparse.Namespace, behaviour: Behaviour) -> Account:
     account = Account(behaviour=behaviour)
     if arguments.account_sid:
         account.sid = arguments.account_sid
-    # Several may be set, for a rotation; the first of them signs.
-    tokens = os.environ.get("TWILIO_AUTH_TOKEN", "").replace(",", " ").split()
-    if tokens:
-        account.auth_token = tokens[0]
+    if token := auth_token():
+        account.auth_token = token
     if key := os.environ.get("TWILIO_API_KEY", "").strip():
         sid, colon, secret = key.partition(":")
         if not (colon and sid.startswith("SK") and secret):
