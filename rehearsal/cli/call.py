@@ -2,18 +2,18 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 from rehearsal import audio
 from rehearsal.cli.arguments import COUNT, frame_sizes, number_in, one_of, sid_of, stall
+from rehearsal.cli.credentials import auth_token
 from rehearsal.cli.tell import tell
-from rehearsal.cli.twilio import add_account, add_delivery, add_reach
+from rehearsal.cli.twilio import add_account, add_delivery, add_reach, add_recordings
 from rehearsal.errors import CallFailed, HandshakeRefused
 from rehearsal.frames import FRAME_MS
-from rehearsal.sample import CALLEE, CALLER, OUTBOUND_DELAY, SPEECH
+from rehearsal.sample import CALLEE, CALLER, OUTBOUND_DELAY
 from rehearsal.twilio import HangUp, Options, Report, Signature, place_call
 
 PROGRESS_LINES = 10  # in a call, where standard error is no terminal
@@ -50,18 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recordings = parser.add_argument_group(
         "recordings", "WAV (mu-law or 16-bit PCM) or raw .ulaw; mono, 8 kHz"
     )
-    recordings.add_argument(
-        "--caller",
-        default=SPEECH / "caller.wav",
-        metavar="FILE",
-        help="the inbound track (default: one side of a support call of two minutes)",
-    )
-    recordings.add_argument(
-        "--callee",
-        default=SPEECH / "callee.wav",
-        metavar="FILE",
-        help="the outbound track (default: its other side)",
-    )
+    add_recordings(recordings, caller="the inbound track", callee="the outbound track")
     recordings.add_argument(
         "--only", choices=["inbound", "outbound"], help="the other track never sends"
     )
@@ -151,12 +140,11 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 async def _place_calls(arguments: argparse.Namespace, inbound: bytes, outbound: bytes) -> int:
-    # Two may be set, for a rotation; the first of them signs.
-    auth_token = os.environ.get("TWILIO_AUTH_TOKEN", "").replace(",", " ").split()
-    if not auth_token and arguments.signature is not Signature.NONE:
+    token = auth_token()
+    if not token and arguments.signature is not Signature.NONE:
         tell("TWILIO_AUTH_TOKEN is not set: the handshake is not signed")
     common = Options(
-        auth_token=auth_token[0] if auth_token else "",
+        auth_token=token,
         signed_url=arguments.signed_url,
         signature=arguments.signature,
         parameters={"from": arguments.from_, "to": arguments.to, "direction": arguments.direction},

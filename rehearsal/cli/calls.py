@@ -3,11 +3,12 @@
 import argparse
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 
-from rehearsal import keyboard, stdin
+from rehearsal import keyboard
+from rehearsal.cli.credentials import auth_token
+from rehearsal.cli.stopping import told_to_stop
 from rehearsal.cli.tell import tell
 from rehearsal.errors import RehearsalError
 from rehearsal.sample import CALLEE
@@ -22,12 +23,7 @@ from rehearsal.twilio.stand_in import TwilioStandIn
 
 async def serve(arguments: argparse.Namespace, inbound: bytes, outbound: bytes) -> int:
     """Be an account, until told to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if arguments.stop_at_eof:
-        stdin.watch_standard_input(stop)
+    stop = told_to_stop(at_eof=arguments.stop_at_eof)
     behaviour = Behaviour(delivery=_delivery(arguments), recordings=(inbound, outbound))
     account = _account(arguments, behaviour)
     async with TwilioStandIn(
@@ -133,10 +129,8 @@ def _account(arguments: argparse.Namespace, behaviour: Behaviour) -> Account:
     account = Account(behaviour=behaviour)
     if arguments.account_sid:
         account.sid = arguments.account_sid
-    # Several may be set, for a rotation; the first of them signs.
-    tokens = os.environ.get("TWILIO_AUTH_TOKEN", "").replace(",", " ").split()
-    if tokens:
-        account.auth_token = tokens[0]
+    if token := auth_token():
+        account.auth_token = token
     if key := os.environ.get("TWILIO_API_KEY", "").strip():
         sid, colon, secret = key.partition(":")
         if not (colon and sid.startswith("SK") and secret):

@@ -3,12 +3,11 @@
 import argparse
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from rehearsal import stdin
 from rehearsal.cli.arguments import COUNT, PORT, STATUS, number_in, whole_in
+from rehearsal.cli.stopping import add_stop_at_eof, told_to_stop
 from rehearsal.cli.tell import tell
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.errors import BadScript, Refusal, RehearsalError
@@ -111,11 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="write the audio of each connection there, raw"
     )
-    parser.add_argument(
-        "--stop-at-eof",
-        action="store_true",
-        help="also stop when standard input ends, for a supervisor that holds its other end",
-    )
+    add_stop_at_eof(parser)
     parser.set_defaults(run=_deepgram)
 
 
@@ -124,13 +119,8 @@ def _deepgram(arguments: argparse.Namespace) -> int:
 
 
 async def _serve_deepgram(arguments: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if arguments.stop_at_eof:
-        # Before the model is loaded: whoever started us may be gone by then.
-        stdin.watch_standard_input(stop)
+    # Before the model is loaded: whoever started us may be gone by then.
+    stop = told_to_stop(at_eof=arguments.stop_at_eof)
     make_recogniser: RecogniserFactory
     if arguments.script is not None:
         make_recogniser = Scripted(_script(arguments.script))

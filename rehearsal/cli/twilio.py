@@ -6,6 +6,7 @@ import os
 
 from rehearsal import audio
 from rehearsal.cli.arguments import COUNT, PORT, number_in, public_name, sid_of
+from rehearsal.cli.stopping import add_stop_at_eof
 from rehearsal.sample import CALLEE, CALLER, SPEECH
 
 
@@ -38,18 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     calls.add_argument(
         "--from", dest="from_", default=CALLER, metavar="NUMBER", help="default: %(default)s"
     )
-    calls.add_argument(
-        "--caller",
-        default=SPEECH / "caller.wav",
-        metavar="FILE",
-        help="what the caller says (default: one side of a support call of two minutes)",
-    )
-    calls.add_argument(
-        "--callee",
-        default=SPEECH / "callee.wav",
-        metavar="FILE",
-        help="what the callee says (default: its other side)",
-    )
+    add_recordings(calls, caller="what the caller says", callee="what the callee says")
     calls.add_argument(
         "--at-once", action="store_true", help="have one come in as soon as it listens"
     )
@@ -69,11 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse with 429 what is more at a time (default: %(default)s)",
     )
     add_delivery(faults)
-    parser.add_argument(
-        "--stop-at-eof",
-        action="store_true",
-        help="also stop when standard input ends, for a supervisor that holds its other end",
-    )
+    add_stop_at_eof(parser)
     parser.set_defaults(run=_twilio)
 
 
@@ -84,6 +70,21 @@ def add_account(parser: argparse._ActionsContainer) -> None:
         default=os.environ.get("TWILIO_ACCOUNT_SID", "").strip() or None,
         metavar="AC…",
         help="default: TWILIO_ACCOUNT_SID, else a random one",
+    )
+
+
+def add_recordings(parser: argparse._ActionsContainer, *, caller: str, callee: str) -> None:
+    parser.add_argument(
+        "--caller",
+        default=SPEECH / "caller.wav",
+        metavar="FILE",
+        help=f"{caller} (default: one side of a support call of two minutes)",
+    )
+    parser.add_argument(
+        "--callee",
+        default=SPEECH / "callee.wav",
+        metavar="FILE",
+        help=f"{callee} (default: its other side)",
     )
 
 

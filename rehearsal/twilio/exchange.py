@@ -21,7 +21,6 @@ from rehearsal.twilio.running_call import RunningCall, Source
 from rehearsal.twilio.webhooks import Answer, Cookies, Webhooks
 
 Recordings = tuple[bytes, bytes]
-MAX_RING_SECONDS = 600.0
 
 
 class Exchange:
@@ -101,7 +100,7 @@ class Exchange:
             interest=interest,
         )
         call = self._new_call(account, leg, CallAudio(*account.behaviour.recordings))
-        dialling = self._dial_out(account, call, first, min(ring_seconds, MAX_RING_SECONDS))
+        dialling = self._dial_out(account, call, first, min(ring_seconds, twiml.MAX_RING_SECONDS))
         self._spawn(dialling, f"{leg.sid} call")
         return call
 

@@ -180,7 +180,7 @@ class Forks:
 
     def _failed(self, fork: Fork, why: CallFailed | str) -> None:
         fork.error = str(why)
-        self._line.alert(int(fork.error.partition(" ")[0]), fork.error)
+        self._alert(fork.error)
         self._tell(fork, "stream-error")
         if self._line.behaviour.stopped_after_error:
             self._tell(fork, "stream-stopped")
@@ -189,8 +189,12 @@ class Forks:
         fork.updated_at = time.time()
         for problem in fork.report.problems if fork.report is not None else ():
             if problem != fork.error:
-                self._line.alert(int(problem.partition(" ")[0]), problem)
+                self._alert(problem)
         fork.ended.set()
+
+    def _alert(self, problem: str) -> None:
+        """Note a problem, whose text begins with Twilio's code."""
+        self._line.alert(int(problem.partition(" ")[0]), problem)
 
     def _tell(self, fork: Fork, event: str) -> None:
         stream = fork.stream

@@ -107,7 +107,7 @@ class Instructions:
             form = self._call.leg.form() | dict(source.more)
             document = _read_answer(await self._ask(source.url, source.method, form))
         for warning in document.warnings:
-            self._alert(12200, f"12200 Schema validation warning: {warning}")
+            self._warn(warning)
         return document
 
     async def _do(self, verb: twiml.Verb) -> Source | None:
@@ -140,9 +140,12 @@ class Instructions:
     def _stop(self, name: str) -> None:
         fork = self._call.forks.find(name)
         if fork is None or not fork.live:
-            self._alert(12200, f"12200 Schema validation warning: no stream is called {name!a}")
+            self._warn(f"no stream is called {name!a}")
         else:
             fork.stop()
+
+    def _warn(self, what: str) -> None:
+        self._alert(12200, f"12200 Schema validation warning: {what}")
 
     async def _dial(self, dial: twiml.Dial) -> Source | None:
         """Have others join the call, and go on when they are done."""

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 from rehearsal.errors import RestError
 from rehearsal.twilio.dates import rfc2822
+from rehearsal.twilio.forms import VERSION
 from rehearsal.twilio.legs import Leg, Status
 from rehearsal.twilio.numbers import Number
 
-VERSION = "2010-04-01"
 ERRORS = "https://www.twilio.com/docs/errors"
 
 

@@ -25,6 +25,7 @@ from rehearsal.twilio import resources, twiml
 from rehearsal.twilio.account import Account
 from rehearsal.twilio.exchange import Exchange
 from rehearsal.twilio.legs import EVENTS, Interest, Status
+from rehearsal.twilio.numbers import Number
 from rehearsal.twilio.reach import may_be_called
 from rehearsal.twilio.running_call import RunningCall, Source
 
@@ -237,7 +238,7 @@ def _stop_stream(asked: Asked) -> tuple[int, dict[str, Any]]:
     call = _live_call(asked)
     fork = call.forks.find(asked.path["stream"])
     if fork is None:
-        raise _not_found(asked)
+        raise _not_found(asked.url)
     if asked.form.get("Status") != "stopped":
         raise RestError(400, 20001, "Status has to be stopped")
     fork.stop()
@@ -251,16 +252,11 @@ def _list_numbers(asked: Asked) -> tuple[int, dict[str, Any]]:
 
 
 def _fetch_number(asked: Asked) -> tuple[int, dict[str, Any]]:
-    number = asked.account.numbers.by_sid.get(asked.path["number"])
-    if number is None:
-        raise _not_found(asked)
-    return 200, resources.number(number)
+    return 200, resources.number(_number(asked))
 
 
 def _update_number(asked: Asked) -> tuple[int, dict[str, Any]]:
-    number = asked.account.numbers.by_sid.get(asked.path["number"])
-    if number is None:
-        raise _not_found(asked)
+    number = _number(asked)
     number.update(asked.form, time.time())
     return 200, resources.number(number)
 
@@ -297,7 +293,7 @@ async def _read(request: Request, account: Account) -> Asked:
 def _call(asked: Asked) -> RunningCall:
     call = asked.account.calls.get(asked.path["call"])
     if call is None:
-        raise _not_found(asked)
+        raise _not_found(asked.url)
     return call
 
 
@@ -305,12 +301,19 @@ def _live_call(asked: Asked) -> RunningCall:
     """Return a call that can be changed: one that is over is as unknown as any."""
     call = _call(asked)
     if call.leg.status.final or call.hung_up is not None:
-        raise _not_found(asked)
+        raise _not_found(asked.url)
     return call
 
 
-def _not_found(asked: Asked) -> RestError:
-    return RestError(404, 20404, f"The requested resource {asked.url} was not found")
+def _number(asked: Asked) -> Number:
+    number = asked.account.numbers.by_sid.get(asked.path["number"])
+    if number is None:
+        raise _not_found(asked.url)
+    return number
+
+
+def _not_found(path: str) -> RestError:
+    return RestError(404, 20404, f"The requested resource {path} was not found")
 
 
 async def _nothing_there(request: Request, exc: Exception) -> Response:
@@ -319,7 +322,7 @@ async def _nothing_there(request: Request, exc: Exception) -> Response:
     if status == 405:
         refusal = RestError(405, 20004, "Method not allowed")
     else:
-        refusal = RestError(404, 20404, f"The requested resource {request.url.path} was not found")
+        refusal = _not_found(request.url.path)
     return JSONResponse(resources.error(refusal), refusal.status)
 
 
