@@ -1,6 +1,7 @@
 """Single keys of the registry's bucket: written, deleted and asked for, by their revision."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 import nats.errors
@@ -16,6 +17,8 @@ from broker.words import said
 
 WRITE_SECONDS = 2.0
 TOMBSTONE_SECONDS = 60  # whole seconds, as NATS wants them
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,26 @@ class Bucket:
         """
         return await last_stored(self._connection.client, self._stream, subject)
 
+    async def look(self, subject: str, kind: type[T]) -> tuple[int, T | None]:
+        """
+        Ask the leader for a key's revision, and for what it holds.
+
+        The revision is 0 if there never was one; it holds None if it is gone, or what it holds is
+        none of ours.
+
+        Raises:
+            HistoryUnavailable: that cannot be known now.
+        """
+        newest = await self.newest(subject)
+        if newest is None:
+            return 0, None
+        if is_gone(newest.headers):
+            return newest.sequence, None
+        try:
+            return newest.sequence, msgspec.json.decode(newest.data, type=kind)
+        except msgspec.MsgspecError:
+            return newest.sequence, None
+
     async def read(self, subject: str) -> bytes | None:
         """
         Ask the leader for what a key holds; None if it is not there.
@@ -115,18 +138,10 @@ class Bucket:
     async def stored(self, subject: str) -> StoredKey | None:
         """Ask the leader for a call's key; None if that cannot be known now."""
         try:
-            newest = await self.newest(subject)
+            revision, entry = await self.look(subject, CallEntry)
         except HistoryUnavailable:
             return None
-        if newest is None:
-            return StoredKey(0, None)
-        if is_gone(newest.headers):
-            return StoredKey(newest.sequence, None)
-        try:
-            epoch = msgspec.json.decode(newest.data, type=CallEntry).epoch
-        except msgspec.MsgspecError:  # not ours: it may be written over
-            return StoredKey(newest.sequence, None)
-        return StoredKey(newest.sequence, epoch)
+        return StoredKey(revision, None if entry is None else entry.epoch)
 
     async def _publish(
         self, subject: str, data: bytes, headers: dict[str, str], *, ttl: int = 0

@@ -17,6 +17,8 @@ ANSWER_SECONDS = 3.0
 LONGEST_REFRESH = 5.0
 # How often it is asked whether a call without an owner is over, as we may not have heard of it.
 ASK_SECONDS = 10.0
+# How a call ends that is over by Twilio's word, whichever it is.
+COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Due:
     entry: CallEntry
     status: str | None
     silent: bool
+
+    @property
+    def reason(self) -> str:
+        """Why its record says that it has ended."""
+        return self.entry.abandoned if self.status is None else COMPLETED
 
 
 @dataclass(slots=True)

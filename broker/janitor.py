@@ -27,7 +27,6 @@ from broker.subjects import Subjects
 
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
-COMPLETED = "completed"
 
 _log = structlog.get_logger()
 
@@ -103,8 +102,8 @@ class Janitor:
             async with asyncio.timeout(self._settings.lease_ttl):
                 if await self._write_end(due):
                     self.ended += 1
-                    reason = entry.abandoned if due.status is None else COMPLETED
-                    log.warning("call ended for its owner", reason=reason, call_status=due.status)
+                    facts = {"reason": due.reason, "call_status": due.status}
+                    log.warning("call ended for its owner", **facts)
                 await self._registry.delete_entry(entry.call_sid)
         except Fenced:
             log.info("call ended by another process, or owned again")
@@ -144,8 +143,7 @@ class Janitor:
             if end - known_end >= records.SHORTEST_GAP:
                 await appender.append(records.gap(known_end, end, None, OWNER_LOST), epoch)
                 known_end = end
-        reason = entry.abandoned if due.status is None else COMPLETED
-        await appender.append(records.call_ended(known_end, reason, (), due.status), epoch)
+        await appender.append(records.call_ended(known_end, due.reason, (), due.status), epoch)
         return True
 
     def _last_alive(self, entry: CallEntry) -> float:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import msgspec
 
 from broker.bucket import Bucket
-from broker.entries import is_gone
 from broker.subjects import Subjects
 
 # As long as a start counts for anything.
@@ -50,14 +49,8 @@ class Restarts:
         Raises:
             HistoryUnavailable: that cannot be known now.
         """
-        newest = await self._bucket.newest(self._subjects.restart_key(call_sid))
-        if newest is None:
-            return Starts(call_sid)
-        try:
-            at = () if is_gone(newest.headers) else msgspec.json.decode(newest.data, type=_Entry).at
-        except msgspec.MsgspecError:  # none of ours
-            at = ()
-        return Starts(call_sid, at, newest.sequence)
+        revision, entry = await self._bucket.look(self._subjects.restart_key(call_sid), _Entry)
+        return Starts(call_sid, () if entry is None else entry.at, revision)
 
     async def begin(self, known: Starts, at: int) -> bool:
         """

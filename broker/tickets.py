@@ -5,7 +5,6 @@ import itertools
 import msgspec
 
 from broker.bucket import Bucket
-from broker.entries import is_gone
 from broker.subjects import Subjects
 
 # A key may change once, from promised to spent, between our look and our write.
@@ -29,7 +28,7 @@ class Tickets:
     """
     Single tickets in the registry's bucket; each key goes by itself.
 
-    Whatever is asked may fail as a bucket's :meth:`~Bucket.keep` and :meth:`~Bucket.newest` do.
+    Whatever is asked may fail as a bucket's :meth:`~Bucket.keep` and :meth:`~Bucket.look` do.
     """
 
     def __init__(self, bucket: Bucket, subjects: Subjects, instance: str) -> None:
@@ -51,7 +50,7 @@ class Tickets:
         entry = TicketEntry(expiry)
         if await self._bucket.keep(subject, msgspec.json.encode(entry), ttl=ttl, expected=0):
             return expiry
-        _, found = await self._newest(subject)
+        _, found = await self._bucket.look(subject, TicketEntry)
         return expiry if found is None else found.expiry
 
     async def spend(self, nonce: str, expiry: int, *, ttl: int) -> bool:
@@ -70,9 +69,9 @@ class Tickets:
         for _ in range(ATTEMPTS):
             if await self._bucket.keep(subject, data, ttl=ttl, expected=expected):
                 return True
-            expected, found = await self._newest(subject)
+            expected, found = await self._bucket.look(subject, TicketEntry)
             if found is None:
-                return False  # it was there, and is over
+                return False  # it was there, and is over; or who wrote what is not ours has had it
             if found.spent_by:
                 return found.spent_by == ours  # the answer to our own write was lost
         return False
@@ -84,15 +83,3 @@ class Tickets:
     async def required(self) -> bool:
         """Ask the leader whether media streams need a ticket."""
         return await self._bucket.read(self._subjects.tickets_required) is not None
-
-    async def _newest(self, subject: str) -> tuple[int, TicketEntry | None]:
-        """Return a key's revision, and what it holds."""
-        newest = await self._bucket.newest(subject)
-        if newest is None:
-            return 0, None
-        if is_gone(newest.headers):
-            return newest.sequence, None
-        try:
-            return newest.sequence, msgspec.json.decode(newest.data, type=TicketEntry)
-        except msgspec.MsgspecError:  # none of ours: who wrote it, has had it
-            return newest.sequence, None

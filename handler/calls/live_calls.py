@@ -72,9 +72,8 @@ class LiveCalls:
             note_delay=note_delay,
         )
         self._calls: dict[str, Call] = {}
-        self._successors: dict[
-            str, Successor
-        ] = {}  # that listen to a call which another stream has
+        # Those that listen to a call which another stream has.
+        self._successors: dict[str, Successor] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
         self.one_sided = 0  # calls that are over, of which one side was sent

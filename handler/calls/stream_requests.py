@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from broker.errors import HistoryUnavailable, NotWritten
 from broker.restarts import Restarts
-from handler.calls.tickets import Tickets
+from handler.calls.tickets import Tickets, stream_name
 from handler.config import Settings
 from handler.errors import MoveFailed, NoRoomForTracks, Stay, TwilioApiError
 from handler.parameters import TICKET
@@ -90,7 +90,7 @@ class StreamRequests:
                 account_sid,
                 call_sid,
                 url=places.stream_url(base, named),
-                name=f"partyline-{ticket[:8]}",
+                name=stream_name(ticket),
                 track=track,
                 status_callback=places.webhook_setting(base, places.STATUS, named),
                 parameters={**parameters, TICKET[0]: ticket},

@@ -217,6 +217,15 @@ class Tickets:
             await asyncio.sleep(RENEW_SECONDS)
 
 
+def stream_name(ticket: str) -> str:
+    """
+    Return how Twilio is to name the media stream that a ticket is for.
+
+    It is of this ticket alone: a call may be sent here again, while its stream is alive.
+    """
+    return f"partyline-{ticket[:8]}"
+
+
 def _given(start: StartDetails) -> str | None:
     """Return the ticket of a stream, however its parameter is spelled; "" if it cannot be read."""
     names = [*start.custom_parameters, *(name.partition(".")[2] for name in start.unusable)]

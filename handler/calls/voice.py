@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from broker.identifiers import ACCOUNT_SID, CALL_SID
 from handler.calls.live_calls import LiveCalls
-from handler.calls.tickets import Tickets
+from handler.calls.tickets import Tickets, stream_name
 from handler.config import Settings
 from handler.errors import WebhookRefused
 from handler.forwarding import Forward
@@ -111,8 +111,7 @@ class VoiceWebhook:
         sid = request.path_params.get("account_sid")
         return twiml.Answer(
             stream_url=places.stream_url(base, sid),
-            # Of this answer alone: a call may be sent here again, while its stream is alive.
-            stream_name=f"partyline-{ticket[:8]}",
+            stream_name=stream_name(ticket),
             status_url=places.webhook_setting(base, STATUS, sid),
             parameters=[(TICKET[0], ticket), *_told(form), *forward.parameters],
             notice=self._settings.notice if forward.notice is None else forward.notice,

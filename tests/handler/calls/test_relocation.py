@@ -27,6 +27,14 @@ async def nothing():
     """Twilio says yes, and nothing comes."""
 
 
+async def begun(container):
+    """Begin a call; returns it once it is listed."""
+    phone = Phone(seconds=20)
+    phone.stream(container)
+    await until(lambda: container.broker.registry.get(phone.call_sid))
+    return phone
+
+
 async def stays(container, phone, ask=nothing):
     """Try to move a call; returns why it stays."""
     with pytest.raises(MoveFailed) as caught:
@@ -37,9 +45,7 @@ async def stays(container, phone, ask=nothing):
 async def test_without_nats_a_call_stays_and_twilio_is_not_asked():
     async with world() as (server, _, run), patience():
         mine = await run()
-        phone = Phone(seconds=20)
-        phone.stream(mine)
-        await until(lambda: mine.broker.registry.get(phone.call_sid))
+        phone = await begun(mine)
         asked = []
 
         async def ask():
@@ -94,9 +100,7 @@ async def test_with_a_recogniser_that_is_down_a_call_stays(monkeypatch):
 async def test_a_call_that_ends_while_twilio_does_not_answer_waits_for_nothing():
     async with world() as (_, _, run), patience():
         mine = await run()
-        phone = Phone(seconds=20)
-        phone.stream(mine)
-        await until(lambda: mine.broker.registry.get(phone.call_sid))
+        phone = await begun(mine)
         asked = asyncio.Event()
 
         async def never():
@@ -113,9 +117,7 @@ async def test_a_call_that_ends_while_twilio_does_not_answer_waits_for_nothing()
 async def test_two_moves_at_once_are_one():
     async with world() as (_, _, run), patience():
         mine = await run()
-        phone = Phone(seconds=20)
-        phone.stream(mine)
-        await until(lambda: mine.broker.registry.get(phone.call_sid))
+        phone = await begun(mine)
         asked = []
 
         async def refused():

@@ -44,6 +44,15 @@ def check_words(records, audio: bytes) -> None:
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
 
 
+async def left_to(container, phone):
+    """Begin the next media stream of a call that its owner leaves; returns its records."""
+    await until(lambda: container.broker.registry.entry(phone.call_sid).leaving)
+    await asyncio.sleep(AWAY)
+    phone.stream(container)
+    await phone.over()
+    return await read_records(container.broker, phone.call_sid)
+
+
 @pytest.mark.parametrize("how", ["left", "lost"])
 async def test_a_call_that_its_owner_leaves_goes_on_elsewhere_behind_its_last_words(how):
     """They come 0.8 s late; the next media stream comes at once."""
@@ -54,11 +63,7 @@ async def test_a_call_that_its_owner_leaves_goes_on_elsewhere_behind_its_last_wo
             call.leave()
         else:
             phone.end(End.LOST)
-        await until(lambda: theirs.broker.registry.entry(phone.call_sid).leaving)
-        await asyncio.sleep(AWAY)
-        phone.stream(theirs)
-        await phone.over()
-        records = await read_records(theirs.broker, phone.call_sid)
+        records = await left_to(theirs, phone)
         events = ["CallStarted", "CallResumed", "Gap media-lost", "CallEnded completed"]
         assert told(records) == events
         check_words(records, phone.sides[0])
@@ -88,11 +93,7 @@ async def test_an_owner_that_takes_too_long_for_its_last_words_is_not_waited_for
         await until(lambda: mine.calls.audio.frames > 60)
         [call] = mine.calls.movable()
         call.leave()
-        await until(lambda: theirs.broker.registry.entry(phone.call_sid).leaving)
-        await asyncio.sleep(AWAY)
-        phone.stream(theirs)
-        await phone.over()
-        records = await read_records(theirs.broker, phone.call_sid)
+        records = await left_to(theirs, phone)
         events = ["CallStarted", "CallResumed", "Gap owner-lost", "CallEnded completed"]
         assert told(records) == events
         check_words(records, phone.sides[0])
