@@ -66,6 +66,18 @@ def origin(text: str) -> str:
     return f"{scheme}://{_place(url, DEFAULT_PORTS.get(scheme))}"
 
 
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two addresses lead to one place, whatever their spelling; malformed ones do not."""
+    try:
+        return _landing(one) == _landing(other)
+    except ValueError:
+        return False
+
+
+def _landing(text: str) -> tuple[str, str]:
+    return origin(text), read(text).path.rstrip("/")
+
+
 def for_requests(base: str, path: str = "") -> str:
     """Return the address of ``path`` under a base address of either kind, for plain requests."""
     return _under(base, path, _PLAIN)

@@ -1,7 +1,5 @@
 """What the end of a connection to the service means to whoever watches: in words, with a remedy."""
 
-import re
-from http import HTTPStatus
 from ssl import SSLEOFError
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +16,7 @@ from websockets.http11 import Response
 from broker.printable import shown
 from broker.words import is_for_good, said
 from handler import addresses
+from handler.probe.answers import first_line, phrase
 
 # Codes after which the same subscription may go on: the path broke, or we are to come back.
 COME_BACK = frozenset({1000, 1001, 1006, 1011, 1012, 4408})
@@ -106,7 +105,7 @@ def _refusal(response: Response, at: str, *, has_token: bool) -> str:
         return _no_entrance(response, at, has_token=has_token)
     if status < 400:
         words = ""  # for somebody else
-    why = words or REMEDIES.get(status) or f"{_phrase(status)}: {IS_IT_PARTYLINE}"
+    why = words or REMEDIES.get(status) or f"{phrase(status)}: {IS_IT_PARTYLINE}"
     return f"{at} answers HTTP {status}: {why}"
 
 
@@ -120,13 +119,4 @@ def _no_entrance(response: Response, at: str, *, has_token: bool) -> str:
 
 
 def _words(response: Response) -> str:
-    """Return the first line of a refusal; pages for a browser have none for a terminal."""
-    text = bytes(response.body or b"").decode(errors="replace").strip()
-    return "" if re.match(r"[<{]", text) else shown(text.partition("\n")[0])[:MAX_WORDS]
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase.lower()
-    except ValueError:
-        return "which is no status"
+    return first_line(bytes(response.body or b"").decode(errors="replace"), MAX_WORDS)

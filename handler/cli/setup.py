@@ -16,7 +16,7 @@ from handler.cli.number_setup import OVERRIDES, TITLES, Fields, Plan
 from handler.config import Settings, doubts
 from handler.errors import SettingsError, SetupError, TwilioApiError
 from handler.twilio.accounts import Accounts
-from handler.twilio.accounts_watch import AccountsWatch
+from handler.twilio.accounts_watch import read_accounts
 from handler.twilio.resources import PhoneNumber
 from handler.twilio.rest import RestClient
 
@@ -45,7 +45,7 @@ def main(argv: list[str], prog: str = "partyline setup") -> int:
 
 async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     public_url = "" if arguments.undo else _public_url(settings)
-    accounts = await _accounts(settings)
+    accounts = await read_accounts(settings)
     account_sid = _account_sid(arguments.account, settings, accounts)
     path = arguments.file or number_file.place(arguments.number, os.environ)
     async with RestClient(accounts, settings.twilio_api_url, patience=PATIENCE_SECONDS) as rest:
@@ -78,13 +78,6 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             path.unlink(missing_ok=True)
     _tell(plan, told, arguments, path, done=done)
     return DONE if done else LEFT_AS_IT_IS
-
-
-async def _accounts(settings: Settings) -> Accounts:
-    accounts = Accounts.of(settings)
-    if settings.twilio_accounts is not None:
-        await AccountsWatch(settings.twilio_accounts, accounts).read()
-    return accounts
 
 
 def _account_sid(given: str | None, settings: Settings, accounts: Accounts) -> str:

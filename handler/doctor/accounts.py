@@ -6,8 +6,8 @@ from typing import Self
 from handler.config import Settings
 from handler.errors import SettingsError
 from handler.findings import Findings
-from handler.twilio.accounts import Account, Accounts
-from handler.twilio.accounts_watch import AccountsWatch
+from handler.twilio.accounts import Account
+from handler.twilio.accounts_watch import read_accounts
 
 NAME, SETTING = "twilio.accounts", "TWILIO_ACCOUNTS"
 
@@ -37,9 +37,7 @@ class Tried:
         Raises:
             SettingsError: the file cannot be read, or there is no such account.
         """
-        accounts = Accounts.of(settings)
-        if settings.twilio_accounts is not None:
-            await AccountsWatch(settings.twilio_accounts, accounts).read()
+        accounts = await read_accounts(settings)
         sid = wanted or settings.twilio_account_sid
         if sid is None and accounts.find(None) is None:
             sid = accounts.first

@@ -3,12 +3,12 @@
 import asyncio
 from contextlib import suppress
 
+from handler import addresses
 from handler.config import Settings
 from handler.doctor import clock
 from handler.findings import Findings
 from handler.probe import web
 from handler.probe.dates import Reading
-from handler.probe.doors import Doors
 from handler.probe.web import Unanswered, Web
 
 
@@ -21,10 +21,10 @@ class Clocks:
     def __init__(self, settings: Settings) -> None:
         self._asked = {
             "Twilio": settings.twilio_api_url,
-            "Deepgram": Doors(settings.deepgram_url, "").base,
+            "Deepgram": addresses.for_requests(settings.deepgram_url),
         }
         if settings.public_url is not None:
-            self._asked[clock.SERVICE] = f"{Doors(settings.public_url, '').base}/healthz"
+            self._asked[clock.SERVICE] = addresses.for_requests(settings.public_url, "/healthz")
 
     async def look(self, findings: Findings) -> None:
         """Ask all at once; who does not answer is left out."""

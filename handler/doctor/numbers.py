@@ -6,41 +6,18 @@ Source: https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resour
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 from handler import addresses
 from handler.findings import Findings
+from handler.probe.answers import Fault
 from handler.twilio import places
 from handler.twilio.places import STATUS, VOICE
+from handler.twilio.resources import PhoneNumber
 
 # Where Twilio keeps what is pasted into a TwiML Bin.
 BINS = "handler.twilio.com"
 SETUP = "`partyline setup` points it here"
 CLEAR = "`partyline setup --clear`"
-
-
-class Number(Protocol):
-    """What Twilio says of a number, as far as it matters here."""
-
-    @property
-    def voice_url(self) -> str | None: ...
-    @property
-    def voice_method(self) -> str | None: ...
-    @property
-    def status_callback(self) -> str | None: ...
-    @property
-    def status_callback_method(self) -> str | None: ...
-    @property
-    def voice_application_sid(self) -> str | None: ...
-    @property
-    def trunk_sid(self) -> str | None: ...
-
-
-class Fault(NamedTuple):
-    """What is wrong, and what to do about it."""
-
-    said: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +40,7 @@ class Ours:
     def takes(self, url: str, webhook: str) -> bool:
         """Whether an address is a webhook that takes what comes from the account."""
         return any(
-            _same(url, places.webhook_url(self.public_url, webhook, sid))
+            addresses.is_same_place(url, places.webhook_url(self.public_url, webhook, sid))
             for sid in (self.named, self.account_sid)
         )
 
@@ -72,7 +49,7 @@ class Ours:
         return places.webhook_setting(self.public_url, webhook, self.named)
 
 
-def judge(findings: Findings, name: str, number: Number | None, ours: Ours) -> None:
+def judge(findings: Findings, name: str, number: PhoneNumber | None, ours: Ours) -> None:
     """
     Say whether its calls come here.
 
@@ -97,7 +74,7 @@ def judge(findings: Findings, name: str, number: Number | None, ours: Ours) -> N
         findings.ok(name, "its calls and their status come here")
 
 
-def _overridden(number: Number) -> Fault | None:
+def _overridden(number: PhoneNumber) -> Fault | None:
     """Say what Twilio asks instead of the number's own voice URL."""
     if number.trunk_sid:
         return Fault(
@@ -112,7 +89,7 @@ def _overridden(number: Number) -> Fault | None:
     return None
 
 
-def _voice(number: Number, ours: Ours) -> Fault | None:
+def _voice(number: PhoneNumber, ours: Ours) -> Fault | None:
     """Say why its calls do not come; what a TwiML Bin does cannot be seen."""
     url = number.voice_url or ""
     if _is_bin(url):
@@ -124,7 +101,7 @@ def _voice(number: Number, ours: Ours) -> Fault | None:
     return None
 
 
-def _status(number: Number, ours: Ours) -> Fault | None:
+def _status(number: PhoneNumber, ours: Ours) -> Fault | None:
     """Say why their status comes to us and is refused; it may go elsewhere."""
     url = number.status_callback or ""
     if _origin(url) != _origin(ours.public_url):
@@ -137,7 +114,7 @@ def _status(number: Number, ours: Ours) -> Fault | None:
     return None
 
 
-def _doubts(number: Number, ours: Ours) -> Iterator[Fault]:
+def _doubts(number: PhoneNumber, ours: Ours) -> Iterator[Fault]:
     """Yield what works, and is hardly meant so."""
     voice, status = number.voice_url or "", number.status_callback or ""
     if _is_bin(voice):
@@ -161,13 +138,6 @@ def _doubts(number: Number, ours: Ours) -> Iterator[Fault]:
             "Twilio does not ask again where a full container refuses",
             f"end its addresses with {places.RETRIES}: {SETUP}",
         )
-
-
-def _same(url: str, ours: str) -> bool:
-    """Whether two addresses lead to the same place, however they are spelled."""
-    there, here = _origin(url), _origin(ours)
-    paths = [addresses.read(each).path.rstrip("/") for each in (url, ours)] if there else []
-    return there == here and len(set(paths)) == 1
 
 
 def _origin(url: str) -> str | None:

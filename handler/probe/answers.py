@@ -71,7 +71,7 @@ def of_readyz(status: int, text: str) -> Fault | None:
 def of_status(status: int, text: str, location: str = "") -> Fault:
     """Say what a refusal means."""
     line = first_line(text)
-    said = f"HTTP {status} ({_phrase(status)}){': ' if line else ''}{line}"
+    said = f"HTTP {status} ({phrase(status)}){': ' if line else ''}{line}"
     if 300 <= status < 400:
         return Fault(f"{said}{location}", "give the address that it leads to: Twilio signs that")
     if is_unsigned(status, text):
@@ -131,13 +131,14 @@ def of_subscriber(status: int, text: str) -> Fault:
     return of_status(status, text)
 
 
-def first_line(text: str) -> str:
+def first_line(text: str, longest: int = MAX_SAID) -> str:
     """Return the first line of an answer; pages for a browser have none for a terminal."""
     text = text.strip()
-    return "" if re.match(r"[<{]", text) else shown(text.partition("\n")[0])[:MAX_SAID]
+    return "" if re.match(r"[<{]", text) else shown(text.partition("\n")[0])[:longest]
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """Return what a status is called."""
     try:
         return HTTPStatus(status).phrase.lower()
     except ValueError:

@@ -57,12 +57,7 @@ class Doors:
 
     def is_stream_url(self, url: str) -> bool:
         """Whether an address is where media streams come to, in whichever spelling."""
-        try:
-            there, here = addresses.origin(url), addresses.origin(self.url)
-        except ValueError:
-            return False
-        path = addresses.read(url).path.rstrip("/")
-        return there == here and path == addresses.read(self.stream_url).path
+        return addresses.is_same_place(url, self.stream_url)
 
     @property
     def _named(self) -> str | None:

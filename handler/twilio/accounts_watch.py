@@ -8,6 +8,7 @@ from typing import Self
 import structlog
 
 from broker import supervise
+from handler.config import Settings
 from handler.errors import SettingsError
 from handler.twilio.accounts import Accounts
 from handler.twilio.accounts_file import MAX_BYTES, Entry, read_entries
@@ -97,6 +98,19 @@ class AccountsWatch:
         if len(data) > MAX_BYTES:
             raise ValueError(f"is longer than {MAX_BYTES >> 20} MiB")
         return read_entries(data)
+
+
+async def read_accounts(settings: Settings) -> Accounts:
+    """
+    Return the accounts of the settings and of the file that they name, as it is now.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    accounts = Accounts.of(settings)
+    if settings.twilio_accounts is not None:
+        await AccountsWatch(settings.twilio_accounts, accounts).read()
+    return accounts
 
 
 def _said(exc: Exception) -> str:

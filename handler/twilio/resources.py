@@ -20,9 +20,6 @@ MAX_PARAMETERS = 99
 # Characters of Twilio's own words that are passed on.
 MAX_WORDS = 300
 
-# https://www.twilio.com/docs/api/errors
-NOT_FOUND = 20404
-TOO_MANY_REQUESTS = 20429
 WORDS = {
     401: "Twilio takes no such credentials: is TWILIO_API_KEY (SK…:secret) or TWILIO_AUTH_TOKEN "
     "that of this account, whole and not withdrawn?",
@@ -33,6 +30,7 @@ WORDS = {
 
 Pairs = Sequence[tuple[str, str]]
 R = TypeVar("R", bound="Resource")
+T = TypeVar("T")
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -126,10 +124,7 @@ def read(answer: bytes, form: type[R]) -> R:
     Raises:
         TwilioApiError: it is something else.
     """
-    try:
-        return msgspec.json.decode(answer, type=form)
-    except (msgspec.MsgspecError, UnicodeError) as exc:
-        raise _unreadable(form.__name__) from exc
+    return _read(answer, form, form.__name__)
 
 
 def read_numbers(answer: bytes) -> list[PhoneNumber]:
@@ -139,14 +134,16 @@ def read_numbers(answer: bytes) -> list[PhoneNumber]:
     Raises:
         TwilioApiError: it is something else.
     """
+    return _read(answer, _Numbers, "list of numbers").incoming_phone_numbers
+
+
+def _read(answer: bytes, form: type[T], what: str) -> T:
     try:
-        return msgspec.json.decode(answer, type=_Numbers).incoming_phone_numbers
+        return msgspec.json.decode(answer, type=form)
     except (msgspec.MsgspecError, UnicodeError) as exc:
-        raise _unreadable("list of numbers") from exc
-
-
-def _unreadable(what: str) -> TwilioApiError:
-    return TwilioApiError(f"what came is no {what}: is TWILIO_API_URL the address of Twilio's API?")
+        raise TwilioApiError(
+            f"what came is no {what}: is TWILIO_API_URL the address of Twilio's API?"
+        ) from exc
 
 
 def refusal(

@@ -216,3 +216,18 @@ def test_what_is_under_an_address_has_the_scheme_that_it_is_asked_by(base, socke
 )
 def test_what_can_be_read_on_the_way(url, clear):
     assert addresses.is_in_clear(url) is clear
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://h.example/twilio", "wss://H.example:443/twilio/", True),
+        ("https://h.example/twilio", "https://h.example/twilio?a=1#rc=3", True),
+        ("https://h.example/twilio", "http://h.example/twilio", False),
+        ("https://h.example/twilio", "https://h.example/twilio/voice", False),
+        ("https://h.example/", "h.example/", False),
+        ("no address", "no address", False),
+    ],
+)
+def test_two_addresses_may_lead_to_one_place(one, other, same):
+    assert addresses.is_same_place(one, other) is same

@@ -1,28 +1,30 @@
 """handler/doctor/numbers.py: does a number lead its calls here?"""
 
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from support.sids import account_sid
 
 from handler.doctor.numbers import Ours, judge
 from handler.findings import Finding, Findings
+from handler.twilio.resources import PhoneNumber
 
 URL = "https://calls.example.com"
 AC, OTHER = account_sid(1), account_sid(2)
 
 
-@dataclass(frozen=True)
-class Number:
-    voice_url: str | None = f"{URL}/twilio/voice#rc=3&rp=all"
-    voice_method: str | None = "POST"
-    status_callback: str | None = f"{URL}/twilio/status#rc=3&rp=all"
-    status_callback_method: str | None = "POST"
-    voice_application_sid: str | None = None
-    trunk_sid: str | None = None
+Number = partial(
+    PhoneNumber,
+    sid="PN1",
+    phone_number="+15550001111",
+    voice_url=f"{URL}/twilio/voice#rc=3&rp=all",
+    voice_method="POST",
+    status_callback=f"{URL}/twilio/status#rc=3&rp=all",
+    status_callback_method="POST",
+)
 
 
-def judged(number: Number | None, public_url: str = URL, **ours: object) -> Finding:
+def judged(number: PhoneNumber | None, public_url: str = URL, **ours: object) -> Finding:
     findings = Findings(("n",))
     judge(findings, "n", number, Ours(public_url, AC, **ours))  # type: ignore[arg-type]
     return findings.all[0]
