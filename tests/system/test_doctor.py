@@ -55,7 +55,11 @@ async def started(nats: EmbeddedServer, api: Api, **environ: str) -> AsyncIterat
         DeepgramStandIn() as deepgram,
         serving(api) as api.url,
         inside(
-            NATS_URL=nats.url, DEEPGRAM_URL=deepgram.url, TWILIO_API_URL=api.url, **environ
+            ready=True,
+            NATS_URL=nats.url,
+            DEEPGRAM_URL=deepgram.url,
+            TWILIO_API_URL=api.url,
+            **environ,
         ) as service,
         patience(),
     ):
