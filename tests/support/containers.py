@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import random
 
 from support.peers import Peer
 from support.sids import account_sid, call_sid, stream_sid
+from support.talk import talk
 from support.timing import patience
 
 from broker.broker import Broker
@@ -31,14 +31,9 @@ from rehearsal.scripted import Scripted
 SECONDS = 9
 
 
-def talk(seed, seconds=SECONDS):
-    """Return a side of a call: words, no two alike, with pauses between them."""
-    chance = random.Random(seed)
-    audio = bytearray(b"\xff" * SAMPLE_RATE)
-    while len(audio) < seconds * SAMPLE_RATE:
-        audio += bytes(chance.choices(range(0x20, 0x60), k=chance.randrange(1600, 3200)))
-        audio += b"\xff" * chance.randrange(400, 6400)
-    return bytes(audio[: seconds * SAMPLE_RATE]) + b"\xff" * SAMPLE_RATE
+def side(seed, seconds=SECONDS):
+    """Return a side of a call that lasts so long, with a second of silence behind it."""
+    return talk(seed, seconds + 0.5).audio[: seconds * SAMPLE_RATE] + b"\xff" * SAMPLE_RATE
 
 
 class Container:
@@ -121,7 +116,7 @@ class Phone:
 
     def __init__(self, number=1, seconds=SECONDS):
         self.call_sid = call_sid(number)
-        self.sides = talk(2 * number, seconds), talk(2 * number + 1, seconds)
+        self.sides = side(2 * number, seconds), side(2 * number + 1, seconds)
         self.media = []
         self._begun = asyncio.get_running_loop().time()
         self._sending = []
@@ -134,7 +129,7 @@ class Phone:
         how = {"succeeding": succeeding, "takes_over": takes_over}
         media = container.calls.open(start, Peer(), Received.now(), Account(), **how)
         self.media.append(media)
-        sides = [code(side) for side in self.sides]
+        sides = [code(one) for one in self.sides]
         self._sending.append(asyncio.create_task(self._send(media, sides, course)))
         return media
 

@@ -89,10 +89,16 @@ def proxy(kind: str, service: int, home: Path, *, own_lines: bool) -> Iterator[i
     path = home / "conf"
     path.write_text(conf)
     command = [installed(program), *rest, str(path)]
+    with _running(command, home, port):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], home: Path, port: int) -> Iterator[None]:
     with (home / "output").open("w") as output, subprocess.Popen(command, stderr=output) as running:
         try:
             _await_port(port, running, home)
-            yield port
+            yield
         finally:
             running.terminate()
             running.wait(PATIENCE)
@@ -129,10 +135,5 @@ backend partyline
 {servers}
 """)
     command = [installed("haproxy"), "-db", "-f", str(path)]
-    with (home / "output").open("w") as output, subprocess.Popen(command, stderr=output) as running:
-        try:
-            _await_port(port, running, home)
-            yield port
-        finally:
-            running.terminate()
-            running.wait(PATIENCE)
+    with _running(command, home, port):
+        yield port

@@ -49,21 +49,27 @@ class World:
         return self.service.environ | {"PUBLIC_URL": self.service.url}
 
 
-@pytest.fixture
-async def world(nats: EmbeddedServer) -> AsyncIterator[World]:
-    api = Api()
+@contextlib.asynccontextmanager
+async def started(nats: EmbeddedServer, api: Api, **environ: str) -> AsyncIterator[World]:
     async with (
         DeepgramStandIn() as deepgram,
         serving(api) as api.url,
         inside(
+            ready=True,
             NATS_URL=nats.url,
             DEEPGRAM_URL=deepgram.url,
-            TWILIO_ACCOUNT_SID=AC,
             TWILIO_API_URL=api.url,
+            **environ,
         ) as service,
         patience(),
     ):
         yield World(service, deepgram, api)
+
+
+@pytest.fixture
+async def world(nats: EmbeddedServer) -> AsyncIterator[World]:
+    async with started(nats, Api(), TWILIO_ACCOUNT_SID=AC) as world:
+        yield world
 
 
 async def examined(
@@ -323,27 +329,16 @@ async def test_an_account_of_the_file_is_tried_by_its_own_doors_with_its_own_sec
     entries = {sid: {"auth_tokens": [f"hush-{sid}"]} for sid in (AC, account_sid(2))}
     file.write_text(json.dumps(entries))
     api = Api(answer=lambda _: said(404, {"code": 20404}))
-    async with (
-        DeepgramStandIn() as deepgram,
-        serving(api) as api.url,
-        inside(
-            NATS_URL=nats.url,
-            DEEPGRAM_URL=deepgram.url,
-            TWILIO_API_URL=api.url,
-            TWILIO_AUTH_TOKEN="",
-            TWILIO_ACCOUNTS=str(file),
-        ) as service,
-        patience(),
-    ):
-        environ = service.environ | {"PUBLIC_URL": service.url}
+    accounts = {"TWILIO_AUTH_TOKEN": "", "TWILIO_ACCOUNTS": str(file)}
+    async with started(nats, api, **accounts) as world:
         for account in (None, account_sid(2)):
-            found = await examined(environ, account=account)
+            found = await examined(world.environ, account=account)
             assert failed(found) == []
             check(found["twilio.accounts"], "ok", f"2 can be read; tried with {account or AC}")
             for name in ("twilio.auth-token", "signature.webhook", "signature.stream", "tokens"):
                 assert found[name].verdict == "ok", found[name]
         file.unlink()
-        found = await examined(environ)
+        found = await examined(world.environ)
         assert failed(found) == ["twilio.accounts"]
         check(found["twilio.accounts"], "failed", "TWILIO_ACCOUNTS: No such file", "Several Twilio")
         check(found["signature.webhook"], "skipped", "TWILIO_ACCOUNTS must be set right first")

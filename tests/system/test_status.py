@@ -43,13 +43,20 @@ def pair(serve_many):
 
 
 @contextlib.asynccontextmanager
-async def lost_call(service, read, token):
-    """A call whose socket broke without a stop; yields its name."""
-    async with media_stream(service, options()) as stream:
+async def live_call(owner, seen_at, read, token, **changes):
+    """A call that is known at a container; yields its media stream."""
+    async with media_stream(owner, options(**changes)) as stream:
         await stream.start()
         await stream.say("inbound", bytes(8000))
+        await read(seen_at, stream.sids["callSid"], token=token, until='"CallStarted"')
+        yield stream
+
+
+@contextlib.asynccontextmanager
+async def lost_call(service, read, token):
+    """A call whose socket broke without a stop; yields its name."""
+    async with live_call(service, service, read, token) as stream:
         call_sid = stream.sids["callSid"]
-        await read(service, call_sid, token=token, until='"CallStarted"')
     yield call_sid
 
 
@@ -74,10 +81,8 @@ async def test_a_status_that_came_before_the_socket_died_ends_the_call_too(
     owner, other = pair
     call = options()
     await call_status(other, call.call_sid, status)
-    async with media_stream(owner, call) as stream:
-        await stream.start()
-        await stream.say("inbound", bytes(8000))
-        await read(owner, call.call_sid, token=token, until='"CallStarted"')
+    async with live_call(owner, owner, read, token, call_sid=call.call_sid):
+        pass
     ended = await record_of(read, other, call.call_sid, token)
     assert (ended["reason"], ended["callStatus"]) == ("completed", status)
 
@@ -85,11 +90,8 @@ async def test_a_status_that_came_before_the_socket_died_ends_the_call_too(
 async def test_a_media_stream_that_goes_on_is_heard_to_its_stop(pair, read, token):
     """Its last frames may be on the way when its call is over; and the end comes once."""
     owner, other = pair
-    async with media_stream(owner, options()) as stream:
-        await stream.start()
-        await stream.say("inbound", bytes(8000))
+    async with live_call(owner, owner, read, token) as stream:
         call_sid = stream.sids["callSid"]
-        await read(owner, call_sid, token=token, until='"CallStarted"')
         for service in (other, owner, other):
             await call_status(service, call_sid, "completed")
         await stream.say("inbound", bytes(8000))
@@ -104,11 +106,8 @@ async def test_a_media_stream_that_goes_on_is_heard_to_its_stop(pair, read, toke
 
 async def test_a_socket_that_is_open_and_silent_ends_with_its_call(pair, read, token):
     owner, other = pair
-    async with media_stream(owner, options()) as stream:
-        await stream.start()
-        await stream.say("inbound", bytes(8000))
+    async with live_call(owner, owner, read, token) as stream:
         call_sid = stream.sids["callSid"]
-        await read(owner, call_sid, token=token, until='"CallStarted"')
         await call_status(other, call_sid, "completed")
         assert (await stream.closed())[0] == 1000
     ended = await record_of(read, other, call_sid, token)
@@ -147,11 +146,8 @@ async def test_a_call_whose_container_was_killed_ends_within_seconds_of_its_stat
 ):
     settings = {"NATS_URL": nats.url, **WAITING}
     owner, other = serve(**settings), serve(**settings)
-    async with media_stream(owner, options()) as stream:
-        await stream.start()
-        await stream.say("inbound", bytes(8000))
+    async with live_call(owner, other, read, token) as stream:
         call_sid = stream.sids["callSid"]
-        await read(other, call_sid, token=token, until='"CallStarted"')
         os.kill(owner.popen.pid, signal.SIGKILL)
         await stream.closed()
     begun = time.monotonic()

@@ -1,6 +1,8 @@
 """What the service asks of Twilio's REST API, asked of the stand-in: an account that lives."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ from support.processes import partyline
 from support.sids import account_sid, call_sid
 from support.timing import until
 from support.twilio_sdk import CALLED, CALLER, OTHER
-from support.twiml_server import twiml_server
+from support.twiml_server import TwimlServer, twiml_server
 
 from handler.errors import TwilioApiError
 from handler.twilio.accounts import Account as Ours
@@ -34,7 +36,11 @@ def client_of(account: Account, url: str) -> RestClient:
     return RestClient(Accounts(ours), url, patience=20)
 
 
-async def test_streams_of_a_call_are_started_stopped_and_the_call_followed_to_its_end(account):
+@contextlib.asynccontextmanager
+async def number_that_waits(
+    account: Account,
+) -> AsyncIterator[tuple[TwimlServer, TwilioStandIn, RestClient]]:
+    """A number whose calls wait; yields its server, its Twilio, and a client of ours."""
     async with (
         twiml_server(account.auth_token) as server,
         TwilioStandIn(account) as twilio,
@@ -42,6 +48,11 @@ async def test_streams_of_a_call_are_started_stopped_and_the_call_followed_to_it
     ):
         server.answers["/voice"] = lambda _: WAITING
         account.add_number(CALLED, voice_url=f"{server.url}/voice")
+        yield server, twilio, client
+
+
+async def test_streams_of_a_call_are_started_stopped_and_the_call_followed_to_its_end(account):
+    async with number_that_waits(account) as (server, twilio, client):
         call = twilio.call(CALLED, CALLER)
         sid = call.leg.sid
         await until(lambda: call.clock is not None)
@@ -71,13 +82,7 @@ async def test_streams_of_a_call_are_started_stopped_and_the_call_followed_to_it
 
 async def test_a_hundred_streams_are_asked_for_though_few_may_be_at_once(account):
     """What is refused with 429 is asked again: each is asked for until it is taken, and once."""
-    async with (
-        twiml_server(account.auth_token) as server,
-        TwilioStandIn(account) as twilio,
-        client_of(account, twilio.url) as client,
-    ):
-        server.answers["/voice"] = lambda _: WAITING
-        account.add_number(CALLED, voice_url=f"{server.url}/voice")
+    async with number_that_waits(account) as (server, twilio, client):
         calls = [twilio.call(CALLED, CALLER) for _ in range(25)]
         await until(lambda: all(call.clock is not None for call in calls))
         twilio.load.most, twilio.load.latency = 5, 0.02
