@@ -26,7 +26,7 @@ from handler.twilio.rest import RestClient
 from handler.twilio.start import StartDetails
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.frames import Course, schedule
-from rehearsal.scripted import Scripted
+from rehearsal.scripted import Scripted, names
 
 SECONDS = 9
 
@@ -169,6 +169,11 @@ class Phone:
             task.cancel()
         for media in self.media:
             media.finish(End.STOPPED)
+
+
+def whole(phone):
+    """Return the words of a phone's sides, as a recogniser that hears all of them says them."""
+    return {"inbound": names(phone.sides[0]), "outbound": names(phone.sides[1])}
 
 
 def said(records):

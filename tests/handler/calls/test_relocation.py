@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 from support.brokers import kill_server, read_records
-from support.containers import Phone, said, world
+from support.containers import Phone, said, whole, world
 from support.sids import call_sid
 from support.timing import patience, until
 
@@ -16,11 +16,6 @@ from handler.calls import moving
 from handler.calls.moving import Given
 from handler.calls.relocation import Succession
 from handler.errors import MoveFailed, Stay
-from rehearsal.scripted import names
-
-
-def whole(phone):
-    return {"inbound": names(phone.sides[0]), "outbound": names(phone.sides[1])}
 
 
 async def nothing():

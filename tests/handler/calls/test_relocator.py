@@ -6,7 +6,7 @@ import itertools
 
 from structlog.testing import capture_logs
 from support.brokers import read_records
-from support.containers import said, world
+from support.containers import said, whole, world
 from support.processes import partyline
 from support.sids import call_sid, stream_sid
 from support.timing import patience, until
@@ -17,7 +17,6 @@ from handler.calls import relocator
 from handler.calls.drain import drain
 from handler.calls.relocator import is_old
 from handler.errors import MoveFailed, Stay
-from rehearsal.scripted import names
 
 
 async def told(broker, phone):
@@ -25,10 +24,6 @@ async def told(broker, phone):
     records = await read_records(broker, phone.call_sid)
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     return records, [record["type"] for record in records if record["type"] != "Results"]
-
-
-def whole(phone):
-    return {"inbound": names(phone.sides[0]), "outbound": names(phone.sides[1])}
 
 
 async def test_a_process_that_leaves_asks_for_all_streams_before_it_stops_one():
