@@ -70,6 +70,11 @@ def test_what_its_owner_had_heard_before_it_died_counts():
     assert (due.status, due.silent) == ("busy", False)
 
 
+def test_its_record_says_that_it_is_over_or_how_it_lost_its_owner():
+    over, alone = Due(CALL, "busy", silent=True), Due(CALL, None, silent=False)
+    assert (over.reason, alone.reason) == ("completed", CALL.abandoned)
+
+
 def test_an_owner_that_lives_answers_and_ends_its_call_itself():
     calls = Looks()
     calls.hear()
