@@ -32,6 +32,11 @@ class DeepgramSocket(ClientConnection):
                 self.hear = None
         super().process_event(event)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; what parses frames would wait for more, and hold the protocol that holds it."""
+        super().connection_lost(exc)
+        self.protocol.parser.close()
+
     def send_now(self, audio: bytes) -> bool:
         """Send a message if the peer keeps up with what it was sent; returns whether it was."""
         transport = self.transport

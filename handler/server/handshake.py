@@ -123,6 +123,7 @@ class Handshake(WebSocketsSansIOProtocol):
     def let_go(self) -> None:
         """Hold nothing that holds this, now that it is over: else both wait for the collector."""
         self.scope["extensions"].pop(CONNECTION, None)
+        self.conn.parser.close()  # it waits for the next frame, in a frame that holds the protocol
 
     def _answered(self) -> None:
         if self._unanswered is not None:

@@ -1,6 +1,9 @@
 """handler/deepgram/socket.py: what comes is heard in order, what goes is sent at once."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -32,16 +35,22 @@ class Peer:
             await self.connection.send(message)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-async def pair() -> AsyncIterator[tuple[Peer, DeepgramSocket]]:
-    peer = Peer()
+@contextlib.asynccontextmanager
+async def serving(peer: Peer) -> AsyncIterator[connect]:
+    """Serve a peer; yields what connects to it."""
     async with serve(peer, "127.0.0.1", 0, compression=None) as server:
         host, port = next(iter(server.sockets)).getsockname()[:2]
         url = f"ws://{host}:{port}"
-        async with connect(url, create_connection=DeepgramSocket, compression=None) as socket:
-            await until(lambda: peer.connection)
-            assert isinstance(socket, DeepgramSocket)
-            yield peer, socket
+        yield connect(url, create_connection=DeepgramSocket, compression=None)
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[tuple[Peer, DeepgramSocket]]:
+    peer = Peer()
+    async with serving(peer) as connecting, connecting as socket:
+        await until(lambda: peer.connection)
+        assert isinstance(socket, DeepgramSocket)
+        yield peer, socket
 
 
 async def test_whole_texts_are_heard_and_nothing_of_them_waits(pair):
@@ -89,3 +98,16 @@ async def test_nothing_is_sent_to_a_connection_that_has_ended(pair):
     _, socket = pair
     await socket.close()
     assert not socket.send_now(b"late")
+
+
+async def test_a_connection_that_has_ended_does_not_wait_for_the_collector():
+    gc.disable()
+    try:
+        async with serving(Peer()) as connecting:
+            socket = await connecting
+            protocol = weakref.ref(socket.protocol)
+            await socket.close()
+            del socket, connecting
+            await until(lambda: protocol() is None)
+    finally:
+        gc.enable()

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
+import weakref
 
 import pytest
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -60,6 +62,7 @@ class App:
         self.may_open = asyncio.Event()
         self.may_open.set()
         self.errors: list[BaseException] = []
+        self.parts: list[weakref.ref[object]] = []
 
     async def __call__(self, scope, receive, send) -> None:
         self.asked.set()
@@ -72,7 +75,10 @@ class App:
     async def serve(self, websocket: WebSocket) -> None:
         await self.may_open.wait()
         await websocket.accept()
-        websocket.scope["extensions"][CONNECTION].limit_frames(self.limit)
+        connection = websocket.scope["extensions"][CONNECTION]
+        connection.limit_frames(self.limit)
+        self.parts = [weakref.ref(connection), weakref.ref(connection.conn)]
+        del connection
         while (message := await websocket.receive())["type"] == "websocket.receive":
             self.taken.append(message.get("text", ""))
         self.ends.append(1)
@@ -100,6 +106,22 @@ async def test_frames_are_counted_whatever_their_kind(kind, said):
         await until(lambda: app.ends or app.errors)
     assert len(app.taken) <= FEW.burst
     assert not said()
+
+
+async def test_a_connection_that_is_over_does_not_wait_for_the_collector():
+    app = App()
+    async with serving(app) as port:
+        gc.disable()
+        try:
+            async with dialled(port) as peer:
+                await peer.opened()
+                await until(lambda: app.parts)
+                peer.writer.write(wire(Frame(Opcode.CLOSE, Close(1000, "").serialize())))
+                await peer.closed()
+            await until(lambda: not any(part() for part in app.parts))
+        finally:
+            gc.enable()
+    assert app.ends == [1]
 
 
 async def test_a_subscriber_that_is_cut_off_is_told_why_in_a_text_too():
