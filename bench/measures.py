@@ -19,6 +19,7 @@ from bench.servers import AUTH_TOKEN, Kind, Server, running
 from bench.spin import Spin
 
 IDLE_SECONDS = 5.0
+SETTLE_SECONDS = 2.0  # what a start leaves to be done is no idling
 FORGET_SECONDS = 12.0  # readers stay with a call that was stopped for PAUSE_SECONDS
 LATE_MS = 25.0  # a load whose frames went later than this (p99) measured itself
 BUSY = 0.9  # of its processor: likewise
@@ -89,6 +90,7 @@ class Bench:
 
     def idle(self, server: Server) -> Figures:
         """What it costs to be there."""
+        time.sleep(SETTLE_SECONDS)
         memory = resident_kb(server.pid)
         before, begun = cpu_of(server.pid), time.monotonic()
         time.sleep(IDLE_SECONDS)
