@@ -13,7 +13,7 @@ DENO := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test prove coverage mutants lint format lock screenshots bench clean
+.PHONY: help demo check test prove coverage mutants lint format lock screenshots bench wheel image clean
 .NOTPARALLEL:
 
 help:  ## Show what there is to make
@@ -62,8 +62,14 @@ screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
 bench: $(VENV)/dev  ## Measure what a call costs, beside the tutorial's server; more: make bench B="--capacity 400"
 	$(BIN)/python -m bench $(B)
 
+wheel: $(VENV)/demo  ## Build the wheel, into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+image:  ## Build the image as it is released, into Docker
+	docker build --build-arg PYTHON="$$(cat deploy/image/base)" --tag partyline .
+
 clean:  ## Remove what was installed and built here
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

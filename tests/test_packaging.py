@@ -14,6 +14,7 @@ from support.processes import ENVIRON
 from handler.cli.__main__ import DISTRIBUTION
 
 ROOT = Path(__file__).parent.parent
+WORKFLOWS = ROOT / ".github" / "workflows"
 
 
 def pinned(name: str) -> dict[str, str]:
@@ -132,11 +133,11 @@ def test_readme_and_makefile_agree_on_how_long_the_tests_take():
     assert readme == makefile
 
 
-def test_the_workflow_calls_ci_run_and_pins_its_actions_by_commit():
-    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
-    text = workflow.read_text()
-    assert "- run: bash .ci/run\n" in text
-    actions = re.findall(r"uses: (\S+)", text)
+def test_the_workflows_call_ci_run_and_pin_their_actions_by_commit():
+    workflows = {path.name: path.read_text() for path in WORKFLOWS.glob("*.yml")}
+    assert set(workflows) == {"ci.yml", "release.yml"}
+    assert "- run: bash .ci/run\n" in workflows["ci.yml"]
+    actions = [each for text in workflows.values() for each in re.findall(r"uses: (\S+)", text)]
     assert actions
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
 

@@ -107,7 +107,7 @@ def _version() -> str:
     try:
         return importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
-        return "from source, not installed"  # as in the image
+        return "from source, not installed"
 
 
 def _unknown(name: str) -> str:
