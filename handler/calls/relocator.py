@@ -112,6 +112,7 @@ class Relocator:
         Twilio is asked for the streams of all of them before one is stopped: that is the order in
         which they ask. What cannot be moved is tried again, more and more rarely.
         """
+        self._rest.prepare()  # while what moves a call is loaded, too
         while True:
             self._begin_due(lambda _: True)
             await asyncio.sleep(LEAVING_LOOK_SECONDS)
