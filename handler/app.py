@@ -32,6 +32,7 @@ from handler.deepgram.timing import Timing
 from handler.front_door import CLIENT, METHODS, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
+from handler.server.vitals import Vitals
 from handler.subscribers import commands
 from handler.subscribers.access import Access
 from handler.subscribers.admission import Subscribers
@@ -76,6 +77,7 @@ class Service:
         self.accounts = Accounts.of(settings)
         self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
+        self.vitals = Vitals()
         self.metrics = Metrics(self)
         self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()

@@ -27,6 +27,7 @@ from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.server.side_port import SidePort
+from handler.server.vitals import Vitals
 from handler.subscribers.admission import Subscribers
 from handler.twilio.rest import RestClient
 
@@ -44,6 +45,7 @@ class Parts(Protocol):
     subscribers: Subscribers
     rest: RestClient
     relocator: Relocator
+    vitals: Vitals
 
 
 class Measure(NamedTuple):
@@ -224,6 +226,16 @@ COUNTERS = (
         "streams_not_restarted",
         "Attempts at that which came to nothing",
         lambda parts: parts.restarter.failed,
+    ),
+    Measure(
+        "loop_stalls",
+        "Times that the event loop did not answer for a second",
+        lambda parts: parts.vitals.loop_stalls,
+    ),
+    Measure(
+        "accept_pauses",
+        "Times that no connection could be taken in: too many files were open",
+        lambda parts: parts.vitals.accept_pauses,
     ),
 )
 

@@ -32,6 +32,8 @@ from handler.server.http_protocol import HttpProtocol
 from handler.server.listener import Listener
 from handler.server.lobby import Lobby
 from handler.server.places import Places, needed, share
+from handler.server.vitals import Vitals
+from handler.server.watchdog import Watchdog
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import forms
 from handler.twilio.places import WEBHOOKS
@@ -69,12 +71,13 @@ class Server(uvicorn.Server):
         listening: Set once it takes in who comes.
     """
 
-    def __init__(self, config: uvicorn.Config, lobby: Lobby) -> None:
+    def __init__(self, config: uvicorn.Config, lobby: Lobby, vitals: Vitals | None = None) -> None:
         self.listening = asyncio.Event()
         self._ending = asyncio.Event()
         super().__init__(config)
         self.server_state = _State()
         self._lobby = lobby
+        self._vitals = vitals
 
     @property
     def should_exit(self) -> bool:
@@ -93,7 +96,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take in who comes to sockets that listen."""
         await self.lifespan.startup()
-        listeners: Any = [Listener(one, self._connection, self._lobby) for one in sockets or ()]
+        listeners: Any = [
+            Listener(one, self._connection, self._lobby, self._vitals) for one in sockets or ()
+        ]
         self.servers = listeners  # to uvicorn as good as the loop's own
         self.started = True
         self.listening.set()
@@ -127,8 +132,10 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
     bodies = Bodies(WEBHOOKS, forms.MAX_BODY)
     # As good as a class.
     protocol: Any = partial(HttpProtocol, lobby=lobby, bodies=bodies)
+    app = create_app(settings)
+    service: Service = app.state.service
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         http=protocol,
@@ -148,8 +155,9 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             _listen(settings.host, settings.port) as listener,
             asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
         ):
-            server = Server(config, lobby)
-            return runner.run(_serve(server, listener, stop_at_eof=arguments.stop_at_eof))
+            server = Server(config, lobby, service.vitals)
+            serving = _serve(server, service, listener, stop_at_eof=arguments.stop_at_eof)
+            return runner.run(serving)
     except (OSError, EmbeddedFailed, SettingsError) as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 2 if isinstance(exc, SettingsError) else 1
@@ -181,21 +189,22 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(f"PORT: {cannot_listen(host, port, exc)}") from exc
 
 
-async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
-    app: Any = server.config.app
-    service: Service = app.state.service
+async def _serve(
+    server: Server, service: Service, listener: socket.socket, *, stop_at_eof: bool
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if stop_at_eof:
         stdin.watch_standard_input(stop)
-    await service.open()
-    look_rarely()
-    try:
-        await _serve_until(stop, server, service, listener)
-    finally:
-        await service.close()
+    with Watchdog(service.settings.watchdog_seconds, service.vitals):
+        await service.open()
+        look_rarely()
+        try:
+            await _serve_until(stop, server, service, listener)
+        finally:
+            await service.close()
     _log.info("stopped")
     return 0 if stop.is_set() else 1
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from handler.server.lobby import Lobby
+from handler.server.vitals import Vitals
 
 # In one turn of the loop; then those who came have theirs, before others need their places.
 ACCEPTS_A_TURN = 32
@@ -48,12 +49,17 @@ class Listener:
     """
 
     def __init__(
-        self, listener: socket.socket, make: Callable[[], asyncio.Protocol], lobby: Lobby
+        self,
+        listener: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        lobby: Lobby,
+        vitals: Vitals | None = None,
     ) -> None:
         self.sockets = (listener,)
         self._socket = listener
         self._make = make
         self._lobby = lobby
+        self._vitals = Vitals() if vitals is None else vitals
         self._at_once = max(1, min(ACCEPTS_A_TURN, lobby.places // 4))
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[None]] = set()
@@ -99,6 +105,7 @@ class Listener:
         self._loop.remove_reader(self._socket)
         self._pause = self._loop.call_later(PAUSE_SECONDS, self._listen)
         if exc.errno in EXHAUSTED:  # for those who wait, and for our own connections meanwhile
+            self._vitals.accept_pauses += 1
             for _ in range(self._at_once):
                 self._lobby.make_room()
         if self._loop.time() - self._logged >= PERIOD_SECONDS:

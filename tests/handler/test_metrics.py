@@ -49,6 +49,8 @@ def test_the_names_of_metrics_stay():
         "twilio_failed",
         "streams_restarted",
         "streams_not_restarted",
+        "loop_stalls",
+        "accept_pauses",
     ]
     assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
         ("moves_failed", "why"),

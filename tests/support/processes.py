@@ -156,10 +156,12 @@ def serving() -> Iterator[Serve]:
         wait: bool = True,
         plain: bool = False,
         reads_until: str | None = None,
+        module: str = "handler.cli",
         **environ: str,
     ) -> Service:
         settings = {
             **ENVIRON,
+            "PYTHONPATH": "tests",  # where a program of the tests is the service
             **NEEDED,
             "PUBLIC_URL": "",  # on loopback streams are signed for the address that they come to
             "PORT": "0",
@@ -169,7 +171,7 @@ def serving() -> Iterator[Serve]:
             "PAUSE_SECONDS": "0",  # tests that read a call to its end need not wait longer
             **environ,
         }
-        command = ["handler.cli", "serve", *flags]
+        command = [module, "serve", *flags]
         if plain:
             settings["PORT"] = str(free_port())
             command = ["bench.plain"]
