@@ -41,6 +41,7 @@ from handler.subscribers.event_stream import EventsEndpoint
 from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
+from handler.task_protection import TaskProtection
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.accounts_watch import AccountsWatch
@@ -72,6 +73,7 @@ class Service:
         self.tickets: Tickets
         self.relocator: Relocator
         self.restarter: Restarter
+        self.task_protection: TaskProtection
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
@@ -107,6 +109,10 @@ class Service:
         self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        self.task_protection = await stack.enter_async_context(
+            TaskProtection(settings.ecs_agent_uri, lambda: len(self.calls) > 0)
+        )
+        self.calls.note_change = self.task_protection.note
         self.status_callbacks = StatusCallbacks(self.broker)
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
         requests = StreamRequests(

@@ -29,6 +29,7 @@ from handler.config import Settings
 from handler.server.side_port import SidePort
 from handler.server.vitals import Vitals
 from handler.subscribers.admission import Subscribers
+from handler.task_protection import TaskProtection
 from handler.twilio.rest import RestClient
 
 
@@ -45,6 +46,7 @@ class Parts(Protocol):
     subscribers: Subscribers
     rest: RestClient
     relocator: Relocator
+    task_protection: TaskProtection
     vitals: Vitals
 
 
@@ -131,6 +133,11 @@ GAUGES = (
         "twilio_concurrent_requests_max",
         "The most that Twilio counted since the process began",
         lambda parts: parts.rest.most_concurrent,
+    ),
+    Measure(
+        "task_protected",
+        "Whether ECS keeps this task from being stopped (1); 0 also where it is not known",
+        lambda parts: bool(parts.task_protection.on),
     ),
 )
 
@@ -236,6 +243,11 @@ COUNTERS = (
         "accept_pauses",
         "Times that no connection could be taken in: too many files were open",
         lambda parts: parts.vitals.accept_pauses,
+    ),
+    Measure(
+        "task_protection_failed",
+        "Requests to ECS to keep this task, or to let it go, that came to nothing",
+        lambda parts: parts.task_protection.failed,
     ),
 )
 
