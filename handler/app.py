@@ -154,8 +154,11 @@ class Service:
         end = loop.time() + self.settings.drain_seconds
         await drain(self.calls, self.relocator, self.settings.drain_seconds)
         await self.broker.flush()
-        await asyncio.sleep(LAST_RECORDS_SECONDS)
         readers = self.subscribers.places.taken
+        if not readers:  # nobody is to be told anything
+            self.leaving.set()
+            return
+        await asyncio.sleep(LAST_RECORDS_SECONDS)
         left = max(SHORTEST_SPREAD_SECONDS, end - loop.time())
         spread = min(LONGEST_SPREAD_SECONDS, left, readers * SPREAD_SECONDS)
         self.subscribers.ends.spread_seconds = spread

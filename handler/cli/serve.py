@@ -25,10 +25,12 @@ from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings, doubts
 from handler.errors import SettingsError
+from handler.holdings import held
 from handler.server.bodies import Bodies
 from handler.server.collector import look_rarely
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
+from handler.server.idle import wait_idle
 from handler.server.listener import Listener
 from handler.server.lobby import Lobby
 from handler.server.places import Places, needed, share
@@ -78,6 +80,7 @@ class Server(uvicorn.Server):
         self.server_state = _State()
         self._lobby = lobby
         self._vitals = vitals
+        self._listeners: list[Listener] = []
 
     @property
     def should_exit(self) -> bool:
@@ -96,12 +99,28 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take in who comes to sockets that listen."""
         await self.lifespan.startup()
-        listeners: Any = [
+        self._listeners = [
             Listener(one, self._connection, self._lobby, self._vitals) for one in sockets or ()
         ]
-        self.servers = listeners  # to uvicorn as good as the loop's own
+        servers: Any = self._listeners  # to uvicorn as good as the loop's own
+        self.servers = servers
         self.started = True
         self.listening.set()
+
+    @property
+    def websockets(self) -> int:
+        """How many are open, or have asked to be."""
+        return sum(isinstance(one, WebSocketProtocol) for one in self.server_state.connections)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody is connected who has shown nothing yet, nor waits to be taken in."""
+        return not len(self._lobby) and all(listener.quiet for listener in self._listeners)
+
+    def close_port(self) -> None:
+        """Take nobody any more."""
+        for listener in self._listeners:
+            listener.close()
 
     def _connection(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -216,15 +235,32 @@ async def _serve_until(
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     announcing = asyncio.create_task(_announce(server, service))
+    idling = asyncio.create_task(_leave_when_idle(server, service, stop))
     failing = asyncio.create_task(service.embedded_nats_died())
     ends = {serving, stopping, failing}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    for task in (announcing, stopping, failing):
+    for task in (announcing, stopping, failing, idling):
         task.cancel()
     _log.info("stopping")
     await service.drain()
     server.should_exit = True
     await serving
+
+
+async def _leave_when_idle(server: Server, service: Service, stop: asyncio.Event) -> None:
+    """Stop once nothing was held for IDLE_EXIT_SECONDS, if that is set."""
+    seconds = service.settings.idle_exit_seconds
+    if not seconds:
+        return
+    await server.listening.wait()
+    await service.broker.wait_ready()  # what has served nobody is not idle
+    await wait_idle(seconds, lambda: held(service) or server.websockets, lambda: server.quiet)
+    # In the same turn of the loop: nobody is taken in and then sent away. Who comes from now on is
+    # refused by the kernel, so that a platform asks another process, or starts one.
+    server.close_port()
+    service.calls.draining = True
+    _log.info("idle: leaving", seconds=seconds)
+    stop.set()
 
 
 async def _announce(server: Server, service: Service) -> None:

@@ -7,6 +7,7 @@ is no descriptor for whoever comes next. Here that is logged, and the port stays
 
 import asyncio
 import errno
+import select
 import socket
 from collections.abc import Callable
 
@@ -75,6 +76,13 @@ class Listener:
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody waits to be taken in."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return not self._entering and not waiting.poll(0)
 
     async def wait_closed(self) -> None:
         """Wait for those who came last."""

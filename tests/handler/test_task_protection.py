@@ -39,8 +39,8 @@ async def a_task(agent: EcsAgent, **times: float) -> AsyncIterator[Task]:
             yield task
 
 
-async def test_it_is_on_from_the_first_call_to_the_end_of_the_last_one():
-    async with a_task(EcsAgent()) as task:
+async def test_it_is_on_from_the_first_call_to_the_end_of_the_last_one_and_renewed_meanwhile():
+    async with a_task(EcsAgent(), renew=0.5) as task:
         assert await task.agent.is_asked(1) == [OFF]  # who was here before may have left it on
         await until(lambda: task.protection.on is False)
         for calls in (1, 2, 1):
@@ -48,20 +48,11 @@ async def test_it_is_on_from_the_first_call_to_the_end_of_the_last_one():
         assert await task.agent.is_asked(2) == [OFF, ON]
         await until(lambda: task.protection.on is True)
         task.carry(2)
+        assert await task.agent.is_asked(3) == [OFF, ON, ON]  # renewed
         task.carry(0)
-        assert await task.agent.is_asked(3) == [OFF, ON, OFF]
+        assert await task.agent.is_asked(4) == [OFF, ON, ON, OFF]
     assert task.agent.protected is False
     assert task.protection.failed == 0
-
-
-async def test_it_is_renewed_while_it_is_needed():
-    async with a_task(EcsAgent(), renew=0.05) as task:
-        await task.agent.is_asked(1)
-        task.carry(1)
-        assert await task.agent.is_asked(4) == [OFF, ON, ON, ON]
-        task.carry(0)
-        await until(lambda: task.protection.on is False)
-        assert task.agent.asked[-1] == OFF
 
 
 ANSWERS = (

@@ -74,7 +74,7 @@ def test_a_loop_that_is_stuck_ends_its_process_and_the_log_says_where_it_stuck()
 def test_a_process_that_was_suspended_lives_and_one_that_is_late_is_told_of_once_a_minute():
     with watched() as program:
         program.send_signal(signal.SIGSTOP)
-        time.sleep(3 * SECONDS)
+        time.sleep(2 * SECONDS)
         program.send_signal(signal.SIGCONT)
         for word in ("one", "two"):  # a look of the watchdog lies between them
             assert asked(program, word) == f"{word} 0\n"
