@@ -10,7 +10,7 @@ from support.processes import Serve, Service
 from bench.processes import free_port
 
 # A connection of plain requests is kept for so long after the last one.
-SILENCE = 1.0
+SILENCE = 0.5
 
 
 class OnDemand:
