@@ -46,8 +46,11 @@ class EcsAgent:
 
     def __init__(self, uri: str) -> None:
         self._url = uri + PATH
-        # Nothing from the environment: a proxy could not reach it.
-        self._client = httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS)
+        self._client = httpx.AsyncClient(
+            trust_env=False,  # a proxy could not reach it
+            headers={"Accept-Encoding": "identity"},  # nothing that grows when it is unpacked
+            timeout=ANSWER_SECONDS,
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -76,7 +79,7 @@ class EcsAgent:
 
 async def _body(response: httpx.Response) -> bytes:
     whole = bytearray()
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         whole += piece
         if len(whole) > MAX_ANSWER:
             raise TaskProtectionFailed(f"more than {MAX_ANSWER} bytes came")

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
+from broker import supervise
 from broker.cli.arguments import Parser
 from broker.errors import EmbeddedFailed
 from handler import addresses, logs
@@ -235,7 +236,7 @@ async def _serve_until(
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     announcing = asyncio.create_task(_announce(server, service))
-    idling = asyncio.create_task(_leave_when_idle(server, service, stop))
+    idling = supervise.start(_leave_when_idle(server, service, stop), "idle exit")
     failing = asyncio.create_task(service.embedded_nats_died())
     ends = {serving, stopping, failing}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -300,7 +301,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         epilog="Settings come from the environment; README.md lists them all. Needed: "
         "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), PUBLIC_URL "
         "unless HOST is loopback, and NATS_URL unless --embedded-nats. SIGTERM and Ctrl-C drain: "
-        "no new calls, tails transcribed, subscribers told to come back, exit 0.",
+        "no new calls, tails transcribed, subscribers told to come back, exit 0. A process whose "
+        "event loop is stuck (WATCHDOG_SECONDS) ends itself with 70.",
     )
     parser.add_argument(
         "--embedded-nats",

@@ -161,7 +161,6 @@ def serving() -> Iterator[Serve]:
     ) -> Service:
         settings = {
             **ENVIRON,
-            "PYTHONPATH": "tests",  # where a program of the tests is the service
             **NEEDED,
             "PUBLIC_URL": "",  # on loopback streams are signed for the address that they come to
             "PORT": "0",
@@ -172,6 +171,8 @@ def serving() -> Iterator[Serve]:
             **environ,
         }
         command = [module, "serve", *flags]
+        if module.startswith("support."):
+            settings["PYTHONPATH"] = "tests"
         if plain:
             settings["PORT"] = str(free_port())
             command = ["bench.plain"]
