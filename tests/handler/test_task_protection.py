@@ -40,7 +40,7 @@ async def a_task(agent: EcsAgent, **times: float) -> AsyncIterator[Task]:
 
 
 async def test_it_is_on_from_the_first_call_to_the_end_of_the_last_one_and_renewed_meanwhile():
-    async with a_task(EcsAgent(), renew=0.5) as task:
+    async with a_task(EcsAgent(), renew=0.3) as task:
         assert await task.agent.is_asked(1) == [OFF]  # who was here before may have left it on
         await until(lambda: task.protection.on is False)
         for calls in (1, 2, 1):

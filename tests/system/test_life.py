@@ -191,7 +191,7 @@ async def test_what_is_idle_leaves_and_a_call_starts_it_again_and_is_heard_from_
         }
         account.add_number(NUMBER, voice_url=f"{proxy.url}/twilio/voice#rc=3&rp=all")
         for number in rounds(sample=1, full=5):
-            audio = sound.bursts(number, 1.5)
+            audio = sound.bursts(number, 1)
             async with patience():
                 call = twilio.call(NUMBER, CALLER, inbound=audio, outbound=b"\xff" * len(audio))
                 reader = await read(proxy, call.leg.sid, token=token)
@@ -201,7 +201,8 @@ async def test_what_is_idle_leaves_and_a_call_starts_it_again_and_is_heard_from_
                 answers = await asked_until_refused(service.port)
                 assert await asyncio.to_thread(service.ended_with) == 0
             # Who is taken in is answered; the kernel may have one more when the port is closed.
-            assert {answer.partition(b"\r")[0] for answer in answers[:-1]} == {b"HTTP/1.1 200 OK"}
+            assert answers[0].startswith(b"HTTP/1.1 200 OK\r\n")
+            assert {answer.partition(b"\r")[0] for answer in answers[:-1]} <= {b"HTTP/1.1 200 OK"}
             assert service.wait_for("idle: leaving")["seconds"] == 0.5
             assert len(proxy.started) == number + 1
         print(f"started from zero: ready after {max(proxy.seconds):.2f} s at the most")
