@@ -105,6 +105,10 @@ class Relocator:
     async def __aexit__(self, *_: object) -> None:
         await supervise.end(*self._tasks, *self._moves.values())
 
+    def __len__(self) -> int:
+        """How many moves are not over yet."""
+        return len(self._moves)
+
     async def move_all(self) -> None:
         """
         Move all calls, those too that come here only now, until cancelled: this process is leaving.
