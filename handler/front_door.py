@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from handler import addresses
+from handler.doors import wrong_role
 from handler.refusals import refusals
-from handler.roles import BOTH, Roles, wrong_role
+from handler.roles import BOTH, Roles
 from handler.twilio.places import SIGNATURE, STREAMS, TWILIO, WEBHOOKS
 
 CLIENT = "/client"
