@@ -265,6 +265,7 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
         instance=settings.instance,
         prefix=settings.subject_prefix,
         credentials=settings.nats_credentials,
+        authorities=settings.nats_authorities,
         provision=settings.embedded_nats or settings.insecure,
         replicas=settings.nats_replicas,
         retention=settings.retention,
