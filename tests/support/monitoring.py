@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,8 +20,11 @@ from support.timing import LOOK, patience
 
 from bench.processes import free_port
 
+SCALING = Path(__file__).parents[2] / "deploy" / "scaling"
+# The application's name, as Fly.io puts it to whatever it scrapes.
+APPLICATION = "partyline"
 # What Prometheus itself puts to whatever it scrapes, and what histograms have.
-ADDED = frozenset({"job", "instance", "le"})
+ADDED = frozenset({"job", "instance", "le", "app"})
 
 Known = Mapping[str, list[dict[str, str]]]
 
@@ -106,6 +110,30 @@ def _wrong(
     ]
 
 
+def scaling_files() -> dict[str, Any]:
+    """Return the files of deploy/scaling, by name."""
+    return {
+        path.name: tomllib.loads(path.read_text())
+        if path.suffix == ".toml"
+        else yaml.safe_load(path.read_text())
+        for path in sorted(SCALING.iterdir())
+    }
+
+
+def scaling_queries() -> dict[str, str]:
+    """Return what the files of deploy/scaling ask Prometheus, by file."""
+    files = scaling_files()
+    (crema,) = files["crema.yaml"]["spec"]["scaledObjects"]
+    objects = {"keda.yaml": files["keda.yaml"]["spec"], "crema.yaml": crema["spec"]}
+    queries = {
+        name: trigger["metadata"]["query"]
+        for name, spec in objects.items()
+        for trigger in spec["triggers"]
+    }
+    fly = files["fly-autoscaler.toml"]["env"]["FAS_PROMETHEUS_QUERY"]
+    return {**queries, "fly-autoscaler.toml": fly}
+
+
 def installed(program: str) -> str:
     """Return a program of Debian's Prometheus, or skip the test: in CI it has to be there."""
     found = shutil.which(program)
@@ -140,18 +168,28 @@ class Prometheus:
         (found,) = await self.query(query)
         return float(found["value"][1])
 
-    async def firing(self) -> set[str]:
-        """Return the alerts that fire now."""
+    async def firing(self) -> set[tuple[str, str]]:
+        """Return the alerts that fire now, and of which container."""
         alerts = (await self.get("alerts"))["alerts"]
-        return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
+        return {
+            (each["labels"]["alertname"], each["labels"].get("instance", ""))
+            for each in alerts
+            if each["state"] == "firing"
+        }
+
+    async def ready(self) -> None:
+        """Wait until it answers queries."""
+        async with patience():
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    if (await self._client.get("/-/ready")).status_code == 200:
+                        return
+                await asyncio.sleep(LOOK)
 
     async def until(self, query: str) -> None:
         """Wait until a query finds something."""
         async with patience():
-            while True:
-                with contextlib.suppress(httpx.TransportError):
-                    if await self.query(query):
-                        return
+            while not await self.query(query):  # noqa: ASYNC110  it tells of no change
                 await asyncio.sleep(LOOK)
 
     async def close(self) -> None:
@@ -169,7 +207,12 @@ async def prometheus(
         "scrape_configs": [
             {
                 "job_name": "partyline",
-                "static_configs": [{"targets": [f"127.0.0.1:{each}" for each in targets]}],
+                "static_configs": [
+                    {
+                        "targets": [f"127.0.0.1:{each}" for each in targets],
+                        "labels": {"app": APPLICATION},
+                    }
+                ],
             }
         ],
     }
@@ -180,6 +223,7 @@ async def prometheus(
     with _running(installed("prometheus"), home, port):
         server = Prometheus(port)
         try:
+            await server.ready()
             await server.until(f"count(partyline_calls) == {len(targets)}")
             yield server
         finally:
