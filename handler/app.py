@@ -32,7 +32,9 @@ from handler.deepgram.timing import Timing
 from handler.front_door import CLIENT, METHODS, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
+from handler.roles import Role
 from handler.server.loop_delay import LoopDelay
+from handler.server.vitals import Vitals
 from handler.subscribers import commands
 from handler.subscribers.access import Access
 from handler.subscribers.admission import Subscribers
@@ -41,6 +43,7 @@ from handler.subscribers.event_stream import EventsEndpoint
 from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
+from handler.task_protection import TaskProtection
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.accounts_watch import AccountsWatch
@@ -72,11 +75,13 @@ class Service:
         self.tickets: Tickets
         self.relocator: Relocator
         self.restarter: Restarter
+        self.task_protection: TaskProtection
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
         self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
+        self.vitals = Vitals()
         self.metrics = Metrics(self)
         self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()
@@ -111,6 +116,10 @@ class Service:
             )
         )
         self.calls = await stack.enter_async_context(LiveCalls(settings, self.broker))
+        self.task_protection = await stack.enter_async_context(
+            TaskProtection(settings.ecs_agent_uri, lambda: len(self.calls) > 0)
+        )
+        self.calls.note_change = self.task_protection.note
         self.status_callbacks = StatusCallbacks(self.broker)
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
         requests = StreamRequests(
@@ -131,8 +140,9 @@ class Service:
             Restarter(self.broker, self.calls, requests, self.rest)
         )
         self.status_callbacks.note_stream = self.restarter.hear
-        dialer = Dialer(settings, self.calls.breaker, Timing())
-        await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
+        if Role.MEDIA in settings.roles:
+            dialer = Dialer(settings, self.calls.breaker, Timing())
+            await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
@@ -152,8 +162,11 @@ class Service:
         end = loop.time() + self.settings.drain_seconds
         await drain(self.calls, self.relocator, self.settings.drain_seconds)
         await self.broker.flush()
-        await asyncio.sleep(LAST_RECORDS_SECONDS)
         readers = self.subscribers.places.taken
+        if not readers:  # nobody is to be told anything
+            self.leaving.set()
+            return
+        await asyncio.sleep(LAST_RECORDS_SECONDS)
         left = max(SHORTEST_SPREAD_SECONDS, end - loop.time())
         spread = min(LONGEST_SPREAD_SECONDS, left, readers * SPREAD_SECONDS)
         self.subscribers.ends.spread_seconds = spread
@@ -245,7 +258,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         lifespan=lifespan,
         routes=_routes(service, advice),
-        middleware=[Middleware(FrontDoor, advice=advice), cors],
+        middleware=[Middleware(FrontDoor, advice=advice, roles=settings.roles), cors],
         exception_handlers={HTTPException: advice.http_error},
     )
     app.state.service = service

@@ -30,6 +30,7 @@ from handler.forwarding import (
     read_forward_to,
     read_notice,
 )
+from handler.roles import BOTH, Role, Roles, read_roles
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
 from handler.twilio_credentials import MAX_TOKENS, read_api_key
@@ -51,6 +52,10 @@ PLACEHOLDER = re.compile(
 # As both consoles show theirs; Deepgram also gives out tokens that live shortly (JWTs).
 AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
 API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+# A loop that is only late must not end the calls of its process.
+SHORTEST_WATCHDOG_SECONDS = 2.0
+# From the start of a container to what it was started for, with some seconds to spare.
+SHORT_IDLE_SECONDS = 30.0
 # Of a file that a setting names.
 MAX_FILE = 8 * 2**20
 SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
@@ -75,6 +80,7 @@ class Settings:
     public_url: str | None = None
     on_fly: bool = False  # Fly.io's proxy takes a refused handshake elsewhere if it is asked to
     insecure: bool = False
+    roles: Roles = BOTH
     log_level: str = "INFO"
     instance: str = field(default_factory=lambda: _instance(socket.gethostname()))
 
@@ -123,6 +129,9 @@ class Settings:
     max_transcripts: int = 12  # whole ones at once; an hour takes up to 0.5 s of CPU, 3 MB
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
+    watchdog_seconds: float = 30.0  # a loop that is stuck for so long ends the process; 0: never
+    idle_exit_seconds: float = 0.0  # a process that holds nothing for so long leaves; 0: never
+    ecs_agent_uri: str | None = None  # what keeps an ECS task from being stopped while calls live
 
     @classmethod
     def from_environ(
@@ -186,20 +195,25 @@ class Settings:
         read = _Reader(environ)
         default = cls()
         host = read.text("HOST", default.host)
+        roles = read.read("ROLES", read_roles, default.roles)
+        # What guards a door that is not here need not be set.
+        no_media = insecure or Role.MEDIA not in roles
+        no_subscribers = insecure or Role.SUBSCRIBERS not in roles
         return cls(
+            roles=roles,
             host=host,
             port=read.whole("PORT", default.port, 0, 65535),
             metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
-            public_url=_public_url(read, host, insecure),
+            public_url=_public_url(read, host, no_media),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
-            **_twilio(read, default, insecure=insecure),
+            **_twilio(read, default, insecure=no_media),
             notice=read.read("NOTICE", read_notice, _default_notice(environ)),
             forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
             require_ticket=_require_ticket(read),
-            deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
+            deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY"), roles),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
             call_options=read.read("CALL_OPTIONS", option_names, default.call_options),
@@ -212,7 +226,7 @@ class Settings:
             retention=read.read("RETENTION", read_retention, default.retention),
             max_bytes=read.read("MAX_MEGABYTES", read_megabytes, default.max_bytes >> 20) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
-            token_keys=_token_keys(read, insecure),
+            token_keys=_token_keys(read, no_subscribers),
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
             token_audience=read.optional("TOKEN_AUDIENCE"),
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
@@ -238,6 +252,11 @@ class Settings:
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
             pause_seconds=read.duration("PAUSE_SECONDS", default.pause_seconds, 0, 3600),
+            watchdog_seconds=read.read("WATCHDOG_SECONDS", _watchdog, default.watchdog_seconds),
+            idle_exit_seconds=read.duration(
+                "IDLE_EXIT_SECONDS", default.idle_exit_seconds, 0, 86_400
+            ),
+            ecs_agent_uri=_ecs_agent_uri(read.optional("ECS_AGENT_URI")),
         )
 
 
@@ -259,6 +278,19 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
                 "name what a call may set, or leave it out there"
             ),
         )
+    if 0 < settings.idle_exit_seconds < SHORT_IDLE_SECONDS:
+        yield (
+            "IDLE_EXIT_SECONDS",
+            (
+                "is so short that a container may leave before the call that it was started for "
+                f"comes in; set {SHORT_IDLE_SECONDS:g}s or more"
+            ),
+        )
+    if settings.idle_exit_seconds and settings.embedded_nats and settings.nats_store is None:
+        yield (
+            "IDLE_EXIT_SECONDS",
+            "ends the nats-server with the service, and all transcripts with it: set NATS_STORE",
+        )
     if not all(map(AUTH_TOKEN.fullmatch, settings.twilio_auth_tokens)):
         yield (
             "TWILIO_AUTH_TOKEN",
@@ -268,7 +300,8 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
             ),
         )
     theirs = addresses.read(settings.deepgram_url).hostname or ""
-    if theirs.endswith("deepgram.com") and not API_KEY.fullmatch(settings.deepgram_api_key):
+    key = settings.deepgram_api_key
+    if key and theirs.endswith("deepgram.com") and not API_KEY.fullmatch(key):
         yield (
             "DEEPGRAM_API_KEY",
             (
@@ -332,9 +365,11 @@ def _check_secret(name: str, text: str) -> None:
         raise SettingsError(name, "is the placeholder of an example: set the one of your account")
 
 
-def _deepgram_key(text: str | None) -> str:
+def _deepgram_key(text: str | None, roles: Roles) -> str:
     name = "DEEPGRAM_API_KEY"
     if text is None:
+        if Role.MEDIA not in roles:
+            return ""
         raise SettingsError(name, "missing: set your Deepgram API key (any word for a stand-in)")
     if re.match(r"(token|bearer)\s", text, re.IGNORECASE):
         raise SettingsError(name, "set the key alone, without the word Token or Bearer before it")
@@ -533,6 +568,27 @@ def _deepgram_url(text: str) -> str:
         raise SettingsError(name, f"without /{path}: the service itself adds /v1/listen")
     if theirs and url.scheme == "ws":
         raise SettingsError(name, "wss://, not ws://: the key is not to be sent in clear")
+    return text.rstrip("/")
+
+
+def _watchdog(text: str) -> float:
+    seconds = durations.read_between(text, 0, 3600)
+    if 0 < seconds < SHORTEST_WATCHDOG_SECONDS:
+        raise ValueError(f"{text!r} is neither 0 nor {SHORTEST_WATCHDOG_SECONDS:g}s or more")
+    return seconds
+
+
+def _ecs_agent_uri(text: str | None) -> str | None:
+    name = "ECS_AGENT_URI"
+    if text is None:
+        return None
+    url = _url(name, text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise SettingsError(
+            name,
+            f"{addresses.shown(text)!r} is not like http://169.254.170.2/api/…, as ECS itself "
+            "sets it",
+        )
     return text.rstrip("/")
 
 

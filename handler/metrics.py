@@ -34,8 +34,11 @@ from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.deepgram.recogniser import Standing
 from handler.refusals import refusals
+from handler.roles import Role
 from handler.server.side_port import SidePort
+from handler.server.vitals import Vitals
 from handler.subscribers.admission import Subscribers
+from handler.task_protection import TaskProtection
 from handler.twilio.rest import RestClient
 
 
@@ -52,6 +55,8 @@ class Parts(Protocol):
     subscribers: Subscribers
     rest: RestClient
     relocator: Relocator
+    task_protection: TaskProtection
+    vitals: Vitals
 
 
 class Measure(NamedTuple):
@@ -90,8 +95,8 @@ GAUGES = (
     Measure("calls", "Calls that this process carries", lambda parts: len(parts.calls)),
     Measure(
         "calls_capacity",
-        "Calls that it may carry (MAX_CALLS)",
-        lambda parts: parts.settings.max_calls,
+        "Calls that it may carry (MAX_CALLS); none where ROLES has no media",
+        lambda parts: parts.settings.max_calls if Role.MEDIA in parts.settings.roles else 0,
     ),
     Measure(
         "outbox_depth",
@@ -172,6 +177,11 @@ GAUGES = (
         "twilio_concurrent_requests_max",
         "The most that Twilio counted since the process began",
         lambda parts: parts.rest.most_concurrent,
+    ),
+    Measure(
+        "task_protected",
+        "Whether ECS keeps this task from being stopped (1); 0 also where it is not known",
+        lambda parts: bool(parts.task_protection.on),
     ),
 )
 
@@ -292,6 +302,21 @@ COUNTERS = (
         "streams_of_calls_over",
         "Dead media streams for which none was asked for, as Twilio said that their call was over",
         lambda parts: parts.restarter.over,
+    ),
+    Measure(
+        "loop_stalls",
+        "Times that the event loop did not answer for a second",
+        lambda parts: parts.vitals.loop_stalls,
+    ),
+    Measure(
+        "accept_pauses",
+        "Times that no connection could be taken in: too many files were open",
+        lambda parts: parts.vitals.accept_pauses,
+    ),
+    Measure(
+        "task_protection_failed",
+        "Requests to ECS to keep this task, or to let it go, that came to nothing",
+        lambda parts: parts.task_protection.failed,
     ),
 )
 

@@ -51,6 +51,8 @@ def test_refusals_are_known_by_a_bounded_number_of_events():
         ('structlog.get_logger().exception("a")', {"a"}),
         ('_log.info("a")\n    findings.warning("b")', set()),
         ('tell = _log.warning if x else _log.info\n    tell("a")', {"a"}),
+        ('Thread(target=_log.error, args=("a",), kwargs=facts)', {"a"}),
+        ('Thread(target=work, args=("a",))', set()),
         ('refusals.note("a", 1)\n    refusals.note("b", 1, logging.INFO)', set()),
         ('refusals.note("a", 1, logging.WARNING)', {"a"}),
         ('refusals.note("a", 1, level=loud)', {"a"}),

@@ -98,6 +98,12 @@ async def test_what_is_told_is_on_the_dashboard(known):
     }
 
 
+async def test_a_metric_that_a_document_names_is_told(known):
+    text = " ".join(path.read_text() for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
+    histograms = {name.removesuffix("_bucket") for name in known}
+    assert set(re.findall(r"\bpartyline_[a-z_]+", text)) - set(known) - histograms == set()
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -210,6 +216,9 @@ def _healthy(instance: str) -> dict[str, str]:
         f'partyline_moves_failed_total{{{at},why="over"}}': "0+1x90",
         f'partyline_moves_failed_total{{{at},why="nobody"}}': "0+0x90",
         f"partyline_calls_ended_for_owner_total{{{at}}}": "0+0x90",
+        f"partyline_loop_stalls_total{{{at}}}": "0+0x30 1+0x60",
+        f"partyline_accept_pauses_total{{{at}}}": "0+0x90",
+        f"partyline_task_protection_failed_total{{{at}}}": "0+0x30 1+0x60",
         **_histogram("loop_delay", at, {"0.01": 590, "0.1": 600}, 600),
         **_histogram("speech_to_published", at, {"1": 80, "3": 99}, 100),
         **_histogram("published_to_delivered", at, {"0.05": 100}, 100),
@@ -234,7 +243,14 @@ def _histogram(name: str, at: str, buckets: dict[str, int], count: int) -> dict[
 
 
 A = 'instance="a"'
-QUIET = _healthy("a") | _healthy("b")
+# And one of readers alone, which has no calls and does not ask Deepgram.
+READERS = {
+    'partyline_calls{instance="readers"}': "0+0x90",
+    'partyline_calls_capacity{instance="readers"}': "0+0x90",
+    'partyline_deepgram_accepts{instance="readers"}': "0+0x90",
+    'partyline_nats_connected{instance="readers"}': "1+0x90",
+}
+QUIET = _healthy("a") | _healthy("b") | READERS
 # What is wrong in container a, and by which labels the alert names it.
 FAULT: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PartylineAbsent": (dict.fromkeys(QUIET, "_x90"), {}),
@@ -286,6 +302,18 @@ FAULT: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "PartylineLoopLate": (
         _histogram("loop_delay", A, {"0.01": 500, "0.1": 580, "0.5": 600}, 600),
+        {"instance": "a"},
+    ),
+    "PartylineLoopStalls": (
+        {f"partyline_loop_stalls_total{{{A}}}": "0+1x90"},
+        {"instance": "a"},
+    ),
+    "PartylineNoFiles": (
+        {f"partyline_accept_pauses_total{{{A}}}": "0+0x27 1+0x63"},
+        {"instance": "a"},
+    ),
+    "PartylineTaskUnprotected": (
+        {f"partyline_task_protection_failed_total{{{A}}}": "0+1x90"},
         {"instance": "a"},
     ),
     "PartylineWordsLate": (

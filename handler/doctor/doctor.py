@@ -9,10 +9,12 @@ from handler.doctor.clocks import Clocks
 from handler.doctor.deepgram import Recogniser
 from handler.doctor.look import PART_SECONDS, Part, look_at
 from handler.doctor.nats import Nats
+from handler.doctor.open_files import OpenFiles
 from handler.doctor.public import PublicAddress
 from handler.doctor.twilio import Twilio
 from handler.errors import SettingsError
 from handler.findings import Finding, Findings
+from handler.roles import Role
 from handler.twilio.accounts import Account
 
 SETTINGS = "settings"
@@ -50,12 +52,15 @@ async def examine(question: Question, part_seconds: float = PART_SECONDS) -> Seq
         _judge_settings(findings, None, errors)
         return findings.all
     tried, unusable = await _tried(settings, question.account)
+    # Without media, those two are other containers' to reach.
+    media = Role.MEDIA in settings.roles
     parts: tuple[Part, ...] = (
-        Twilio(settings, tried, question.numbers),
+        *([Twilio(settings, tried, question.numbers)] if media else []),
         PublicAddress(settings, tried, question.token),
         Nats(settings),
-        Recogniser(settings),
+        *([Recogniser(settings)] if media else []),
         Clocks(settings),
+        OpenFiles(settings),
     )
     names = [name for part in parts for name in part.names]
     findings = Findings((SETTINGS, accounts.NAME, *names))

@@ -43,6 +43,7 @@ def test_the_names_of_metrics_stay():
         "twilio_requests_in_flight",
         "twilio_concurrent_requests",
         "twilio_concurrent_requests_max",
+        "task_protected",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",
@@ -69,6 +70,9 @@ def test_the_names_of_metrics_stay():
         "streams_restarted",
         "streams_not_restarted",
         "streams_of_calls_over",
+        "loop_stalls",
+        "accept_pauses",
+        "task_protection_failed",
     ]
     assert [(measure.name, measure.label) for measure in GAUGES_BY_KIND] == [
         ("recognisers", "state"),

@@ -37,8 +37,11 @@ def events_of(source: str, *, refusals: bool = False) -> set[str]:
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for call in _calls(function):
                 noted = _is_refusal(call) if refusals else _is_loud(call, function)
-                if noted and call.args:
-                    found |= _texts(call.args[0], function, module)
+                event = call.args[0] if noted and call.args else None
+                if event is None and not refusals:
+                    event = _of_thread(call)
+                if event is not None:
+                    found |= _texts(event, function, module)
     return found
 
 
@@ -57,6 +60,15 @@ def _is_loud(call: ast.Call, function: ast.AST) -> bool:
                 for node in ast.walk(value)
             )
     return _is_refusal(call) and _is_loud_refusal(call)
+
+
+def _of_thread(call: ast.Call) -> ast.expr | None:
+    """Return the event of a line that a thread of its own is to log."""
+    given = {word.arg: word.value for word in call.keywords}
+    match given.get("target"), given.get("args"):
+        case ast.Attribute(logger, attr), ast.Tuple([event, *_]) if attr in LEVELS:
+            return event if _name(logger) in LOGGERS else None
+    return None
 
 
 def _name(logger: ast.expr) -> str:
