@@ -410,7 +410,8 @@ class Metrics(Collector):
             self._gaps[reason] += 1
             self._gap_seconds[reason] += record.body["end"] - record.body["start"]
         elif record.spoken_at is not None:
-            self.speech_to_published.observe(time.time() - record.spoken_at)
+            # What another container began may lie ahead of our clock.
+            self.speech_to_published.observe(max(0.0, time.time() - record.spoken_at))
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """

@@ -1,5 +1,6 @@
 """deploy/monitoring: the dashboard and the alerts, held against what a service tells, and run."""
 
+import asyncio
 import copy
 import itertools
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.credentials import AUTH_TOKEN
 from support.inside import inside
 from support.log_events import refused_events
 from support.monitoring import (
@@ -26,11 +28,14 @@ from support.monitoring import (
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
+from handler.config import Settings
 from handler.errors import EndCode
 from handler.refusals import refusals
 from handler.twilio.stream_errors import PROBLEMS
+from rehearsal.audio import SAMPLE_RATE
 from rehearsal.deepgram import DeepgramStandIn, Faults
-from rehearsal.errors import Refusal
+from rehearsal.errors import HandshakeRefused, Refusal
+from rehearsal.twilio import Options, place_call
 
 ROOT = Path(__file__).parents[1]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -445,7 +450,10 @@ def at_once(loaded: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_queries_and_alerts_run_against_services_of_which_one_is_ill(tmp_path, monkeypatch):
-    """One is well; the other is without NATS, and Deepgram refuses it: no more is told."""
+    """
+    One is well. The other is without NATS, and Deepgram refuses it, so that its call goes on
+    unheard; and Twilio signs with another token than it was given. That is told, and no more.
+    """
     monkeypatch.setattr(refusals, "totals", Counter())  # those of other tests of this process
     well, ill = free_port(), free_port()
     async with (
@@ -453,17 +461,29 @@ async def test_queries_and_alerts_run_against_services_of_which_one_is_ill(tmp_p
         DeepgramStandIn() as deepgram,
         DeepgramStandIn(faults=Faults(refuse=Refusal(401))) as refusing,
         inside(METRICS_PORT=str(well), NATS_URL=nats.url, DEEPGRAM_URL=deepgram.url),
-        inside(ready=False, METRICS_PORT=str(ill), DEEPGRAM_URL=refusing.url),
-        prometheus(tmp_path, well, ill, rules=at_once(alerts())) as server,
+        inside(ready=False, METRICS_PORT=str(ill), DEEPGRAM_URL=refusing.url) as service,
     ):
-        for query in [*queries(dashboard()), *(each["expr"] for each in rules(alerts()).values())]:
-            assert isinstance(await server.query(query), list), query
-        for query in scaling_queries().values():
-            assert await server.value(query) == 0.0  # of all the places none is taken
-        await server.until('count(ALERTS{alertstate="firing"}) == 2')
-        judged = await server.value("max(timestamp(ALERTS))")
-        await server.until(f"max(timestamp(ALERTS)) > {judged + 0.5}")  # judged again, some times
-        assert await server.firing() == {
-            ("PartylineDeepgramAway", f"127.0.0.1:{ill}"),
-            ("PartylineNatsAway", f"127.0.0.1:{ill}"),
-        }
+        stream = f"ws://127.0.0.1:{service.port}/twilio"
+        for _ in range(4):
+            with pytest.raises(HandshakeRefused):
+                await place_call(stream, b"", b"", Options(auth_token="another"))
+        call = Options(auth_token=AUTH_TOKEN)
+        calling = asyncio.create_task(place_call(stream, bytes(100 * SAMPLE_RATE), b"", call))
+        async with prometheus(tmp_path, well, ill, rules=at_once(alerts())) as server:
+            asked = [*queries(dashboard()), *(rule["expr"] for rule in rules(alerts()).values())]
+            for query in asked:
+                assert isinstance(await server.query(query), list), query
+            full = 1 / Settings(deepgram_api_key="key").max_calls
+            for query in scaling_queries().values():
+                assert await server.value(query) == pytest.approx(full)
+            await server.until('count(ALERTS{alertstate="firing"}) == 4')
+            judged = await server.value("max(timestamp(ALERTS))")
+            await server.until(f"max(timestamp(ALERTS)) > {judged + 0.5}")  # again, some times
+            assert await server.firing() == {
+                ("PartylineDeepgramAway", f"127.0.0.1:{ill}"),
+                ("PartylineNatsAway", f"127.0.0.1:{ill}"),
+                ("PartylineCallsUnheard", f"127.0.0.1:{ill}"),
+                ("PartylineTwilioRefused", ""),
+            }
+        calling.cancel()
+        await asyncio.wait([calling])
