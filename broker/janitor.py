@@ -14,7 +14,7 @@ from contextlib import suppress
 import structlog
 
 from broker import records, supervise
-from broker.append import Appender
+from broker.append import Appender, NoteStored, ignore
 from broker.claim import OWNER_LOST
 from broker.connection import Connection
 from broker.deserted import Deserted, Due
@@ -51,6 +51,7 @@ class Janitor:
         settings: BrokerSettings,
         *,
         next_epoch: Callable[[], str],
+        note_stored: NoteStored = ignore,
     ) -> None:
         self.ended = 0
         self._connection = connection
@@ -60,6 +61,7 @@ class Janitor:
         self._statuses = statuses
         self._deserted = Deserted(settings.instance, settings.grace, settings.lease_refresh)
         self._next_epoch = next_epoch
+        self._note_stored = note_stored
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -126,6 +128,7 @@ class Janitor:
             self._subjects,
             call_sid=entry.call_sid,
             account_sid=entry.account_sid,
+            note_stored=self._note_stored,
         )
         newest = await appender.newest_now()
         if newest is None:

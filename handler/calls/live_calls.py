@@ -53,9 +53,7 @@ class LiveCalls:
     An async context manager: leaving it ends what still runs.
     """
 
-    def __init__(
-        self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
-    ) -> None:
+    def __init__(self, settings: Settings, broker: Broker) -> None:
         self._settings = settings
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
@@ -69,7 +67,6 @@ class LiveCalls:
             broker=broker,
             breaker=self.breaker,
             ticker=Ticker(settings.chunk_ms / 1000),
-            note_delay=note_delay,
         )
         self._calls: dict[str, Call] = {}
         # Those that listen to a call which another stream has.
@@ -126,7 +123,9 @@ class LiveCalls:
     @property
     def unreadable(self) -> int:
         """Messages of Deepgram that could not be read, of calls that are over included."""
-        return self._earlier_unreadable + sum(call.unreadable for call in list(self._tasks))
+        return self._earlier_unreadable + sum(
+            call.recogniser.unread.unreadable for call in list(self._tasks)
+        )
 
     def refusal(self) -> str | None:
         """
@@ -312,7 +311,7 @@ class LiveCalls:
             await call.abandon()
         finally:
             self._earlier_audio += call.audio
-            self._earlier_unreadable += call.unreadable
+            self._earlier_unreadable += call.recogniser.unread.unreadable
             self.one_sided += call.one_sided
             self._earlier_dropped += call.writer.dropped
             del self._tasks[call]

@@ -19,7 +19,7 @@ from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
+from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Standing, Up
 from handler.deepgram.retry import Breaker
 from handler.deepgram.timing import Timing
 from handler.deepgram_options import deepgram_options
@@ -133,21 +133,28 @@ async def test_a_connection_that_breaks_is_replaced_and_no_word_is_lost_or_doubl
     running = asyncio.create_task(recogniser.run())
     audio = sound(8)
     pieces = chunks(audio, audio)
+    standings = [recogniser.standing]
     for chunk in pieces[:40]:
         recogniser.send(chunk)
     await heard.until(lambda: len(heard.words(Track.INBOUND)) >= 2)
+    standings.append(recogniser.standing)
     deepgram_url = deepgram.url
     port = int(deepgram_url.rpartition(":")[2])
     await deepgram.__aexit__(None, None, None)
     for chunk in pieces[40:60]:
         recogniser.send(chunk)
     await heard.until(lambda: bool(heard.of(Down)))
+    standings.append(recogniser.standing)
+    assert 2.0 <= recogniser.lag <= 6.0  # what was sent since, and what was on its way
     async with DeepgramStandIn(port=port):
         for chunk in pieces[60:]:
             recogniser.send(chunk)
         await heard.until(lambda: bool(heard.of(Up)))
+        standings.append(recogniser.standing)
         recogniser.finish()
         await running
+    assert standings == ["idle", "connected", "reconnecting", "connected"]
+    assert (recogniser.standing, recogniser.lag) == (Standing.IDLE, 0)
     assert heard.words(Track.INBOUND) == words(audio)
     assert heard.words(Track.OUTBOUND) == words(audio)
     assert len(heard.of(Down)) == 1
@@ -165,6 +172,7 @@ async def test_a_refusal_for_good_is_told_once_and_not_tried_again(status):
         for chunk in chunks(audio, audio):
             recogniser.send(chunk)
         await heard.until(lambda: bool(heard.of(Down)))
+        assert (recogniser.standing, recogniser.lag) == (Standing.REFUSED, 0)
         recogniser.finish()
         await running
         assert deepgram.handshakes == 1
