@@ -10,6 +10,7 @@ Twilio's API answers in 0.15 s, and the recogniser names the audio. Needs haprox
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import random
 import re
@@ -93,6 +94,7 @@ class Bench:
     deepgram: int
     client: Client
     stack: contextlib.ExitStack
+    moved: int = 0  # calls whose records say that they have
     asked: set[str] = field(default_factory=set)
     told: dict[str, int] = field(default_factory=lambda: {"messages": 0, "bytes": 0})
 
@@ -139,6 +141,11 @@ class Bench:
         self.told["messages"] += 1
         self.told["bytes"] += len(message.subject) + len(message.reply) + len(message.data)
 
+    async def note(self, message: Msg) -> None:
+        """Count calls that go on as ones that have moved."""
+        record = json.loads(message.data)
+        self.moved += (record["type"], record.get("reason")) == ("CallResumed", "moved")
+
     async def keys(self) -> int:
         """Return how many keys the registry's bucket holds."""
         info = await self.client.jetstream().stream_info("KV_TRANSCRIPTS_CALLS")
@@ -182,6 +189,7 @@ async def bench() -> AsyncIterator[Bench]:
             made = Bench(server, twilio, front, [one, other], deepgram, client, stack)
             for subject in ("moves.>", "_INBOX_partyline.>"):
                 await client.subscribe(subject, cb=made.count)
+            await client.subscribe("transcripts.*.*.event.*", cb=made.note)
             try:
                 yield made
             finally:
@@ -213,7 +221,8 @@ async def leave(count: int) -> None:
         await made.client.flush()
         print(
             f"{count} calls: exit {first.returncode} after {seconds:.1f} s, "
-            f"{carried:.0f} of them carried by the other; a move takes "
+            f"{carried:.0f} of them carried by the other, "
+            f"{made.moved} moved; a move takes "
             f"{1000 * (spent - at_rest * seconds) / count:.0f} ms of CPU in both, "
             f"{made.told['messages'] / count:.0f} messages and "
             f"{made.told['bytes'] / count:.0f} bytes of NATS"

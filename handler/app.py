@@ -32,6 +32,7 @@ from handler.deepgram.timing import Timing
 from handler.front_door import CLIENT, METHODS, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
+from handler.server.vitals import Vitals
 from handler.subscribers import commands
 from handler.subscribers.access import Access
 from handler.subscribers.admission import Subscribers
@@ -40,6 +41,7 @@ from handler.subscribers.event_stream import EventsEndpoint
 from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
+from handler.task_protection import TaskProtection
 from handler.tokens.grants import Grant
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.accounts_watch import AccountsWatch
@@ -71,11 +73,13 @@ class Service:
         self.tickets: Tickets
         self.relocator: Relocator
         self.restarter: Restarter
+        self.task_protection: TaskProtection
         self.subscribers: Subscribers
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
         self.rest = RestClient(self.accounts, settings.twilio_api_url)
         self.nats: EmbeddedServer | None = None
+        self.vitals = Vitals()
         self.metrics = Metrics(self)
         self.rest.note_duration = self.metrics.twilio_requests.observe
         self._stack = AsyncExitStack()
@@ -105,6 +109,10 @@ class Service:
         self.calls = await stack.enter_async_context(
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
+        self.task_protection = await stack.enter_async_context(
+            TaskProtection(settings.ecs_agent_uri, lambda: len(self.calls) > 0)
+        )
+        self.calls.note_change = self.task_protection.note
         self.status_callbacks = StatusCallbacks(self.broker)
         self.tickets = await stack.enter_async_context(Tickets(settings, self.broker))
         requests = StreamRequests(
@@ -146,8 +154,11 @@ class Service:
         end = loop.time() + self.settings.drain_seconds
         await drain(self.calls, self.relocator, self.settings.drain_seconds)
         await self.broker.flush()
-        await asyncio.sleep(LAST_RECORDS_SECONDS)
         readers = self.subscribers.places.taken
+        if not readers:  # nobody is to be told anything
+            self.leaving.set()
+            return
+        await asyncio.sleep(LAST_RECORDS_SECONDS)
         left = max(SHORTEST_SPREAD_SECONDS, end - loop.time())
         spread = min(LONGEST_SPREAD_SECONDS, left, readers * SPREAD_SECONDS)
         self.subscribers.ends.spread_seconds = spread

@@ -51,6 +51,10 @@ PLACEHOLDER = re.compile(
 # As both consoles show theirs; Deepgram also gives out tokens that live shortly (JWTs).
 AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
 API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+# A loop that is only late must not end the calls of its process.
+SHORTEST_WATCHDOG_SECONDS = 2.0
+# From the start of a container to what it was started for, with some seconds to spare.
+SHORT_IDLE_SECONDS = 30.0
 # Of a file that a setting names.
 MAX_FILE = 8 * 2**20
 SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
@@ -123,6 +127,9 @@ class Settings:
     max_transcripts: int = 12  # whole ones at once; an hour takes up to 0.5 s of CPU, 3 MB
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
+    watchdog_seconds: float = 30.0  # a loop that is stuck for so long ends the process; 0: never
+    idle_exit_seconds: float = 0.0  # a process that holds nothing for so long leaves; 0: never
+    ecs_agent_uri: str | None = None  # what keeps an ECS task from being stopped while calls live
 
     @classmethod
     def from_environ(
@@ -238,6 +245,11 @@ class Settings:
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),
             pause_seconds=read.duration("PAUSE_SECONDS", default.pause_seconds, 0, 3600),
+            watchdog_seconds=read.read("WATCHDOG_SECONDS", _watchdog, default.watchdog_seconds),
+            idle_exit_seconds=read.duration(
+                "IDLE_EXIT_SECONDS", default.idle_exit_seconds, 0, 86_400
+            ),
+            ecs_agent_uri=_ecs_agent_uri(read.optional("ECS_AGENT_URI")),
         )
 
 
@@ -258,6 +270,19 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
                 f"does not name {', '.join(unnamed)}, which FORWARD_TO sets: that changes nothing; "
                 "name what a call may set, or leave it out there"
             ),
+        )
+    if 0 < settings.idle_exit_seconds < SHORT_IDLE_SECONDS:
+        yield (
+            "IDLE_EXIT_SECONDS",
+            (
+                "is so short that a container may leave before the call that it was started for "
+                f"comes in; set {SHORT_IDLE_SECONDS:g}s or more"
+            ),
+        )
+    if settings.idle_exit_seconds and settings.embedded_nats and settings.nats_store is None:
+        yield (
+            "IDLE_EXIT_SECONDS",
+            "ends the nats-server with the service, and all transcripts with it: set NATS_STORE",
         )
     if not all(map(AUTH_TOKEN.fullmatch, settings.twilio_auth_tokens)):
         yield (
@@ -533,6 +558,27 @@ def _deepgram_url(text: str) -> str:
         raise SettingsError(name, f"without /{path}: the service itself adds /v1/listen")
     if theirs and url.scheme == "ws":
         raise SettingsError(name, "wss://, not ws://: the key is not to be sent in clear")
+    return text.rstrip("/")
+
+
+def _watchdog(text: str) -> float:
+    seconds = durations.read_between(text, 0, 3600)
+    if 0 < seconds < SHORTEST_WATCHDOG_SECONDS:
+        raise ValueError(f"{text!r} is neither 0 nor {SHORTEST_WATCHDOG_SECONDS:g}s or more")
+    return seconds
+
+
+def _ecs_agent_uri(text: str | None) -> str | None:
+    name = "ECS_AGENT_URI"
+    if text is None:
+        return None
+    url = _url(name, text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise SettingsError(
+            name,
+            f"{addresses.shown(text)!r} is not like http://169.254.170.2/api/…, as ECS itself "
+            "sets it",
+        )
     return text.rstrip("/")
 
 

@@ -19,6 +19,7 @@ Every error of the handler.
     ├── AlreadyComplete         all of an ended call was told before
     ├── AtCapacity              no more subscribers, for now
     ├── KeysUnavailable         the JWKS host gave no keys
+    ├── TaskProtectionFailed    ECS was asked to keep this task, or to let it go, and has not
     ├── SetupError              a number of Twilio's cannot be set up; says what to do
     ├── TwilioApiError          Twilio's REST API did not do what it was asked
     └── DeepgramError           one connection to the recogniser failed
@@ -240,6 +241,10 @@ class KeysUnavailable(HandlerError):
 
 class SetupError(HandlerError):
     """A number of Twilio's cannot be set up; says what to do."""
+
+
+class TaskProtectionFailed(HandlerError):
+    """ECS was asked to keep this task, or to let it go, and has not said that it does."""
 
 
 class TwilioApiError(HandlerError):

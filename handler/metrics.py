@@ -27,7 +27,9 @@ from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.config import Settings
 from handler.server.side_port import SidePort
+from handler.server.vitals import Vitals
 from handler.subscribers.admission import Subscribers
+from handler.task_protection import TaskProtection
 from handler.twilio.rest import RestClient
 
 
@@ -44,6 +46,8 @@ class Parts(Protocol):
     subscribers: Subscribers
     rest: RestClient
     relocator: Relocator
+    task_protection: TaskProtection
+    vitals: Vitals
 
 
 class Measure(NamedTuple):
@@ -129,6 +133,11 @@ GAUGES = (
         "twilio_concurrent_requests_max",
         "The most that Twilio counted since the process began",
         lambda parts: parts.rest.most_concurrent,
+    ),
+    Measure(
+        "task_protected",
+        "Whether ECS keeps this task from being stopped (1); 0 also where it is not known",
+        lambda parts: bool(parts.task_protection.on),
     ),
 )
 
@@ -224,6 +233,21 @@ COUNTERS = (
         "streams_not_restarted",
         "Attempts at that which came to nothing",
         lambda parts: parts.restarter.failed,
+    ),
+    Measure(
+        "loop_stalls",
+        "Times that the event loop did not answer for a second",
+        lambda parts: parts.vitals.loop_stalls,
+    ),
+    Measure(
+        "accept_pauses",
+        "Times that no connection could be taken in: too many files were open",
+        lambda parts: parts.vitals.accept_pauses,
+    ),
+    Measure(
+        "task_protection_failed",
+        "Requests to ECS to keep this task, or to let it go, that came to nothing",
+        lambda parts: parts.task_protection.failed,
     ),
 )
 

@@ -76,6 +76,7 @@ class LiveCalls:
         self._successors: dict[str, Successor] = {}
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self.draining = False
+        self.note_change: Callable[[], None] = lambda: None  # of how many are carried
         self.one_sided = 0  # calls that are over, of which one side was sent
 
     def __len__(self) -> int:
@@ -288,6 +289,7 @@ class LiveCalls:
         self._tasks[call] = asyncio.create_task(
             self._carry(call, predecessor), name=f"{call.call_sid} call"
         )
+        self.note_change()
 
     async def _carry(self, call: Call, predecessor: asyncio.Task[None] | None) -> None:
         """Run a call to its end, and close its media stream if it ends before that."""
@@ -318,3 +320,4 @@ class LiveCalls:
                 del self._calls[call.call_sid]
             if self._successors.get(call.call_sid) is call:
                 del self._successors[call.call_sid]
+            self.note_change()

@@ -105,6 +105,10 @@ class Relocator:
     async def __aexit__(self, *_: object) -> None:
         await supervise.end(*self._tasks, *self._moves.values())
 
+    def __len__(self) -> int:
+        """How many moves are not over yet."""
+        return len(self._moves)
+
     async def move_all(self) -> None:
         """
         Move all calls, those too that come here only now, until cancelled: this process is leaving.
@@ -112,6 +116,7 @@ class Relocator:
         Twilio is asked for the streams of all of them before one is stopped: that is the order in
         which they ask. What cannot be moved is tried again, more and more rarely.
         """
+        self._rest.prepare()  # while what moves a call is loaded, too
         while True:
             self._begin_due(lambda _: True)
             await asyncio.sleep(LEAVING_LOOK_SECONDS)

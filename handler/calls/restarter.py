@@ -72,6 +72,10 @@ class Restarter:
         if self._watching is not None:
             await supervise.end(self._watching, *self._tasks)
 
+    def __len__(self) -> int:
+        """How many calls it takes care of now."""
+        return len(self._dead)
+
     def hear(self, callback: StreamCallback) -> None:
         """Take what Twilio says of a media stream."""
         doubt = dead_streams.doubt(callback)

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
+from broker import supervise
 from broker.cli.arguments import Parser
 from broker.errors import EmbeddedFailed
 from handler import addresses, logs
@@ -25,13 +26,17 @@ from handler.app import Service, create_app
 from handler.cli import stdin
 from handler.config import Settings, doubts
 from handler.errors import SettingsError
+from handler.holdings import held
 from handler.server.bodies import Bodies
 from handler.server.collector import look_rarely
 from handler.server.descriptors import raise_limit
 from handler.server.http_protocol import HttpProtocol
+from handler.server.idle import wait_idle
 from handler.server.listener import Listener
 from handler.server.lobby import Lobby
 from handler.server.places import Places, needed, share
+from handler.server.vitals import Vitals
+from handler.server.watchdog import Watchdog
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.twilio import forms
 from handler.twilio.places import WEBHOOKS
@@ -69,12 +74,14 @@ class Server(uvicorn.Server):
         listening: Set once it takes in who comes.
     """
 
-    def __init__(self, config: uvicorn.Config, lobby: Lobby) -> None:
+    def __init__(self, config: uvicorn.Config, lobby: Lobby, vitals: Vitals | None = None) -> None:
         self.listening = asyncio.Event()
         self._ending = asyncio.Event()
         super().__init__(config)
         self.server_state = _State()
         self._lobby = lobby
+        self._vitals = vitals
+        self._listeners: list[Listener] = []
 
     @property
     def should_exit(self) -> bool:
@@ -93,10 +100,28 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take in who comes to sockets that listen."""
         await self.lifespan.startup()
-        listeners: Any = [Listener(one, self._connection, self._lobby) for one in sockets or ()]
-        self.servers = listeners  # to uvicorn as good as the loop's own
+        self._listeners = [
+            Listener(one, self._connection, self._lobby, self._vitals) for one in sockets or ()
+        ]
+        servers: Any = self._listeners  # to uvicorn as good as the loop's own
+        self.servers = servers
         self.started = True
         self.listening.set()
+
+    @property
+    def websockets(self) -> int:
+        """How many are open, or have asked to be."""
+        return sum(isinstance(one, WebSocketProtocol) for one in self.server_state.connections)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody is connected who has shown nothing yet, nor waits to be taken in."""
+        return not len(self._lobby) and all(listener.quiet for listener in self._listeners)
+
+    def close_port(self) -> None:
+        """Take nobody any more."""
+        for listener in self._listeners:
+            listener.close()
 
     def _connection(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -127,8 +152,10 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
     bodies = Bodies(WEBHOOKS, forms.MAX_BODY)
     # As good as a class.
     protocol: Any = partial(HttpProtocol, lobby=lobby, bodies=bodies)
+    app = create_app(settings)
+    service: Service = app.state.service
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         http=protocol,
@@ -148,8 +175,9 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
             _listen(settings.host, settings.port) as listener,
             asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
         ):
-            server = Server(config, lobby)
-            return runner.run(_serve(server, listener, stop_at_eof=arguments.stop_at_eof))
+            server = Server(config, lobby, service.vitals)
+            serving = _serve(server, service, listener, stop_at_eof=arguments.stop_at_eof)
+            return runner.run(serving)
     except (OSError, EmbeddedFailed, SettingsError) as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 2 if isinstance(exc, SettingsError) else 1
@@ -181,21 +209,22 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(f"PORT: {cannot_listen(host, port, exc)}") from exc
 
 
-async def _serve(server: Server, listener: socket.socket, *, stop_at_eof: bool) -> int:
-    app: Any = server.config.app
-    service: Service = app.state.service
+async def _serve(
+    server: Server, service: Service, listener: socket.socket, *, stop_at_eof: bool
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if stop_at_eof:
         stdin.watch_standard_input(stop)
-    await service.open()
-    look_rarely()
-    try:
-        await _serve_until(stop, server, service, listener)
-    finally:
-        await service.close()
+    with Watchdog(service.settings.watchdog_seconds, service.vitals):
+        await service.open()
+        look_rarely()
+        try:
+            await _serve_until(stop, server, service, listener)
+        finally:
+            await service.close()
     _log.info("stopped")
     return 0 if stop.is_set() else 1
 
@@ -207,15 +236,32 @@ async def _serve_until(
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     announcing = asyncio.create_task(_announce(server, service))
+    idling = supervise.start(_leave_when_idle(server, service, stop), "idle exit")
     failing = asyncio.create_task(service.embedded_nats_died())
     ends = {serving, stopping, failing}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    for task in (announcing, stopping, failing):
+    for task in (announcing, stopping, failing, idling):
         task.cancel()
     _log.info("stopping")
     await service.drain()
     server.should_exit = True
     await serving
+
+
+async def _leave_when_idle(server: Server, service: Service, stop: asyncio.Event) -> None:
+    """Stop once nothing was held for IDLE_EXIT_SECONDS, if that is set."""
+    seconds = service.settings.idle_exit_seconds
+    if not seconds:
+        return
+    await server.listening.wait()
+    await service.broker.wait_ready()  # what has served nobody is not idle
+    await wait_idle(seconds, lambda: held(service) or server.websockets, lambda: server.quiet)
+    # In the same turn of the loop: nobody is taken in and then sent away. Who comes from now on is
+    # refused by the kernel, so that a platform asks another process, or starts one.
+    server.close_port()
+    service.calls.draining = True
+    _log.info("idle: leaving", seconds=seconds)
+    stop.set()
 
 
 async def _announce(server: Server, service: Service) -> None:
@@ -255,7 +301,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         epilog="Settings come from the environment; README.md lists them all. Needed: "
         "TWILIO_AUTH_TOKEN, DEEPGRAM_API_KEY, TOKEN_SECRET (or TOKEN_PUBLIC_KEY), PUBLIC_URL "
         "unless HOST is loopback, and NATS_URL unless --embedded-nats. SIGTERM and Ctrl-C drain: "
-        "no new calls, tails transcribed, subscribers told to come back, exit 0.",
+        "no new calls, tails transcribed, subscribers told to come back, exit 0. A process whose "
+        "event loop is stuck (WATCHDOG_SECONDS) ends itself with 70.",
     )
     parser.add_argument(
         "--embedded-nats",

@@ -9,6 +9,7 @@ from handler.doctor.clocks import Clocks
 from handler.doctor.deepgram import Recogniser
 from handler.doctor.look import PART_SECONDS, Part, look_at
 from handler.doctor.nats import Nats
+from handler.doctor.open_files import OpenFiles
 from handler.doctor.public import PublicAddress
 from handler.doctor.twilio import Twilio
 from handler.errors import SettingsError
@@ -56,6 +57,7 @@ async def examine(question: Question, part_seconds: float = PART_SECONDS) -> Seq
         Nats(settings),
         Recogniser(settings),
         Clocks(settings),
+        OpenFiles(settings),
     )
     names = [name for part in parts for name in part.names]
     findings = Findings((SETTINGS, accounts.NAME, *names))

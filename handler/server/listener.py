@@ -7,12 +7,14 @@ is no descriptor for whoever comes next. Here that is logged, and the port stays
 
 import asyncio
 import errno
+import select
 import socket
 from collections.abc import Callable
 
 import structlog
 
 from handler.server.lobby import Lobby
+from handler.server.vitals import Vitals
 
 # In one turn of the loop; then those who came have theirs, before others need their places.
 ACCEPTS_A_TURN = 32
@@ -48,12 +50,17 @@ class Listener:
     """
 
     def __init__(
-        self, listener: socket.socket, make: Callable[[], asyncio.Protocol], lobby: Lobby
+        self,
+        listener: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        lobby: Lobby,
+        vitals: Vitals | None = None,
     ) -> None:
         self.sockets = (listener,)
         self._socket = listener
         self._make = make
         self._lobby = lobby
+        self._vitals = Vitals() if vitals is None else vitals
         self._at_once = max(1, min(ACCEPTS_A_TURN, lobby.places // 4))
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[None]] = set()
@@ -69,6 +76,13 @@ class Listener:
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody waits to be taken in."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return not self._entering and not waiting.poll(0)
 
     async def wait_closed(self) -> None:
         """Wait for those who came last."""
@@ -99,6 +113,7 @@ class Listener:
         self._loop.remove_reader(self._socket)
         self._pause = self._loop.call_later(PAUSE_SECONDS, self._listen)
         if exc.errno in EXHAUSTED:  # for those who wait, and for our own connections meanwhile
+            self._vitals.accept_pauses += 1
             for _ in range(self._at_once):
                 self._lobby.make_room()
         if self._loop.time() - self._logged >= PERIOD_SECONDS:

@@ -95,7 +95,8 @@ class RestClient:
     Asks Twilio's REST API with the credentials of the account that is asked for.
 
     Many may ask at once: ``IN_FLIGHT`` requests of this process are on their way, fewer of an
-    account that gets 429. Nothing is imported or opened before the first one.
+    account that gets 429. Nothing is imported or opened before the first one,
+    or :meth:`prepare`.
 
     Attributes:
         note_duration: Told how long each answer took, in seconds.
@@ -130,6 +131,10 @@ class RestClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def prepare(self) -> None:
+        """Load what a request needs: there will be many soon. Never waits."""
+        self._connecting()
 
     async def close(self) -> None:
         """Close what is open; requests that are on their way fail."""
@@ -300,10 +305,13 @@ class RestClient:
             )
 
     async def _connected(self) -> "ApiConnection":
+        return await asyncio.shield(self._connecting())
+
+    def _connecting(self) -> "asyncio.Task[ApiConnection]":
         if self._connection is None:
             # In a thread: the HTTP client is large, and calls go on meanwhile.
             self._connection = asyncio.create_task(asyncio.to_thread(_connect, self._api_url))
-        return await asyncio.shield(self._connection)
+        return self._connection
 
     def _credentials(self, account_sid: str) -> "list[Credentials]":
         """

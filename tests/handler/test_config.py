@@ -65,6 +65,33 @@ def test_readers_stay_with_a_stopped_call_for_some_seconds_or_not_at_all():
     assert Settings.from_environ({**NEEDED, "PAUSE_SECONDS": "60m"}).pause_seconds == 3600.0
 
 
+def test_a_loop_that_is_stuck_ends_the_process_unless_that_is_switched_off():
+    assert Settings.from_environ(NEEDED).watchdog_seconds == 30.0
+    for text, seconds in (("0", 0.0), ("2s", 2.0), ("1m", 60.0)):
+        given = Settings.from_environ({**NEEDED, "WATCHDOG_SECONDS": text})
+        assert given.watchdog_seconds == seconds
+
+
+def test_a_process_stays_though_it_is_idle_unless_it_is_told_to_leave():
+    assert Settings.from_environ(NEEDED).idle_exit_seconds == 0.0
+    given = Settings.from_environ({**NEEDED, "IDLE_EXIT_SECONDS": "5m"})
+    assert given.idle_exit_seconds == 300.0
+
+
+def test_a_nats_of_ones_own_that_would_leave_with_its_records_is_doubted():
+    environ = {**NEEDED, "IDLE_EXIT_SECONDS": "5m"}
+    for store, names in (("", {"IDLE_EXIT_SECONDS"}), ("/var/lib/partyline", set())):
+        settings = Settings.from_environ({**environ, "NATS_STORE": store}, embedded_nats=True)
+        found = {name for name, _ in doubts(settings) if name == "IDLE_EXIT_SECONDS"}
+        assert found == names
+
+
+def test_the_agent_of_ecs_is_where_ecs_says():
+    assert Settings.from_environ(NEEDED).ecs_agent_uri is None
+    url = "http://169.254.170.2/api/0a1b-2c3d"
+    assert Settings.from_environ({**NEEDED, "ECS_AGENT_URI": url}).ecs_agent_uri == url
+
+
 def test_calls_are_forwarded_to_nobody_and_callers_are_told_the_tutorials_sentence():
     settings = Settings.from_environ(NEEDED)
     assert settings.forward_to.of(["+15550001111"]).dial == ()
@@ -206,6 +233,14 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("REQUIRE_TICKET", "maybe"),
         ("PAUSE_SECONDS", "61m"),
         ("PAUSE_SECONDS", "-1"),
+        ("WATCHDOG_SECONDS", "1"),
+        ("WATCHDOG_SECONDS", "61m"),
+        ("IDLE_EXIT_SECONDS", "-1"),
+        ("IDLE_EXIT_SECONDS", "25h"),
+        ("ECS_AGENT_URI", "169.254.170.2/api/1"),
+        ("ECS_AGENT_URI", "http:///api/1"),
+        ("ECS_AGENT_URI", "http://169.254.170.2/api/1?a=b"),
+        ("ECS_AGENT_URI", "http://[169.254.170.2/api/1"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),
@@ -363,6 +398,8 @@ def test_what_no_account_has_for_a_secret_is_refused_and_not_shown(name, text):
         ({"PUBLIC_URL": "wss://calls.example.com"}, set()),
         ({"PUBLIC_URL": "http://127.0.0.1:8080"}, set()),
         ({"PUBLIC_URL": "http://localhost:8080"}, set()),
+        ({"IDLE_EXIT_SECONDS": "29"}, {"IDLE_EXIT_SECONDS"}),
+        ({"IDLE_EXIT_SECONDS": "30"}, set()),
     ],
 )
 def test_what_may_be_right_all_the_same_is_doubted_by_the_name_of_its_setting(changes, names):

@@ -27,6 +27,7 @@ def test_the_names_of_metrics_stay():
         "twilio_requests_in_flight",
         "twilio_concurrent_requests",
         "twilio_concurrent_requests_max",
+        "task_protected",
     ]
     assert [measure.name for measure in COUNTERS] == [
         "frames",
@@ -49,6 +50,9 @@ def test_the_names_of_metrics_stay():
         "twilio_failed",
         "streams_restarted",
         "streams_not_restarted",
+        "loop_stalls",
+        "accept_pauses",
+        "task_protection_failed",
     ]
     assert [(measure.name, measure.label) for measure in COUNTERS_BY_KIND] == [
         ("moves_failed", "why"),

@@ -156,6 +156,7 @@ def serving() -> Iterator[Serve]:
         wait: bool = True,
         plain: bool = False,
         reads_until: str | None = None,
+        module: str = "handler.cli",
         **environ: str,
     ) -> Service:
         settings = {
@@ -169,7 +170,9 @@ def serving() -> Iterator[Serve]:
             "PAUSE_SECONDS": "0",  # tests that read a call to its end need not wait longer
             **environ,
         }
-        command = ["handler.cli", "serve", *flags]
+        command = [module, "serve", *flags]
+        if module.startswith("support."):
+            settings["PYTHONPATH"] = "tests"
         if plain:
             settings["PORT"] = str(free_port())
             command = ["bench.plain"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.credentials import AUTH_TOKEN
+from support.inside import Inside
 from support.processes import Service
 from support.sids import account_sid
 from support.timing import patience
@@ -63,7 +64,7 @@ class Stream:
 
 @asynccontextmanager
 async def media_stream(
-    service: Service, options: Options | None = None, port: int | None = None
+    service: Service | Inside, options: Options | None = None, port: int | None = None
 ) -> AsyncIterator[Stream]:
     """Open a media stream, of a call of its own unless ``options`` name one; maybe by a cable."""
     options = options or Options(auth_token=AUTH_TOKEN, account_sid=account_sid(1))

@@ -121,6 +121,7 @@ async def test_all_in_order_is_told_line_by_line_and_nothing_is_left_behind(worl
         "nats.rights": "ok",
         "deepgram": "ok",
         "clock": "ok",
+        "open-files": "ok",
     }
     assert found["signature.webhook"].said.startswith("answered with a ticket of this very service")
     assert len(world.service.service.calls) == 0

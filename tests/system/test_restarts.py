@@ -1,17 +1,20 @@
 """A container that is killed, a path that breaks: the calls are heard again soon, elsewhere."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from support import stuck
 from support.cable import Cable
 from support.processes import Service
 from support.proxies import balancer
 from support.timing import patience, until
 
 from bench.processes import free_port
+from handler.server.watchdog import EXIT_CODE
 from rehearsal.twilio.account import Account
 from rehearsal.twilio.behaviour import Behaviour
 from rehearsal.twilio.delivery import Delivery
@@ -62,7 +65,9 @@ async def place(serve, nats, deepgram, tmp_path) -> AsyncIterator[Place]:
                 "FORWARD_TO": CALLEE,
                 "NOTICE": "none",
                 "LEASE_SECONDS": str(LEASE),
+                "WATCHDOG_SECONDS": str(LEASE),
             }
+            environ["module"] = "support.stuck"  # the service, whose loop can be got stuck
             services = [await asyncio.to_thread(serve, PORT=str(port), **environ) for port in ports]
             account.add_number(
                 NUMBER,
@@ -94,11 +99,18 @@ async def has_lasted(call: RunningCall, seconds: float) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize(("lost", "most"), [(0.0, 5.0), (1.0, LEASE + 3.0)])
-async def test_the_calls_of_a_killed_container_go_on_in_another_one(
-    rounds, place, sound, read, token, lost, most
+@pytest.mark.parametrize(
+    ("lost", "most", "death", "code"),
+    [
+        (0.0, 5.0, signal.SIGKILL, -signal.SIGKILL),
+        (1.0, LEASE + 3.0, stuck.SLEEPS, EXIT_CODE),
+    ],
+    ids=["killed", "stuck"],
+)
+async def test_the_calls_of_a_killed_or_stuck_container_go_on_in_another_one(
+    rounds, place, sound, read, token, lost, most, death, code
 ):
-    """Twilio tells of each; or it does not, and the lease ends."""
+    """Twilio tells of each; or it does not, and the lease ends. A stuck one then ends itself."""
     place.twilio.account.behaviour = Behaviour(delivery=Delivery(lost=lost))
     count = len(rounds(sample=2, full=30))
     sides = [(sound.bursts(2 * n, 9), sound.bursts(2 * n + 1, 9)) for n in range(count)]
@@ -111,8 +123,9 @@ async def test_the_calls_of_a_killed_container_go_on_in_another_one(
         [other] = [one for one in place.services if one is not victim]
         reading = [read(other, call.leg.sid, token=token) for call in calls]
         following = [asyncio.create_task(one) for one in reading]
-        victim.popen.kill()
+        victim.popen.send_signal(death)
         readers = await asyncio.gather(*following)
+        assert await asyncio.to_thread(victim.ended_with) == code
     lasted = []
     for reader, owner, both in zip(readers, owners, sides, strict=True):
         said = dict(zip(("inbound", "outbound"), both, strict=True))
@@ -129,7 +142,7 @@ async def test_the_calls_of_a_killed_container_go_on_in_another_one(
             assert lasted[-1] <= most
     started = [line for line in other.lines if line["event"] == STARTED]
     assert len(started) == owners.count(victim)
-    print(f"killed with {len(started)} calls: at most {max(lasted):.2f} s of one are lost")
+    print(f"exit {code} with {len(started)} calls: at most {max(lasted):.2f} s of one are lost")
 
 
 async def test_a_stream_that_the_path_has_cut_is_started_again(place, sound, read, token):

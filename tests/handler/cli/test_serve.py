@@ -10,12 +10,16 @@ from urllib.error import HTTPError
 
 import nats
 import pytest
+from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 from support.credentials import DEEPGRAM_KEY, NEEDED
 from support.processes import ENVIRON, partyline
 from support.served import port_of, running, say
-from support.timing import PATIENCE
+from support.timing import PATIENCE, until
+from websockets.asyncio.client import connect
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
@@ -222,3 +226,28 @@ async def test_a_server_sleeps_until_somebody_comes_and_says_the_date_of_that_mo
     assert b"\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in first
     assert b"\r\ndate: Fri, 02 Jan 1970 00:00:00 GMT\r\n" in second
     assert looks == []
+
+
+async def test_a_server_knows_who_is_connected_and_takes_nobody_once_its_port_is_closed():
+    """What an idle process looks at before it leaves."""
+    accepted = WebSocketRoute("/socket", until_closed)
+    async with running(Starlette(routes=[accepted])) as server:
+        port = port_of(server)
+        assert (server.websockets, server.quiet) == (0, True)
+        _, silent = await asyncio.open_connection("127.0.0.1", port)
+        assert not server.quiet  # it waits in the kernel, and then for its request
+        await until(lambda: len(server.server_state.connections) == 1)
+        assert (server.websockets, server.quiet) == (0, False)
+        silent.close()
+        await until(lambda: server.quiet)
+        async with connect(f"ws://127.0.0.1:{port}/socket", proxy=None):
+            assert (server.websockets, server.quiet) == (1, True)
+        await until(lambda: not server.websockets)
+        server.close_port()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+async def until_closed(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.receive()

@@ -12,6 +12,7 @@ from support.timing import patience, until
 
 from handler.server.listener import Listener
 from handler.server.lobby import Lobby
+from handler.server.vitals import Vitals
 
 
 class Greeting(asyncio.Protocol):
@@ -44,13 +45,14 @@ async def test_without_descriptors_it_says_once_what_to_change_and_goes_on_when_
     loop = asyncio.get_running_loop()
     listening = socket.create_server(("127.0.0.1", 0))
     peers = [socket.socket() for _ in range(3)]
-    listener = Listener(listening, Greeting, Lobby())
+    vitals = Vitals()
+    listener = Listener(listening, Greeting, Lobby(), vitals)
     with capture_logs() as lines, no_descriptors():
         for peer in peers:
             peer.setblocking(False)
             await loop.sock_connect(peer, listening.getsockname())
         await until(lambda: lines)
-        await asyncio.sleep(0.3)  # some tries more
+        await until(lambda: vitals.accept_pauses == 4)  # it tries again, and in between it sleeps
     assert [line["event"] for line in lines] == ["cannot accept connections"]
     assert "ulimit -n" in lines[0]["advice"]
     async with patience():

@@ -1,0 +1,67 @@
+"""
+A program whose event loop gets stuck when it is told to, by a signal that only this file knows.
+
+``python -m support.stuck serve …`` is the service. ``python -m support.stuck loop SECONDS`` is a
+loop under a watchdog alone, which lets it be stuck for so long; it says what it is told to.
+"""
+
+import asyncio
+import re
+import signal
+import sys
+import time
+
+from handler import logs
+from handler.cli.__main__ import main
+from handler.server.vitals import Vitals
+from handler.server.watchdog import Watchdog
+
+# Below what the loop may be stuck for, above what is late: of 0.3 s the half.
+LATE = 0.25
+# The handler of a signal runs in the thread of the loop, between two of its steps.
+SLEEPS, HOLDS_THE_LOCK, IS_LATE, WRITES = (
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGHUP,
+    signal.SIGWINCH,
+)
+
+
+def sleep(*_: object) -> None:
+    time.sleep(3600)
+
+
+def hold_the_lock(*_: object) -> None:
+    """Match for ever; Python lets no other thread run meanwhile."""
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+def be_late(*_: object) -> None:
+    time.sleep(LATE)
+
+
+def write(*_: object) -> None:
+    """Write more than a pipe takes that nobody reads."""
+    sys.stderr.write("x" * 2**20)
+
+
+async def _loop(seconds: float) -> None:
+    vitals = Vitals()
+    times = {"look": seconds / 10, "slow": seconds / 2, "last_word": seconds / 2}
+    with Watchdog(seconds, vitals, **times):
+        print("watched", flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            print(line.strip(), vitals.loop_stalls, flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(SLEEPS, sleep)
+    signal.signal(HOLDS_THE_LOCK, hold_the_lock)
+    signal.signal(IS_LATE, be_late)
+    signal.signal(WRITES, write)
+    if sys.argv[1] == "loop":
+        logs.outlive_reader()
+        logs.configure("INFO")
+        asyncio.run(_loop(float(sys.argv[2])))
+    else:
+        sys.exit(main())
