@@ -110,7 +110,7 @@ class Service:
             LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
         )
         self.task_protection = await stack.enter_async_context(
-            TaskProtection(settings.ecs_agent_uri, lambda: len(self.calls) > 0)
+            TaskProtection(settings.ecs_agent_uri, lambda: bool(self.calls.carried))
         )
         self.calls.note_change = self.task_protection.note
         self.status_callbacks = StatusCallbacks(self.broker)
