@@ -32,6 +32,7 @@ from handler.deepgram.timing import Timing
 from handler.front_door import CLIENT, METHODS, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
+from handler.roles import Role
 from handler.server.vitals import Vitals
 from handler.subscribers import commands
 from handler.subscribers.access import Access
@@ -133,8 +134,9 @@ class Service:
             Restarter(self.broker, self.calls, requests, self.rest)
         )
         self.status_callbacks.note_stream = self.restarter.hear
-        dialer = Dialer(settings, self.calls.breaker, Timing())
-        await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
+        if Role.MEDIA in settings.roles:
+            dialer = Dialer(settings, self.calls.breaker, Timing())
+            await stack.enter_async_context(StartCheck(dialer, self.calls.breaker))
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
@@ -250,7 +252,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         lifespan=lifespan,
         routes=_routes(service, advice),
-        middleware=[Middleware(FrontDoor, advice=advice), cors],
+        middleware=[Middleware(FrontDoor, advice=advice, roles=settings.roles), cors],
         exception_handlers={HTTPException: advice.http_error},
     )
     app.state.service = service

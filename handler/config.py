@@ -30,6 +30,7 @@ from handler.forwarding import (
     read_forward_to,
     read_notice,
 )
+from handler.roles import BOTH, Role, Roles, read_roles
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
 from handler.twilio_credentials import MAX_TOKENS, read_api_key
@@ -79,6 +80,7 @@ class Settings:
     public_url: str | None = None
     on_fly: bool = False  # Fly.io's proxy takes a refused handshake elsewhere if it is asked to
     insecure: bool = False
+    roles: Roles = BOTH
     log_level: str = "INFO"
     instance: str = field(default_factory=lambda: _instance(socket.gethostname()))
 
@@ -193,20 +195,25 @@ class Settings:
         read = _Reader(environ)
         default = cls()
         host = read.text("HOST", default.host)
+        roles = read.read("ROLES", read_roles, default.roles)
+        # What guards a door that is not here need not be set.
+        no_media = insecure or Role.MEDIA not in roles
+        no_subscribers = insecure or Role.SUBSCRIBERS not in roles
         return cls(
+            roles=roles,
             host=host,
             port=read.whole("PORT", default.port, 0, 65535),
             metrics_port=read.whole("METRICS_PORT", 0, 1, 65535) or None,
-            public_url=_public_url(read, host, insecure),
+            public_url=_public_url(read, host, no_media),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
             log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
             instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
-            **_twilio(read, default, insecure=insecure),
+            **_twilio(read, default, insecure=no_media),
             notice=read.read("NOTICE", read_notice, _default_notice(environ)),
             forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
             require_ticket=_require_ticket(read),
-            deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY")),
+            deepgram_api_key=_deepgram_key(read.optional("DEEPGRAM_API_KEY"), roles),
             deepgram_url=_deepgram_url(read.text("DEEPGRAM_URL", default.deepgram_url)),
             deepgram_options=read.read("DEEPGRAM_OPTIONS", deepgram_options, DEFAULTS + FIXED),
             call_options=read.read("CALL_OPTIONS", option_names, default.call_options),
@@ -219,7 +226,7 @@ class Settings:
             retention=read.read("RETENTION", read_retention, default.retention),
             max_bytes=read.read("MAX_MEGABYTES", read_megabytes, default.max_bytes >> 20) << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
-            token_keys=_token_keys(read, insecure),
+            token_keys=_token_keys(read, no_subscribers),
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
             token_audience=read.optional("TOKEN_AUDIENCE"),
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
@@ -293,7 +300,8 @@ def doubts(settings: Settings) -> Iterator[tuple[str, str]]:
             ),
         )
     theirs = addresses.read(settings.deepgram_url).hostname or ""
-    if theirs.endswith("deepgram.com") and not API_KEY.fullmatch(settings.deepgram_api_key):
+    key = settings.deepgram_api_key
+    if key and theirs.endswith("deepgram.com") and not API_KEY.fullmatch(key):
         yield (
             "DEEPGRAM_API_KEY",
             (
@@ -357,9 +365,11 @@ def _check_secret(name: str, text: str) -> None:
         raise SettingsError(name, "is the placeholder of an example: set the one of your account")
 
 
-def _deepgram_key(text: str | None) -> str:
+def _deepgram_key(text: str | None, roles: Roles) -> str:
     name = "DEEPGRAM_API_KEY"
     if text is None:
+        if Role.MEDIA not in roles:
+            return ""
         raise SettingsError(name, "missing: set your Deepgram API key (any word for a stand-in)")
     if re.match(r"(token|bearer)\s", text, re.IGNORECASE):
         raise SettingsError(name, "set the key alone, without the word Token or Bearer before it")

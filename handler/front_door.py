@@ -17,7 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from handler import addresses
+from handler.doors import wrong_role
 from handler.refusals import refusals
+from handler.roles import BOTH, Roles
 from handler.twilio.places import SIGNATURE, STREAMS, TWILIO, WEBHOOKS
 
 CLIENT = "/client"
@@ -27,6 +29,8 @@ METHODS = ("GET", "HEAD")
 # gets so far: its library takes no line of more than 8,192 bytes, the request's or a header's.
 MAX_TARGET = 10 * 1024
 MAX_FIELDS = 50
+# It could be answered, but not here (RFC 9110 section 15.5.20): whoever asks may ask another one.
+MISDIRECTED = 421
 UPGRADE = (
     "behind nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     'proxy_set_header Connection "upgrade"; another proxy has its own setting for websockets'
@@ -46,13 +50,14 @@ class FrontDoor:
     """
     The outermost part of the application.
 
-    It refuses what no part could read, or what comes to a part in a way that it does not take; a
-    slash too many in a path changes nothing.
+    It refuses what no part could read, what is another container's to take, or what comes to a part
+    in a way that it does not take; a slash too many in a path changes nothing.
     """
 
-    def __init__(self, app: ASGIApp, advice: "Advice") -> None:
+    def __init__(self, app: ASGIApp, advice: "Advice", roles: Roles = BOTH) -> None:
         self._app = app
         self._advice = advice
+        self._roles = roles
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it."""
@@ -74,6 +79,8 @@ class FrontDoor:
     def _refusal(self, scope: Scope, path: str) -> Refusal | None:
         connection = HTTPConnection(scope)
         refusal = _unreadable(connection)
+        if refusal is None and (words := wrong_role(path, self._roles)) is not None:
+            refusal = Refusal(MISDIRECTED, words)
         if refusal is None and scope["type"] == "http":
             signed = SIGNATURE in connection.headers
             refusal = self._advice.wrong_way(scope["method"], path, signed=signed)

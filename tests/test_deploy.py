@@ -1,4 +1,4 @@
-"""fly.toml and Cloud Run's file, held against the keys that their platforms know."""
+"""The files for Fly.io and Cloud Run, held against the keys that their platforms know."""
 
 import copy
 import re
@@ -17,6 +17,7 @@ from support.sids import account_sid
 
 from broker.server.embedded import find_binary
 from handler.config import Settings
+from handler.roles import Role
 
 ROOT = Path(__file__).parent.parent
 SERVERS = ROOT / "broker" / "server"
@@ -190,17 +191,23 @@ def fly(name: str = "fly.toml") -> dict[str, Any]:
     return tomllib.loads((ROOT / name).read_text())
 
 
-def cloud_run() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "deploy" / "cloudrun.yaml").read_text())
+# Of the service: both roles in one container, then each in its own.
+FLY_FILES = ("fly.toml", "deploy/fly/media.toml", "deploy/fly/subscribers.toml")
+CLOUD_RUN_FILES = ("cloudrun.yaml", "cloudrun/media.yaml", "cloudrun/subscribers.yaml")
 
 
-@pytest.mark.parametrize("name", ["fly.toml", "deploy/nats/fly.toml"])
+def cloud_run(name: str = "cloudrun.yaml") -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "deploy" / name).read_text())
+
+
+@pytest.mark.parametrize("name", [*FLY_FILES, "deploy/nats/fly.toml"])
 def test_fly_files_have_known_keys_of_the_right_types(name):
     assert problems(fly(name), FLY) == []
 
 
-def test_the_cloud_run_file_has_known_keys_of_the_right_types():
-    assert problems(cloud_run(), CLOUD_RUN) == []
+@pytest.mark.parametrize("name", CLOUD_RUN_FILES)
+def test_the_cloud_run_files_have_known_keys_of_the_right_types(name):
+    assert problems(cloud_run(name), CLOUD_RUN) == []
 
 
 def plant(change: Callable[[dict], None], original: dict) -> dict:
@@ -250,29 +257,68 @@ def test_a_mistake_planted_in_the_cloud_run_file_is_found(change, found):
     assert problems(plant(change, cloud_run()), CLOUD_RUN) == [found]
 
 
-def test_what_the_files_set_is_what_the_service_reads_and_fits_together():
-    app = fly()
-    settings = Settings.from_environ({**NEEDED, **app["env"]})
+# What a role needs and a file leaves to be filled in, as secrets or by hand.
+FILLED = {
+    "PUBLIC_URL": "https://calls.example.com",
+    "TWILIO_ACCOUNT_SID": account_sid(1),
+    "FORWARD_TO": "+15551230000",
+}
+NEEDED_BY = {
+    "media": {name: value for name, value in NEEDED.items() if name != "TOKEN_SECRET"},
+    "subscribers": {name: NEEDED[name] for name in ("PUBLIC_URL", "TOKEN_SECRET")},
+}
+
+
+@pytest.mark.parametrize("name", FLY_FILES)
+def test_what_the_fly_files_set_is_what_the_service_reads_and_fits_together(name):
+    app = fly(name)
+    needed = NEEDED_BY.get(app["env"].get("ROLES", ""), NEEDED)
+    settings = Settings.from_environ({**needed, **app["env"]})
     http = app["http_service"]
     assert settings.port == http["internal_port"]
     assert settings.metrics_port == app["metrics"][0]["port"]
-    assert settings.max_calls < http["concurrency"]["soft_limit"]
+    limits = http["concurrency"]
+    assert limits["soft_limit"] < limits["hard_limit"]
+    if Role.MEDIA in settings.roles:
+        assert settings.max_calls < limits["soft_limit"]
+        assert http["auto_stop_machines"] == "off"  # else a call may be stopped
+    else:
+        assert settings.max_subscribers <= limits["soft_limit"]
     assert settings.drain_seconds + 10 <= int(app["kill_timeout"].rstrip("s")) <= 300
+    if settings.idle_exit_seconds:  # else it is started again at once
+        assert app["restart"][0]["policy"] == "on-failure"
+
+
+@pytest.mark.parametrize("name", CLOUD_RUN_FILES)
+def test_what_the_cloud_run_files_set_is_what_the_service_reads_and_fits_together(name):
+    spec = cloud_run(name)["spec"]["template"]["spec"]
+    [container] = spec["containers"]
     secrets = {**NEEDED, "NATS_URL": "nats://handler:pw@127.0.0.1:4222"}
-    container = cloud_run()["spec"]["template"]["spec"]["containers"][0]
     given = {
         entry["name"]: entry.get("value", secrets.get(entry["name"])) for entry in container["env"]
     }
-    filled = {
-        "PUBLIC_URL": "https://calls.example.com",
-        "TWILIO_ACCOUNT_SID": account_sid(1),
-        "FORWARD_TO": "+15551230000",
-    }
-    assert set(filled) <= set(given)
-    settings = Settings.from_environ({**given, **filled})
+    assert "PUBLIC_URL" in given
+    given |= {name: value for name, value in FILLED.items() if name in given}
+    settings = Settings.from_environ(given)
     assert settings.port == container["ports"][0]["containerPort"]
-    assert settings.max_calls < cloud_run()["spec"]["template"]["spec"]["containerConcurrency"]
+    if Role.MEDIA in settings.roles:
+        assert set(FILLED) <= set(given)
+        assert settings.max_calls < spec["containerConcurrency"]
+        assert settings.max_stream_seconds < spec["timeoutSeconds"]
+    else:
+        assert settings.max_subscribers < spec["containerConcurrency"]
     assert settings.drain_seconds < 10
+
+
+@pytest.mark.parametrize("names", [FLY_FILES, CLOUD_RUN_FILES], ids=["fly", "cloud-run"])
+def test_the_files_of_roles_apart_name_one_each(names):
+    def roles(name: str) -> object:
+        if name.endswith(".toml"):
+            return fly(name)["env"].get("ROLES")
+        [container] = cloud_run(name)["spec"]["template"]["spec"]["containers"]
+        return {entry["name"]: entry.get("value") for entry in container["env"]}.get("ROLES")
+
+    assert [roles(name) for name in names] == [None, "media", "subscribers"]
 
 
 def test_the_image_is_pinned_small_and_without_rights():

@@ -14,6 +14,7 @@ from handler.doctor.public import PublicAddress
 from handler.doctor.twilio import Twilio
 from handler.errors import SettingsError
 from handler.findings import Finding, Findings
+from handler.roles import Role
 from handler.twilio.accounts import Account
 
 SETTINGS = "settings"
@@ -51,11 +52,13 @@ async def examine(question: Question, part_seconds: float = PART_SECONDS) -> Seq
         _judge_settings(findings, None, errors)
         return findings.all
     tried, unusable = await _tried(settings, question.account)
+    # Without media, those two are other containers' to reach.
+    media = Role.MEDIA in settings.roles
     parts: tuple[Part, ...] = (
-        Twilio(settings, tried, question.numbers),
+        *([Twilio(settings, tried, question.numbers)] if media else []),
         PublicAddress(settings, tried, question.token),
         Nats(settings),
-        Recogniser(settings),
+        *([Recogniser(settings)] if media else []),
         Clocks(settings),
         OpenFiles(settings),
     )

@@ -25,6 +25,31 @@ def test_a_missing_one_is_named_and_says_what_to_set(name):
         assert "missing: set" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("media", {"PUBLIC_URL", "TWILIO_AUTH_TOKEN", "DEEPGRAM_API_KEY"}),
+        ("subscribers", {"TOKEN_SECRET"}),
+    ],
+)
+def test_a_role_needs_what_guards_its_own_doors_alone(role, names):
+    assert names < set(NEEDED)
+    environ = {name: value for name, value in NEEDED.items() if name in names}
+    settings = Settings.from_environ({**environ, "ROLES": role})
+    assert {one.value for one in settings.roles} == {role}
+    assert {name for name, _ in doubts(settings)} <= names
+    for name in names:
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_environ({**environ, "ROLES": role, name: ""})
+        assert caught.value.name == name
+
+
+def test_a_process_has_both_roles_if_none_is_named_and_no_unknown_one():
+    assert len(Settings.from_environ(NEEDED).roles) == 2
+    with pytest.raises(SettingsError, match="media, subscribers"):
+        Settings.from_environ({**NEEDED, "ROLES": "reader"})
+
+
 def test_all_that_is_missing_or_malformed_is_said_at_once():
     """Each would else cost a start of its own."""
     with pytest.raises(SettingsErrors) as caught:

@@ -11,6 +11,7 @@ from handler.app import create_app
 from handler.config import Settings
 from handler.front_door import MAX_FIELDS, MAX_TARGET, Advice, without_spare_slashes
 from handler.refusals import refusals
+from handler.roles import Role
 
 OURS = "https://calls.example.com"
 STREAM = '<Start><Stream url="wss://calls.example.com/twilio"/></Start>'
@@ -170,3 +171,29 @@ def test_advice_names_the_address_that_is_set():
 )
 def test_a_path_has_one_form(path, plain):
     assert without_spare_slashes(path) == plain
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path"),
+    [
+        (Role.MEDIA, "GET", "/client"),
+        (Role.MEDIA, "GET", "/calls"),
+        (Role.MEDIA, "OPTIONS", "/calls"),
+        (Role.MEDIA, "GET", "/calls/CA1/events/"),
+        (Role.MEDIA, "GET", "/calls/CA1/transcript.txt"),
+        (Role.MEDIA, "GET", "/"),
+        (Role.MEDIA, "GET", "/nothing"),
+        (Role.SUBSCRIBERS, "GET", "/twilio"),
+        (Role.SUBSCRIBERS, "POST", "/twilio/voice"),
+        (Role.SUBSCRIBERS, "POST", f"/twilio/{account_sid(1)}/status/"),
+    ],
+)
+async def test_what_another_container_does_is_refused_here_and_said_where(role, method, path):
+    app = create_app(Settings(public_url=OURS, roles=frozenset({role})))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.7") as asking:
+        with capture_logs() as lines:
+            answer = await asking.request(method, path, headers=SIGNED)
+    assert answer.status_code == 421
+    assert f"this container has ROLES={role.value}: let the proxy" in answer.text
+    assert [line["status"] for line in lines] == [421]

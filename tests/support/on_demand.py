@@ -18,7 +18,7 @@ class OnDemand:
     Leads each connection to a service, and starts one if need be: whoever came waits meanwhile.
 
     Attributes:
-        started: The services, in order; all but the last one have ended.
+        started: The services, in order; of one place all but the last have ended.
         seconds: How long each took until it said that it is ready.
     """
 
@@ -63,6 +63,21 @@ class OnDemand:
                 return await asyncio.open_connection("127.0.0.1", self._backend)
 
 
+class OneEach(OnDemand):
+    """Leads each connection to a service of its own, which it starts for that."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            begun = time.monotonic()
+            service = await asyncio.to_thread(self._serve, **self.environ)
+            self.seconds.append(time.monotonic() - begun)
+            self.started.append(service)
+            theirs, ours = await asyncio.open_connection("127.0.0.1", service.port)
+            ours.write(head)
+            await asyncio.gather(_copy(reader, ours, None), _copy(theirs, writer, None))
+
+
 async def _copy(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silence: float | None
 ) -> None:
@@ -75,9 +90,11 @@ async def _copy(
 
 
 @contextlib.asynccontextmanager
-async def on_demand(serve: Serve, **environ: str) -> AsyncIterator[OnDemand]:
+async def on_demand(
+    serve: Serve, kind: type[OnDemand] = OnDemand, **environ: str
+) -> AsyncIterator[OnDemand]:
     """Run such a proxy."""
-    proxy = OnDemand(serve, environ)
+    proxy = kind(serve, environ)
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]
     try:

@@ -112,28 +112,42 @@ def _await_port(port: int, running: subprocess.Popen[bytes], home: Path) -> None
 
 
 @contextmanager
-def balancer(services: list[int], home: Path) -> Iterator[int]:
-    """Run HAProxy before some services, as docs/deploy.md recommends; returns its port."""
+def balancer(
+    services: list[int], home: Path, subscribers: list[int] | None = None
+) -> Iterator[int]:
+    """
+    Run HAProxy before some services, as docs/deploy.md recommends; returns its port.
+
+    ``subscribers`` are services that take in all but Twilio, if they are others.
+    """
     port = free_port()
-    servers = "\n".join(
-        f"    server s{number} 127.0.0.1:{service} check inter 200 fall 1 rise 1"
-        for number, service in enumerate(services)
-    )
+    apart = "" if subscribers is None else "use_backend subscribers unless { path_beg /twilio }"
     path = home / "conf"
     path.write_text(f"""\
 {HAPROXY_DEFAULTS}
     timeout tunnel 1h
 frontend all
     bind 127.0.0.1:{port}
+    {apart}
     default_backend partyline
-backend partyline
+{_backend("partyline", services)}
+{_backend("subscribers", subscribers or [])}
+""")
+    command = [installed("haproxy"), "-db", "-f", str(path)]
+    with _running(command, home, port):
+        yield port
+
+
+def _backend(name: str, services: list[int]) -> str:
+    servers = "\n".join(
+        f"    server s{number} 127.0.0.1:{service} check inter 200 fall 1 rise 1"
+        for number, service in enumerate(services)
+    )
+    return f"""\
+backend {name}
     balance roundrobin
     option httpchk GET /readyz
     option redispatch 1
     retries 5
     retry-on 503 conn-failure empty-response
-{servers}
-""")
-    command = [installed("haproxy"), "-db", "-f", str(path)]
-    with _running(command, home, port):
-        yield port
+{servers}"""

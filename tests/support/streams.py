@@ -5,11 +5,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from support.credentials import AUTH_TOKEN
-from support.inside import Inside
-from support.processes import Service
 from support.sids import account_sid
 from support.timing import patience
 from websockets.asyncio.client import ClientConnection, connect
@@ -62,9 +60,16 @@ class Stream:
         return self.socket.close_code, self.socket.close_reason
 
 
+class Reachable(Protocol):
+    """Where a media stream leads: a service, in a process of its own or in the test's, a proxy."""
+
+    @property
+    def port(self) -> int: ...
+
+
 @asynccontextmanager
 async def media_stream(
-    service: Service | Inside, options: Options | None = None, port: int | None = None
+    service: Reachable, options: Options | None = None, port: int | None = None
 ) -> AsyncIterator[Stream]:
     """Open a media stream, of a call of its own unless ``options`` name one; maybe by a cable."""
     options = options or Options(auth_token=AUTH_TOKEN, account_sid=account_sid(1))
