@@ -68,7 +68,11 @@ class Kinds(NamedTuple):
 
 
 GAUGES = (
-    Measure("calls", "Calls that this process carries", lambda parts: len(parts.calls)),
+    Measure(
+        "calls",
+        "Calls that this process carries; one that moves within it is one",
+        lambda parts: len(parts.calls),
+    ),
     Measure(
         "calls_capacity",
         "Calls that it may carry (MAX_CALLS)",
