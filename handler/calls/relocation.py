@@ -254,7 +254,9 @@ class Succession:
         the owner was slow, or died, whoever claims first has the call. And an owner that waited for
         us in vain goes on: what it has written behind the cut would be written twice.
         """
-        if stored.ended or stored.epoch != (self._owners_epoch() or stored.epoch):
+        owners = self._owners_epoch()
+        # Of a call that outlives its first records, the claim may be stored no more.
+        if stored.ended or (owners and stored.epoch not in ("", owners)):
             return False
         ends = max(stored.ends.values(), default=0.0)
         return self.given is None or ends <= seconds(self.given.cut) + ROUNDING_SECONDS

@@ -134,7 +134,10 @@ async def test_calls_that_move_again_and_again_leave_nothing_behind(
         service: Service = app.state.service
         await service.open()
         try:
-            async with serving(app, port=port, bodies=Bodies(WEBHOOKS, forms.MAX_BODY)), patience():
+            async with (
+                serving(app, port=port, bodies=Bodies(WEBHOOKS, forms.MAX_BODY)),
+                patience(120),
+            ):
                 await service.broker.wait_ready()
                 gc.collect()
                 gc.disable()
@@ -143,7 +146,7 @@ async def test_calls_that_move_again_and_again_leave_nothing_behind(
                     inbound, outbound = (talk(2 * number + one, 90).audio for one in range(2))
                     twilio.call(NUMBER, CALLER, inbound=inbound, outbound=outbound)
                 await until(lambda: len(service.broker.registry.calls()) == count)
-                await asyncio.sleep(0.5)
+                await until(lambda: held(service)["turns"] == living()["DeepgramSocket"] == count)
                 carried, listed = held(service), await keys(service)
                 for _ in moves:
                     await asyncio.gather(*map(service.relocator.move, service.calls.carried))

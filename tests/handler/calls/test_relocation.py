@@ -181,6 +181,7 @@ def test_a_call_is_taken_from_the_owner_that_was_listened_to_alone(given):
     succession = Succession(call_sid(1), nobody, "owner-1")
     succession.given = given
     assert succession.may_claim(Claim(seq=5, sequence=5, epoch="owner-1"))
+    assert succession.may_claim(Claim(seq=5, sequence=5))  # which is kept no longer
     assert not succession.may_claim(Claim(seq=5, sequence=5, epoch="other-1"))
     assert not succession.may_claim(Claim(seq=5, sequence=5, epoch="owner-2"))
 
