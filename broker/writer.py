@@ -199,7 +199,9 @@ class CallWriter:
         while True:
             newest = await self._appender.newest()
             if newest is not None:
-                self.claim = await self._appender.learn(newest)
+                claim = await self._appender.learn(newest)
+                # The names of all records would grow with the call, and nobody asks for them later.
+                self.claim = dataclasses.replace(claim, ids=set())
                 if not may_claim(self.claim):
                     raise Fenced(self.call.call_sid, self.epoch)
                 self.call = self.claim.facts(self.call)

@@ -117,7 +117,7 @@ class Service:
         )
         self.calls = await stack.enter_async_context(LiveCalls(settings, self.broker))
         self.task_protection = await stack.enter_async_context(
-            TaskProtection(settings.ecs_agent_uri, lambda: len(self.calls) > 0)
+            TaskProtection(settings.ecs_agent_uri, lambda: bool(self.calls.carried))
         )
         self.calls.note_change = self.task_protection.note
         self.status_callbacks = StatusCallbacks(self.broker)

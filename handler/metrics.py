@@ -92,7 +92,11 @@ def _standings(parts: Parts) -> Mapping[str, float]:
 
 
 GAUGES = (
-    Measure("calls", "Calls that this process carries", lambda parts: len(parts.calls)),
+    Measure(
+        "calls",
+        "Calls that this process carries; one that moves within it is one",
+        lambda parts: len(parts.calls),
+    ),
     Measure(
         "calls_capacity",
         "Calls that it may carry (MAX_CALLS); none where ROLES has no media",

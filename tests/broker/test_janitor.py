@@ -43,6 +43,23 @@ async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
     assert sum(other.janitor.ended for other in others) == 1
 
 
+async def test_what_is_lost_with_an_owner_begins_where_each_side_ends(connect, facts, make_final):
+    """The finals of one side may be stored, and not yet what the other had said before them."""
+    owner, other = await connect(**SHORT), await connect(**SHORT)
+    call = facts(started_at=time.time_ns() // 1_000_000 - 10_000)
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.put(make_final(3, "outbound"))
+    writer.put(make_final(6))
+    await until(lambda: writer.depth == 0 and other.registry.get(call.call_sid) is not None)
+    await kill_broker(owner, running)
+    *_, one, two, ended = await read_records(other, call.call_sid)
+    assert [one["type"], two["type"], ended["type"]] == ["Gap", "Gap", "CallEnded"]
+    begins = {gap["track"]: gap["start"] for gap in (one, two)}
+    assert begins == {"inbound": 7.0, "outbound": 4.0}
+    assert one["end"] == two["end"] == ended["duration"] >= 10
+
+
 async def test_an_owner_that_was_taken_for_dead_goes_on(connect, facts, make_final):
     owner, other = await connect(**SHORT), await connect(**SHORT)
     call = facts()

@@ -59,7 +59,7 @@ class Owner:
         self.can_settle = asyncio.Event()
         self.can_settle.set()
         self.departure = Departure(
-            lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
+            lambda: "owner-1", lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
         )
 
     async def _settle(self):
