@@ -37,6 +37,7 @@ class Giving:
         self._held: deque[Chunk] = deque()
         self._lost: list[Loss] = []
         self._end = 0
+        self._hurried = False
 
     @property
     def overdue(self) -> bool:
@@ -47,6 +48,14 @@ class Giving:
         """Look for a cut: the successor has the call from a position on."""
         if self._finder is None:
             self._finder = PauseFinder(max(position, self._end))
+            if self._hurried:
+                self._finder.hurry()
+
+    def hurry(self) -> None:
+        """Do not wait for a long pause: there is little time left."""
+        self._hurried = True
+        if self._finder is not None:
+            self._finder.hurry()
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what comes; returns what of it is to be sent."""
@@ -116,16 +125,17 @@ class Taking:
         while self.length > MAX_HELD:
             self._held.popleft()
 
-    def place(self, theirs: Print, guess: int) -> None:
+    def place(self, theirs: Print, guess: int, *, early: bool = False) -> None:
         """
         Find out where the media stream lies.
 
         Args:
             theirs: The fingerprint of what the owner hears.
             guess: Position of the media stream's zero, by the time at which its audio comes.
+            early: So little was heard that equal samples alone are compared.
         """
         ours = self._fingerprint.print()
-        self.offset = fingerprint.place(theirs, ours, guess)
+        self.offset = fingerprint.place(theirs, ours, guess, early=early)
         self._certain = self.offset is not None
         self.hears_speech = ours.says_much and theirs.says_much
 

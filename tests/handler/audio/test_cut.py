@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from handler.audio.cut import LONGEST, PAUSE, PauseFinder
+from handler.audio.cut import HURRIED, LONGEST, PAUSE, PauseFinder
 from handler.audio.mulaw import SILENCE, interleave
 
 SPEECH = bytes(random.Random(1).choices(range(0x10, 0x60), k=40_000))
@@ -54,6 +54,20 @@ def test_the_longer_a_pause_was_waited_for_the_shorter_it_may_be(begins, length)
 @pytest.mark.parametrize("sizes", [(800,), (8000, 333)], ids=str)
 def test_who_speaks_without_any_pause_is_cut_in_time(sizes):
     assert cut(SPEECH, SPEECH, sizes=sizes) == LONGEST
+
+
+def test_who_is_in_a_hurry_is_content_with_less():
+    """A second later at the latest the call is cut, however long ago the search began."""
+    finder = PauseFinder(0)
+    finder.feed(0, interleave(SPEECH[:800], SPEECH[:800]))
+    finder.hurry()
+    finder.feed(800, interleave(SPEECH[:20_000], SPEECH[:20_000]))
+    assert finder.found == 800 + LONGEST - HURRIED
+    late = PauseFinder(0)
+    late.feed(0, interleave(SPEECH[:20_000], SPEECH[:20_000]))
+    late.hurry()  # that changes nothing any more
+    late.feed(20_000, interleave(SPEECH[:8000], SPEECH[:8000]))
+    assert late.found == LONGEST
 
 
 def test_what_was_found_stands():
