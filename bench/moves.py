@@ -10,6 +10,7 @@ Twilio's API answers in 0.15 s, and the recogniser names the audio. Needs haprox
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -30,6 +31,7 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from bench.load.marks import FRAME
 from bench.load.voices import talk
 from bench.processes import cpu_seconds, free_ports, resident_mb, wait_ready
 from broker.server.embedded import EmbeddedServer
@@ -40,6 +42,7 @@ ACCOUNT_SID, AUTH_TOKEN = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
 # So many sides are said; calls take them in turn.
 SIDES = 16
 LATENCY = 0.15
+Said = tuple[bytes, bytes]
 BASELINE_SECONDS = 5.0
 # What is said in a call, and for how long it goes on once it has moved.
 SECONDS, SETTLE_SECONDS = 60, 2.0
@@ -90,7 +93,7 @@ class Phone:
         """Of the API."""
         return f"http://127.0.0.1:{self._port}"
 
-    def call(self, count: int, sides: list[Path], front: int) -> list[str]:
+    def call(self, pairs: list[tuple[int, int]], sides: list[Path], front: int) -> list[str]:
         """Have calls come in; returns their callSids once they are streamed."""
         self._process = subprocess.Popen(
             (sys.executable, "-m", "bench.load.phone"),
@@ -105,12 +108,12 @@ class Phone:
             "api_port": self._port,
             "latency": LATENCY,
             "sides": list(map(str, sides)),
-            "calls": count,
+            "calls": pairs,
         }
         calls: list[str] = self._ask(order)["calls"]
         return calls
 
-    def hang_up(self) -> dict[str, float]:
+    def hang_up(self) -> dict[str, Any]:
         """End all calls; returns what became of their streams."""
         return self._ask({})
 
@@ -164,14 +167,18 @@ class Bench:
         await asyncio.to_thread(wait_ready, f"http://127.0.0.1:{port}/readyz")
         return process
 
-    async def call(self, count: int, seconds: int, metrics: int) -> list[str]:
-        """Have calls come in, and wait until they are carried; returns their callSids."""
-        sides = [self.home / f"side-{seed}" for seed in range(min(SIDES, 2 * count))]
-        for seed, side in enumerate(sides):
-            side.write_bytes(talk(seed, seconds))
-        calls = await asyncio.to_thread(self.phone.call, count, sides, self.front)
+    async def call(self, count: int, seconds: int, metrics: int) -> dict[str, Said]:
+        """Have calls come in, and wait until they are carried; returns what is said, by callSid."""
+        sides = [talk(seed, seconds) for seed in range(min(SIDES, 2 * count))]
+        paths = [self.home / f"side-{seed}" for seed in range(len(sides))]
+        for path, side in zip(paths, sides, strict=True):
+            path.write_bytes(side)
+        some = itertools.cycle(range(len(sides)))
+        pairs = [(next(some), next(some)) for _ in range(count)]
+        calls = await asyncio.to_thread(self.phone.call, pairs, paths, self.front)
         await until(metrics, "calls", lambda carried: carried >= count)
-        return calls
+        said = [(sides[one], sides[other]) for one, other in pairs]
+        return dict(zip(calls, said, strict=True))
 
     async def count(self, message: Msg) -> None:
         """Count questions about moves, and their answers, which come to the asker's inbox."""
@@ -262,8 +269,8 @@ class Left:
         cpu: Seconds of CPU time of both services for all moves, the second streams included.
         messages: Of NATS, for all moves.
         size: Of them, in bytes.
-        sides: What was said, as seeds of :func:`bench.load.voices.talk`: of each call, both.
-        records: All that is stored, by call in the order of ``sides``.
+        said: What was said in each call, by both sides, mu-law.
+        records: All that is stored of each call.
         load: How late the load was, and what share of a processor it took.
     """
 
@@ -275,7 +282,7 @@ class Left:
     cpu: float
     messages: int
     size: int
-    sides: list[tuple[int, int]]
+    said: list[Said]
     records: list[list[dict[str, Any]]]
     load: dict[str, float]
 
@@ -292,17 +299,24 @@ class Left:
         )
 
 
-async def leave(count: int, seconds: int = SECONDS) -> Left:
-    """Carry calls of so many seconds in one service, start another, end the first."""
+async def leave(count: int, seconds: int = SECONDS, *, baseline: float = BASELINE_SECONDS) -> Left:
+    """
+    Carry calls in one service, start another, end the first.
+
+    Args:
+        count: How many calls.
+        seconds: What is said in each.
+        baseline: For so long what they cost at rest is measured, in seconds.
+    """
     async with bench() as made:
         first_metrics, metrics = free_ports(2)
         first = await made.serve(made.ports[0], METRICS_PORT=str(first_metrics))
         calls = await made.call(count, seconds, first_metrics)
         second = await made.serve(made.ports[1], METRICS_PORT=str(metrics))
-        await asyncio.sleep(2)
+        await asyncio.sleep(baseline / 2)
         before = cpu_seconds(first.pid)
-        await asyncio.sleep(BASELINE_SECONDS)
-        at_rest = (cpu_seconds(first.pid) - before) / BASELINE_SECONDS
+        await asyncio.sleep(baseline)
+        at_rest = (cpu_seconds(first.pid) - before) / baseline
         made.told.update(messages=0, bytes=0)
         begun, cpu = time.monotonic(), [cpu_seconds(one.pid) for one in (first, second)]
         first.send_signal(signal.SIGTERM)
@@ -326,7 +340,10 @@ async def leave(count: int, seconds: int = SECONDS) -> Left:
             cpu=spent - at_rest * taken,
             messages=told["messages"],
             size=told["bytes"],
-            sides=[(2 * number % SIDES, (2 * number + 1) % SIDES) for number in range(count)],
+            said=[
+                (one[: FRAME * frames], other[: FRAME * frames])
+                for (one, other), frames in zip(calls.values(), load.pop("spoken"), strict=True)
+            ],
             records=[records[call_sid] for call_sid in calls],
             load=load,
         )

@@ -122,12 +122,14 @@ class Call:
     Attributes:
         sid: Its callSid.
         forks: Its streams, in the order in which they began.
+        spoken: How many frames of each side were sent.
     """
 
     def __init__(self, line: Line, sides: Sequence[list[bytes]]) -> None:
         self.sid = f"CA{secrets.token_hex(16)}"
         self.forks: list[Fork] = []
         self._line = line
+        self.spoken = 0
         self._frames = zip(*sides, strict=False)
         self.fork("", "", {})
 
@@ -151,6 +153,7 @@ class Call:
                 fork.stop()
             else:
                 fork.speak(pair)
+        self.spoken += pair is not None
 
 
 class Carrier:
@@ -163,7 +166,7 @@ class Carrier:
     """
 
     def __init__(
-        self, line: Line, api: tuple[int, float], sides: Sequence[list[bytes]], count: int
+        self, line: Line, api: tuple[int, float], said: Sequence[Sequence[list[bytes]]]
     ) -> None:
         """
         Prepare them.
@@ -171,18 +174,17 @@ class Carrier:
         Args:
             line: Where they lead.
             api: The port of the REST API, and after how many seconds it answers.
-            sides: What is said, by side: calls take them in turn.
-            count: How many calls there will be.
+            said: In each call, by both sides: what each frame holds.
         """
         self.calls: dict[int, Call] = {}
         self.lags: list[float] = []
-        self._line, self._sides = line, sides
+        self._line, self._said = line, said
         self._by_sid: dict[str, Call] = {}
         self._api = Api(line.poller, api[0], api[1], line.timer, self._answer)
-        source = random.Random(count)  # noqa: S311  no secret
+        source = random.Random(len(said))  # noqa: S311  no secret
         # Each call has its own phase in the 20 ms, as in the world.
         self._begun = time.monotonic()
-        phases = [source.uniform(0, FRAME_SECONDS) for _ in range(count)]
+        phases = [source.uniform(0, FRAME_SECONDS) for _ in said]
         self._slots = _slots(self._begun, phases)
         self._next = next(self._slots)
 
@@ -220,9 +222,7 @@ class Carrier:
 
     def _place(self, number: int) -> None:
         """Have a call come in; it begins with the next slot of its own."""
-        sides = self._sides
-        pair = [sides[(2 * number + track) % len(sides)] for track in (0, 1)]
-        call = self.calls[number] = Call(self._line, pair)
+        call = self.calls[number] = Call(self._line, self._said[number])
         self._by_sid[call.sid] = call
 
     def _answer(self, method: str, path: str, form: Form) -> Answer:

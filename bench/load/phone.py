@@ -27,9 +27,9 @@ def carry(orders: Orders, poller: Poller, order: dict[str, Any]) -> None:
     timer = Timer()
     line = Line(poller, timer, order["account_sid"], order["auth_token"], order["url"])
     sides = [payloads(Path(side).read_bytes()) for side in order["sides"]]
-    count = order["calls"]
-    carrier = Carrier(line, (order["api_port"], order["latency"]), sides, count)
-    calls = carrier.calls
+    said = [[sides[side] for side in pair] for pair in order["calls"]]
+    carrier = Carrier(line, (order["api_port"], order["latency"]), said)
+    calls, count = carrier.calls, len(said)
     carrier.speak(
         lambda: (
             orders.ended or (len(calls) == count and all(call.streaming for call in calls.values()))
@@ -48,6 +48,7 @@ def carry(orders: Orders, poller: Poller, order: dict[str, Any]) -> None:
     carrier.speak(lambda: time.monotonic() > end or not any(fork.is_open for fork in forks))
     tell(
         {
+            "spoken": [calls[number].spoken for number in range(count)],
             "streams": len(forks),
             "refused": sum(fork.refused for fork in forks),
             "most_asked": carrier.most_asked,

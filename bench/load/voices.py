@@ -20,7 +20,7 @@ def talk(seed: int, seconds: float) -> bytes:
     """Return a side of a call, mu-law: words of 200 to 400 ms with pauses of 50 to 800 ms."""
     chance = random.Random(seed)  # noqa: S311  no secret
     audio = bytearray(b"\xff" * SAMPLE_RATE)
-    while len(audio) < (seconds - 1.5) * SAMPLE_RATE:
+    while len(audio) < (seconds - 0.5) * SAMPLE_RATE:
         audio += bytes(chance.choices(range(0x20, 0x60), k=chance.randrange(1600, 3200)))
         audio += b"\xff" * chance.randrange(400, 6400)
     return bytes(audio) + b"\xff" * SAMPLE_RATE

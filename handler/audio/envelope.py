@@ -58,7 +58,7 @@ def _likeness(theirs: tuple[bytes, ...], ours: tuple[bytes, ...], lags: Lags) ->
     That is the correlation of what overlaps, of both tracks together. All lags are looked at in one
     pass: one after the other they would cost a call that moves 25 ms each time.
     """
-    sums = sum(_sums(there, here, lags) for there, here in zip(theirs, ours, strict=True))
+    sums = np.sum([_sums(*pair, lags) for pair in zip(theirs, ours, strict=True)], axis=0)
     count, there, here, there_squared, here_squared, product = sums
     enough = count >= LEAST_STEPS * len(theirs)
     count = np.maximum(count, 1)

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from support.processes import Serve, Service
 from support.proxies import balancer
-from support.talk import Side, faults, talk
+from support.talk import Side, faults, side, talk
 from support.timing import patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from bench import moves
 from bench.processes import free_port, wait_ready
 from broker.server.embedded import EmbeddedServer
 from rehearsal.deepgram import DeepgramStandIn
@@ -269,6 +270,26 @@ async def test_whoever_dies_while_a_call_moves_no_word_is_lost_untold_nor_said_t
     for some in (deaths[first : first + 4] for first in range(0, len(deaths), 4)):
         for told in await asyncio.gather(*(die(number, *death) for number, death in some)):
             print(told)
+
+
+@pytest.mark.proof
+async def test_calls_leave_a_process_within_cloud_runs_ten_seconds(rounds):
+    """Callers and Twilio's API are processes of their own; what is said has names."""
+    count = len(rounds(sample=3, full=100))
+    async with patience(120):
+        left = await moves.leave(count, baseline=0.5)
+    print(left)
+    assert left.exit_code == 0
+    assert left.seconds < CLOUD_RUN_SECONDS
+    assert left.carried == left.moved == count
+    assert left.load["most_asked"] <= 20
+    for (inbound, outbound), records in zip(left.said, left.records, strict=True):
+        assert [one["type"] for one in records if one["type"] != "Results"] == [
+            "CallStarted",
+            "CallResumed",
+            "CallEnded",
+        ]
+        assert faults(records, by_track((side(inbound), side(outbound)))) == []
 
 
 def cut_otherwise(number: int) -> Options:
