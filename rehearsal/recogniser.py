@@ -42,6 +42,7 @@ INTERIM_EVERY = 30
 LONGEST_PHRASE = 450  # the model is best below 9 s
 CUT_WITHIN = 125  # a longer phrase is cut at the quietest point of its last 2.5 s
 SHORTEST_ENDPOINT = 15  # below 300 ms phrases fall to pieces
+SHORTEST_PHRASE = 8  # voiced frames; of less that is finished early the model makes "you"
 
 # What the model gets of a phrase, in samples and shares of full scale
 QUIETEST_SPEECH = 0.004
@@ -205,6 +206,7 @@ class Phrases:
         self._preroll: list[Frame] = []
         self._phrase: list[Frame] | None = None
         self._begun = 0  # the frame at which the phrase begins
+        self._voiced = 0  # frames of it
         self._pause = 0
         self._since_interim = 0
 
@@ -236,9 +238,9 @@ class Phrases:
     def finish(self) -> list[Segment]:
         """Return finals up to the last sample."""
         said = []
-        if self._phrase is not None:
+        if self._phrase is not None and self._voiced >= SHORTEST_PHRASE:
             said.append(self._final(self._phrase, speech_final=True))
-            self._phrase = None
+        self._phrase = None
         if self._position > self._tiled:
             said.append(self._silence(self._position))
         # Of what is covered now, nothing may become part of the next phrase.
@@ -260,6 +262,7 @@ class Phrases:
         while self._sample(first) < self._tiled:
             first += 1  # what finals have covered is not said twice
         self._phrase, self._begun = self._preroll[first - self._frames :], first
+        self._voiced = sum(self._recent)
         self._preroll, self._recent = [], []
         self._pause = self._since_interim = 0
         begin = self._sample(first)
@@ -268,6 +271,7 @@ class Phrases:
     def _in_phrase(self, phrase: list[Frame], frame: Frame, voiced: bool) -> list[Segment]:
         phrase.append(frame)
         self._since_interim += 1
+        self._voiced += voiced
         self._pause = 0 if voiced else self._pause + 1
         if self._pause >= self._endpoint:
             self._phrase = None

@@ -1,8 +1,9 @@
 """
 How a live call goes from one media stream to another with nothing lost and nothing doubled. Pure.
 
-The owner sends what it hears up to a cut, and keeps what follows until somebody else has it. The
-successor keeps all it hears until it knows where that lies on the call clock, and where the cut is.
+The owner sends what it hears up to a cut, and keeps what follows until somebody else has it; while
+a cut is looked for it keeps the little that may lie behind it. The successor keeps all it hears
+until it knows where that lies on the call clock, and where the cut is.
 """
 
 from collections import deque
@@ -61,14 +62,13 @@ class Giving:
         """Take what comes; returns what of it is to be sent."""
         self.fingerprint.feed(chunk)
         self._end = chunk.end
-        if self.cut is None and self._finder is not None:
+        self._held.append(chunk)
+        if self._finder is None:
+            return self._release(chunk.end)
+        if self.cut is None:
             self._finder.feed(chunk.start, chunk.audio)
             self.cut = self._finder.found
-        if self.cut is None:
-            return [chunk]
-        before, behind = _split(chunk, self.cut)
-        self._held += behind
-        return before
+        return self._release(self._finder.earliest)
 
     def lose(self, losses: list[Loss]) -> list[Loss]:
         """Take what was lost; returns what is to be told: behind the cut others may have it."""
@@ -83,6 +83,15 @@ class Giving:
         self._held, self._lost = deque(), []
         self.cut = self._finder = None
         return kept
+
+    def _release(self, position: int) -> list[Chunk]:
+        """Return what is kept of the call up to a position."""
+        released: list[Chunk] = []
+        while self._held and self._held[0].start < position:
+            before, behind = _split(self._held.popleft(), position)
+            released += before
+            self._held.extendleft(behind)
+        return released
 
 
 class Taking:
