@@ -42,7 +42,9 @@ INTERIM_EVERY = 30
 LONGEST_PHRASE = 450  # the model is best below 9 s
 CUT_WITHIN = 125  # a longer phrase is cut at the quietest point of its last 2.5 s
 SHORTEST_ENDPOINT = 15  # below 300 ms phrases fall to pieces
-SHORTEST_PHRASE = 8  # voiced frames; of less that is finished early the model makes "you"
+# Voiced frames of a phrase. A detector that is new takes the first noise for a voice, for a moment,
+# and of that the model makes "you".
+SHORTEST_PHRASE = 6
 
 # What the model gets of a phrase, in samples and shares of full scale
 QUIETEST_SPEECH = 0.004
@@ -238,9 +240,9 @@ class Phrases:
     def finish(self) -> list[Segment]:
         """Return finals up to the last sample."""
         said = []
-        if self._phrase is not None and self._voiced >= SHORTEST_PHRASE:
+        if self._phrase is not None:
             said.append(self._final(self._phrase, speech_final=True))
-        self._phrase = None
+            self._phrase = None
         if self._position > self._tiled:
             said.append(self._silence(self._position))
         # Of what is covered now, nothing may become part of the next phrase.
@@ -308,7 +310,7 @@ class Phrases:
 
     def _words(self, phrase: list[Frame]) -> tuple[Word, ...]:
         samples = np.concatenate(phrase).astype(np.float32) / 32768.0
-        if np.abs(samples).max() < QUIETEST_SPEECH:
+        if self._voiced < SHORTEST_PHRASE or np.abs(samples).max() < QUIETEST_SPEECH:
             return ()
         start, end = _spoken(samples)
         samples = samples[start:end]

@@ -28,9 +28,8 @@ class PauseFinder:
     """
     Looks for a pause of both sides, from a position on.
 
-    The cut lies in the middle of it: who recognises what is before must not hear how the next word
-    begins, of which it would make one of its own, and who recognises the next word needs to hear
-    what is before.
+    The cut lies in the middle of it: what is before ends in silence, and what is behind begins with
+    some, as a recogniser has it that hears both.
 
     Attributes:
         found: Position of the cut; None until there is one.
