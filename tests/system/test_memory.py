@@ -105,9 +105,7 @@ def held(service: Service) -> dict[str, object]:
         "calls": (len(service.calls), service.calls.arriving),
         "listed": len(service.broker.registry.calls()),
         # Of calls: there are others for a moment, such as for an answer.
-        "subscriptions": sum(
-            ".CA" in each.subject for each in service.broker.client._subs.values()
-        ),
+        "subscriptions": sum(".CA" in subject for subject in subjects),
         "tasks": sum(" CA" in f" {task.get_name()}" for task in asyncio.all_tasks()),
         "turns": sum(len(slot.members) for slot in service.calls._shared.ticker._slots),
     }
