@@ -28,7 +28,7 @@ from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.frames import Course, schedule
 from rehearsal.scripted import Scripted, names
 
-SECONDS = 9
+SECONDS = 7
 
 
 def side(seed, seconds=SECONDS):

@@ -32,7 +32,7 @@ async def test_a_process_that_leaves_asks_for_all_streams_before_it_stops_one():
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         mine, api.target = await run(**settings), await run()
-        phones = [api.call(number, mine, seconds=7) for number in range(1, 5)]
+        phones = [api.call(number, mine, seconds=5) for number in range(1, 5)]
         await asyncio.sleep(1.5)
         with capture_logs() as lines:
             await drain(mine.calls, mine.relocator, 30)
@@ -128,7 +128,7 @@ async def test_old_streams_are_followed_in_the_same_container_a_few_at_once(monk
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         api.target = mine = await run(**settings, max_stream_seconds=2.0)
-        phones = [api.call(number, mine, seconds=9) for number in range(1, 4)]
+        phones = [api.call(number, mine, seconds=7) for number in range(1, 4)]
         await until(lambda: len(api.begun) == 2)
         assert not api.stopped
         await until(lambda: len(api.begun) == 3)
@@ -168,7 +168,7 @@ async def test_two_who_move_a_call_move_it_once():
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         mine, api.target = await run(**settings), await run()
-        phone = api.call(1, mine, seconds=6)
+        phone = api.call(1, mine, seconds=5)
         await asyncio.sleep(1)
         call = mine.calls.find(phone.call_sid)
         await asyncio.gather(mine.relocator.move(call), mine.relocator.move(call))
