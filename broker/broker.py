@@ -17,6 +17,7 @@ from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
 from broker.restarts import Restarts
+from broker.room import Room
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
 from broker.stored_calls import StoredCalls
@@ -38,6 +39,7 @@ class Broker:
     def __init__(self, settings: BrokerSettings) -> None:
         self.settings = settings
         self.subjects = Subjects(settings.prefix)
+        self.room = Room(self.subjects)
         self._claims = itertools.count(1)
         self.connection = Connection(settings, self, self._check)
         bucket = Bucket(self.connection, self.subjects)
@@ -144,3 +146,4 @@ class Broker:
         check_version(client)
         if changed := await provision(client, self.subjects, self.settings):
             _log.warning("brought up to date", changed=changed)
+        await self.room.look(client)
