@@ -62,7 +62,7 @@ screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
 bench: $(VENV)/dev  ## Measure what a call costs, beside the tutorial's server; more: make bench B="--capacity 400"
 	$(BIN)/python -m bench $(B)
 
-wheel: $(VENV)/demo  ## Build the wheel, into dist/
+wheel: $(VENV)/build  ## Build the wheel, into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 image:  ## Build the image as it is released, into Docker
@@ -80,9 +80,13 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/demo: $(VENV)/python requirements/production.txt requirements/demo.txt requirements/build.txt pyproject.toml
+$(VENV)/build: $(VENV)/python requirements/build.txt
+	@$(INSTALL) -r requirements/build.txt
+	@touch $@
+
+$(VENV)/demo: $(VENV)/build requirements/production.txt requirements/demo.txt pyproject.toml
 	@echo "Installing what the demo needs (about 250 MB, once) …"
-	@$(INSTALL) -r requirements/production.txt -r requirements/demo.txt -r requirements/build.txt
+	@$(INSTALL) -r requirements/production.txt -r requirements/demo.txt
 	@$(PROJECT)
 	@touch $@
 

@@ -24,9 +24,8 @@ from broker.lost_sides import lost_from
 from broker.registry import Registry
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
-from broker.subjects import Subjects
+from broker.subjects import SIDES, Subjects
 
-TRACKS = "inbound", "outbound"
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
 
@@ -172,5 +171,5 @@ def _known_ends(claim: Claim, entry: CallEntry) -> dict[str, float]:
     """Return up to where each side is known, by what is stored and by what its owner has said."""
     of_side = claim.ends, entry.covered
     return {
-        track: max(claim.gap_end, *(ends.get(track, 0.0) for ends in of_side)) for track in TRACKS
+        track: max(claim.gap_end, *(ends.get(track, 0.0) for ends in of_side)) for track in SIDES
     }

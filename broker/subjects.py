@@ -22,9 +22,10 @@ TICKETS_REQUIRED = "tickets.required"
 STATUS, LEG, TICKET = "twilio.status.", "twilio.leg.", "twilio.ticket."
 # When media streams of a call were started again.
 RESTART = "twilio.restart."
+SIDES = "inbound", "outbound"
 TRACKS = {
-    "final": frozenset({"inbound", "outbound"}),
-    "interim": frozenset({"inbound", "outbound"}),
+    "final": frozenset(SIDES),
+    "interim": frozenset(SIDES),
     "event": frozenset({"call"}),
 }
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bench.load.sockets import Connection, Poller, dial, listen
+from bench.load.sockets import Connection, Poller, accepted, dial, listen
 from rehearsal.twilio.signing import sign, signed_part
 
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -62,11 +62,7 @@ class Api:
 
     def ready(self, events: int) -> None:
         del events
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except BlockingIOError:
-                return
+        for sock in accepted(self._listener):
             _Asker(self._poller, sock, self)
 
     def asked(self, method: str, path: str, form: Form, answer: Callable[[bytes], None]) -> None:

@@ -10,7 +10,7 @@ import time
 from functools import cache
 
 from bench.load.marks import Ear
-from bench.load.sockets import NORMAL, Poller, WebSocket, listen
+from bench.load.sockets import NORMAL, Poller, WebSocket, accepted, listen
 from bench.load.wire import BINARY, CLOSE, TEXT, accept
 
 RATE = 8000
@@ -62,11 +62,7 @@ class Deepgram:
 
     def ready(self, events: int) -> None:
         del events
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except BlockingIOError:
-                return
+        for sock in accepted(self._listener):
             self.sessions.append(Session(self._poller, sock, self))
 
     def begin(self, journal: Journal, results_every: float) -> None:

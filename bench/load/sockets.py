@@ -1,9 +1,10 @@
 """Sockets and a clock in one thread: no event loop is as exact, nor costs as little a frame."""
 
+import contextlib
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from bench.load.wire import CLOSE, PING, PONG, Frames, frame
@@ -164,6 +165,13 @@ def listen(port: int) -> socket.socket:
     listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     listener.setblocking(False)
     return listener
+
+
+def accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Yield those who have come to a socket that listens."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield listener.accept()[0]
 
 
 def dial(port: int) -> socket.socket:

@@ -95,8 +95,7 @@ class RestClient:
     Asks Twilio's REST API with the credentials of the account that is asked for.
 
     Many may ask at once: ``IN_FLIGHT`` requests of this process are on their way, fewer of an
-    account that gets 429. Nothing is imported or opened before the first one,
-    or :meth:`prepare`.
+    account that gets 429. Nothing is imported or opened before the first one, or :meth:`prepare`.
 
     Attributes:
         note_duration: Told how long each answer took, in seconds.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from support.credentials import AUTH_TOKEN
-from support.sids import account_sid
+from support.sids import account_sid, call_sid, stream_sid
 from support.timing import patience
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -65,6 +65,16 @@ class Reachable(Protocol):
 
     @property
     def port(self) -> int: ...
+
+
+def numbered(number: int) -> Options:
+    """Return a call, and its media stream, by a number; of the account that tests have."""
+    return Options(
+        auth_token=AUTH_TOKEN,
+        account_sid=account_sid(1),
+        call_sid=call_sid(number),
+        stream_sid=stream_sid(number),
+    )
 
 
 @asynccontextmanager

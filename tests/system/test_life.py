@@ -13,36 +13,26 @@ import httpx
 import pytest
 from support.brokers import read_records
 from support.containers import said
-from support.credentials import AUTH_TOKEN
 from support.ecs_agent import TASK, EcsAgent
 from support.inside import inside
 from support.on_demand import on_demand
 from support.processes import Service
-from support.sids import account_sid, call_sid, stream_sid
-from support.streams import media_stream
+from support.sids import call_sid
+from support.streams import media_stream, numbered
 from support.timing import LOOK, PATIENCE, patience, until
+from support.twilio_access import access
 from support.twilio_api import serving
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
 from handler.holdings import held
 from handler.server.listener import PAUSE_SECONDS
-from rehearsal.twilio import Options
 from rehearsal.twilio.account import Account
 from rehearsal.twilio.stand_in import TwilioStandIn
 
 ON, OFF = (True, 60), (False, None)
 NUMBER, CALLER, CALLEE = "+15550001111", "+15550002222", "+15550003333"
 REQUEST = b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-
-def call(number: int) -> Options:
-    return Options(
-        auth_token=AUTH_TOKEN,
-        account_sid=account_sid(1),
-        call_sid=call_sid(number),
-        stream_sid=stream_sid(number),
-    )
 
 
 async def test_a_task_of_ecs_is_protected_from_the_first_media_stream_to_the_last_record(
@@ -55,7 +45,7 @@ async def test_a_task_of_ecs_is_protected_from_the_first_media_stream_to_the_las
     ):
         calls = place.service.calls
         await until(lambda: place.service.task_protection.on is False)
-        async with media_stream(place, call(1)) as one, media_stream(place, call(2)) as two:
+        async with media_stream(place, numbered(1)) as one, media_stream(place, numbered(2)) as two:
             assert agent.asked == [OFF]  # a socket is no call yet
             await one.start()
             assert await agent.is_asked(2) == [OFF, ON]
@@ -90,7 +80,7 @@ async def test_a_process_waits_for_a_nats_that_is_not_there_and_what_it_heard_me
     ):
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.text) == (503, "waiting for NATS\n")
-        async with media_stream(place, call(1)) as stream:
+        async with media_stream(place, numbered(1)) as stream:
             await stream.start()
             await stream.say("inbound", audio)
             await stream.say("outbound", b"\xff" * len(audio))
@@ -133,7 +123,10 @@ async def test_a_call_goes_on_while_no_file_more_may_be_open_and_who_comes_waits
     pid, audio = service.popen.pid, sound.bursts(1, 2)
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     loop = asyncio.get_running_loop()
-    async with media_stream(service, call(1)) as stream, httpx.AsyncClient(trust_env=False) as web:
+    async with (
+        media_stream(service, numbered(1)) as stream,
+        httpx.AsyncClient(trust_env=False) as web,
+    ):
         await stream.start()
         reading = asyncio.create_task(read(service, call_sid(1), token=token))
         await stream.say("inbound", audio[:8000])
@@ -183,12 +176,7 @@ async def test_what_is_idle_leaves_and_a_call_starts_it_again_and_is_heard_from_
     }
     async with TwilioStandIn(Account()) as twilio, on_demand(serve, **environ) as proxy:
         account = twilio.account
-        proxy.environ |= {
-            "PUBLIC_URL": proxy.url,
-            "TWILIO_ACCOUNT_SID": account.sid,
-            "TWILIO_AUTH_TOKEN": account.auth_token,
-            "TWILIO_API_URL": twilio.url,
-        }
+        proxy.environ |= access(twilio, proxy.url)
         account.add_number(NUMBER, voice_url=f"{proxy.url}/twilio/voice#rc=3&rp=all")
         for number in rounds(sample=1, full=5):
             audio = sound.bursts(number, 1)

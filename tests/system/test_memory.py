@@ -9,6 +9,7 @@ from support.credentials import DEEPGRAM_KEY
 from support.served import serving
 from support.talk import talk
 from support.timing import patience, until
+from support.twilio_access import access
 
 from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
@@ -129,10 +130,7 @@ async def test_calls_that_move_again_and_again_leave_nothing_behind(
             "MAX_CALLS": str(count),
             "NATS_URL": nats.url,
             "NOTICE": "none",
-            "PUBLIC_URL": url,
-            "TWILIO_ACCOUNT_SID": account.sid,
-            "TWILIO_API_URL": twilio.url,
-            "TWILIO_AUTH_TOKEN": account.auth_token,
+            **access(twilio, url),
         }
         account.add_number(NUMBER, voice_url=f"{url}/twilio/voice")
         app = create_app(Settings.from_environ(settings, insecure=True))

@@ -15,6 +15,7 @@ from support.processes import Serve, Service
 from support.proxies import balancer
 from support.talk import Side, faults, side, talk
 from support.timing import patience, until
+from support.twilio_access import access
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -94,15 +95,11 @@ class Fleet:
     readers: dict[str, asyncio.Task[Reader]] = field(default_factory=dict)
 
     async def start(self, port: int) -> Service:
-        account = self.twilio.account
         self.containers[port] = await asyncio.to_thread(
             self.serve,
             PORT=str(port),
             NATS_URL=self.nats.url,
-            PUBLIC_URL=self.url,
-            TWILIO_ACCOUNT_SID=account.sid,
-            TWILIO_AUTH_TOKEN=account.auth_token,
-            TWILIO_API_URL=self.twilio.url,
+            **access(self.twilio, self.url),
             FORWARD_TO=CALLEE,
             NOTICE="none",
             **{"DEEPGRAM_URL": self.deepgram.url, **self.environ},
@@ -115,6 +112,14 @@ class Fleet:
         code = await asyncio.to_thread(self.containers[port].stop)
         assert code == 0, self.containers[port].text[-3000:]
         return time.monotonic() - began
+
+    async def roll(self) -> None:
+        """Replace each container in turn, as a platform deploys."""
+        await asyncio.sleep(5)
+        for port in self.ports:
+            assert await self.stop(port) < CLOUD_RUN_SECONDS
+            await self.start(port)
+            await asyncio.sleep(1)
 
     def kill(self, service: Service) -> None:
         service.popen.kill()
@@ -330,11 +335,7 @@ async def test_a_rolling_restart_of_three_containers_is_noticed_by_nobody_else(
             made.twilio.account.behaviour = replace(made.twilio.account.behaviour, streams=streams)
             said = [sides(number, 45) for number in range(count)]
             calls = [made.call(*pair) for pair in said]
-            await asyncio.sleep(5)
-            for port in made.ports:
-                assert await made.stop(port) < CLOUD_RUN_SECONDS
-                await made.start(port)
-                await asyncio.sleep(1)
+            await made.roll()
             print(await check_whole(made, calls, said))
 
 
@@ -398,11 +399,7 @@ async def test_a_rolling_restart_changes_no_word_of_speech_that_was_coded_anew(
             made.twilio.account.behaviour = behaviour
             said = [conversation(number, 45) for number in range(count)]
             calls = [made.call(*pair) for pair in said]
-            await asyncio.sleep(5)
-            for port in made.ports:
-                assert await made.stop(port) < CLOUD_RUN_SECONDS
-                await made.start(port)
-                await asyncio.sleep(1)
+            await made.roll()
             readers = [await made.read(call) for call in calls]
         assert {event for reader in readers for event in reader.events} == {
             "CallStarted",

@@ -12,6 +12,7 @@ from support.cable import Cable
 from support.processes import Service
 from support.proxies import balancer
 from support.timing import patience, until
+from support.twilio_access import access
 
 from bench.processes import free_port
 from handler.server.watchdog import EXIT_CODE
@@ -58,10 +59,7 @@ async def place(serve, nats, deepgram, tmp_path) -> AsyncIterator[Place]:
             environ = {
                 "NATS_URL": nats.url,
                 "DEEPGRAM_URL": deepgram.url,
-                "PUBLIC_URL": url,
-                "TWILIO_ACCOUNT_SID": account.sid,
-                "TWILIO_AUTH_TOKEN": account.auth_token,
-                "TWILIO_API_URL": twilio.url,
+                **access(twilio, url),
                 "FORWARD_TO": CALLEE,
                 "NOTICE": "none",
                 "LEASE_SECONDS": str(LEASE),

@@ -4,18 +4,17 @@ import asyncio
 
 import httpx
 import pytest
-from support.credentials import AUTH_TOKEN
 from support.on_demand import OneEach, on_demand
 from support.proxies import balancer
-from support.sids import account_sid, call_sid, stream_sid
-from support.streams import media_stream
+from support.sids import call_sid
+from support.streams import media_stream, numbered
 from support.talk import faults, talk
-from support.timing import patience, until
+from support.timing import LOOK, patience, until
+from support.twilio_access import access
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bench.processes import free_port, wait_ready
-from rehearsal.twilio import Options
 from rehearsal.twilio.account import Account
 from rehearsal.twilio.stand_in import TwilioStandIn
 
@@ -25,15 +24,6 @@ NOT_OF = {
     "media": {"ROLES": "media", "TOKEN_SECRET": ""},
     "subscribers": {"ROLES": "subscribers", "TWILIO_AUTH_TOKEN": "", "DEEPGRAM_API_KEY": ""},
 }
-
-
-def call(number: int) -> Options:
-    return Options(
-        auth_token=AUTH_TOKEN,
-        account_sid=account_sid(1),
-        call_sid=call_sid(number),
-        stream_sid=stream_sid(number),
-    )
 
 
 async def test_a_container_refuses_by_socket_too_what_its_role_is_not(serve, nats, token):
@@ -72,10 +62,7 @@ async def test_calls_and_readers_on_containers_of_their_own_are_whole(
             environ = {
                 "NATS_URL": nats.url,
                 "DEEPGRAM_URL": deepgram.url,
-                "PUBLIC_URL": url,
-                "TWILIO_ACCOUNT_SID": account.sid,
-                "TWILIO_AUTH_TOKEN": account.auth_token,
-                "TWILIO_API_URL": twilio.url,
+                **access(twilio, url),
                 "FORWARD_TO": CALLEE,
                 "NOTICE": "none",
             }
@@ -87,6 +74,11 @@ async def test_calls_and_readers_on_containers_of_their_own_are_whole(
                 )
             )
             await asyncio.to_thread(wait_ready, f"{url}/readyz")
+            async with httpx.AsyncClient(trust_env=False) as client:
+                # Until the balancer has found both: each has then refused a plain request.
+                while not all("takes Upgrade away" in media.text for media in services[:2]):
+                    assert (await client.get(f"{url}/twilio")).status_code in (426, 503)
+                    await asyncio.sleep(LOOK)
             account.add_number(
                 NUMBER,
                 voice_url=f"{url}/twilio/voice#rc=3&rp=all",
@@ -120,7 +112,7 @@ async def test_calls_on_containers_of_their_own_started_for_each_are_heard_from_
 
         async def speak(number: int) -> None:
             audio = sound.bursts(number, 2)
-            async with media_stream(proxy, call(number)) as stream:
+            async with media_stream(proxy, numbered(number)) as stream:
                 await stream.start()
                 await stream.say("inbound", audio)
                 await stream.say("outbound", b"\xff" * len(audio))
