@@ -119,9 +119,11 @@ def balancer(
     """
     Run HAProxy before some services, as docs/deploy.md recommends; returns its port.
 
-    ``subscribers`` are services that take in all but Twilio, if they are others.
+    ``subscribers`` are services that take in all but Twilio, if they are others. Then who has the
+    fewest sockets is next: in turn, all webhooks may come to one, and all media streams to another.
     """
     port = free_port()
+    by = "roundrobin" if subscribers is None else "leastconn"
     apart = "" if subscribers is None else "use_backend subscribers unless { path_beg /twilio }"
     path = home / "conf"
     path.write_text(f"""\
@@ -131,22 +133,22 @@ frontend all
     bind 127.0.0.1:{port}
     {apart}
     default_backend partyline
-{_backend("partyline", services)}
-{_backend("subscribers", subscribers or [])}
+{_backend("partyline", services, by)}
+{_backend("subscribers", subscribers or [], by)}
 """)
     command = [installed("haproxy"), "-db", "-f", str(path)]
     with _running(command, home, port):
         yield port
 
 
-def _backend(name: str, services: list[int]) -> str:
+def _backend(name: str, services: list[int], by: str) -> str:
     servers = "\n".join(
         f"    server s{number} 127.0.0.1:{service} check inter 200 fall 1 rise 1"
         for number, service in enumerate(services)
     )
     return f"""\
 backend {name}
-    balance roundrobin
+    balance {by}
     option httpchk GET /readyz
     option redispatch 1
     retries 5

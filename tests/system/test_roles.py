@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from support.on_demand import OneEach, on_demand
+from support.processes import Service
 from support.proxies import balancer
 from support.sids import call_sid
 from support.streams import media_stream, numbered
@@ -24,6 +25,11 @@ NOT_OF = {
     "media": {"ROLES": "media", "TOKEN_SECRET": ""},
     "subscribers": {"ROLES": "subscribers", "TWILIO_AUTH_TOKEN": "", "DEEPGRAM_API_KEY": ""},
 }
+
+
+def begun(service: Service) -> int:
+    """Count the media streams that a container has taken in."""
+    return service.text.count("media stream begins")
 
 
 async def test_a_container_refuses_by_socket_too_what_its_role_is_not(serve, nats, token):
@@ -85,17 +91,18 @@ async def test_calls_and_readers_on_containers_of_their_own_are_whole(
                 status_callback=f"{url}/twilio/status",
             )
             said = [(talk(2 * number, 8), talk(2 * number + 1, 8)) for number in range(count)]
-            calls = [
-                twilio.call(NUMBER, CALLER, inbound=one.audio, outbound=other.audio)
-                for one, other in said
-            ]
+            calls = []
+            for one, other in said:
+                calls.append(twilio.call(NUMBER, CALLER, inbound=one.audio, outbound=other.audio))
+                # The next one is the balancer's to bring to whoever has fewer.
+                await until(lambda: sum(map(begun, services)) == len(calls))
             readers = await asyncio.gather(
                 *(read(services[2], one.leg.sid, token=token) for one in calls)
             )
     for reader, (one, other) in zip(readers, said, strict=True):
         assert reader.types() == ["CallStarted", "CallEnded"]
         assert faults(reader.messages, {"inbound": one, "outbound": other}) == []
-    carried = [service.text.count("media stream begins") for service in services]
+    carried = [begun(service) for service in services]
     assert (sum(carried), carried[2]) == (count, 0)
     assert min(carried[:2]) > 0
 
@@ -130,5 +137,5 @@ async def test_calls_on_containers_of_their_own_started_for_each_are_heard_from_
                 assert (await client.get(f"{service.url}/readyz")).text == "full\n"
         all_full.set()
         await asyncio.gather(*speaking)
-    assert [one.text.count("media stream begins") for one in proxy.started] == [1] * count
+    assert [begun(service) for service in proxy.started] == [1] * count
     print(f"{count} calls, each in a container started for it: {max(proxy.seconds):.2f} s at most")
