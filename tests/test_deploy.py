@@ -17,6 +17,7 @@ from support.processes import ENVIRON
 from support.sids import account_sid
 
 from broker.server.embedded import find_binary
+from handler.cli.serve import KEEP_SECONDS
 from handler.config import Settings
 from handler.roles import Role
 
@@ -255,6 +256,8 @@ def test_what_the_fly_files_set_is_what_the_service_reads_and_fits_together(name
     http = app["http_service"]
     assert settings.port == http["internal_port"]
     assert settings.metrics_port == app["metrics"][0]["port"]
+    # Else a request is sent on a connection that is being closed.
+    assert http.get("http_options", {}).get("idle_timeout", 0) < KEEP_SECONDS
     limits = http["concurrency"]
     assert limits["soft_limit"] < limits["hard_limit"]
     if Role.MEDIA in settings.roles:

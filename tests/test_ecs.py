@@ -4,14 +4,17 @@ import copy
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from starlette.applications import Starlette
 from support.credentials import NEEDED
 from support.sids import account_sid
 
+from handler.cli.serve import server_config
 from handler.config import Settings
+from handler.server.lobby import Lobby
 
 TEMPLATE = Path(__file__).parent.parent / "deploy" / "ecs" / "partyline.yaml"
 # Properties of each type, as far as the template uses them.
@@ -127,6 +130,11 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
     delay = int(targets["TargetGroupAttributes"][0]["Value"])
     if delay < container["StopTimeout"]:
         yield "cut while it drains"
+    balancer = resources["Balancer"]["Properties"]["LoadBalancerAttributes"]
+    idle = {each["Key"]: int(each["Value"]) for each in balancer}["idle_timeout.timeout_seconds"]
+    config = server_config(Starlette(), settings, Lobby())
+    if not cast("float", config.ws_ping_interval) < idle < config.timeout_keep_alive:
+        yield "a connection ends under a request"
     ports = {container["PortMappings"][0]["ContainerPort"], targets["Port"]}
     if ports != {settings.port}:
         yield f"listens elsewhere than at {sorted(ports)}"
@@ -172,6 +180,12 @@ MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
             0
         ].update(Value="10"),
         "cut while it drains",
+    ),
+    "connections kept for longer than the service keeps them": (
+        lambda found: found["Resources"]["Balancer"]["Properties"]["LoadBalancerAttributes"][
+            0
+        ].update(Value="3600"),
+        "a connection ends under a request",
     ),
     "another port": (
         lambda found: container_of(found)["PortMappings"][0].update(ContainerPort=80),

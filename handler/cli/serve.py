@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from broker import supervise
@@ -45,6 +46,10 @@ from handler.twilio.places import WEBHOOKS
 MAX_MESSAGE = 64 * 1024
 # Behind the drain: for sockets whose peer does not answer the close.
 SHUTDOWN_SECONDS = 2
+# A connection that was answered is kept for longer than a balancer keeps it: a request of Twilio's
+# that it sends on one that is being closed here is answered 502. The longest is Google's, 600 s
+# (https://cloud.google.com/load-balancing/docs/https/request-distribution).
+KEEP_SECONDS = 620
 
 _log = structlog.get_logger()
 
@@ -149,12 +154,27 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
     logs.configure(settings.log_level)
     settings, places = _fit(settings, raise_limit())
     lobby = Lobby(places.lobby)
-    bodies = Bodies(WEBHOOKS, forms.MAX_BODY)
-    # As good as a class.
-    protocol: Any = partial(HttpProtocol, lobby=lobby, bodies=bodies)
     app = create_app(settings)
     service: Service = app.state.service
-    config = uvicorn.Config(
+    config = server_config(app, settings, lobby)
+    try:
+        with (
+            _listen(settings.host, settings.port) as listener,
+            asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+        ):
+            server = Server(config, lobby, service.vitals)
+            serving = _serve(server, service, listener, stop_at_eof=arguments.stop_at_eof)
+            return runner.run(serving)
+    except (OSError, EmbeddedFailed, SettingsError) as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
+        return 2 if isinstance(exc, SettingsError) else 1
+
+
+def server_config(app: ASGIApp, settings: Settings, lobby: Lobby) -> uvicorn.Config:
+    """Return how the server serves the application."""
+    # As good as a class.
+    protocol: Any = partial(HttpProtocol, lobby=lobby, bodies=Bodies(WEBHOOKS, forms.MAX_BODY))
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -168,19 +188,9 @@ def main(argv: list[str], prog: str = "partyline serve") -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    try:
-        with (
-            _listen(settings.host, settings.port) as listener,
-            asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
-        ):
-            server = Server(config, lobby, service.vitals)
-            serving = _serve(server, service, listener, stop_at_eof=arguments.stop_at_eof)
-            return runner.run(serving)
-    except (OSError, EmbeddedFailed, SettingsError) as exc:
-        print(f"{prog}: {exc}", file=sys.stderr)
-        return 2 if isinstance(exc, SettingsError) else 1
 
 
 def _fit(settings: Settings, descriptors: int) -> tuple[Settings, Places]:

@@ -18,8 +18,9 @@ from handler.twilio.pace import IN_FLIGHT
 CONNECT_SECONDS = 5.0
 # Twilio's answers take 0.1 to 0.3 s.
 READ_SECONDS = 10.0
-# Unused connections are closed before Twilio closes them: a request must not meet that.
-KEEP_SECONDS = 5.0
+# Unused connections are closed before the other side closes them: a request must not meet that, for
+# one that changes something is made once. Servers that keep them keep them for 5 s at the least.
+KEEP_SECONDS = 3.0
 # A list of 50 numbers has 60 kB.
 MAX_ANSWER = 256 * 1024
 

@@ -27,6 +27,8 @@ from rehearsal.twilio.webhooks import Webhooks
 
 # What still runs when the stand-in ends gets so long: streams that close, callbacks on their way.
 END_SECONDS = 10.0
+# A connection that is not used is kept for longer than any client keeps it.
+KEEP_SECONDS = 60
 
 
 class TwilioStandIn:
@@ -103,7 +105,11 @@ class TwilioStandIn:
             stack.push_async_callback(self._end_calls)
             listener = socket.create_server(self._address)
             config = uvicorn.Config(
-                self._rest.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2
+                self._rest.app,
+                lifespan="off",
+                log_config=None,
+                timeout_keep_alive=KEEP_SECONDS,
+                timeout_graceful_shutdown=2,
             )
             server = _Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
