@@ -19,6 +19,7 @@ from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
 from broker.restarts import Restarts
+from broker.room import Room
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
 from broker.stored_calls import StoredCalls
@@ -61,6 +62,7 @@ class Broker:
         self.lost = 0
         self._note_stored = note_stored
         self.subjects = Subjects(settings.prefix)
+        self.room = Room(self.subjects)
         self._claims = itertools.count(1)
         self.connection = Connection(settings, self, self._check)
         bucket = Bucket(self.connection, self.subjects)
@@ -170,3 +172,4 @@ class Broker:
         check_version(client)
         if changed := await provision(client, self.subjects, self.settings):
             _log.warning("brought up to date", changed=changed)
+        await self.room.look(client)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -81,6 +82,15 @@ async def look_at(client: Client, name: str) -> tuple[Config, Config]:
     except nats.js.errors.NotFoundError:
         return {}, {}
     return answer["config"], answer["state"]
+
+
+def oldest_age(state: Config, now: float) -> float:
+    """Return how old a stream's oldest record is, in seconds; 0 if it has none."""
+    if not state.get("messages"):
+        return 0.0
+    # NATS's times have more digits than Python reads.
+    oldest = datetime.fromisoformat(f"{state['first_ts'][:19]}+00:00")
+    return max(0.0, now - oldest.timestamp())
 
 
 async def _ensure(

@@ -148,6 +148,21 @@ GAUGES = (
         lambda parts: parts.broker.connected,
     ),
     Measure(
+        "stream_retained_seconds",
+        "How long a record is kept, by the stream's size and what comes: RETENTION, or less",
+        lambda parts: parts.broker.room.keeping.kept,
+    ),
+    Measure(
+        "stream_full",
+        "Whether the stream drops records to make room (1); 0 also where it is not known",
+        lambda parts: parts.broker.room.keeping.full,
+    ),
+    Measure(
+        "stream_subjects",
+        "Subjects of the stream: some three for each call that is kept",
+        lambda parts: parts.broker.room.keeping.subjects,
+    ),
+    Measure(
         "tickets_required",
         "Whether a media stream needs a ticket (1) or not (0)",
         lambda parts: parts.tickets.required,

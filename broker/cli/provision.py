@@ -4,14 +4,13 @@ import argparse
 import dataclasses
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import TypeVar
 
 from broker import durations
 from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, argument, connected, parse, run
 from broker.errors import BrokerError
-from broker.provision import check_version, look_at, provision
+from broker.provision import check_version, look_at, oldest_age, provision
 from broker.settings import BrokerSettings, read_megabytes, read_replicas, read_retention
 from broker.shape import SECOND, Config, losses, stream_config
 from broker.subjects import Subjects
@@ -37,7 +36,7 @@ async def _provision(arguments: argparse.Namespace) -> int:
         found, stored = await look_at(client, subjects.stream)
         settings = _settings(arguments, found)
         lost = losses(
-            found, stream_config(subjects, settings), stored, _age(stored) if stored else 0
+            found, stream_config(subjects, settings), stored, oldest_age(stored, time.time())
         )
         if lost and not arguments.shorten:
             raise BrokerError(f"{subjects.stream}: {'; '.join(lost)}. {ON_PURPOSE}")
@@ -68,12 +67,6 @@ def _settings(arguments: argparse.Namespace, found: Config) -> BrokerSettings:
         retention=retention if arguments.retention is None else arguments.retention,
         max_bytes=max_bytes if arguments.megabytes is None else arguments.megabytes << 20,
     )
-
-
-def _age(stored: Config) -> float:
-    """Return how old the oldest record is; NATS's times have more digits than Python reads."""
-    oldest = datetime.fromisoformat(f"{stored['first_ts'][:19]}+00:00")
-    return max(0.0, time.time() - oldest.timestamp())
 
 
 def _or_unlimited(shown: Callable[[T], str], value: T) -> str:

@@ -207,6 +207,10 @@ class Call:
         await self._mover.move(ask_for_stream)
         self.streams.current.finish(End.MOVED)
 
+    def hurry(self) -> None:
+        """This process is leaving soon: a move that goes on is to come to its end."""
+        self._mover.hurry()
+
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""
         self._advance(CallState.LEAVING)

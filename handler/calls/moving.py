@@ -33,8 +33,9 @@ UNANSWERED = 3
 SETTLE_SECONDS = 5.0
 # How long an owner that has to leave waits for a successor that was told the cut.
 LAST_SECONDS = 0.5
-# So long a successor listens before it compares, and so long before it no longer does: twice as
-# long where there is something to compare.
+# So long a successor listens before it compares samples; before it compares how loud they are,
+# which says less; and before it no longer does: twice as long where there is something to compare.
+SOON_SECONDS = 0.5
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
 
@@ -141,6 +142,10 @@ class Departure:
         self._cut.set()
         if self._giving.cut is None:
             self._end_in(0.0)
+
+    def hurry(self) -> None:
+        """This process has little time left: the cut is to come soon."""
+        self._giving.hurry()
 
     def leave(self) -> None:
         """
@@ -309,12 +314,13 @@ class Arrival:
         self._theirs = theirs, guess
         if self._since is None:
             self._since = now
-        if now - self._since < ENOUGH_SECONDS:
+        heard = now - self._since
+        if heard < SOON_SECONDS:
             return
-        self.taking.place(theirs, guess)
+        self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
         by = "what it sounds like"
         patience = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
-        if self.taking.offset is None and now - self._since >= patience:
+        if self.taking.offset is None and heard >= patience:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
         self._tell_placed(by)

@@ -115,6 +115,11 @@ class Mover:
         if (failure := await asyncio.shield(self._moving)) is not None:
             raise failure.anew()
 
+    def hurry(self) -> None:
+        """This process is leaving soon: a move that goes on waits for no long pause."""
+        if self._departure is not None:
+            self._departure.hurry()
+
     def leave(self) -> None:
         """This process is leaving, and cannot wait for a move that goes on."""
         self._leaving = True

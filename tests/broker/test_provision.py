@@ -9,7 +9,7 @@ import pytest
 from nats.js import api
 
 from broker.errors import Misshapen, NotProvisioned
-from broker.provision import find_stream, provision
+from broker.provision import find_stream, oldest_age, provision
 from broker.settings import BrokerSettings
 from broker.shape import bucket_config, stream_config
 from broker.subjects import Subjects
@@ -159,3 +159,15 @@ async def test_processes_with_different_settings_may_begin_together(client, sett
     ]
     await asyncio.gather(*(provision(client, SUBJECTS, each) for each in others))
     assert await find_stream(client, BUCKET) is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "age"),
+    [
+        ({"messages": 5, "first_ts": "2027-01-15T07:00:00.123456789Z"}, 3600.0),
+        ({"messages": 5, "first_ts": "2027-01-15T08:30:00Z"}, 0.0),  # their clock is ahead
+        ({"messages": 0, "first_ts": "0001-01-01T00:00:00Z"}, 0.0),
+    ],
+)
+def test_the_age_of_the_oldest_record_is_told_from_what_nats_says(state, age):
+    assert oldest_age(state, 1_800_000_000.0) == age

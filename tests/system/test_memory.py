@@ -99,11 +99,13 @@ def held(service: Service) -> dict[str, object]:
     """Count what is held by calls that are carried, or were."""
     kinds = living()
     kinds["Call"] += kinds.pop("Successor", 0)  # what a call is that has come from elsewhere
+    subjects = [each.subject for each in service.broker.client._subs.values()]
     return {
         **kinds,
         "calls": (len(service.calls), service.calls.arriving),
         "listed": len(service.broker.registry.calls()),
-        "subscriptions": len(service.broker.client._subs),
+        # Of calls: there are others for a moment, such as for an answer.
+        "subscriptions": sum(".CA" in subject for subject in subjects),
         "tasks": sum(" CA" in f" {task.get_name()}" for task in asyncio.all_tasks()),
         "turns": sum(len(slot.members) for slot in service.calls._shared.ticker._slots),
     }
