@@ -43,12 +43,12 @@ async def test_changes_wake_those_who_wait(connect, facts):
 
 
 async def test_the_calls_of_a_process_that_is_gone_leave_with_its_lease(connect, facts):
-    short = {"lease_ttl": 2, "lease_refresh": 0.5}
+    short = {"lease_ttl": 1, "lease_refresh": 0.25}
     owner, other = await connect(**short), await connect(**short)
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    await asyncio.sleep(3)  # longer than a lease: it is renewed
+    await asyncio.sleep(1.5)  # longer than a lease: it is renewed
     assert other.registry.get(call.call_sid) is not None
     await kill_broker(owner, running)
     await until(lambda: other.registry.get(call.call_sid) is None)

@@ -53,6 +53,13 @@ async def test_it_is_dropped_with_a_code_and_a_reason_in_prose():
     assert (await talk(Faults(drop_after=0.1, drop_code=1000), SECOND))[2] == 1000
 
 
+async def test_who_is_dropped_with_a_code_in_the_midst_of_audio_sees_the_end_at_once():
+    """What the client answers to the close comes behind the audio that nobody recognises."""
+    faults = Faults(drop_after_audio=1, drop_code=1011)
+    _, seconds, code, _ = await talk(faults, *[SECOND] * 20)
+    assert (seconds < QUIET, code) == (True, 1011)
+
+
 async def test_one_that_is_mute_takes_audio_and_says_nothing_more():
     said, seconds, code, _ = await talk(Faults(mute_after=0), *[SECOND] * 3)
     assert said == []

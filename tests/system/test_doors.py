@@ -31,6 +31,18 @@ from rehearsal.twilio import signature as sign
 CALL, OTHER = call_sid(1), call_sid(2)
 
 
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests that need no other settings, and do not read its log."""
+    return serve_many()
+
+
+@pytest.fixture(scope="module")
+def hasty(serve_many):
+    """Run one that awaits no call."""
+    return serve_many(AWAIT_CALL_SECONDS="0")
+
+
 def get(url: str, token: str | None = None) -> tuple[int, str]:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
@@ -148,8 +160,7 @@ async def test_a_door_without_a_name_takes_no_stream_of_an_account_that_the_file
         assert report.close_code == code
 
 
-async def test_a_subscriber_must_show_a_token(serve, mint):
-    service = serve()
+async def test_a_subscriber_must_show_a_token(service, mint):
     client = f"{service.ws}/client"
     expired, other = mint(ttl=-5, calls=["*"]), mint(calls=[OTHER])
     forged = jwt.encode({"exp": time.time() + 60, "calls": ["*"]}, "x" * 40, algorithm="HS256")
@@ -166,8 +177,7 @@ async def test_a_subscriber_must_show_a_token(serve, mint):
         assert answer == (401, UNAUTHORIZED)
 
 
-async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(serve, mint):
-    service = serve()
+async def test_a_token_for_another_call_opens_nothing_on_the_socket_either(service, mint):
     async with connect(f"{service.ws}/client?token={mint(calls=[OTHER])}", proxy=None) as socket:
         assert await socket.recv() == "[]"
         await socket.send(CALL)
@@ -185,9 +195,8 @@ def long_token(mint, length: int) -> str:
 
 
 async def test_a_token_of_the_longest_kind_opens_every_door_in_address_and_header(
-    serve, mint, tell
+    service, mint, tell
 ):
-    service = serve()
     longest, longer = long_token(mint, MAX_TOKEN_BYTES - 2), long_token(mint, MAX_TOKEN_BYTES + 1)
     assert len(longest) <= MAX_TOKEN_BYTES < len(longer)
     call = await tell(service)
@@ -210,8 +219,7 @@ async def test_a_token_of_the_longest_kind_opens_every_door_in_address_and_heade
                 assert caught.value.response.status_code == status
 
 
-async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(serve, mint):
-    service = serve()
+async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(service, mint):
     short = {"calls": ["*"], "subject": "page"}
     client = f"{service.ws}/client?token={{}}"
     async with (
@@ -252,12 +260,11 @@ async def test_a_bad_message_ends_a_subscribers_socket_and_nothing_else(serve, t
         ("", '{"token":"none"}', 4401),
     ],
 )
-async def test_why_a_socket_is_closed_is_said_in_words(serve_many, token, tell, query, said, code):
+async def test_why_a_socket_is_closed_is_said_in_words(hasty, token, tell, query, said, code):
     """For people with websocat and the like, which show no close code."""
-    service = serve_many(AWAIT_CALL_SECONDS="0")
-    call = await tell(service)
+    call = await tell(hasty)
     query = query + call.sid if query.endswith("=") else query
-    async with connect(f"{service.ws}/client?token={token}{query}", proxy=None) as socket:
+    async with connect(f"{hasty.ws}/client?token={token}{query}", proxy=None) as socket:
         if said:
             await socket.send(said)
         last = ""
@@ -299,16 +306,15 @@ HEADS = {
 }
 
 
-async def test_a_head_says_what_a_get_would_at_every_door(serve, token, tell):
-    service = serve(AWAIT_CALL_SECONDS="0", PAUSE_SECONDS="0")
-    call, over = await tell(service), await tell(service)
+async def test_a_head_says_what_a_get_would_at_every_door(hasty, token, tell):
+    call, over = await tell(hasty), await tell(hasty)
     await over.end()
     bearer = {"Authorization": f"Bearer {token}"}
     for door, status in HEADS.items():
         path = door.format(call=call.sid, over=over.sid, none=OTHER)
         whole, head = await asyncio.gather(
-            asyncio.to_thread(asked, service, "GET", path, **bearer),
-            asyncio.to_thread(asked, service, "HEAD", path, **bearer),
+            asyncio.to_thread(asked, hasty, "GET", path, **bearer),
+            asyncio.to_thread(asked, hasty, "HEAD", path, **bearer),
         )
         assert (door, head[0]) == (door, whole[0]) == (door, status)
         assert told(head[1]) == told(whole[1])
@@ -331,8 +337,7 @@ def test_every_door_of_the_application_is_among_those_asked_for_their_heads():
     assert doors - {"/{path:path}"} <= known
 
 
-async def test_health_is_for_anyone(serve):
-    service = serve()
+async def test_health_is_for_anyone(service):
     assert await asyncio.to_thread(get, f"{service.url}/healthz") == (200, "ok\n")
     assert await asyncio.to_thread(get, f"{service.url}/readyz") == (200, "ready\n")
 

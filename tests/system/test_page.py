@@ -17,6 +17,12 @@ pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
 
 
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests that ask for a call, and look at nothing but that."""
+    return serve_many()
+
+
 def interim(text: str, start: float, duration: float = 1.0) -> dict:
     alternative = {"transcript": text, "confidence": 0.5, "words": []}
     return {
@@ -63,9 +69,8 @@ async def test_a_call_is_chosen_and_read_live(serve, token, tell):
         await expect(row).to_have_count(0)
 
 
-async def test_a_call_that_moves_is_seen_as_nothing_at_all(serve, token, tell):
+async def test_a_call_that_moves_is_seen_as_nothing_at_all(service, token, tell):
     """Neither on the page nor in the texts."""
-    service = serve()
     call = await tell(service, from_=NUMBER)
     call.say("One.", 1.0)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
@@ -85,8 +90,7 @@ async def test_a_call_that_moves_is_seen_as_nothing_at_all(serve, token, tell):
         await call.end()
 
 
-async def test_downloads_are_what_the_api_says(serve, token, tell):
-    service = serve()
+async def test_downloads_are_what_the_api_says(service, token, tell):
     call = await tell(service, from_=NUMBER)
     call.say("Good morning.", 1.0)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
@@ -105,8 +109,7 @@ async def test_downloads_are_what_the_api_says(serve, token, tell):
                 assert await asyncio.to_thread(path.read_bytes) == wanted
 
 
-async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(serve, token, tell):
-    service = serve()
+async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(service, token, tell):
     call = await tell(service)
     for number in range(60):
         call.say(f"line {number}", 10.0 * number)
@@ -125,10 +128,9 @@ async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(serve, tok
 
 
 async def test_results_that_follow_each_other_without_a_hole_are_told_by_their_words(
-    serve, token, tell
+    service, token, tell
 ):
     """As Deepgram sends them: each side's results span all of its time, silence included."""
-    service = serve()
     call = await tell(service)
 
     def spans(text, track, start, end, words):
@@ -165,8 +167,7 @@ async def test_results_that_follow_each_other_without_a_hole_are_told_by_their_w
         assert times == ["00:10", "00:13", "00:20", "00:21"]
 
 
-async def test_what_may_change_stays_in_its_place_while_the_other_side_speaks(serve, token, tell):
-    service = serve()
+async def test_what_may_change_stays_in_its_place_while_the_other_side_speaks(service, token, tell):
     call = await tell(service)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
         call.say("Hello.", 1.0)
@@ -180,8 +181,7 @@ async def test_what_may_change_stays_in_its_place_while_the_other_side_speaks(se
         await expect(page.locator(".interim")).to_have_count(0)  # nobody confirms it
 
 
-async def test_the_end_stays_in_sight_whatever_the_screen_does(serve, token, tell):
-    service = serve()
+async def test_the_end_stays_in_sight_whatever_the_screen_does(service, token, tell):
     call = await tell(service)
     for number in range(60):
         call.say(
@@ -198,8 +198,7 @@ async def test_the_end_stays_in_sight_whatever_the_screen_does(serve, token, tel
         await expect(turns(page).last).to_be_in_viewport()
 
 
-async def test_what_is_final_is_added_once_for_those_who_listen(serve, token, tell):
-    service = serve()
+async def test_what_is_final_is_added_once_for_those_who_listen(service, token, tell):
     call = await tell(service)
     call.say("The past.", 0.0)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
@@ -268,8 +267,7 @@ async def test_the_keyboard_is_enough(serve, token, tell):
         await expect(page.locator("#calls li:not([hidden]) button")).to_be_focused()
 
 
-async def test_reading_back_does_not_jump_and_counts_what_is_new(serve, token, tell):
-    service = serve()
+async def test_reading_back_does_not_jump_and_counts_what_is_new(service, token, tell):
     call = await tell(service)
     for number in range(60):
         call.say(f"line {number}", 10.0 * number)
@@ -288,8 +286,7 @@ async def test_reading_back_does_not_jump_and_counts_what_is_new(serve, token, t
         await expect(page.locator(".current")).to_be_in_viewport()
 
 
-async def test_words_of_low_confidence_are_marked_on_request(serve, token, tell):
-    service = serve()
+async def test_words_of_low_confidence_are_marked_on_request(service, token, tell):
     call = await tell(service)
     call.say("quite sure", 0.0)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
@@ -308,8 +305,7 @@ async def test_words_of_low_confidence_are_marked_on_request(serve, token, tell)
         await expect(page.locator("mark")).to_have_text(["Not"])
 
 
-async def test_a_call_that_was_stopped_and_goes_on_is_read_on(serve, token, tell):
-    service = serve()
+async def test_a_call_that_was_stopped_and_goes_on_is_read_on(service, token, tell):
     call = await tell(service, from_=NUMBER, to=OTHER)
     call.say("您好。", 1.0)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
@@ -327,8 +323,7 @@ async def test_a_call_that_was_stopped_and_goes_on_is_read_on(serve, token, tell
         await expect(turns(page).nth(1).locator(".said")).to_have_text("请问再见")
 
 
-def test_the_page_allows_nothing_but_its_own_files(serve):
-    service = serve()
+def test_the_page_allows_nothing_but_its_own_files(service):
     answer = httpx.get(service.url, trust_env=False)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -404,8 +399,7 @@ async def test_a_call_that_is_chosen_while_it_speaks_has_its_past(serve, token, 
         assert await said(page) == [f"line {number}" for number in range(said_lines)]
 
 
-async def test_words_are_found_across_parts_and_in_what_comes(serve, token, tell):
-    service = serve()
+async def test_words_are_found_across_parts_and_in_what_comes(service, token, tell):
     call = await tell(service)
     call.say("Tomorrow evening,", 0.0)
     call.say("about eight. (Eight!)", 1.5)

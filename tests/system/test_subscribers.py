@@ -21,6 +21,12 @@ from bench.processes import free_port
 LONG = "the quick brown fox jumps over the lazy dog and runs on " * 20
 
 
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests that ask for a call, and look at nothing but that."""
+    return serve_many()
+
+
 def seqs(texts: list[str]) -> list[int]:
     return [message["seq"] for message in map(json.loads, texts) if "seq" in message]
 
@@ -139,8 +145,7 @@ async def test_a_connection_that_breaks_at_any_moment_is_resumed_without_loss(
     assert broken > kills / 2
 
 
-async def test_events_resume_behind_the_last_id_and_stop_when_all_was_told(serve, token, tell):
-    service = serve()
+async def test_events_resume_behind_the_last_id_and_stop_when_all_was_told(service, token, tell):
     call = await tell(service)
     for number in range(3):
         call.say(f"record {number}", number)
@@ -170,9 +175,8 @@ async def test_events_resume_behind_the_last_id_and_stop_when_all_was_told(serve
 # Slow
 
 
-async def test_an_event_stream_of_a_quiet_call_is_answered_at_once(serve, token, tell):
+async def test_an_event_stream_of_a_quiet_call_is_answered_at_once(service, token, tell):
     """Proxies give up on an answer that waits for the next word."""
-    service = serve()
     call = await tell(service)
     call.say("hello")
     await call.stored()
@@ -186,8 +190,7 @@ async def test_an_event_stream_of_a_quiet_call_is_answered_at_once(serve, token,
         assert answer.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_a_stream_that_is_asked_for_its_head_alone_has_no_body(serve, token, tell):
-    service = serve()
+async def test_a_stream_that_is_asked_for_its_head_alone_has_no_body(service, token, tell):
     call = await tell(service)
     async with httpx.AsyncClient(trust_env=False) as client, patience():
         for path in ("calls/events", f"calls/{call.sid}/events"):
@@ -336,8 +339,7 @@ async def test_the_next_call_of_a_number_begins_by_itself(serve, mint, tell):
             assert types == ["CallStarted", "Results", "CallEnded"]
 
 
-async def test_an_event_stream_ends_with_its_token(serve, mint, tell):
-    service = serve()
+async def test_an_event_stream_ends_with_its_token(service, mint, tell):
     call = await tell(service)
     token = mint(calls=["*"], ttl=2)
     seen = []
@@ -349,8 +351,7 @@ async def test_an_event_stream_ends_with_its_token(serve, mint, tell):
     assert (name, json.loads(data)) == ("close", {"code": 4401, "reason": "token expired"})
 
 
-async def test_a_renewed_token_with_fewer_rights_ends_what_it_no_longer_allows(serve, mint, tell):
-    service = serve()
+async def test_a_renewed_token_with_fewer_rights_ends_what_it_no_longer_allows(service, mint, tell):
     kept, lost = await tell(service), await tell(service)
     first = mint(calls=[kept.sid, lost.sid], subject="page")
     async with (
@@ -423,8 +424,7 @@ async def test_the_tutorials_own_way_of_reading_works(serve, token, tell):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-async def test_curl_follows_events_and_growing_captions(serve, token, tell):
-    service = serve()
+async def test_curl_follows_events_and_growing_captions(service, token, tell):
     call = await tell(service)
     addresses = (
         f"{service.url}/calls/{call.sid}/events",

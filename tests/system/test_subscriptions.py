@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import tempfile
@@ -24,6 +25,19 @@ from handler.subscribers.live_response import AWAY
 
 UNTIL = 60.0
 OURS, THEIRS = "+15550001111", "+15550002222"
+COUNTER = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests that need no other settings: each has calls and numbers of its own."""
+    return serve_many()
+
+
+@pytest.fixture
+def numbers() -> tuple[str, str]:
+    """Return two that no other test has: its calls may be listed for a moment longer."""
+    return f"+1555{next(COUNTER):07}", f"+1555{next(COUNTER):07}"
 
 
 @contextlib.asynccontextmanager
@@ -222,9 +236,8 @@ async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
 # A beginning that is gone
 
 
-async def test_a_transcript_that_grows_says_that_its_beginning_is_gone(serve, token, tell):
+async def test_a_transcript_that_grows_says_that_its_beginning_is_gone(service, token, tell):
     """In the same words as one that is asked for as it is now; captions have a comment for it."""
-    service = serve()
     call = await tell(service)
     call.say("Long ago.", 1.0)
     call.say("Good morning.", 2.0)
@@ -253,35 +266,37 @@ async def test_a_transcript_that_grows_says_that_its_beginning_is_gone(serve, to
 # Rights that change
 
 
-async def test_a_renewal_with_other_rights_tells_an_open_list_anew(serve, mint, tell):
-    service = serve()
-    ours, theirs = await tell(service, to=OURS), await tell(service, to=THEIRS)
-    async with client(service, mint(numbers=[OURS], subject="page")) as socket:
+async def test_a_renewal_with_other_rights_tells_an_open_list_anew(service, mint, tell, numbers):
+    our_number, their_number = numbers
+    ours, theirs = await tell(service, to=our_number), await tell(service, to=their_number)
+    async with client(service, mint(numbers=[our_number], subject="page")) as socket:
         await say(socket, list=True)
         listed = (await hear(socket, "Calls"))["calls"]
         assert [call["callSid"] for call in listed] == [ours.sid]
-        await say(socket, token=mint(numbers=[THEIRS], subject="page"))
+        await say(socket, token=mint(numbers=[their_number], subject="page"))
         await hear(socket, "Token")
         listed = (await hear(socket, "Calls"))["calls"]
         assert [call["callSid"] for call in listed] == [theirs.sid]
         await ours.end()  # no longer for this token
-        more = await tell(service, to=THEIRS)
+        more = await tell(service, to=their_number)
         listed = (await hear(socket, "Calls"))["calls"]
         assert [call["callSid"] for call in listed] == [theirs.sid, more.sid]
 
 
-async def test_a_number_follows_the_rights_of_a_renewed_token(serve, mint, tell):
+async def test_a_number_follows_the_rights_of_a_renewed_token(service, mint, tell, numbers):
     """What they take away ends, and begins again once they give it back."""
-    service = serve()
-    call = await tell(service, from_=THEIRS, to=OURS)
-    both, other = (mint(numbers=numbers, subject="page") for numbers in ([OURS], ["+15559999999"]))
-    async with client(service, both, f"&number=%2B{OURS[1:]}") as socket:
+    our_number, their_number = numbers
+    call = await tell(service, from_=their_number, to=our_number)
+    both, other = (
+        mint(numbers=[number], subject="page") for number in (our_number, "+15559999999")
+    )
+    async with client(service, both, f"&number=%2B{our_number[1:]}") as socket:
         assert (await hear(socket, "CallStarted"))["callSid"] == call.sid
         await say(socket, token=other)
         error = await hear(socket, "Error")
         assert (error["code"], error["callSid"]) == (4403, call.sid)
         call.say("not for you")
-        later = await tell(service, to=OURS)
+        later = await tell(service, to=our_number)
         await call.stored()
         assert await until_quiet(socket, other) == []
         await say(socket, token=both)
@@ -289,18 +304,19 @@ async def test_a_number_follows_the_rights_of_a_renewed_token(serve, mint, tell)
         assert begun == {call.sid, later.sid}
 
 
-async def test_rights_that_come_with_a_renewal_begin_the_calls_of_a_number(serve, mint, tell):
-    service = serve()
-    call = await tell(service, to=OURS)
-    few, more = (mint(numbers=[number], subject="page") for number in (THEIRS, OURS))
-    async with client(service, few, f"&number=%2B{OURS[1:]}") as socket:
+async def test_rights_that_come_with_a_renewal_begin_the_calls_of_a_number(
+    service, mint, tell, numbers
+):
+    our_number, their_number = numbers
+    call = await tell(service, to=our_number)
+    few, more = (mint(numbers=[number], subject="page") for number in (their_number, our_number))
+    async with client(service, few, f"&number=%2B{our_number[1:]}") as socket:
         assert await until_quiet(socket, few) == []
         await say(socket, token=more)
         assert (await hear(socket, "Subscribed"))["callSid"] == call.sid
 
 
-async def test_a_call_that_is_awaited_ends_with_the_rights_to_it(serve, mint):
-    service = serve()
+async def test_a_call_that_is_awaited_ends_with_the_rights_to_it(service, mint):
     awaited, other = f"CA{os.urandom(16).hex()}", f"CA{os.urandom(16).hex()}"
     async with client(service, mint(calls=[awaited], subject="page")) as socket:
         await say(socket, subscribe=awaited)
@@ -314,53 +330,59 @@ async def test_a_call_that_is_awaited_ends_with_the_rights_to_it(serve, mint):
 # Numbers
 
 
-async def test_an_unsubscribed_number_ends_the_calls_that_it_alone_began(serve, mint, tell):
-    service = serve()
-    token = mint(numbers=[OURS, THEIRS])
-    ours = await tell(service, to=OURS)
-    shared = await tell(service, from_=THEIRS, to=OURS)
-    asked = await tell(service, to=OURS)
+async def test_an_unsubscribed_number_ends_the_calls_that_it_alone_began(
+    service, mint, tell, numbers
+):
+    our_number, their_number = numbers
+    token = mint(numbers=[our_number, their_number])
+    ours = await tell(service, to=our_number)
+    shared = await tell(service, from_=their_number, to=our_number)
+    asked = await tell(service, to=our_number)
     async with client(service, token) as socket:
         await say(socket, subscribe=asked.sid)
         await hear(socket, "CaughtUp")
-        for number in (OURS, THEIRS):
+        for number in (our_number, their_number):
             await say(socket, subscribe=number)
         for _ in range(2):
             await hear(socket, "CaughtUp")
         await until_quiet(socket, token)
-        await say(socket, unsubscribe=OURS)
+        await say(socket, unsubscribe=our_number)
         await until_quiet(socket, token)
         for call in (ours, shared, asked):
             call.say("hello")
             await call.stored()
         heard = {(await hear(socket, "Results"))["callSid"] for _ in range(2)}
         assert heard == {shared.sid, asked.sid}
-        await tell(service, to=OURS)
+        await tell(service, to=our_number)
         assert await until_quiet(socket, token) == []
 
 
-async def test_a_number_that_is_subscribed_again_begins_its_calls_again(serve, mint, tell):
-    service = serve()
-    token = mint(numbers=[OURS])
-    call = await tell(service, to=OURS)
+async def test_a_number_that_is_subscribed_again_begins_its_calls_again(
+    service, mint, tell, numbers
+):
+    our_number, _ = numbers
+    token = mint(numbers=[our_number])
+    call = await tell(service, to=our_number)
     async with client(service, token) as socket:
         for _ in range(2):
-            await say(socket, subscribe=OURS)
+            await say(socket, subscribe=our_number)
             assert (await hear(socket, "Subscribed"))["callSid"] == call.sid
             assert (await hear(socket, "CallStarted"))["callSid"] == call.sid
-            await say(socket, unsubscribe=OURS)
+            await say(socket, unsubscribe=our_number)
             await until_quiet(socket, token)
 
 
-async def test_a_call_that_is_unsubscribed_by_itself_stays_so_beside_its_number(serve, mint, tell):
-    service = serve()
-    token = mint(numbers=[OURS])
-    call = await tell(service, to=OURS)
+async def test_a_call_that_is_unsubscribed_by_itself_stays_so_beside_its_number(
+    service, mint, tell, numbers
+):
+    our_number, _ = numbers
+    token = mint(numbers=[our_number])
+    call = await tell(service, to=our_number)
     async with client(service, token) as socket:
-        await say(socket, subscribe=OURS)
+        await say(socket, subscribe=our_number)
         await hear(socket, "CaughtUp")
         await say(socket, unsubscribe=call.sid)
-        other = await tell(service, to=OURS)
+        other = await tell(service, to=our_number)
         call.say("nobody asked")
         await call.stored()
         assert (await hear(socket, "Subscribed", "Results"))["callSid"] == other.sid

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 
-import pytest
 from support.brokers import read_records
 from support.containers import Phone, containers, said
 from support.reencoded import coded_anew
@@ -102,26 +101,33 @@ async def test_a_call_that_nobody_takes_loses_nothing():
             assert said(records)["inbound"] == names(phone.sides[0])
 
 
-@pytest.mark.parametrize("after", [0.2, 1.2, 2.0, 2.6])
-async def test_a_call_may_end_while_it_moves(after):
-    """Whoever has it by then ends it, and once."""
+async def end_while_it_moves(mine, theirs, number, after):
+    """Hang up so many seconds after a call has begun to move: whoever has it ends it, and once."""
+    phone = Phone(number)
+    phone.stream(mine)
+    await asyncio.sleep(2)
+
+    async def ask():
+        phone.stream(theirs, succeeding=True)
+
+    moving = asyncio.create_task(mine.move(phone.call_sid, ask))
+    await asyncio.sleep(after)
+    await phone.hang_up()
+    await moving
+    records = await read_records(mine.broker, phone.call_sid)
+    kinds = Counter(record["type"] for record in records)
+    assert kinds["CallEnded"] == kinds["CallStarted"] == 1, after
+    assert kinds["Gap"] == 0, after
+    assert records[-1]["type"] == "CallEnded", after
+    heard = said(records)["inbound"]
+    assert heard[:-1] == names(phone.sides[0])[: len(heard) - 1], after
+    assert len(heard) >= 2, after
+
+
+async def test_a_call_may_end_while_it_moves():
+    """Each at another moment of its move."""
     async with containers() as (mine, theirs), patience():
-        phone = Phone()
-        phone.stream(mine)
-        await asyncio.sleep(2)
-
-        async def ask():
-            phone.stream(theirs, succeeding=True)
-
-        moving = asyncio.create_task(mine.move(phone.call_sid, ask))
-        await asyncio.sleep(after)
-        await phone.hang_up()
-        await moving
-        records = await read_records(mine.broker, phone.call_sid)
-        kinds = Counter(record["type"] for record in records)
-        assert kinds["CallEnded"] == kinds["CallStarted"] == 1
-        assert kinds["Gap"] == 0
-        assert records[-1]["type"] == "CallEnded"
-        heard = said(records)["inbound"]
-        assert heard[:-1] == names(phone.sides[0])[: len(heard) - 1]
-        assert len(heard) >= 2
+        afters = enumerate([0.2, 1.2, 2.0, 2.6], 1)
+        await asyncio.gather(
+            *(end_while_it_moves(mine, theirs, number, after) for number, after in afters)
+        )

@@ -68,6 +68,10 @@ class Host:
         assert task is not None
         self._serving.add(task)
         with suppress(OSError, asyncio.IncompleteReadError):
+            if await reader.readexactly(1) != b"G":  # no GET: whoever speaks TLS is told at once
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                writer.close()
+                return
             await reader.readuntil(b"\r\n\r\n")
             self.requests += 1
             writer.write(f"HTTP/1.1 {self.status}\r\nConnection: close\r\n".encode())
