@@ -38,7 +38,7 @@ class Broker:
 
     def __init__(self, settings: BrokerSettings) -> None:
         self.settings = settings
-        self.subjects = Subjects(settings.prefix)
+        self.subjects = Subjects(settings.prefix, settings.shards)
         self.room = Room(self.subjects)
         self._claims = itertools.count(1)
         self.connection = Connection(settings, self, self._check)

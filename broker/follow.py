@@ -67,7 +67,10 @@ class Replicas:
         replica = self._replicas.get(call_sid)
         if replica is None:
             replica = self._replicas[call_sid] = Replica(
-                self._connection, self._subjects.stream, self._subjects.call(call_sid), self._rounds
+                self._connection,
+                self._subjects.stream_of(call_sid),
+                self._subjects.call(call_sid),
+                self._rounds,
             )
             replica.open()
         follower = Follower(replica, since=since, interim=interim, pause=pause)

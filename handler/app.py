@@ -266,6 +266,7 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
         prefix=settings.subject_prefix,
         credentials=settings.nats_credentials,
         provision=settings.embedded_nats or settings.insecure,
+        shards=settings.nats_shards,
         replicas=settings.nats_replicas,
         retention=settings.retention,
         max_bytes=settings.max_bytes,

@@ -19,6 +19,7 @@ from broker.settings import (
     read_replicas,
     read_retention,
     read_servers,
+    read_shards,
 )
 from broker.subjects import DEFAULT_PREFIX
 from handler import addresses
@@ -102,6 +103,7 @@ class Settings:
     nats_credentials: str | None = field(default=None, repr=False)
     nats_store: str | None = None  # where the embedded server keeps its files
     embedded_nats: bool = False
+    nats_shards: int = 1  # streams that share the records
     nats_replicas: int = 1  # copies of each record in a cluster
     subject_prefix: str = DEFAULT_PREFIX
     retention: float = 72 * 3600.0
@@ -221,6 +223,7 @@ class Settings:
             nats_credentials=read.read("NATS_CREDS", read_credentials, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
+            nats_shards=read.read("NATS_SHARDS", read_shards, default.nats_shards),
             nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
             subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
             retention=read.read("RETENTION", read_retention, default.retention),

@@ -31,7 +31,10 @@ CALLS_A_CONTAINER = 400
 ACCOUNT = f"AC{'0' * 32}"
 LOOK_SECONDS = 0.1
 TICK_SECONDS = 0.005
-FILLING = b"x" * 65_536
+FILLING, TAIL = b"x" * 65_536, b'"}'
+MADE, DIGITS = b'{"made":"', 19
+EPOCH = "fleet-1"
+TYPES = {"event": "CallStarted", "final": "Results", "interim": "Results"}
 SUBJECTS = Subjects()
 
 
@@ -75,9 +78,20 @@ def number_of(call: bytes) -> int:
     return int(call.removeprefix(b"CA").decode(), 16)
 
 
-def payload(size: int, now: int) -> bytes:
-    """Return what is as long as a message, and says when it was made (ns)."""
-    return b"%020d" % now + FILLING[: max(0, size - 20)]
+def payload(message: Message, after: int) -> bytes:
+    """Return what is as long as a message, is read as one, and says when it was made."""
+    now = time.monotonic_ns()
+    head = (
+        f'{{"made":"{now:0{DIGITS}d}","type":"{TYPES[message.kind]}","epoch":"{EPOCH}",'
+        f'"track":"{message.track}","at":{time.time_ns() // 1_000_000},"after":{after},'
+        f'"start":{now / 1e9:.3f},"filling":"'
+    ).encode()
+    return head + FILLING[: max(0, message.size - len(head) - len(TAIL))] + TAIL
+
+
+def made(data: bytes) -> float:
+    """Return when a message was made, on the machine's monotonic clock."""
+    return int(data[len(MADE) : len(MADE) + DIGITS]) / 1e9
 
 
 @dataclass(slots=True)
@@ -109,8 +123,7 @@ class Container:
         address = Address(ACCOUNT, call_sid(call.number), message.kind, message.track)
         if message.kind == "interim":
             self.load.interims += 1
-            now = time.monotonic_ns()
-            self.wire.publish(SUBJECTS.record(address), payload(message.size, now))
+            self.wire.publish(SUBJECTS.record(address), payload(message, call.acked))
             return
         call.waiting.append(message)
         if not call.sent_at:
@@ -123,7 +136,7 @@ class Container:
         call.sent_at = time.monotonic()
         call.first_sent = call.first_sent or call.sent_at
         headers = (
-            f"Nats-Msg-Id: {sid}:fleet-1:{seq}\r\nCall-Seq: {seq}\r\n"
+            f"Nats-Msg-Id: {sid}:{EPOCH}:{seq}\r\nCall-Seq: {seq}\r\n"
             f"Nats-Expected-Last-Subject-Sequence-Subject: {SUBJECTS.call(sid, ACCOUNT)}\r\n"
             f"Nats-Expected-Last-Subject-Sequence: {call.last}\r\n"
         )
@@ -131,7 +144,7 @@ class Container:
             SUBJECTS.ingested(Address(ACCOUNT, sid, message.kind, message.track)),
             f"{self.inbox}.{call.number}.{seq}",
             headers,
-            payload(message.size, time.monotonic_ns()),
+            payload(message, call.acked),
         )
 
     def take(self, subject: bytes, _: bytes, data: bytes) -> None:
@@ -148,7 +161,7 @@ class Container:
             self.note_stored(call, ack.seq)
         elif ack.error is not None and ack.error.err_code in WRONG_LAST_SEQUENCE:
             ask = json.dumps({"last_by_subj": SUBJECTS.call(call_sid(call.number), ACCOUNT)})
-            subject_ = f"$JS.API.STREAM.MSG.GET.{SUBJECTS.stream}"
+            subject_ = f"$JS.API.STREAM.MSG.GET.{SUBJECTS.streams[0]}"
             self.wire.request(subject_, f"{self.inbox}.{number}.newest", "", ask.encode())
         else:
             self.load.refused += 1
@@ -326,7 +339,7 @@ class Readers:
             self.interims += in_quiet
             return
         if in_quiet:
-            self.delays.append(now - int(data[:20]) / 1e9)
+            self.delays.append(now - made(data))
         seq = int(headers.partition(b"Call-Seq: ")[2].partition(b"\r")[0])
         known = self.got.setdefault(subject.split(b".")[2], set())
         self.doubled += seq in known
