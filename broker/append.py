@@ -23,8 +23,14 @@ FIRST_RETRY = 0.05
 LONGEST_RETRY = 0.5
 TOO_LARGE = 10054
 T = TypeVar("T")
+# Told of each record that is known to be stored.
+NoteStored = Callable[[Record], None]
 
 _log = structlog.get_logger()
+
+
+def ignore(_: Record) -> None:
+    """Let a record be stored without a word."""
 
 
 class _Problem(msgspec.Struct):
@@ -60,7 +66,13 @@ class Appender:
     """
 
     def __init__(
-        self, connection: Connection, subjects: Subjects, *, call_sid: str, account_sid: str
+        self,
+        connection: Connection,
+        subjects: Subjects,
+        *,
+        call_sid: str,
+        account_sid: str,
+        note_stored: NoteStored = ignore,
     ) -> None:
         self.acked = 0
         self.last_type = ""
@@ -72,6 +84,7 @@ class Appender:
         self._account_sid = account_sid
         self._call_subject = subjects.call(call_sid, account_sid)
         self._stream = subjects.stream_of(call_sid)
+        self._tell = note_stored
         self._told: set[int] = set()  # codes of refusals that may pass
         self._last_sequence = 0  # of the call's newest record in the stream
 
@@ -203,6 +216,7 @@ class Appender:
             end = record.body["start"] + record.body["duration"]
             known = self.published_ends.get(record.track, 0.0)
             self.published_ends[record.track] = max(end, known)
+        self._tell(record)
 
     def _encode(self, record: Record, seq: int, epoch: str) -> bytes:
         at = time.time_ns() // 1_000_000

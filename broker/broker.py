@@ -1,12 +1,14 @@
 """NATS as the rest of the service knows it: the one place where its parts are put together."""
 
 import itertools
+from collections.abc import Callable
 from typing import Self
 
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from broker.append import NoteStored, ignore
 from broker.bucket import Bucket
 from broker.connection import Connection
 from broker.follow import Replicas
@@ -34,10 +36,31 @@ class Broker:
     This process's dealings with NATS.
 
     An async context manager that opens at once, also when NATS is away.
+
+    Attributes:
+        lost: How many times NATS went away.
     """
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        note_stored: NoteStored = ignore,
+        note_delivered: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """
+        Begin without NATS.
+
+        Args:
+            settings: What is set.
+            note_stored: Told of each record of ours that is known to be stored.
+            note_delivered: Told how long each live record took that is read here: seconds from its
+                being published to its being written to those who wait for it, by two clocks if the
+                call is another container's.
+        """
         self.settings = settings
+        self.lost = 0
+        self._note_stored = note_stored
         self.subjects = Subjects(settings.prefix, settings.shards)
         self.room = Room(self.subjects)
         self._claims = itertools.count(1)
@@ -50,7 +73,7 @@ class Broker:
         self.registry = Registry(self.connection, self.subjects, settings, others)
         self.tickets = Tickets(bucket, self.subjects, settings.instance)
         self.restarts = Restarts(bucket, self.subjects)
-        self.replicas = Replicas(self.connection, self.subjects)
+        self.replicas = Replicas(self.connection, self.subjects, note_delivered)
         self.moves = Moves(self.connection, self.subjects)
         self.wishes = Wishes(self.connection, self.subjects, settings.instance)
         self.janitor = Janitor(
@@ -60,6 +83,7 @@ class Broker:
             self.statuses,
             settings,
             next_epoch=self.next_epoch,
+            note_stored=note_stored,
         )
 
     async def __aenter__(self) -> Self:
@@ -122,6 +146,7 @@ class Broker:
             epoch,
             next_epoch=self.next_epoch,
             owner=self.settings.instance,
+            note_stored=self._note_stored,
         )
 
     # What the connection tells
@@ -133,6 +158,7 @@ class Broker:
 
     def on_lost(self) -> None:
         """NATS went away."""
+        self.lost += 1
         self.replicas.on_lost()
         self.registry.on_lost()
 

@@ -121,7 +121,8 @@ class Claim:
         """
         if self.ended or not owner_lives or self.owner == instance:
             return True
-        return entry is not None and (entry.owner != self.owner or entry.free)
+        # What an earlier owner has said is no word of who has claimed the call since.
+        return entry is not None and entry.epoch == self.epoch and (not entry.owner or entry.free)
 
     def given_up(self, own_epochs: Collection[str]) -> bool:
         """

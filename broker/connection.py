@@ -1,6 +1,7 @@
 """One client of NATS, kept: it says when it is there, lost, and back."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -213,7 +214,9 @@ class Connection:
             disconnected_cb=_guarded(self._on_disconnect),
             reconnected_cb=_guarded(self._on_reconnect),
             closed_cb=_guarded(self._check_due.set),
-            **identity(self._settings.servers, self._settings.credentials),
+            **identity(
+                self._settings.servers, self._settings.credentials, self._settings.authorities
+            ),
         )
 
     async def _wait_in_order(self, *, patience: int = 0) -> None:
@@ -257,9 +260,19 @@ class Connection:
         self._check_due.set()
 
 
-def identity(servers: Sequence[str], credentials: str | None) -> dict[str, Any]:
-    """Return how a client says who it is: the options of its ``connect``."""
+def identity(
+    servers: Sequence[str], credentials: str | None, authorities: str | None
+) -> dict[str, Any]:
+    """
+    Return how a client says who it is, and whom it trusts: the options of its ``connect``.
+
+    Raises:
+        OSError: the authorities are no certificates (:class:`ssl.SSLError`).
+    """
     options: dict[str, Any] = {}
+    if authorities is not None:
+        options["tls"] = ssl.create_default_context()
+        options["tls"].load_verify_locations(cadata=authorities)
     if credentials is not None:
         options["user_credentials"] = RawCredentials(credentials)
     # A cluster names its other servers without the password that its URL came with.

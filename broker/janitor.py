@@ -14,17 +14,19 @@ from contextlib import suppress
 import structlog
 
 from broker import records, supervise
-from broker.append import Appender
-from broker.claim import OWNER_LOST
+from broker.append import Appender, NoteStored, ignore
+from broker.claim import OWNER_LOST, Claim
 from broker.connection import Connection
 from broker.deserted import Deserted, Due
 from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
+from broker.lost_sides import lost_from
 from broker.registry import Registry
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
 from broker.subjects import Subjects
 
+TRACKS = "inbound", "outbound"
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
 
@@ -51,6 +53,7 @@ class Janitor:
         settings: BrokerSettings,
         *,
         next_epoch: Callable[[], str],
+        note_stored: NoteStored = ignore,
     ) -> None:
         self.ended = 0
         self._connection = connection
@@ -60,6 +63,7 @@ class Janitor:
         self._statuses = statuses
         self._deserted = Deserted(settings.instance, settings.grace, settings.lease_refresh)
         self._next_epoch = next_epoch
+        self._note_stored = note_stored
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -126,6 +130,7 @@ class Janitor:
             self._subjects,
             call_sid=entry.call_sid,
             account_sid=entry.account_sid,
+            note_stored=self._note_stored,
         )
         newest = await appender.newest_now()
         if newest is None:
@@ -137,13 +142,15 @@ class Janitor:
         dead = claim.epoch == entry.epoch if due.silent else not entry.owner
         if self._registry.has_lease(claim.owner) and not dead:
             raise Fenced(entry.call_sid, epoch)
-        known_end = max([*claim.ends.values(), *entry.covered.values(), claim.gap_end, 0.0])
+        known = _known_ends(claim, entry)
+        end = max(known.values())
         if entry.abandoned == "crashed":
-            end = max(known_end, self._last_alive(entry))
-            if end - known_end >= records.SHORTEST_GAP:
-                await appender.append(records.gap(known_end, end, None, OWNER_LOST), epoch)
-                known_end = end
-        await appender.append(records.call_ended(known_end, due.reason, (), due.status), epoch)
+            lost = lost_from(end, known, 1.0)
+            end = max(end, self._last_alive(entry))
+            for track, start in lost.items():
+                if end - start >= records.SHORTEST_GAP:
+                    await appender.append(records.gap(start, end, track, OWNER_LOST), epoch)
+        await appender.append(records.call_ended(end, due.reason, (), due.status), epoch)
         return True
 
     def _last_alive(self, entry: CallEntry) -> float:
@@ -159,3 +166,11 @@ class Janitor:
             return 0.0
         latest = min(seen + self._settings.lease_refresh * 1000, time.time() * 1000)
         return (latest - entry.started_at) / 1000
+
+
+def _known_ends(claim: Claim, entry: CallEntry) -> dict[str, float]:
+    """Return up to where each side is known, by what is stored and by what its owner has said."""
+    of_side = claim.ends, entry.covered
+    return {
+        track: max(claim.gap_end, *(ends.get(track, 0.0) for ends in of_side)) for track in TRACKS
+    }

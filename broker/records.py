@@ -24,11 +24,14 @@ class Record:
         track: The side that spoke, ``inbound`` or ``outbound``; ``call`` of an event.
         body: The message: ``type`` and what belongs to it. ``v``, ``callSid``, ``seq``, ``epoch``
             and ``at`` are added when it is encoded.
+        spoken_at: Unix time in seconds at which its last word ended; None if it says none. It is
+            not published.
     """
 
     kind: Literal["final", "event"]
     track: str
     body: dict[str, Any]
+    spoken_at: float | None = field(default=None, compare=False)
 
     @property
     def type(self) -> str:

@@ -35,6 +35,26 @@ class Visited(Protocol):
         """
 
 
+class Behind:
+    """
+    Stands behind readers in a round: says when what their visits brought has been written.
+
+    Args:
+        note: Told so.
+    """
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self.due = False
+        self._note = note
+
+    def visit(self) -> Writing:
+        """Bring nothing, whose turn to be written comes after theirs."""
+        return self._write, b""
+
+    def _write(self, _: bytes) -> None:
+        self._note()
+
+
 class Rounds:
     """
     Visits who is due, in the order in which they became so.

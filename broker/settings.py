@@ -8,6 +8,9 @@ from urllib.parse import unquote, urlsplit
 from broker import durations
 from broker.subjects import DEFAULT_PREFIX, PREFIX
 
+_CERTIFICATE = re.compile(
+    r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----"
+)
 _CREDENTIALS = re.compile(
     r"BEGIN NATS USER JWT.*\n[\w-]+\.[\w-]+\.[\w-]+\n"
     r"(?:.*\n)*?"
@@ -32,6 +35,7 @@ class BrokerSettings:
         instance: The name of this process: unique for each life, as leases and epochs are made
             from it.
         credentials: The text of a ``.creds`` file, for hosted NATS.
+        authorities: Certificates in PEM: whom to trust to name a server, besides those that all do.
         provision: Also bring an existing stream and bucket up to date. They are created when they
             are missing in any case, if the user may.
         shards: How many streams share the records.
@@ -48,6 +52,7 @@ class BrokerSettings:
     instance: str
     prefix: str = DEFAULT_PREFIX
     credentials: str | None = field(default=None, repr=False)
+    authorities: str | None = None
     provision: bool = False
     shards: int = 1
     replicas: int = 1
@@ -86,6 +91,15 @@ def read_credentials(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if not _CREDENTIALS.search(text):
         raise ValueError("is not the text of a .creds file with a user's JWT and seed")
+    return text
+
+
+def read_authorities(text: str) -> str:
+    """Return certificates in PEM; a text that holds none is a ValueError."""
+    # Where a variable has one line, its ends are written as they are in a program.
+    text = text.replace("\\n", "\n")
+    if not _CERTIFICATE.search(text):
+        raise ValueError("is not the text of a certificate in PEM (-----BEGIN CERTIFICATE-----)")
     return text
 
 

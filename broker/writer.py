@@ -8,7 +8,7 @@ from typing import Any
 
 import nats.errors
 
-from broker.append import Appender
+from broker.append import Appender, NoteStored, ignore
 from broker.claim import Claim, Epochs, first_record, is_own, still_to_say
 from broker.connection import Connection
 from broker.entries import CallEntry
@@ -45,6 +45,7 @@ class CallWriter:
         next_epoch: Callable[[], str],
         owner: str,
         capacity: int = CAPACITY,
+        note_stored: NoteStored = ignore,
     ) -> None:
         self.call = call
         self.claimed = asyncio.Event()
@@ -52,10 +53,15 @@ class CallWriter:
         self._connection = connection
         self._subjects = subjects
         self._appender = Appender(
-            connection, subjects, call_sid=call.call_sid, account_sid=call.account_sid
+            connection,
+            subjects,
+            call_sid=call.call_sid,
+            account_sid=call.account_sid,
+            note_stored=note_stored,
         )
         self._outbox = Outbox(capacity=capacity)
         self._in_flight: Record | None = None
+        self._stuck_since: float | None = None  # monotonic; while something waits to be stored
         self._epochs = Epochs(epoch, next_epoch)
         self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
@@ -105,6 +111,11 @@ class CallWriter:
         return len(self._outbox) + (self._in_flight is not None)
 
     @property
+    def stuck_seconds(self) -> float:
+        """For how long nothing was stored though something waits for it; else 0."""
+        return 0.0 if self._stuck_since is None else time.monotonic() - self._stuck_since
+
+    @property
     def dropped(self) -> int:
         """Finals that made room in a full outbox, told as gaps."""
         return self._outbox.dropped
@@ -112,6 +123,8 @@ class CallWriter:
     def put(self, record: Record) -> None:
         """Take the next record. Never waits."""
         self._outbox.put(record)
+        if self._stuck_since is None:
+            self._stuck_since = time.monotonic()
         self._stored.clear()
         self._work.set()
 
@@ -186,7 +199,9 @@ class CallWriter:
         while True:
             newest = await self._appender.newest()
             if newest is not None:
-                self.claim = await self._appender.learn(newest)
+                claim = await self._appender.learn(newest)
+                # The names of all records would grow with the call, and nobody asks for them later.
+                self.claim = dataclasses.replace(claim, ids=set())
                 if not may_claim(self.claim):
                     raise Fenced(self.call.call_sid, self.epoch)
                 self.call = self.claim.facts(self.call)
@@ -216,6 +231,7 @@ class CallWriter:
                     self._listing.update(epoch=self.epoch)
                 await self._publish(self._in_flight)
                 self._in_flight = None
+                self._stuck_since = time.monotonic() if self.depth else None
                 if not self.depth:
                     self._stored.set()
                     self._listing.note_stored()

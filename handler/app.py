@@ -33,6 +33,7 @@ from handler.front_door import CLIENT, METHODS, Advice, Cors, FrontDoor
 from handler.metrics import Metrics
 from handler.page.page import Page
 from handler.roles import Role
+from handler.server.loop_delay import LoopDelay
 from handler.server.vitals import Vitals
 from handler.subscribers import commands
 from handler.subscribers.access import Access
@@ -96,6 +97,7 @@ class Service:
         # First: a port that is taken is found out before anything else begins.
         if settings.metrics_port is not None:
             stack.callback(self.metrics.serve(settings.host, settings.metrics_port))
+        stack.enter_context(LoopDelay(self.metrics.loop_delay.observe))
         if settings.twilio_accounts is not None:
             watch = AccountsWatch(settings.twilio_accounts, self.accounts)
             await stack.enter_async_context(watch)
@@ -106,12 +108,16 @@ class Service:
                 EmbeddedServer(directory=settings.nats_store)
             )
             servers = (self.nats.url,)
-        self.broker = await stack.enter_async_context(Broker(_broker_settings(settings, servers)))
-        self.calls = await stack.enter_async_context(
-            LiveCalls(settings, self.broker, note_delay=self.metrics.speech_to_published.observe)
+        self.broker = await stack.enter_async_context(
+            Broker(
+                _broker_settings(settings, servers),
+                note_stored=self.metrics.note_stored,
+                note_delivered=self.metrics.published_to_delivered.observe,
+            )
         )
+        self.calls = await stack.enter_async_context(LiveCalls(settings, self.broker))
         self.task_protection = await stack.enter_async_context(
-            TaskProtection(settings.ecs_agent_uri, lambda: len(self.calls) > 0)
+            TaskProtection(settings.ecs_agent_uri, lambda: bool(self.calls.carried))
         )
         self.calls.note_change = self.task_protection.note
         self.status_callbacks = StatusCallbacks(self.broker)
@@ -265,6 +271,7 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
         instance=settings.instance,
         prefix=settings.subject_prefix,
         credentials=settings.nats_credentials,
+        authorities=settings.nats_authorities,
         provision=settings.embedded_nats or settings.insecure,
         shards=settings.nats_shards,
         replicas=settings.nats_replicas,

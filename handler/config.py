@@ -13,6 +13,7 @@ from broker import durations
 from broker.identifiers import ACCOUNT_SID
 from broker.settings import (
     DEFAULT_SERVER,
+    read_authorities,
     read_credentials,
     read_megabytes,
     read_prefix,
@@ -101,6 +102,7 @@ class Settings:
 
     nats_urls: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     nats_credentials: str | None = field(default=None, repr=False)
+    nats_authorities: str | None = field(default=None, repr=False)  # whom to trust besides others
     nats_store: str | None = None  # where the embedded server keeps its files
     embedded_nats: bool = False
     nats_shards: int = 1  # streams that share the records
@@ -221,6 +223,7 @@ class Settings:
             call_options=read.read("CALL_OPTIONS", option_names, default.call_options),
             nats_urls=read.read("NATS_URL", read_servers, default.nats_urls),
             nats_credentials=read.read("NATS_CREDS", read_credentials, None),
+            nats_authorities=read.read("NATS_CA", read_authorities, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
             nats_shards=read.read("NATS_SHARDS", read_shards, default.nats_shards),

@@ -148,12 +148,24 @@ class MoveFailed(HandlerError):
         self.kind = kind
         super().__init__(reason)
 
+    def anew(self) -> "MoveFailed":
+        """
+        Return the same, raised by nobody yet: to be kept, or to be raised once more.
+
+        What was raised holds all frames that it went through, and the call with them.
+        """
+        return MoveFailed(str(self), self.kind)
+
 
 class NoRoomForTracks(MoveFailed):
     """Another media stream of the call can begin only once one has ended."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, Stay.NO_ROOM)
+
+    def anew(self) -> "NoRoomForTracks":
+        """Return the same, raised by nobody yet."""
+        return NoRoomForTracks(str(self))
 
 
 class InvalidToken(HandlerError):

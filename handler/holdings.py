@@ -28,8 +28,9 @@ def _promised(parts: Parts) -> int:
 
 
 HOLDINGS: Mapping[str, Callable[[Parts], int]] = {
-    # Those included that wait for a media stream, come from elsewhere, or are not all stored.
+    # Those included that wait for a media stream, or are not all stored.
     "calls": lambda parts: len(parts.calls),
+    "arriving calls": lambda parts: parts.calls.arriving,
     "promised places": _promised,
     "subscribers": lambda parts: parts.subscribers.places.taken,
     "transcripts": lambda parts: len(parts.subscribers.transcripts),

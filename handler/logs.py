@@ -21,6 +21,17 @@ _QUERY_TOKEN = re.compile(r"(token=)[^&\s\"']+")
 _JWT = re.compile(r"\beyJ[\w-]{8,}(\.[\w-]*){0,2}")
 
 
+# Lines since the process began, by level: those that may ask for something to be done.
+lines = {"warning": 0, "error": 0, "critical": 0}
+
+
+def _count(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Count a line."""
+    if (level := event["level"]) in lines:
+        lines[level] += 1
+    return event
+
+
 def _cut(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Cut a log line to what somebody reads, and tokens out of it, whatever a peer has sent."""
     traceback = event.pop("exception", None)
@@ -99,6 +110,7 @@ def configure(level: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+        _count,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     closing: list[structlog.typing.Processor] = [

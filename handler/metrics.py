@@ -6,8 +6,10 @@ line of a table here: its name, what it says, and where the number is.
 """
 
 import socket
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -18,7 +20,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from broker.broker import Broker
+from broker.outbox import UNREACHABLE
+from broker.records import Record
+from handler import logs
 from handler.addresses import cannot_listen
+from handler.audio.loss import Reason
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
 from handler.calls.relocator import Relocator
@@ -26,6 +32,9 @@ from handler.calls.restarter import Restarter
 from handler.calls.status_callbacks import StatusCallbacks
 from handler.calls.tickets import Tickets
 from handler.config import Settings
+from handler.deepgram.recogniser import Standing
+from handler.refusals import refusals
+from handler.roles import Role
 from handler.server.side_port import SidePort
 from handler.server.vitals import Vitals
 from handler.subscribers.admission import Subscribers
@@ -67,17 +76,51 @@ class Kinds(NamedTuple):
     read: Callable[[Parts], Mapping[str, float]]
 
 
+def _longest_wait(parts: Parts) -> float:
+    return max((call.writer.stuck_seconds for call in parts.calls.carried), default=0.0)
+
+
+def _longest_lag(parts: Parts) -> float:
+    return max((call.recogniser.lag for call in parts.calls.carried), default=0.0)
+
+
+def _standings(parts: Parts) -> Mapping[str, float]:
+    found: dict[str, float] = dict.fromkeys(Standing, 0)
+    for call in parts.calls.carried:
+        found[call.recogniser.standing] += 1
+    return found
+
+
 GAUGES = (
-    Measure("calls", "Calls that this process carries", lambda parts: len(parts.calls)),
+    Measure(
+        "calls",
+        "Calls that this process carries; one that moves within it is one",
+        lambda parts: len(parts.calls),
+    ),
     Measure(
         "calls_capacity",
-        "Calls that it may carry (MAX_CALLS)",
-        lambda parts: parts.settings.max_calls,
+        "Calls that it may carry (MAX_CALLS); none where ROLES has no media",
+        lambda parts: parts.settings.max_calls if Role.MEDIA in parts.settings.roles else 0,
     ),
     Measure(
         "outbox_depth",
         "Records that are not known to be stored yet",
         lambda parts: parts.calls.outbox_depth,
+    ),
+    Measure(
+        "outbox_age_seconds",
+        "For how long nothing was stored of the call whose records wait longest",
+        _longest_wait,
+    ),
+    Measure(
+        "recogniser_lag_seconds",
+        "Audio that is yet to be transcribed, of the call that has most of it",
+        _longest_lag,
+    ),
+    Measure(
+        "draining",
+        "Whether the process is leaving (1) and takes nothing new",
+        lambda parts: parts.calls.draining,
     ),
     Measure(
         "subscribers",
@@ -130,6 +173,11 @@ GAUGES = (
         lambda parts: parts.calls.breaker.accepted,
     ),
     Measure(
+        "deepgram_held_back",
+        "Whether attempts to reach Deepgram wait for each other (1), as too many have failed",
+        lambda parts: parts.calls.breaker.open,
+    ),
+    Measure(
         "calls_arriving",
         "Calls of other containers, or media streams, that are on their way here",
         lambda parts: parts.calls.arriving,
@@ -153,6 +201,15 @@ GAUGES = (
         "task_protected",
         "Whether ECS keeps this task from being stopped (1); 0 also where it is not known",
         lambda parts: bool(parts.task_protection.on),
+    ),
+)
+
+GAUGES_BY_KIND = (
+    Kinds(
+        "recognisers",
+        "Calls, by how they stand with Deepgram",
+        "state",
+        _standings,
     ),
 )
 
@@ -183,6 +240,17 @@ COUNTERS = (
         "tickets_refused",
         "Media streams that were refused for their ticket, or for having none",
         lambda parts: parts.tickets.refused,
+    ),
+    Measure(
+        "calls_ended_for_owner",
+        "Calls of containers that are gone, of which this one has written the end",
+        lambda parts: parts.broker.janitor.ended,
+    ),
+    Measure("nats_lost", "How many times NATS went away", lambda parts: parts.broker.lost),
+    Measure(
+        "deepgram_attempts",
+        "Connections to Deepgram that were begun, those that failed included",
+        lambda parts: parts.calls.breaker.attempts,
     ),
     Measure(
         "recogniser_messages_unreadable",
@@ -250,6 +318,11 @@ COUNTERS = (
         lambda parts: parts.restarter.failed,
     ),
     Measure(
+        "streams_of_calls_over",
+        "Dead media streams for which none was asked for, as Twilio said that their call was over",
+        lambda parts: parts.restarter.over,
+    ),
+    Measure(
         "loop_stalls",
         "Times that the event loop did not answer for a second",
         lambda parts: parts.vitals.loop_stalls,
@@ -285,12 +358,24 @@ COUNTERS_BY_KIND = (
         "code",
         lambda parts: parts.status_callbacks.stream_errors,
     ),
+    Kinds(
+        "log_lines",
+        "Lines of the log that may ask for something to be done, by level",
+        "level",
+        lambda _: logs.lines,
+    ),
 )
 
 # Connections at once: some Prometheus servers, and somebody who looks.
 SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
-DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
+# From a record to its readers: some ms in one place, and clocks that differ.
+DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+# A turn of the loop is some ms; a chunk of audio is due ten times a second.
+LOOP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+# Why audio is in no transcript, as `Gap` says it.
+GAP_REASONS = (*get_args(Reason), UNREACHABLE)
 # Twilio's answers were seen to take 0.08 to 0.26 s.
 REQUEST_BUCKETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Some two seconds to compare the audio, up to three more to a pause of both sides.
@@ -304,10 +389,24 @@ class Metrics(Collector):
         self._parts = parts
         self._registry = CollectorRegistry()
         self._registry.register(self)
+        self._gaps: Counter[str] = Counter(dict.fromkeys(GAP_REASONS, 0))
+        self._gap_seconds: Counter[str] = Counter(dict.fromkeys(GAP_REASONS, 0))
         self.speech_to_published = Histogram(
             "partyline_speech_to_published_seconds",
-            "From the end of what was said to its final result being handed to NATS",
+            "From the end of the last word of a final to NATS's word that it is stored",
             buckets=DELAY_BUCKETS,
+            registry=self._registry,
+        )
+        self.published_to_delivered = Histogram(
+            "partyline_published_to_delivered_seconds",
+            "From a record's publication to its being written to all who follow the call live",
+            buckets=DELIVERY_BUCKETS,
+            registry=self._registry,
+        )
+        self.loop_delay = Histogram(
+            "partyline_loop_delay_seconds",
+            "How long what becomes due waits for its turn, looked at ten times a second",
+            buckets=LOOP_BUCKETS,
             registry=self._registry,
         )
         self.twilio_requests = Histogram(
@@ -322,6 +421,16 @@ class Metrics(Collector):
             buckets=MOVE_BUCKETS,
             registry=self._registry,
         )
+
+    def note_stored(self, record: Record) -> None:
+        """Take a record that is known to be stored: what was lost, or how long a word took."""
+        if record.type == "Gap":
+            reason = record.body["reason"]
+            self._gaps[reason] += 1
+            self._gap_seconds[reason] += record.body["end"] - record.body["start"]
+        elif record.spoken_at is not None:
+            # What another container began may lie ahead of our clock.
+            self.speech_to_published.observe(max(0.0, time.time() - record.spoken_at))
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """
@@ -350,8 +459,36 @@ class Metrics(Collector):
             yield GaugeMetricFamily(f"partyline_{name}", text, value=read(self._parts))
         for name, text, read in COUNTERS:
             yield CounterMetricFamily(f"partyline_{name}", text, value=read(self._parts))
+        for name, text, label, read_all in GAUGES_BY_KIND:
+            kinds = GaugeMetricFamily(f"partyline_{name}", text, labels=[label])
+            yield _filled(kinds, read_all(self._parts))
         for name, text, label, read_all in COUNTERS_BY_KIND:
-            family = CounterMetricFamily(f"partyline_{name}", text, labels=[label])
-            for kind, value in read_all(self._parts).items():
-                family.add_metric([kind], value)
-            yield family
+            counts = CounterMetricFamily(f"partyline_{name}", text, labels=[label])
+            yield _filled(counts, read_all(self._parts))
+        yield from self._losses()
+        yield _refusals()
+
+    def _losses(self) -> Iterable[Metric]:
+        text = "Gaps of transcripts that this process has written, by why"
+        yield _filled(CounterMetricFamily("partyline_gaps", text, labels=["reason"]), self._gaps)
+        text = "What is missing in them, one side or both, by why"
+        family = CounterMetricFamily("partyline_gap_seconds", text, labels=["reason"])
+        yield _filled(family, self._gap_seconds)
+
+
+def _refusals() -> Metric:
+    text = "Refusals of whatever kind, by the event and the status that their log lines have"
+    family = CounterMetricFamily("partyline_refusals", text, labels=["event", "status"])
+    for kind, count in refusals.totals.items():
+        family.add_metric(kind, count)
+    return family
+
+
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
+
+
+def _filled(family: Family, values: Mapping[str, float]) -> Family:
+    """Put the values of all kinds into a metric."""
+    for kind, value in values.items():
+        family.add_metric([kind], value)
+    return family

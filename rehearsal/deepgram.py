@@ -289,7 +289,9 @@ class _Conversation:
                 if faults.drop_after_audio is not None and (
                     listen.seconds >= faults.drop_after_audio
                 ):
-                    await self._drop()
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self._drop())
+                        await self._ignore_rest()
                     return
                 await self._hold_back(listen.seconds)
             await self._said.join()
@@ -324,6 +326,12 @@ class _Conversation:
             self._socket.transport.abort()
         else:
             await self._socket.close(self._faults.drop_code, self._faults.drop_reason)
+
+    async def _ignore_rest(self) -> None:
+        """Read to the end: what the client answers to a close is behind its audio."""
+        with suppress(ConnectionClosed):
+            async for _ in self._socket:
+                pass
 
     async def _compute(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function of the core: in a thread if its recognisers compute for long."""

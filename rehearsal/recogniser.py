@@ -42,6 +42,9 @@ INTERIM_EVERY = 30
 LONGEST_PHRASE = 450  # the model is best below 9 s
 CUT_WITHIN = 125  # a longer phrase is cut at the quietest point of its last 2.5 s
 SHORTEST_ENDPOINT = 15  # below 300 ms phrases fall to pieces
+# Voiced frames of a phrase. A detector that is new takes the first noise for a voice, for a moment,
+# and of that the model makes "you".
+SHORTEST_PHRASE = 6
 
 # What the model gets of a phrase, in samples and shares of full scale
 QUIETEST_SPEECH = 0.004
@@ -205,6 +208,7 @@ class Phrases:
         self._preroll: list[Frame] = []
         self._phrase: list[Frame] | None = None
         self._begun = 0  # the frame at which the phrase begins
+        self._voiced = 0  # frames of it
         self._pause = 0
         self._since_interim = 0
 
@@ -260,6 +264,7 @@ class Phrases:
         while self._sample(first) < self._tiled:
             first += 1  # what finals have covered is not said twice
         self._phrase, self._begun = self._preroll[first - self._frames :], first
+        self._voiced = sum(self._recent)
         self._preroll, self._recent = [], []
         self._pause = self._since_interim = 0
         begin = self._sample(first)
@@ -268,6 +273,7 @@ class Phrases:
     def _in_phrase(self, phrase: list[Frame], frame: Frame, voiced: bool) -> list[Segment]:
         phrase.append(frame)
         self._since_interim += 1
+        self._voiced += voiced
         self._pause = 0 if voiced else self._pause + 1
         if self._pause >= self._endpoint:
             self._phrase = None
@@ -304,7 +310,7 @@ class Phrases:
 
     def _words(self, phrase: list[Frame]) -> tuple[Word, ...]:
         samples = np.concatenate(phrase).astype(np.float32) / 32768.0
-        if np.abs(samples).max() < QUIETEST_SPEECH:
+        if self._voiced < SHORTEST_PHRASE or np.abs(samples).max() < QUIETEST_SPEECH:
             return ()
         start, end = _spoken(samples)
         samples = samples[start:end]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.credentials import NEEDED
+from support.keys import problems
 from support.processes import ENVIRON
 from support.sids import account_sid
 
@@ -162,31 +163,6 @@ CLOUD_RUN: dict[str, Any] = {
 }
 
 
-def problems(value: Any, known: Any, at: str = "") -> list[str]:
-    """What in a file is not as its platform knows it."""
-    if isinstance(known, dict):
-        if not isinstance(value, dict):
-            return [f"{at}: not a table"]
-        found = []
-        for key, inner in value.items():
-            below = known.get(key, known.get("*"))
-            found += (
-                [f"{at}.{key}: unknown key"]
-                if below is None
-                else problems(inner, below, f"{at}.{key}")
-            )
-        return found
-    if isinstance(known, list):
-        if not isinstance(value, list):
-            return [f"{at}: not a list of tables"]
-        return [p for n, item in enumerate(value) for p in problems(item, known[0], f"{at}[{n}]")]
-    if isinstance(known, tuple) and isinstance(known[0], type):
-        good = isinstance(value, known) and (bool in known or not isinstance(value, bool))
-    else:
-        good = value in known and not isinstance(value, bool)
-    return [] if good else [f"{at}: {value!r}"]
-
-
 def fly(name: str = "fly.toml") -> dict[str, Any]:
     return tomllib.loads((ROOT / name).read_text())
 
@@ -200,7 +176,9 @@ def cloud_run(name: str = "cloudrun.yaml") -> dict[str, Any]:
     return yaml.safe_load((ROOT / "deploy" / name).read_text())
 
 
-@pytest.mark.parametrize("name", [*FLY_FILES, "deploy/nats/fly.toml"])
+@pytest.mark.parametrize(
+    "name", [*FLY_FILES, "deploy/nats/fly.toml", "deploy/scaling/fly-autoscaler.toml"]
+)
 def test_fly_files_have_known_keys_of_the_right_types(name):
     assert problems(fly(name), FLY) == []
 

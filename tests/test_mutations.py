@@ -40,8 +40,9 @@ def run(directory: Path) -> subprocess.CompletedProcess[str]:
 
 def test_each_patch_fits_the_code(tmp_path):
     assert len(PATCHES) >= 10
+    copy(tmp_path)
     for patch in PATCHES:
-        copy(tmp_path / patch.stem, patch)
+        subprocess.run(["git", "apply", "--check", str(patch)], cwd=tmp_path, check=True)
 
 
 def test_the_copy_is_what_is_tested(tmp_path):

@@ -7,14 +7,13 @@ measured and NATS run beside it.
 
 import argparse
 import gc
-import json
-import sys
 import time
 from typing import Any
 
 from bench.load.calls import Callers
 from bench.load.deepgram import Deepgram
 from bench.load.marks import Tally
+from bench.load.orders import Orders, tell
 from bench.load.sockets import Poller
 from bench.load.subscribers import Audience, percentile
 from bench.machine import open_files
@@ -35,13 +34,8 @@ class Load:
 
     def serve(self) -> None:
         """Carry out one order after the other, until standard input ends."""
-        orders = self._orders
-        while self._poller.run(float("inf"), lambda: bool(orders.lines) or orders.ended):
-            if not orders.lines:
-                return
-            order = json.loads(orders.lines.pop(0))
-            answer = getattr(self, order.pop("do"))(**order)
-            print(json.dumps(answer), flush=True)
+        while (order := self._orders.next()) is not None:
+            tell(getattr(self, order.pop("do"))(**order))
             gc.collect()
 
     def carry(
@@ -150,25 +144,6 @@ def _counted(pid: int, callers: Callers, seconds: float) -> Answer:
         "lag_p99": percentile(journal.lags, 99),
         "lag_max": percentile(journal.lags, 100),
     }
-
-
-class Orders:
-    """Lines of standard input."""
-
-    def __init__(self, poller: Poller) -> None:
-        self.lines: list[str] = []
-        self.ended = False
-        self._poller = poller
-        poller.add(sys.stdin.fileno(), self)
-
-    def ready(self, events: int) -> None:
-        del events
-        line = sys.stdin.readline()
-        if line:
-            self.lines.append(line)
-        else:
-            self.ended = True
-            self._poller.remove(sys.stdin.fileno())
 
 
 def main() -> None:

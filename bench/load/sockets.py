@@ -137,6 +137,8 @@ class WebSocket(Connection):
                 return
             self._head = None
             self.opened(head)
+            if not self.is_open:  # it was refused, and what follows is text
+                return
         for opcode, payload in self._frames.feed(data):
             if opcode == PING:
                 self.send(PONG, payload)

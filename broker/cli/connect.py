@@ -17,6 +17,7 @@ from broker.connection import identity
 from broker.errors import BrokerError
 from broker.settings import (
     DEFAULT_SERVER,
+    read_authorities,
     read_credentials,
     read_megabytes,
     read_prefix,
@@ -54,6 +55,7 @@ class Variable(NamedTuple):
 VARIABLES = {
     "servers": Variable("NATS_URL", read_servers, (DEFAULT_SERVER,)),
     "credentials": Variable("NATS_CREDS", read_credentials),
+    "authorities": Variable("NATS_CA", read_authorities),
     "prefix": Variable("SUBJECT_PREFIX", read_prefix, DEFAULT_PREFIX),
     "shards": Variable("NATS_SHARDS", read_shards, 1),
     "replicas": Variable("NATS_REPLICAS", read_replicas),
@@ -73,9 +75,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--creds",
         dest="credentials",
-        type=argument(_read_file),
+        type=argument(_file_of(read_credentials)),
         metavar="FILE",
         help="a .creds file, for a server that asks (default: the text in NATS_CREDS)",
+    )
+    parser.add_argument(
+        "--ca",
+        dest="authorities",
+        type=argument(_file_of(read_authorities)),
+        metavar="FILE",
+        help="certificates that a server's may be signed by, besides those that all trust "
+        "(default: the text in NATS_CA)",
     )
     parser.add_argument(
         "--prefix",
@@ -164,7 +174,7 @@ async def connected(
                 list(arguments.servers),
                 name=name,
                 error_cb=problems.note,
-                **identity(arguments.servers, arguments.credentials),
+                **identity(arguments.servers, arguments.credentials, arguments.authorities),
                 **{"max_reconnect_attempts": 1, "reconnect_time_wait": RETRY_SECONDS, **options},
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
@@ -229,13 +239,18 @@ def _words(exc: BaseException) -> str:
     return str(exc) if isinstance(exc, BrokerError) else said(exc)
 
 
-def _read_file(path: str) -> str:
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "is no text"
-        raise ValueError(f"cannot read {path}: {reason}") from exc
-    try:
-        return read_credentials(text)
-    except ValueError as exc:
-        raise ValueError(f"{path} {exc}") from exc
+def _file_of(read: Callable[[str], str]) -> Callable[[str], str]:
+    """Make of what reads a text what reads it from a file."""
+
+    def read_file(path: str) -> str:
+        try:
+            text = Path(path).read_text()
+        except (OSError, UnicodeError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "is no text"
+            raise ValueError(f"cannot read {path}: {reason}") from exc
+        try:
+            return read(text)
+        except ValueError as exc:
+            raise ValueError(f"{path} {exc}") from exc
+
+    return read_file

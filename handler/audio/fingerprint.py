@@ -91,7 +91,7 @@ class Fingerprint:
             marks.forget(self._end - KEPT)
 
 
-def place(theirs: Print, ours: Print, guess: int) -> int | None:
+def place(theirs: Print, ours: Print, guess: int, *, early: bool = False) -> int | None:
     """
     Return what to add to our positions to get theirs, in samples; None if it is not certain.
 
@@ -101,10 +101,15 @@ def place(theirs: Print, ours: Print, guess: int) -> int | None:
         theirs: The fingerprint of one media stream.
         ours: That of another one of the same call.
         guess: The offset by the time at which both came.
+        early: Little was heard yet, of which equal samples alone say enough. What is played again
+            and again may be heard a second time by us alone, so the guess has to be near.
     """
     exact = landmarks.offset(theirs.marks, ours.marks)
-    if exact is not None and abs(exact - guess) <= MOST_APART_IF_EQUAL:
+    most = MOST_APART if early else MOST_APART_IF_EQUAL
+    if exact is not None and abs(exact - guess) <= most:
         return exact
+    if early:
+        return None
     apart = theirs.start - ours.start
     steps = envelope.offset(
         theirs.envelopes, ours.envelopes, (guess - apart) // STEP, MOST_APART // STEP

@@ -51,14 +51,12 @@ class Shared:
         broker: Where records go.
         breaker: Knows whether Deepgram is down.
         ticker: The clock of all calls.
-        note_delay: Told how long each record took, in seconds from its speech.
     """
 
     settings: Settings
     broker: Broker
     breaker: Breaker
     ticker: Ticker
-    note_delay: Callable[[float], None]
 
 
 class Call:
@@ -100,7 +98,7 @@ class Call:
         )
         wanted = call_options(facts.options or "", settings.deepgram_options, settings.call_options)
         self.writer = broker.writer(call=facts, epoch=broker.next_epoch())
-        self._publisher = Publisher(self.writer, self._clock, note_delay=shared.note_delay)
+        self._publisher = Publisher(self.writer, self._clock)
         self._recogniser = Recogniser(
             settings,
             self._publisher.take,
@@ -125,9 +123,9 @@ class Call:
         return self.streams.counts
 
     @property
-    def unreadable(self) -> int:
-        """Messages of Deepgram that could not be read so far."""
-        return self._recogniser.unread.unreadable
+    def recogniser(self) -> Recogniser:
+        """What transcribes it."""
+        return self._recogniser
 
     @property
     def over(self) -> bool:
@@ -208,6 +206,10 @@ class Call:
         """
         await self._mover.move(ask_for_stream)
         self.streams.current.finish(End.MOVED)
+
+    def hurry(self) -> None:
+        """This process is leaving soon: a move that goes on is to come to its end."""
+        self._mover.hurry()
 
     def leave(self) -> None:
         """This process is leaving: flush the tail, but do not end the call."""

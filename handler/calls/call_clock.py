@@ -11,19 +11,15 @@ from dataclasses import dataclass, replace
 
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
+from broker.lost_sides import lost_from
 from handler.audio.loss import Loss, Reason
-from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, TRACKS, Track, samples
+from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, Track, samples
 
 MEDIA_LOST: Reason = "media-lost"
 PAUSED: Reason = "paused"
 OWNER_LOST: Reason = "owner-lost"
 # How a call ends that Twilio stopped.
 COMPLETED = "completed"
-# Of speech that goes on, Deepgram says a final every few seconds: a side that has had none for
-# longer than this, while the other had, was silent.
-LONGEST_LAG = 5 * SAMPLE_RATE
-# Sides that end so near to each other are lost together.
-TOGETHER = SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,18 +100,14 @@ class Place:
 
 def by_side(loss: Loss, ends: Mapping[Track, int]) -> list[Loss]:
     """
-    Return what was lost with an owner of each side: what one had said may be stored, and not yet
-    what the other had said before that.
+    Return what was lost with an owner of each side, as :mod:`broker.lost_sides` has it.
 
     Args:
         loss: From where the newest stored final ends.
         ends: Up to where each side is known.
     """
-    lags = {track: loss.start - end for track, end in ends.items()}
-    late = {track: lag for track, lag in lags.items() if ends[track] and 0 < lag <= LONGEST_LAG}
-    if max(late.values(), default=0) <= TOGETHER:
-        return [replace(loss, start=loss.start - max(late.values(), default=0))]
-    return [replace(loss, start=loss.start - late.get(one, 0), track=one) for one in TRACKS]
+    starts = lost_from(loss.start, ends, SAMPLE_RATE)
+    return [replace(loss, start=start, track=track) for track, start in starts.items()]
 
 
 class CallClock:

@@ -18,8 +18,9 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     """
     Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
 
-    A call that somebody is about to take has half of the other half for that. Whatever becomes of
-    Twilio's API, of NATS or of the recogniser, all of it is over in time.
+    A call that somebody is about to take has half of the other half for that, and waits for no
+    long pause any more. Whatever becomes of Twilio's API, of NATS or of the recogniser, all of it
+    is over in time.
     """
     calls.draining = True
     carried = calls.carried
@@ -32,7 +33,9 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     try:
         await calls.wait_over(seconds / 2)
         for call in calls.carried:
-            if not call.followed:
+            if call.followed:
+                call.hurry()
+            else:
                 call.leave()
         await calls.wait_over(seconds / 4)
         for call in calls.carried:

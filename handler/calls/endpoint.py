@@ -146,6 +146,11 @@ class _Socket:
         if self._protocol is not None:
             self._protocol.poll()
 
+    def release(self) -> None:
+        """Let what comes be read by itself again: nobody polls any more."""
+        if self._protocol is not None:
+            self._protocol.release()
+
     def take_texts(self, take: Callable[[list[bytes]], bool]) -> None:
         """
         Let ``take`` have what comes from now on, at once, where the server can do that.

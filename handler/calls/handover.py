@@ -1,8 +1,9 @@
 """
 How a live call goes from one media stream to another with nothing lost and nothing doubled. Pure.
 
-The owner sends what it hears up to a cut, and keeps what follows until somebody else has it. The
-successor keeps all it hears until it knows where that lies on the call clock, and where the cut is.
+The owner sends what it hears up to a cut, and keeps what follows until somebody else has it; while
+a cut is looked for it keeps the little that may lie behind it. The successor keeps all it hears
+until it knows where that lies on the call clock, and where the cut is.
 """
 
 from collections import deque
@@ -37,6 +38,7 @@ class Giving:
         self._held: deque[Chunk] = deque()
         self._lost: list[Loss] = []
         self._end = 0
+        self._hurried = False
 
     @property
     def overdue(self) -> bool:
@@ -47,19 +49,26 @@ class Giving:
         """Look for a cut: the successor has the call from a position on."""
         if self._finder is None:
             self._finder = PauseFinder(max(position, self._end))
+            if self._hurried:
+                self._finder.hurry()
+
+    def hurry(self) -> None:
+        """Do not wait for a long pause: there is little time left."""
+        self._hurried = True
+        if self._finder is not None:
+            self._finder.hurry()
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what comes; returns what of it is to be sent."""
         self.fingerprint.feed(chunk)
         self._end = chunk.end
-        if self.cut is None and self._finder is not None:
+        self._held.append(chunk)
+        if self._finder is None:
+            return self._release(chunk.end)
+        if self.cut is None:
             self._finder.feed(chunk.start, chunk.audio)
             self.cut = self._finder.found
-        if self.cut is None:
-            return [chunk]
-        before, behind = _split(chunk, self.cut)
-        self._held += behind
-        return before
+        return self._release(self._finder.earliest)
 
     def lose(self, losses: list[Loss]) -> list[Loss]:
         """Take what was lost; returns what is to be told: behind the cut others may have it."""
@@ -74,6 +83,15 @@ class Giving:
         self._held, self._lost = deque(), []
         self.cut = self._finder = None
         return kept
+
+    def _release(self, position: int) -> list[Chunk]:
+        """Return what is kept of the call up to a position."""
+        released: list[Chunk] = []
+        while self._held and self._held[0].start < position:
+            before, behind = _split(self._held.popleft(), position)
+            released += before
+            self._held.extendleft(behind)
+        return released
 
 
 class Taking:
@@ -116,16 +134,17 @@ class Taking:
         while self.length > MAX_HELD:
             self._held.popleft()
 
-    def place(self, theirs: Print, guess: int) -> None:
+    def place(self, theirs: Print, guess: int, *, early: bool = False) -> None:
         """
         Find out where the media stream lies.
 
         Args:
             theirs: The fingerprint of what the owner hears.
             guess: Position of the media stream's zero, by the time at which its audio comes.
+            early: So little was heard that equal samples alone are compared.
         """
         ours = self._fingerprint.print()
-        self.offset = fingerprint.place(theirs, ours, guess)
+        self.offset = fingerprint.place(theirs, ours, guess, early=early)
         self._certain = self.offset is not None
         self.hears_speech = ours.says_much and theirs.says_much
 

@@ -53,9 +53,7 @@ class LiveCalls:
     An async context manager: leaving it ends what still runs.
     """
 
-    def __init__(
-        self, settings: Settings, broker: Broker, *, note_delay: Callable[[float], None]
-    ) -> None:
+    def __init__(self, settings: Settings, broker: Broker) -> None:
         self._settings = settings
         self._earlier_audio = AudioCounts()  # of calls that are gone
         self._earlier_dropped = 0
@@ -69,7 +67,6 @@ class LiveCalls:
             broker=broker,
             breaker=self.breaker,
             ticker=Ticker(settings.chunk_ms / 1000),
-            note_delay=note_delay,
         )
         self._calls: dict[str, Call] = {}
         # Those that listen to a call which another stream has.
@@ -80,8 +77,12 @@ class LiveCalls:
         self.one_sided = 0  # calls that are over, of which one side was sent
 
     def __len__(self) -> int:
-        """How many calls are carried, those included whose last records are on their way."""
-        return len(self._tasks)
+        """
+        How many calls are carried, those included whose last records are on their way.
+
+        One that goes from one media stream to another here is one, and one on its way here none.
+        """
+        return len({call.call_sid for call in self._tasks if not call.arriving})
 
     @property
     def full(self) -> bool:
@@ -95,7 +96,7 @@ class LiveCalls:
 
     def _lacks_room(self, promised: int) -> bool:
         most = self._settings.max_calls
-        active = sum(not call.over for call in self._tasks)
+        active = len({call.call_sid for call in self._tasks if not call.over})
         return active + promised >= most or len(self._tasks) >= UNSTORED_SHARE * most
 
     def promise(self, call_sid: str) -> bool:
@@ -126,7 +127,9 @@ class LiveCalls:
     @property
     def unreadable(self) -> int:
         """Messages of Deepgram that could not be read, of calls that are over included."""
-        return self._earlier_unreadable + sum(call.unreadable for call in list(self._tasks))
+        return self._earlier_unreadable + sum(
+            call.recogniser.unread.unreadable for call in list(self._tasks)
+        )
 
     def refusal(self) -> str | None:
         """
@@ -136,7 +139,7 @@ class LiveCalls:
         """
         if self.draining:
             return "draining"
-        if self._lacks_room(0) and not any(call.waiting for call in self._tasks):
+        if self._lacks_room(0) and not any(call.waiting or call.moving for call in self._tasks):
             return "full"
         return None
 
@@ -182,14 +185,14 @@ class LiveCalls:
             tracks=start.tracks,
             takes_over=takes_over,
         )
-        if takes_over and self.is_arriving(start.call_sid):
+        if (takes_over or succeeding) and self.is_arriving(start.call_sid):
             raise StreamRefused("another media stream is about to take the call")
         known = self.find(start.call_sid)
         if known is not None and is_taken(known, self._broker):
             let_go(known)
             known = None
         if succeeding:
-            self._succeed(start, stream)
+            self._succeed(start, stream, known)
         elif known is not None and known.listening:
             known.attach(stream, start.account_sid)
         else:
@@ -214,9 +217,11 @@ class LiveCalls:
         return sum(call.arriving for call in self._tasks)
 
     def is_arriving(self, call_sid: str) -> bool:
-        """Whether a media stream here is about to take a call from another one."""
+        """Whether a media stream here that goes on is about to take a call from another one."""
         successor = self._successors.get(call_sid)
-        return successor is not None and successor.arriving
+        if successor is None or not successor.arriving:
+            return False
+        return successor.streams.current.end is None
 
     def movable(self) -> list[Call]:
         """Return the calls that another media stream might take."""
@@ -230,9 +235,10 @@ class LiveCalls:
         call = self._calls[start.call_sid] = Call(self._shared, start, stream, before=before)
         self._run(call, self._tasks.get(known) if known is not None else None)
 
-    def _succeed(self, start: StartDetails, stream: MediaStream) -> None:
+    def _succeed(self, start: StartDetails, stream: MediaStream, known: Call | None) -> None:
         """Begin to listen to a call that another media stream has, maybe one of ours."""
-        self._check_room()
+        if known is None:
+            self._check_room()
         call = self._successors[start.call_sid] = Successor(self._shared, start, stream)
         self._run(call)
 
@@ -312,7 +318,7 @@ class LiveCalls:
             await call.abandon()
         finally:
             self._earlier_audio += call.audio
-            self._earlier_unreadable += call.unreadable
+            self._earlier_unreadable += call.recogniser.unread.unreadable
             self.one_sided += call.one_sided
             self._earlier_dropped += call.writer.dropped
             del self._tasks[call]

@@ -33,7 +33,15 @@ class StreamSocket(Protocol):
         """
         Take what has come in.
 
-        From the first time on, a socket that can be read so is read at these times only.
+        From the first time on, a socket that can be read so is read at these times only, until
+        :meth:`release`.
+        """
+
+    def release(self) -> None:
+        """
+        Let what comes be read by itself again: nobody polls any more.
+
+        Else nobody would find out that it has ended, and it would stay open for good.
         """
 
     async def close(self, code: int, reason: str) -> None:
@@ -117,11 +125,12 @@ class MediaStream:
 
     def let_go(self) -> None:
         """
-        Hold nobody who takes its frames: what came is forwarded.
+        Hold nobody who takes its frames: what came is forwarded, and its socket may end by itself.
 
         A call that is held by what it holds would stay in memory until the collector comes.
         """
         self.take = self.on_end = _nobody
+        self.socket.release()
 
     def look(self, now: float) -> None:
         """Note whether frames came since the last look; a socket that is silent is asked."""

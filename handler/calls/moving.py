@@ -33,8 +33,9 @@ UNANSWERED = 3
 SETTLE_SECONDS = 5.0
 # How long an owner that has to leave waits for a successor that was told the cut.
 LAST_SECONDS = 0.5
-# So long a successor listens before it compares, and so long before it no longer does: twice as
-# long where there is something to compare.
+# So long a successor listens before it compares samples; before it compares how loud they are,
+# which says less; and before it no longer does: twice as long where there is something to compare.
+SOON_SECONDS = 0.5
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
 
@@ -58,6 +59,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         over: There is nothing to take: the call has ended, or it stays.
+        epoch: The claim under which it writes; "" from earlier versions.
         started_at: Unix ms: the zero of the call clock.
         print: What it hears sounds like; until the successor knows where it is.
         cut: Position from which the successor is to send; None until all before it is stored.
@@ -65,6 +67,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     over: bool = False
+    epoch: str = ""
     started_at: int = 0
     print: Print | None = None
     cut: int | None = None
@@ -97,6 +100,7 @@ class Departure:
         followed: Whether a successor has asked.
 
     Args:
+        epoch: Returns the claim under which the call is written.
         started_at: Returns the zero of the call clock, in Unix ms.
         settle: Waits until all that was sent to the recogniser is stored.
         open_utterances: Returns the tracks whose utterance has not ended.
@@ -105,11 +109,13 @@ class Departure:
 
     def __init__(
         self,
+        epoch: Callable[[], str],
         started_at: Callable[[], int],
         settle: Callable[[], Awaitable[None]],
         open_utterances: Callable[[], tuple[str, ...]],
         log: BoundLogger,
     ) -> None:
+        self._epoch = epoch
         self._started_at = started_at
         self._settle = settle
         self._open_utterances = open_utterances
@@ -136,6 +142,10 @@ class Departure:
         self._cut.set()
         if self._giving.cut is None:
             self._end_in(0.0)
+
+    def hurry(self) -> None:
+        """This process has little time left: the cut is to come soon."""
+        self._giving.hurry()
 
     def leave(self) -> None:
         """
@@ -227,6 +237,7 @@ class Departure:
         if question.has_from is not None and not self._over:
             self._giving.cut_from(question.has_from)
         return Answer(
+            epoch=self._epoch(),
             started_at=self._started_at(),
             print=self._giving.fingerprint.print() if question.has_from is None else None,
             cut=self._giving.cut if self._settled else None,
@@ -235,10 +246,17 @@ class Departure:
 
 
 class Arrival:
-    """The successor's side of one move."""
+    """
+    The successor's side of one move.
+
+    Attributes:
+        taking: What it has heard.
+        epoch: The owner's claim, as it said last; "" before.
+    """
 
     def __init__(self, call_sid: str, moves: Moves, log: BoundLogger) -> None:
         self.taking = Taking()
+        self.epoch = ""
         self._log = log
         self._call_sid = call_sid
         self._moves = moves
@@ -264,6 +282,7 @@ class Arrival:
                 unanswered, heard_at = 0, self._now()
                 if answer.over:
                     raise MoveFailed("the owner keeps the call, or it has ended")
+                self.epoch = answer.epoch or self.epoch
                 if answer.print is not None:
                     self._place(answer.print)
                 if answer.cut is not None and self.taking.offset is not None:
@@ -295,12 +314,13 @@ class Arrival:
         self._theirs = theirs, guess
         if self._since is None:
             self._since = now
-        if now - self._since < ENOUGH_SECONDS:
+        heard = now - self._since
+        if heard < SOON_SECONDS:
             return
-        self.taking.place(theirs, guess)
+        self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
         by = "what it sounds like"
         patience = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
-        if self.taking.offset is None and now - self._since >= patience:
+        if self.taking.offset is None and heard >= patience:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
         self._tell_placed(by)

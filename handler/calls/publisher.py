@@ -1,8 +1,7 @@
 """What is told of one call: what the recogniser says, and what is lost, as records and interims."""
 
 import logging
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import assert_never
 
 import structlog
@@ -14,7 +13,7 @@ from handler.audio.loss import Loss
 from handler.audio.mulaw import seconds
 from handler.calls.call_clock import CallClock
 from handler.calls.gaps import OpenGaps, gap
-from handler.calls.records import Utterances
+from handler.calls.records import Utterances, spoken_until
 from handler.deepgram.messages import Result, Signal
 from handler.deepgram.recogniser import Down, Note, Output, Up
 from handler.refusals import refusals
@@ -28,13 +27,10 @@ class Publisher:
         utterances: Of which tracks an utterance goes on.
     """
 
-    def __init__(
-        self, writer: CallWriter, clock: CallClock, *, note_delay: Callable[[float], None]
-    ) -> None:
+    def __init__(self, writer: CallWriter, clock: CallClock) -> None:
         self.utterances = Utterances()
         self._writer = writer
         self._clock = clock
-        self._note_delay = note_delay  # seconds from speech to its record
         self._gaps = OpenGaps()
         self._log = structlog.get_logger().bind(call_sid=writer.call.call_sid)
 
@@ -42,9 +38,9 @@ class Publisher:
         """Take what comes from the recogniser."""
         match output:
             case Result() if self.utterances.is_record(output):
-                spoken_at = self._clock.started_at / 1000 + output.end
-                self._note_delay(time.time() - spoken_at)
-                self._writer.put(Record("final", output.track.value, output.body))
+                until = spoken_until(output)
+                at = None if until is None else self._clock.started_at / 1000 + until
+                self._writer.put(Record("final", output.track.value, output.body, spoken_at=at))
             case Result() | Signal():
                 self._writer.interim(output.track.value, output.body)
             case Down(reason):

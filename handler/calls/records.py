@@ -41,6 +41,14 @@ class Utterances:
         return kept
 
 
+def spoken_until(result: Result) -> float | None:
+    """Return where the last word of a result ends, in seconds on the call clock; None if none."""
+    match result.body:
+        case {"channel": {"alternatives": [{"words": [*_, {"end": end}]}, *_]}}:
+            return float(end)
+    return None
+
+
 def call_facts(
     start: StartDetails, parameters: Parameters, received_at: int, options: str | None = None
 ) -> CallFacts:

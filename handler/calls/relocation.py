@@ -83,6 +83,8 @@ class Mover:
         if self._moving is not None:
             await supervise.end(self._moving)
         await self._stack.aclose()
+        # Both hold us, with all of the call; else they would wait together for the collector.
+        self._moving = self._departure = None
 
     def send(self, chunk: Chunk) -> None:
         """Take the next piece of the call. Never waits."""
@@ -111,7 +113,12 @@ class Mover:
                 self._move(ask_for_stream), name=f"{self._writer.call.call_sid} move"
             )
         if (failure := await asyncio.shield(self._moving)) is not None:
-            raise failure
+            raise failure.anew()
+
+    def hurry(self) -> None:
+        """This process is leaving soon: a move that goes on waits for no long pause."""
+        if self._departure is not None:
+            self._departure.hurry()
 
     def leave(self) -> None:
         """This process is leaving, and cannot wait for a move that goes on."""
@@ -133,7 +140,7 @@ class Mover:
         try:
             await self._let_go(ask_for_stream)
         except MoveFailed as exc:
-            failure = exc
+            failure = exc.anew()
         except Exception:  # noqa: BLE001  whatever it is, the call is to go on here
             self._log.exception("defect: a call cannot move")
             failure = MoveFailed("a defect of ours: the log has it", Stay.DEFECT)
@@ -145,6 +152,7 @@ class Mover:
     async def _let_go(self, ask_for_stream: Callable[[], Awaitable[None]]) -> None:
         moving: Any = await asyncio.to_thread(importlib.import_module, MOVING)
         departure: Departure = moving.Departure(
+            lambda: self._writer.epoch,
             lambda: self._clock.started_at,
             self._settle,
             lambda: self._publisher.utterances.open,
@@ -195,7 +203,16 @@ class Succession:
         given: What was handed over; None before, and if the owner is gone.
     """
 
-    def __init__(self, call_sid: str, moves: Moves) -> None:
+    def __init__(self, call_sid: str, moves: Moves, epoch: str) -> None:
+        """
+        Begin to keep it.
+
+        Args:
+            call_sid: The call.
+            moves: Where its owner is asked.
+            epoch: The owner's claim, as far as it is known before it is asked; "" if it is not.
+        """
+        self._epoch = epoch
         self._call_sid = call_sid
         self._moves = moves
         self._early: list[Chunk] = []
@@ -238,10 +255,13 @@ class Succession:
         """
         Whether the call may be taken, by what is stored of it.
 
-        An owner that waited for us in vain goes on: what it has written behind the cut would be
-        written twice.
+        From the owner that was listened to alone: where another stream was asked for as well, as
+        the owner was slow, or died, whoever claims first has the call. And an owner that waited for
+        us in vain goes on: what it has written behind the cut would be written twice.
         """
-        if stored.ended:
+        owners = self._owners_epoch()
+        # Of a call that outlives its first records, the claim may be stored no more.
+        if stored.ended or (owners and stored.epoch not in ("", owners)):
             return False
         ends = max(stored.ends.values(), default=0.0)
         return self.given is None or ends <= seconds(self.given.cut) + ROUNDING_SECONDS
@@ -252,7 +272,11 @@ class Succession:
         chunks = [] if self._arrival is None else self._arrival.taking.begin(offset, cut)
         return chunks, [loss for loss in losses if loss.end > cut]
 
+    def _owners_epoch(self) -> str:
+        return self._epoch if self._arrival is None else self._arrival.epoch or self._epoch
+
     async def confirm(self) -> None:
-        """Tell the owner that it is ours."""
-        if self._arrival is not None:
-            await self._arrival.confirm()
+        """Tell the owner that it is ours; what was heard for that is needed no more."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            await arrival.confirm()

@@ -135,7 +135,7 @@ class Relocator:
         """
         task = self._moves.get(call) or self._begin(call)
         if (failure := await asyncio.shield(task)) is not None:
-            raise failure
+            raise failure.anew()
 
     async def _watch_ages(self) -> None:
         while True:
@@ -183,7 +183,7 @@ class Relocator:
             now = asyncio.get_running_loop().time()
             self._later.setdefault(call, _Later()).put_off(now)
             log.warning("call stays here", reason=str(exc), kind=exc.kind.value)
-            return exc
+            return exc.anew()
         seconds = asyncio.get_running_loop().time() - begun
         self.moved += 1
         self.note_duration(seconds)
@@ -206,9 +206,9 @@ class Relocator:
             try:
                 await self._ask_for_stream(call, STREAM)
             except NoRoomForTracks as exc:
-                failure: MoveFailed = exc  # what was stopped is counted for a moment
+                failure: MoveFailed = exc.anew()  # what was stopped is counted for a moment
             except MoveFailed as exc:
-                failure = exc
+                failure = exc.anew()
                 break
             else:
                 return None

@@ -27,7 +27,9 @@ class Successor(Call):
 
     def __init__(self, shared: Shared, start: StartDetails, stream: MediaStream) -> None:
         super().__init__(shared, start, stream)
-        self._succession = Succession(start.call_sid, shared.broker.moves)
+        owners = shared.broker.registry.entry(start.call_sid)
+        epoch = "" if owners is None else owners.epoch
+        self._succession = Succession(start.call_sid, shared.broker.moves, epoch)
         self._state = CallState.ARRIVING
         self._why: str | None = None
         self._ours: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -74,6 +74,15 @@ class State(enum.Enum):
     REJECTED = enum.auto()  # down, for good
 
 
+class Standing(enum.StrEnum):
+    """How a call stands with its recogniser, for metrics."""
+
+    IDLE = "idle"  # nothing to transcribe, or the first connection is being opened
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"  # or connected again, and not a result yet
+    REFUSED = "refused"  # for good: the call goes on unheard
+
+
 class Unread:
     """
     Counts what Deepgram said and was not read; the first of each kind is logged.
@@ -161,6 +170,21 @@ class Recogniser:
     def audio_end(self) -> int:
         """Where the audio ends that was sent so far, in samples on the call clock."""
         return self._coverage.end
+
+    @property
+    def standing(self) -> Standing:
+        """How the call stands with it."""
+        match self._state:
+            case State.REJECTED:
+                return Standing.REFUSED
+            case State.DOWN:
+                return Standing.RECONNECTING
+        return Standing.IDLE if self._connection is None else Standing.CONNECTED
+
+    @property
+    def lag(self) -> float:
+        """Seconds of audio that were taken and are yet to be transcribed; 0 once it is refused."""
+        return 0.0 if self._state is State.REJECTED else seconds(self._coverage.backlog)
 
     def send(self, chunk: Chunk) -> None:
         """Take the next piece of the call, its ``start`` on the call clock."""

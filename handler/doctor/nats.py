@@ -36,7 +36,9 @@ class Nats:
             findings.skip_rest(self.names, "`serve --embedded-nats` brings its own")
             return
         reached = argparse.Namespace(
-            servers=settings.nats_urls, credentials=settings.nats_credentials
+            servers=settings.nats_urls,
+            credentials=settings.nats_credentials,
+            authorities=settings.nats_authorities,
         )
         try:
             async with connected(

@@ -324,7 +324,7 @@ def judge_words(findings: Findings, heard: Heard, texts: Mapping[str, str]) -> N
             "delay",
             told,
             "the way to Deepgram or to the viewer is slow, or this service has more calls than it "
-            "can carry: compare partyline_speech_to_published",
+            "can carry: compare partyline_speech_to_published_seconds",
             **facts,
         )
     else:

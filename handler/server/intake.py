@@ -121,7 +121,7 @@ class Intake:
             self._loop.call_soon(self.poll)
 
     def end(self) -> None:
-        """Let everything go the way of all messages from now on: the websocket is about to end."""
+        """Read by itself, all of it the way of all messages: nobody takes or polls any more."""
         self._stop_polling()
         self.go_on()
 

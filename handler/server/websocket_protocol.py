@@ -143,8 +143,13 @@ class WebSocketProtocol(Handshake):
         self._intake.take = take
 
     def poll(self) -> None:
-        """Read what has come, and only so from now on; see :meth:`Intake.poll`."""
+        """Read what has come, and only so until :meth:`release`; see :meth:`Intake.poll`."""
         self._intake.poll()
+
+    def release(self) -> None:
+        """Read by itself again, and let :meth:`receive` have all that comes."""
+        if not self._closed:
+            self._intake.end()
 
     @property
     def listening(self) -> bool:

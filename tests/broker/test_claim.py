@@ -105,6 +105,10 @@ def test_how_far_a_call_is_known_is_told_by_its_ends_too(newest, known_end):
         (STARTED, entry("i1", "waiting"), True, True),
         (STARTED, entry("i1", "live", leaving=True), True, True),
         (STARTED, entry("", "live"), True, True),  # given up
+        # Claimed since the registry was told, by another or the same: it is theirs.
+        (stored(12, "CallResumed", epoch="i2-1"), entry("i1", "live"), True, False),
+        (stored(12, "CallResumed", epoch="i2-1"), entry("", "live"), True, False),
+        (stored(12, "CallResumed", epoch="i1-2"), entry("i1", "waiting"), True, False),
         (STARTED, None, False, True),
         (stored(12, "CallEnded", reason="completed"), None, True, True),
         (stored(12, "CallResumed", epoch="me-1"), entry("me", "live"), True, True),

@@ -31,7 +31,7 @@ async def test_whatever_opening_a_client_raises_is_said_and_the_process_can_leav
     ],
 )
 def test_a_client_says_who_it_is_as_the_address_does(url, credentials, options):
-    assert identity([url], credentials) == options
+    assert identity([url], credentials, None) == options
 
 
 class Listening:

@@ -8,11 +8,18 @@ from support.brokers import ENDED, kill_broker, read_records
 from support.sids import account_sid
 from support.timing import PATIENCE, until
 
-from broker.deserted import ANSWER_SECONDS
+from broker import deserted, janitor
 from broker.entries import CallStatus
-from broker.janitor import LOOK_SECONDS
 
-SHORT = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 2.0}
+# A lease of less than a second is none for NATS.
+SHORT = {"lease_ttl": 1, "lease_refresh": 0.25, "grace": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    """Let all look more often than once a second, and wait for an answer for less."""
+    monkeypatch.setattr(janitor, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(deserted, "ANSWER_SECONDS", 1.0)
 
 
 @pytest.mark.parametrize("state", ["live", "waiting"])
@@ -38,9 +45,26 @@ async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
     assert records[-1]["reason"] == reason
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     await until(lambda: not others[1].registry.orphans())
-    await asyncio.sleep(3 * LOOK_SECONDS)
+    await asyncio.sleep(3 * janitor.LOOK_SECONDS)
     assert await read_records(others[1], call.call_sid) == records
     assert sum(other.janitor.ended for other in others) == 1
+
+
+async def test_what_is_lost_with_an_owner_begins_where_each_side_ends(connect, facts, make_final):
+    """The finals of one side may be stored, and not yet what the other had said before them."""
+    owner, other = await connect(**SHORT), await connect(**SHORT)
+    call = facts(started_at=time.time_ns() // 1_000_000 - 10_000)
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.put(make_final(3, "outbound"))
+    writer.put(make_final(6))
+    await until(lambda: writer.depth == 0 and other.registry.get(call.call_sid) is not None)
+    await kill_broker(owner, running)
+    *_, one, two, ended = await read_records(other, call.call_sid)
+    assert [one["type"], two["type"], ended["type"]] == ["Gap", "Gap", "CallEnded"]
+    begins = {gap["track"]: gap["start"] for gap in (one, two)}
+    assert begins == {"inbound": 7.0, "outbound": 4.0}
+    assert one["end"] == two["end"] == ended["duration"] >= 10
 
 
 async def test_an_owner_that_was_taken_for_dead_goes_on(connect, facts, make_final):
@@ -76,7 +100,7 @@ async def test_a_call_that_another_process_owns_again_is_left_alone(connect, fac
     going_on = asyncio.create_task(writer.run())
     await writer.claimed.wait()
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    await asyncio.sleep(SHORT["lease_ttl"] + SHORT["grace"] + 2 * LOOK_SECONDS)
+    await asyncio.sleep(SHORT["lease_ttl"] + SHORT["grace"] + 2 * janitor.LOOK_SECONDS)
     assert other.janitor.ended == heir.janitor.ended == 0
     writer.put(ENDED)
     writer.finish()
@@ -105,7 +129,7 @@ async def test_a_process_that_starts_after_the_owner_died_tells_what_was_lost_an
     connect, facts, make_final, started
 ):
     """It has never seen the owner alive; NATS knows when the last sign of life was given."""
-    terms = {"lease_ttl": 6, "lease_refresh": 0.5, "grace": 1.0}
+    terms = {"lease_ttl": 3, "lease_refresh": 0.5, "grace": 0.5}
     owner = await connect(**terms)
     call = facts(started_at=time.time_ns() // 1_000_000)
     writer = owner.writer(call, owner.next_epoch())
@@ -113,10 +137,10 @@ async def test_a_process_that_starts_after_the_owner_died_tells_what_was_lost_an
     await until(lambda: owner.registry.get(call.call_sid) is not None)
     # The owner lives on: its lease is renewed, and nothing of the call is stored.
     seen = owner.registry.lease_seen(owner.settings.instance)
-    await until(lambda: owner.registry.lease_seen(owner.settings.instance) > seen + 1000)
+    await until(lambda: owner.registry.lease_seen(owner.settings.instance) > seen + 500)
     await kill_broker(owner, running)
     died = (time.time_ns() / 1_000_000 - call.started_at) / 1000
-    lease_is_over = terms["lease_ttl"] + 1 if started == "after the lease is over" else 2
+    lease_is_over = terms["lease_ttl"] + 1 if started == "after the lease is over" else 1
     await asyncio.sleep(lease_is_over)
     other = await connect(**terms)
     records = await read_records(other, call.call_sid)
@@ -135,9 +159,9 @@ async def test_a_call_whose_owner_died_ends_at_once_when_twilio_says_that_it_is_
     connect, facts, make_final
 ):
     """Although the lease of the owner, and the time in which another may come, last for long."""
-    owner = await connect()
-    others = [await connect() for _ in range(3)]
-    call = facts(started_at=time.time_ns() // 1_000_000)
+    owner = await connect(lease_refresh=0.5)
+    others = [await connect(lease_refresh=0.5) for _ in range(3)]
+    call = facts(started_at=time.time_ns() // 1_000_000 - 10_000)
     writer = owner.writer(call, owner.next_epoch())
     running = asyncio.create_task(writer.run())
     writer.put(make_final(1))
@@ -156,7 +180,7 @@ async def test_a_call_whose_owner_died_ends_at_once_when_twilio_says_that_it_is_
 async def test_a_status_that_came_before_anybody_could_hear_it_ends_a_call_without_an_owner(
     connect, facts
 ):
-    terms = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 10 * PATIENCE}
+    terms = {**SHORT, "grace": 10 * PATIENCE}
     owner = await connect(**terms)
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
@@ -179,7 +203,7 @@ async def test_an_owner_that_answers_or_is_of_another_account_is_left_alone(conn
     await other.statuses.put(over(answers))
     await other.statuses.put(over(foreign, account_sid(7)))
     writers[0].update(call_status="completed")
-    await asyncio.sleep(0.5 + ANSWER_SECONDS + 2 * LOOK_SECONDS)
+    await asyncio.sleep(0.5 + deserted.ANSWER_SECONDS + 2 * janitor.LOOK_SECONDS)
     assert other.janitor.ended == 0
     for writer, task in zip(writers, running, strict=True):
         writer.put(ENDED)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from broker.rounds import TURN_SECONDS, VISITS_IN_A_ROW, Rounds, Writing
+from broker.rounds import TURN_SECONDS, VISITS_IN_A_ROW, Behind, Rounds, Writing
 
 
 class Hours:
@@ -145,3 +145,12 @@ async def test_a_defect_in_one_write_takes_no_other_reader_what_it_is_to_have():
     await turns()
     assert "".join(seen) == "abc..."
     assert len(problems) == 1
+
+
+async def test_who_stands_behind_readers_hears_when_all_that_they_had_is_written():
+    seen: list[str] = []
+    rounds = Rounds(Hours())
+    rounds.add([Writer(name, seen) for name in "abc"])
+    rounds.add([Behind(lambda: seen.append("!"))])
+    await turns()
+    assert seen == ["a", "b", "c", ".", ".", ".", "!"]

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from support.credentials import NATS_CREDS
+from support.credentials import CERTIFICATE, NATS_CREDS
 
 from broker.settings import (
+    read_authorities,
     read_credentials,
     read_megabytes,
     read_prefix,
@@ -64,6 +65,19 @@ def test_an_address_that_cannot_be_one_is_refused_in_words_without_its_password(
     with pytest.raises(ValueError, match=re.escape(words)) as raised:
         read_servers(text)
     assert "sec" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text", [CERTIFICATE, CERTIFICATE.replace("\n", "\\n"), f"# ours\n{CERTIFICATE * 2}"]
+)
+def test_authorities_are_certificates_in_a_text_or_in_one_line(text):
+    assert read_authorities(text).count(CERTIFICATE) == text.count("BEGIN")
+
+
+@pytest.mark.parametrize("text", ["/etc/ca.pem", CERTIFICATE[:40], CERTIFICATE.replace("M", "?")])
+def test_what_holds_no_certificate_is_refused(text):
+    with pytest.raises(ValueError, match="is not the text of a certificate in PEM"):
+        read_authorities(text)
 
 
 @pytest.mark.parametrize("text", [NATS_CREDS, f"# ours\n{NATS_CREDS}", NATS_CREDS.strip()])

@@ -9,6 +9,7 @@ from pathlib import Path
 import nats.errors
 import nats.js.errors
 import pytest
+from support.credentials import CERTIFICATE
 from support.processes import partyline
 from support.servers import nats_server
 from support.sids import call_sid
@@ -108,10 +109,17 @@ def test_a_certificate_that_is_not_trusted_is_said_by_its_reason(tmp_path):
         f'listen: "127.0.0.1:-1"\ntls {{ cert_file: "{tmp_path}/crt", key_file: "{tmp_path}/key" }}'
     )
     with nats_server(tmp_path, f"--config={tmp_path}/conf") as port:
-        ended = partyline("provision", NATS_URL=f"tls://u:secret@127.0.0.1:{port}")
+        url = f"tls://u:secret@127.0.0.1:{port}"
+        ended = partyline("provision", NATS_URL=url)
+        known = partyline("provision", NATS_URL=url, NATS_CA=(tmp_path / "crt").read_text())
+        unread = partyline("provision", NATS_URL=url, NATS_CA=CERTIFICATE)
     assert ended.returncode == 1
     assert f"cannot reach NATS at tls://127.0.0.1:{port}: its certificate" in ended.stderr
     assert "secret" not in ended.stderr
+    assert known.returncode == 1
+    assert "JetStream" in known.stderr  # it is trusted: that it lacks this is the next thing
+    assert unread.returncode == 1
+    assert "cannot reach NATS" in unread.stderr
 
 
 def _certificate(directory: Path) -> None:
@@ -119,6 +127,7 @@ def _certificate(directory: Path) -> None:
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
             *("-nodes", "-subj", "/CN=somebody", "-days", "2"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
             *("-keyout", directory / "key", "-out", directory / "crt"),
         ],
         check=True,

@@ -8,10 +8,12 @@ import random
 import pytest
 from support.brokers import ENDED, kill_server, read_all
 from support.sids import call_sid
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 
 from broker.broker import Broker
 from broker.errors import Fenced
+from broker.outbox import CAPACITY
+from broker.records import Record
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 
@@ -205,6 +207,54 @@ async def test_a_call_is_put_while_nats_is_away_and_published_when_it_comes(
             await running
             got = await read_all(broker, writer.call.call_sid)
     assert [message["seq"] for message in got] == [1, 2, 3]
+
+
+async def test_what_is_stored_is_told_once_and_what_waits_for_it_is_known_by_its_age(
+    tmp_path, facts, make_final
+):
+    """Also a gap in the place of finals that an outbox could not keep."""
+    stored: list[Record] = []
+    async with EmbeddedServer(str(tmp_path)) as server:
+        port = int(server.url.rpartition(":")[2])
+    settings = BrokerSettings(servers=(f"nats://127.0.0.1:{port}",), instance="i1")
+    async with Broker(settings, note_stored=stored.append) as broker:
+        writer = broker.writer(facts(), "i1-1")
+        running = asyncio.create_task(writer.run())
+        assert writer.stuck_seconds == 0
+        for number in range(CAPACITY + 1):
+            writer.put(make_final(number))
+        await until(lambda: writer.stuck_seconds > 0)
+        writer.finish()
+        assert not stored
+        async with EmbeddedServer(str(tmp_path), port=port), patience():
+            await running
+    assert writer.stuck_seconds == 0
+    kinds = [record.type for record in stored]
+    assert (kinds[:2], len(kinds)) == (["CallStarted", "Gap"], 2 + CAPACITY // 2 + 1)
+    assert set(kinds[2:]) == {"Results"}
+
+
+async def test_how_old_a_record_is_when_it_is_written_to_its_readers_is_told(
+    server, facts, make_final
+):
+    """Once for all of them; of what was kept nothing is: it was read when somebody came."""
+    told: list[float] = []
+    settings = BrokerSettings(servers=(server.url,), instance="i1")
+    async with Broker(settings, note_delivered=told.append) as broker:
+        writer = broker.writer(facts(), "i1-1")
+        running = asyncio.create_task(writer.run())
+        await writer.claimed.wait()
+        readings = [asyncio.create_task(read_all(broker, writer.call.call_sid)) for _ in range(3)]
+        await until(lambda: len(broker.replicas) == 1)
+        (replica,) = broker.replicas._replicas.values()
+        await replica.synced()
+        for record in (make_final(1), make_final(2), ENDED):
+            writer.put(record)
+        writer.finish()
+        async with patience():
+            await asyncio.gather(running, *readings)
+        await until(lambda: len(told) == 3)
+    assert [seconds for seconds in told if not 0 <= seconds < PATIENCE] == []
 
 
 async def test_without_the_past_an_ended_call_still_says_that_it_has_ended(

@@ -225,6 +225,7 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("ALLOWED_ORIGINS", "https://crm.example.com, https://["),
         ("ALLOWED_ORIGINS", "https://*.example.com"),
         ("NATS_CREDS", "garbage"),
+        ("NATS_CA", "/etc/ca.pem"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com?model=nova-3"),
         ("DEEPGRAM_URL", "wss://api.deepgram.com/v1/listen"),

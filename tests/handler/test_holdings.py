@@ -10,8 +10,9 @@ from handler.holdings import HOLDINGS, held
 
 
 class Calls(list[object]):
-    """Those that are carried, and the places that are kept."""
+    """Those that are carried, those on their way, and the places that are kept."""
 
+    arriving = 0
     promised = PromisedPlaces()
 
 
@@ -34,6 +35,7 @@ async def test_a_process_that_has_nothing_holds_nothing(parts):
 
 async def test_each_thing_is_held_by_its_name(parts):
     parts.calls.append("call")
+    parts.calls.arriving = 5
     parts.calls.promised.keep("CA1", float("inf"))
     parts.broker.registry.orphans = lambda: ["call", "call"]
     parts.subscribers.places.taken = 3
@@ -43,6 +45,7 @@ async def test_each_thing_is_held_by_its_name(parts):
     parts.rest.in_flight = 4
     assert held(parts) == {
         "calls": 1,
+        "arriving calls": 5,
         "promised places": 1,
         "subscribers": 3,
         "transcripts": 1,

@@ -67,3 +67,16 @@ def test_tokens_are_cut_out_of_whatever_a_line_holds():
     assert line["path"] == "/calls?token=***"
     assert line["tried"] == ["wss://h/?token=***", "***"]
     assert line["facts"] == {"was": "***", "cut off": "***"}
+
+
+def test_lines_that_may_ask_for_something_are_counted():
+    *_, counted = logged(
+        "log.info('a')",
+        "log.warning('b')",
+        "log.error('c')",
+        "log.exception('d')",
+        "logging.getLogger('asyncio').error('e')",
+        "log.info('counted', **logs.lines)",
+    )
+    counts = {level: counted[level] for level in ("warning", "error", "critical")}
+    assert counts == {"warning": 1, "error": 3, "critical": 0}

@@ -28,7 +28,7 @@ from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.frames import Course, schedule
 from rehearsal.scripted import Scripted, names
 
-SECONDS = 9
+SECONDS = 7
 
 
 def side(seed, seconds=SECONDS):
@@ -70,9 +70,7 @@ async def container(server, deepgram, name="c0", *, lease=20, **changes):
         )
         async with patience():
             await broker.wait_ready()
-        calls = await stack.enter_async_context(
-            LiveCalls(settings, broker, note_delay=lambda _: None)
-        )
+        calls = await stack.enter_async_context(LiveCalls(settings, broker))
         tickets = await stack.enter_async_context(Tickets(settings, broker))
         accounts = Accounts.of(settings)
         rest = await stack.enter_async_context(RestClient(accounts, settings.twilio_api_url))

@@ -20,3 +20,5 @@ eyJh.eyJi.c2ln
 SU{"A" * 56}
 ------END USER NKEY SEED------
 """
+# What looks like one, of nobody.
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB+/==\n-----END CERTIFICATE-----\n"

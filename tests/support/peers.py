@@ -9,6 +9,7 @@ class Peer:
 
     unanswered_since: float | None = None
     pings: int = 0
+    released: bool = False
     closed: list[tuple[int, str]] = field(default_factory=list)
 
     def ping(self) -> None:
@@ -16,6 +17,9 @@ class Peer:
 
     def poll(self) -> None:
         """What comes is fed to the media stream by the test."""
+
+    def release(self) -> None:
+        self.released = True
 
     async def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))

@@ -77,7 +77,8 @@ def installed(kind: str) -> str:
     if found is None and os.environ.get("CI"):
         pytest.fail(f"{kind} is not installed, and in CI it must be: see .ci/run")
     if found is None:
-        pytest.skip(f"{kind} is not installed: apt install nginx-light haproxy")
+        package = {"nginx": "nginx-light", "kubectl": "kubernetes-client"}.get(kind, kind)
+        pytest.skip(f"{kind} is not installed: apt install {package}")
     return found
 
 

@@ -19,9 +19,9 @@ from handler.server.websocket_protocol import WebSocketProtocol
 
 @contextlib.asynccontextmanager
 async def running(
-    app: Any, lobby: Lobby | None = None, bodies: Bodies = NO_BODIES
+    app: Any, lobby: Lobby | None = None, bodies: Bodies = NO_BODIES, port: int = 0
 ) -> AsyncIterator[Server]:
-    """Serve an application; at the end the server must end too."""
+    """Serve an application, at any port if none is given; at the end the server must end too."""
     lobby = Lobby() if lobby is None else lobby
     config = uvicorn.Config(
         app,
@@ -35,7 +35,7 @@ async def running(
         timeout_graceful_shutdown=2,
     )
     server = Server(config, lobby)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     async with patience():
         await until(lambda: server.started or serving.done())

@@ -1,9 +1,10 @@
 """Calls whose every word is known by name and place, and whether a transcript has them all."""
 
-import random
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from bench.load import voices
 from rehearsal.audio import SAMPLE_RATE
 from rehearsal.scripted import name
 
@@ -30,14 +31,16 @@ class Side:
 
 def talk(seed: int, seconds: float) -> Side:
     """Return a side: words of 200 to 400 ms, no two alike, with pauses of 50 to 800 ms."""
-    chance = random.Random(seed)
-    audio, words = bytearray(b"\xff" * SAMPLE_RATE), []
-    while len(audio) < (seconds - 0.5) * SAMPLE_RATE:
-        sound = bytes(chance.choices(range(0x20, 0x60), k=chance.randrange(1600, 3200)))
-        begins, ends = len(audio) / SAMPLE_RATE, (len(audio) + len(sound)) / SAMPLE_RATE
-        words.append(Said(name(sound), begins, ends))
-        audio += sound + b"\xff" * chance.randrange(400, 6400)
-    return Side(bytes(audio) + b"\xff" * SAMPLE_RATE, tuple(words))
+    return side(voices.talk(seed, seconds))
+
+
+def side(audio: bytes) -> Side:
+    """Return a side by its audio: each word is named by its samples, and lies between silences."""
+    words = (
+        Said(name(found[0]), found.start() / SAMPLE_RATE, found.end() / SAMPLE_RATE)
+        for found in re.finditer(rb"[^\xff]+", audio)
+    )
+    return Side(audio, tuple(words))
 
 
 def heard(records: list[dict[str, Any]], track: str) -> list[tuple[str, float]]:

@@ -387,8 +387,10 @@ async def test_metrics_are_told_on_a_port_of_their_own(serve, deepgram, sound, r
     port = free_port()
     service = serve(METRICS_PORT=str(port), DEEPGRAM_URL=deepgram.url, MAX_CALLS="7")
     call = Options(auth_token=AUTH_TOKEN, speed=4)
-    await place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call)
-    await read(service, call.call_sid, token=token)
+    await asyncio.gather(
+        read(service, call.call_sid, token=token),
+        place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call),
+    )
     status, text = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
     assert status == 200
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -398,6 +400,8 @@ async def test_metrics_are_told_on_a_port_of_their_own(serve, deepgram, sound, r
     assert values["partyline_outbox_depth"] == "0.0"
     assert values["partyline_nats_connected"] == "1.0"
     assert float(values["partyline_speech_to_published_seconds_count"]) >= 1
+    assert float(values["partyline_published_to_delivered_seconds_count"]) >= 1
+    assert float(values["partyline_loop_delay_seconds_count"]) >= 1
     assert (await asyncio.to_thread(get, f"{service.url}/metrics"))[0] == 404
 
 

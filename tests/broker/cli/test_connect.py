@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 import pytest
-from support.credentials import NATS_CREDS, NEEDED
+from support.credentials import CERTIFICATE, NATS_CREDS, NEEDED
 from support.processes import partyline
 from support.sids import call_sid
 from support.timing import patience
@@ -84,14 +84,18 @@ async def test_a_server_that_lets_nobody_in_is_asked_once(command, servers):
 def test_an_argument_wins_over_its_variable_which_is_not_even_read(tmp_path, monkeypatch):
     file = tmp_path / "a.creds"
     file.write_text(NATS_CREDS)
-    for name in ("NATS_URL", "NATS_CREDS", "SUBJECT_PREFIX"):
+    for name in ("NATS_URL", "NATS_CREDS", "NATS_CA", "SUBJECT_PREFIX"):
         monkeypatch.setenv(name, "malformed.>")
     parser = argparse.ArgumentParser()
     add_options(parser)
-    arguments = parse(parser, ["--url", "nats://a,nats://b", "--creds", str(file), "--prefix", "p"])
+    authorities = tmp_path / "ca.pem"
+    authorities.write_text(CERTIFICATE)
+    given = ["--url", "nats://a,nats://b", "--creds", str(file), "--ca", str(authorities)]
+    arguments = parse(parser, [*given, "--prefix", "p"])
     assert vars(arguments) == {
         "servers": ("nats://a", "nats://b"),
         "credentials": NATS_CREDS,
+        "authorities": CERTIFICATE,
         "prefix": "p",
     }
 
@@ -103,6 +107,7 @@ def test_an_argument_wins_over_its_variable_which_is_not_even_read(tmp_path, mon
         (["--url", "http://secret@h"], "argument --url: must begin with nats:// or tls://"),
         (["--creds", "/nowhere"], "argument --creds: cannot read /nowhere"),
         (["--creds", "/dev/null"], "argument --creds: /dev/null is not the text of a .creds file"),
+        (["--ca", "/dev/null"], "argument --ca: /dev/null is not the text of a certificate"),
         (["--prefix", "a.b"], "argument --prefix: 'a.b' is not one token"),
     ],
 )

@@ -4,21 +4,23 @@ import random
 
 import pytest
 
-from handler.audio.cut import LONGEST, PAUSE, PauseFinder
+from handler.audio.cut import HURRIED, LONGEST, PAUSE, PauseFinder
 from handler.audio.mulaw import SILENCE, interleave
 
 SPEECH = bytes(random.Random(1).choices(range(0x10, 0x60), k=40_000))
 
 
 def cut(inbound, outbound, *, start=0, sizes=(800,)):
-    """Return where a call is cut that comes in pieces of some sizes: in the last of them."""
-    finder, at, turn, newest = PauseFinder(start), 0, 0, 0
+    """Return where a call is cut that comes in pieces of some sizes."""
+    finder, at, turn, sent = PauseFinder(start), 0, 0, 0
     while finder.found is None and at < len(inbound):
         size = sizes[turn % len(sizes)]
         finder.feed(at, interleave(inbound[at : at + size], outbound[at : at + size]))
-        at, turn, newest = at + size, turn + 1, at
+        at, turn = at + size, turn + 1
+        assert finder.earliest >= sent
+        sent = finder.earliest
     assert finder.found is not None
-    assert finder.found > newest - 40
+    assert finder.found == finder.earliest
     return finder.found
 
 
@@ -27,28 +29,28 @@ def test_the_first_pause_of_both_sides_is_taken(sizes):
     quiet = SILENCE * 4000
     inbound = SPEECH[:3000] + quiet + SPEECH[:8000]
     outbound = SPEECH[:4200] + quiet + SPEECH[:6800]
-    assert cut(inbound, outbound, sizes=sizes) == 4200 + PAUSE
+    assert cut(inbound, outbound, sizes=sizes) == 4200 + PAUSE // 2
 
 
 def test_a_pause_begins_where_the_search_does():
     both = SILENCE * 16_000
-    assert cut(both, both, start=1000) == 1000 + PAUSE
+    assert cut(both, both, start=1000) == 1000 + PAUSE // 2
 
 
 def test_a_pause_within_a_word_is_none():
     closed = SPEECH[:2000] + SILENCE * 1200 + SPEECH[:1000] + SILENCE * 4000
-    assert cut(closed, closed) == 4200 + PAUSE
+    assert cut(closed, closed) == 4200 + PAUSE // 2
 
 
 def test_line_noise_is_a_pause():
     noise = bytes(random.Random(2).choices([0xFE, 0xFF, 0x7E, 0x7D, 0xFC], k=8000))
-    assert cut(SPEECH[:4000] + noise, SPEECH[:4000] + noise) == 4000 + PAUSE
+    assert cut(SPEECH[:4000] + noise, SPEECH[:4000] + noise) == 4000 + PAUSE // 2
 
 
-@pytest.mark.parametrize(("begins", "length"), [(9_000, 2000), (13_000, 1000), (21_000, 300)])
+@pytest.mark.parametrize(("begins", "length"), [(16_000, 2000), (18_000, 1000), (22_500, 300)])
 def test_the_longer_a_pause_was_waited_for_the_shorter_it_may_be(begins, length):
     both = SPEECH[:begins] + SILENCE * length + SPEECH[:30_000]
-    assert begins < cut(both, both) <= begins + length
+    assert begins < cut(both, both) <= begins + length // 2
 
 
 @pytest.mark.parametrize("sizes", [(800,), (8000, 333)], ids=str)
@@ -56,8 +58,22 @@ def test_who_speaks_without_any_pause_is_cut_in_time(sizes):
     assert cut(SPEECH, SPEECH, sizes=sizes) == LONGEST
 
 
+def test_who_is_in_a_hurry_is_content_with_less():
+    """Half a second later at the latest the call is cut, however long the search would go on."""
+    finder = PauseFinder(0)
+    finder.feed(0, interleave(SPEECH[:800], SPEECH[:800]))
+    finder.hurry()
+    finder.feed(800, interleave(SPEECH[:20_000], SPEECH[:20_000]))
+    assert finder.found == 800 + LONGEST - HURRIED
+    late = PauseFinder(0)
+    late.feed(0, interleave(SPEECH[:20_000], SPEECH[:20_000]))
+    late.hurry()  # that changes nothing any more
+    late.feed(20_000, interleave(SPEECH[:8000], SPEECH[:8000]))
+    assert late.found == LONGEST
+
+
 def test_what_was_found_stands():
     finder = PauseFinder(0)
     finder.feed(0, interleave(SILENCE * 8000, SILENCE * 8000))
     finder.feed(8000, interleave(SPEECH[:8000] + SILENCE * 8000, SPEECH[:16_000]))
-    assert finder.found == PAUSE
+    assert finder.found == PAUSE // 2

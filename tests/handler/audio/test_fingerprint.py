@@ -39,6 +39,27 @@ def test_samples_that_were_coded_anew_are_placed_within_a_step():
     assert abs(found - (AT + 12_345)) <= 40
 
 
+@pytest.mark.parametrize("later", [0, 12_345])
+def test_equal_samples_are_placed_before_much_was_heard(later):
+    theirs = taken(SIDES, AT, 3)
+    ours = taken(SIDES, AT + later, 0.5, zero=AT + later)
+    assert place(theirs, ours, AT + later + 5000, early=True) == AT + later
+
+
+def test_what_may_come_again_is_not_believed_early():
+    """Music comes again: ours have heard a second time what theirs have not yet."""
+    theirs, ours = taken(SIDES, AT, 4), taken(SIDES, AT, 0.5, zero=AT)
+    assert place(theirs, ours, AT + 2 * SAMPLE_RATE) == AT
+    assert place(theirs, ours, AT + 2 * SAMPLE_RATE, early=True) is None
+
+
+def test_how_loud_it_is_says_nothing_early():
+    theirs = taken(SIDES, AT, 8)
+    ours = taken([coded_anew(side) for side in SIDES], AT, 4, zero=AT)
+    assert place(theirs, ours, AT, early=True) is None
+    assert place(theirs, ours, AT) is not None
+
+
 def test_silence_is_placed_nowhere():
     silent = [SILENCE * 20 * SAMPLE_RATE] * 2
     assert place(taken(silent, AT, 8), taken(silent, AT, 4), 0) is None

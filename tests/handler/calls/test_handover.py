@@ -6,6 +6,7 @@ import random
 import pytest
 from support.reencoded import coded_anew
 
+from handler.audio.cut import HURRIED, LONGEST
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, SILENCE, interleave
@@ -16,6 +17,7 @@ from rehearsal.sample import SPEECH
 SIDES = [audio.read(SPEECH / f"{side}.wav") for side in ("caller", "callee")]
 AT = 9 * SAMPLE_RATE
 QUIET = [SILENCE * 40 * SAMPLE_RATE] * 2
+LOUD = [b"\x20" * 40 * SAMPLE_RATE] * 2
 
 
 def pieces(tracks, begins, seconds, *, zero, size=800):
@@ -114,6 +116,21 @@ def test_a_cut_lies_behind_what_was_sent():
     assert giving.cut is not None
     assert giving.cut > 16_000
     assert sent[-1].end == giving.cut
+
+
+@pytest.mark.parametrize("when", ["before", "behind"])
+def test_an_owner_with_little_time_waits_for_no_long_pause(when):
+    giving = Giving()
+    (first, *rest) = pieces(LOUD, 0, 3, zero=0)
+    giving.take(first)
+    if when == "before":
+        giving.hurry()
+    giving.cut_from(0)
+    if when == "behind":
+        giving.hurry()
+    for chunk in rest:
+        giving.take(chunk)
+    assert giving.cut == first.end + LONGEST - HURRIED
 
 
 def test_what_is_kept_is_bounded():

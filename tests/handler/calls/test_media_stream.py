@@ -30,6 +30,18 @@ def test_frames_and_the_end_are_handed_on():
     assert ends == [End.LOST]
 
 
+def test_once_it_is_let_go_nobody_takes_its_frames_and_its_socket_ends_by_itself():
+    peer = Peer()
+    media = stream(peer)
+    taken: list[list[Frame]] = []
+    media.take = taken.append
+    media.finish(End.MOVED)
+    assert not peer.released
+    media.let_go()
+    media.feed([frame()])
+    assert (taken, peer.released) == ([], True)
+
+
 @pytest.mark.parametrize("end", End)
 def test_the_first_end_stands_and_another_may_follow_at_once(end):
     media = stream()

@@ -32,6 +32,7 @@ def short(monkeypatch):
     monkeypatch.setattr(moving, "ASKING_SECONDS", 0.02)
     monkeypatch.setattr(moving, "SILENT_SECONDS", 0.3)
     monkeypatch.setattr(moving, "COMING_SECONDS", 0.5)
+    monkeypatch.setattr(moving, "SOON_SECONDS", 0.03)
     monkeypatch.setattr(moving, "ENOUGH_SECONDS", 0.05)
 
 
@@ -59,7 +60,7 @@ class Owner:
         self.can_settle = asyncio.Event()
         self.can_settle.set()
         self.departure = Departure(
-            lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
+            lambda: "owner-1", lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
         )
 
     async def _settle(self):
@@ -183,7 +184,7 @@ async def test_a_successor_learns_that_its_owner_is_gone(brokers):
 
 
 async def test_an_owner_that_goes_early_is_compared_with_all_the_same(brokers, monkeypatch):
-    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 1000)
+    monkeypatch.setattr(moving, "SOON_SECONDS", 1000)
     mine, theirs = brokers
     owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
     async with patience(), playing(owner, arrival):

@@ -8,7 +8,7 @@ from support.sids import account_sid, call_sid, stream_sid
 
 from broker.records import CallFacts
 from handler.audio.mulaw import Track
-from handler.calls.records import Utterances, call_facts
+from handler.calls.records import Utterances, call_facts, spoken_until
 from handler.deepgram.messages import Result
 from handler.parameters import Parameters
 from handler.twilio.start import MediaFormat, StartDetails
@@ -61,6 +61,27 @@ def result(text: str, *, final: bool = True, ends: bool = False, track: Track = 
 def test_a_record_is_a_final_with_text_or_the_end_of_its_utterance(results, kept):
     utterances = Utterances()
     assert [utterances.is_record(result) for result in results] == kept
+
+
+def body(*words: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Results", "channel": {"alternatives": [{"words": list(words)}, {}]}}
+
+
+@pytest.mark.parametrize(
+    ("told", "until"),
+    [
+        (body({"end": 0.4}, {"end": 0.75}), 0.75),
+        (body({"end": 1}), 1.0),
+        (body(), None),
+        ({"type": "Results"}, None),
+    ],
+)
+def test_speech_ends_with_the_last_word_not_with_the_silence_after_it(told, until):
+    assert spoken_until(replace_body(result("so"), told)) == until
+
+
+def replace_body(one: Result, told: dict[str, Any]) -> Result:
+    return Result(one.track, one.start, one.end, one.is_final, one.speech_final, "so", told)
 
 
 def test_the_facts_of_a_call_come_with_its_media_stream():

@@ -1,6 +1,8 @@
 """handler/calls/relocation.py: whatever becomes of a move, the call goes on, and is whole."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from handler.audio.mulaw import SAMPLE_RATE
 from handler.calls import moving
 from handler.calls.moving import Given
 from handler.calls.relocation import Succession
-from handler.errors import MoveFailed, Stay
+from handler.errors import MoveFailed, Stay, StreamRefused
 
 
 async def nothing():
@@ -160,7 +162,7 @@ async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():
 
 def test_what_an_owner_has_written_behind_the_cut_is_not_written_twice():
     nobody: Any = None
-    succession = Succession(call_sid(1), nobody)
+    succession = Succession(call_sid(1), nobody, "")
     succession.given = Given(0, 0, 2 * SAMPLE_RATE, ())
 
     def stored(type_="Results", **ends):
@@ -171,3 +173,106 @@ def test_what_an_owner_has_written_behind_the_cut_is_not_written_twice():
     assert not succession.may_claim(stored("CallEnded"))
     succession.given = None  # the owner is gone
     assert succession.may_claim(stored(inbound=2.6))
+
+
+@pytest.mark.parametrize("given", [None, Given(0, 0, 2 * SAMPLE_RATE, ())])
+def test_a_call_is_taken_from_the_owner_that_was_listened_to_alone(given):
+    nobody: Any = None
+    succession = Succession(call_sid(1), nobody, "owner-1")
+    succession.given = given
+    assert succession.may_claim(Claim(seq=5, sequence=5, epoch="owner-1"))
+    assert succession.may_claim(Claim(seq=5, sequence=5))  # which is kept no longer
+    assert not succession.may_claim(Claim(seq=5, sequence=5, epoch="other-1"))
+    assert not succession.may_claim(Claim(seq=5, sequence=5, epoch="owner-2"))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Let who moves a call be sure of its place, and of an owner's end, after a moment."""
+    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 0.3)
+    monkeypatch.setattr(moving, "ASKING_SECONDS", 0.1)
+    monkeypatch.setattr(moving, "SILENT_SECONDS", 0.5)
+
+
+async def only_one_goes_on(container, phone, loser):
+    """The call has gone on once, and one of those that would have it was sent away."""
+    await until(lambda: loser.closed)
+    assert loser.closed == [(1008, "another container owns this call")]
+    await phone.hang_up()
+    records = await read_records(container.broker, phone.call_sid)
+    events = [record["type"] for record in records if record["type"] not in ("Results", "Gap")]
+    assert events == ["CallStarted", "CallResumed", "CallEnded"]
+    counts = {track: (len(words), len(set(words))) for track, words in said(records).items()}
+    assert [track for track, (every, different) in counts.items() if every != different] == []
+
+
+async def test_of_two_successors_one_has_the_call(quick):
+    """The second was asked for as the first one seemed not to come."""
+    async with world() as (_, _, run), patience():
+        mine, one, other = await run(), await run(), await run()
+        phone = await begun(mine)
+
+        async def ask():
+            for container in (one, other):
+                phone.stream(container, succeeding=True)
+
+        assert await mine.move(phone.call_sid, ask)
+        await until(lambda: len(one.calls.carried) + len(other.calls.carried) == 1)
+        lost = phone.media[2 if one.calls.carried else 1].socket
+        await only_one_goes_on(one, phone, lost)
+
+
+async def test_who_was_asked_for_as_the_owner_died_has_the_call_and_its_successor_has_not(quick):
+    async with world() as (_, _, run), patience():
+        mine, successor, restarted = await run(), await run(), await run()
+        phone = await begun(mine)
+        late = phone.stream(successor, succeeding=True)  # nobody answers it
+        phone.stream(restarted, takes_over=True)
+        await only_one_goes_on(mine, phone, late.socket)
+
+
+async def test_within_a_full_container_a_call_moves_in_its_own_place(quick):
+    """It is one call all the time; and who listens to it is enough."""
+    async with world() as (_, _, run), patience():
+        mine = await run(max_calls=1)
+        phone = await begun(mine)
+
+        def counts():
+            return len(mine.calls), mine.calls.arriving, mine.calls.full
+
+        async def ask():
+            assert mine.calls.refusal() is None
+            phone.stream(mine, succeeding=True)
+            assert counts() == (1, 1, True)
+            with pytest.raises(StreamRefused, match="about to take the call"):
+                phone.stream(mine, succeeding=True)
+
+        assert mine.calls.refusal() == "full"
+        assert await mine.move(phone.call_sid, ask)
+        await until(lambda: len(mine.calls.carried) == 1)
+        assert counts() == (1, 0, True)
+        await phone.hang_up()
+        await until(lambda: not mine.calls.carried)
+        assert (len(mine.calls), mine.calls.full) == (0, False)
+
+
+async def test_a_move_that_failed_leaves_nothing_for_the_collector():
+    """An exception that is kept holds the frames that it went through, and the call with them."""
+    async with world() as (_, _, run), patience():
+        mine = await run()
+        phone = await begun(mine)
+
+        async def refused():
+            raise MoveFailed("no")
+
+        gc.disable()
+        try:
+            call = mine.calls.find(phone.call_sid)
+            with pytest.raises(MoveFailed):
+                await call.move(refused)
+            left = weakref.ref(call)
+            del call
+            await phone.hang_up()
+            await until(lambda: left() is None)
+        finally:
+            gc.enable()

@@ -13,6 +13,8 @@ from support.timing import patience, until
 from support.twilio_api import said as answered
 from support.twilio_moves import twilio
 
+from handler.audio import cut
+from handler.audio.mulaw import SAMPLE_RATE
 from handler.calls import relocator
 from handler.calls.drain import drain
 from handler.calls.relocator import is_old
@@ -30,7 +32,7 @@ async def test_a_process_that_leaves_asks_for_all_streams_before_it_stops_one():
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         mine, api.target = await run(**settings), await run()
-        phones = [api.call(number, mine, seconds=7) for number in range(1, 5)]
+        phones = [api.call(number, mine, seconds=5) for number in range(1, 5)]
         await asyncio.sleep(1.5)
         with capture_logs() as lines:
             await drain(mine.calls, mine.relocator, 30)
@@ -43,6 +45,21 @@ async def test_a_process_that_leaves_asks_for_all_streams_before_it_stops_one():
             records, events = await told(api.target.broker, phone)
             assert events == ["CallStarted", "CallResumed", "CallEnded"]
             assert said(records) == whole(phone)
+
+
+async def test_a_process_with_little_time_waits_for_no_long_pause(monkeypatch):
+    minute = 60 * SAMPLE_RATE
+    wanted = ((0, minute), (minute, minute), (2 * minute, 480), (2 * minute + SAMPLE_RATE, 120))
+    monkeypatch.setattr(cut, "WANTED", wanted)
+    monkeypatch.setattr(cut, "HURRIED", 2 * minute)
+    async with world() as (_, stack, run), patience():
+        api, settings = await stack.enter_async_context(twilio())
+        mine, api.target = await run(**settings), await run()
+        phone = api.call(1, mine, seconds=7)
+        await asyncio.sleep(0.5)
+        await drain(mine.calls, mine.relocator, 6)
+        assert mine.relocator.moved == 1
+        await phone.hang_up()
 
 
 async def test_a_process_leaves_in_time_whatever_becomes_of_its_calls():
@@ -111,7 +128,7 @@ async def test_old_streams_are_followed_in_the_same_container_a_few_at_once(monk
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         api.target = mine = await run(**settings, max_stream_seconds=2.0)
-        phones = [api.call(number, mine, seconds=9) for number in range(1, 4)]
+        phones = [api.call(number, mine, seconds=7) for number in range(1, 4)]
         await until(lambda: len(api.begun) == 2)
         assert not api.stopped
         await until(lambda: len(api.begun) == 3)
@@ -151,7 +168,7 @@ async def test_two_who_move_a_call_move_it_once():
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         mine, api.target = await run(**settings), await run()
-        phone = api.call(1, mine, seconds=6)
+        phone = api.call(1, mine, seconds=5)
         await asyncio.sleep(1)
         call = mine.calls.find(phone.call_sid)
         await asyncio.gather(mine.relocator.move(call), mine.relocator.move(call))

@@ -38,7 +38,7 @@ class Twilio:
         asked: What was asked, in order.
     """
 
-    phone: Phone = field(default_factory=lambda: Phone(seconds=4))
+    phone: Phone = field(default_factory=lambda: Phone(seconds=3))
     status: str | None = "in-progress"
     takes: object = None
     fails: bool = False

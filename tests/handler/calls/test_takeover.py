@@ -13,7 +13,7 @@ from handler.errors import StreamRefused
 from rehearsal.faults import Faults
 from rehearsal.scripted import names
 
-SECONDS = 4
+SECONDS = 3
 # From the end of a media stream to the next one's beginning.
 AWAY = 0.4
 

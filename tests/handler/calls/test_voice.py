@@ -89,7 +89,7 @@ async def container(
     broker_settings = BrokerSettings(servers=servers, instance="i1")
     async with (
         Broker(broker_settings) as broker,
-        LiveCalls(settings, broker, note_delay=lambda _: None) as calls,
+        LiveCalls(settings, broker) as calls,
         Tickets(settings, broker) as made,
     ):
         accounts = Accounts(Account(sid=account_sid(1), auth_tokens=("token", "old")))

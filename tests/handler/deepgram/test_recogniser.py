@@ -19,8 +19,8 @@ from handler.audio.mixer import Chunk
 from handler.audio.mulaw import TRACKS, Track, interleave
 from handler.config import Settings
 from handler.deepgram.messages import Result
-from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Up
-from handler.deepgram.retry import Breaker
+from handler.deepgram.recogniser import Down, Note, Output, Recogniser, Standing, Up
+from handler.deepgram.retry import Backoff, Breaker
 from handler.deepgram.timing import Timing
 from handler.deepgram_options import deepgram_options
 from rehearsal.deepgram import DeepgramStandIn, Faults
@@ -28,6 +28,8 @@ from rehearsal.errors import Refusal
 
 T = TypeVar("T")
 CHUNK = 800
+# A tenth of the usual times, where what happens is the subject and not when.
+QUICK = Timing(finalize=0.5, replay_speed=12.5, backoff=Backoff(first=0.05, longest=0.5, good=0.5))
 
 
 @pytest.fixture
@@ -129,25 +131,32 @@ async def test_a_flush_gives_the_last_words_and_more_may_follow(deepgram):
 
 async def test_a_connection_that_breaks_is_replaced_and_no_word_is_lost_or_doubled(deepgram):
     heard = Listener()
-    recogniser = Recogniser(settings(deepgram.url), heard, SID)
+    recogniser = Recogniser(settings(deepgram.url), heard, SID, timing=QUICK)
     running = asyncio.create_task(recogniser.run())
     audio = sound(8)
     pieces = chunks(audio, audio)
+    standings = [recogniser.standing]
     for chunk in pieces[:40]:
         recogniser.send(chunk)
     await heard.until(lambda: len(heard.words(Track.INBOUND)) >= 2)
+    standings.append(recogniser.standing)
     deepgram_url = deepgram.url
     port = int(deepgram_url.rpartition(":")[2])
     await deepgram.__aexit__(None, None, None)
     for chunk in pieces[40:60]:
         recogniser.send(chunk)
     await heard.until(lambda: bool(heard.of(Down)))
+    standings.append(recogniser.standing)
+    assert 2.0 <= recogniser.lag <= 6.0  # what was sent since, and what was on its way
     async with DeepgramStandIn(port=port):
         for chunk in pieces[60:]:
             recogniser.send(chunk)
         await heard.until(lambda: bool(heard.of(Up)))
+        standings.append(recogniser.standing)
         recogniser.finish()
         await running
+    assert standings == ["idle", "connected", "reconnecting", "connected"]
+    assert (recogniser.standing, recogniser.lag) == (Standing.IDLE, 0)
     assert heard.words(Track.INBOUND) == words(audio)
     assert heard.words(Track.OUTBOUND) == words(audio)
     assert len(heard.of(Down)) == 1
@@ -165,6 +174,7 @@ async def test_a_refusal_for_good_is_told_once_and_not_tried_again(status):
         for chunk in chunks(audio, audio):
             recogniser.send(chunk)
         await heard.until(lambda: bool(heard.of(Down)))
+        assert (recogniser.standing, recogniser.lag) == (Standing.REFUSED, 0)
         recogniser.finish()
         await running
         assert deepgram.handshakes == 1
@@ -188,7 +198,7 @@ def refusing(*statuses: int | None) -> Callable[[int], Faults]:
 
 async def transcribe(deepgram: DeepgramStandIn, heard: Listener, **given: Any) -> bytes:
     """Let a call of 3 s with options of its own be transcribed; returns what each side said."""
-    recogniser = Recogniser(settings(deepgram.url), heard, SID, options=OWN, **given)
+    recogniser = Recogniser(settings(deepgram.url), heard, SID, options=OWN, timing=QUICK, **given)
     audio = sound(3)
     for chunk in chunks(audio, audio):
         recogniser.send(chunk)
@@ -251,7 +261,7 @@ async def test_a_refusal_that_no_option_would_mend_is_none_of_the_options():
 async def test_options_that_are_refused_while_deepgram_is_away_bring_it_not_back():
     heard = Listener()
     async with DeepgramStandIn(faults=refusing(503, 400)) as deepgram:
-        recogniser = Recogniser(settings(deepgram.url), heard, SID, options=OWN)
+        recogniser = Recogniser(settings(deepgram.url), heard, SID, options=OWN, timing=QUICK)
         recogniser.send(Chunk(0, bytes(2 * CHUNK)))
         running = asyncio.create_task(recogniser.run())
         await heard.until(lambda: bool(heard.of(Up)))
@@ -266,7 +276,8 @@ async def test_options_that_are_refused_while_deepgram_is_away_bring_it_not_back
 
 async def test_one_that_is_never_reached_ends_by_the_deadline_with_a_gap():
     heard = Listener()
-    recogniser = Recogniser(settings("ws://127.0.0.1:1", close_seconds=1.0), heard, SID)
+    unreached = settings("ws://127.0.0.1:1", close_seconds=1.0)
+    recogniser = Recogniser(unreached, heard, SID, timing=QUICK)
     audio = sound(2)
     for chunk in chunks(audio, audio):
         recogniser.send(chunk)
@@ -302,9 +313,8 @@ async def test_a_call_that_ends_without_a_connection_says_so_once():
 
 async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():
     heard = Listener()
-    recogniser = Recogniser(
-        settings("ws://127.0.0.1:1", replay_seconds=5.0, close_seconds=1.0), heard, SID
-    )
+    unreached = settings("ws://127.0.0.1:1", replay_seconds=5.0, close_seconds=1.0)
+    recogniser = Recogniser(unreached, heard, SID, timing=QUICK)
     running = asyncio.create_task(recogniser.run())
     audio = sound(20)
     for chunk in chunks(audio, audio):
@@ -317,16 +327,17 @@ async def test_what_the_buffer_cannot_keep_is_one_gap_of_the_right_bounds():
 
 @pytest.mark.parametrize("reads", [True, False])
 async def test_one_that_takes_audio_and_never_answers_ends_by_the_deadline(reads):
-    async def stuck(socket):
+    async def take(socket):
         if reads:
             async for _ in socket:
                 pass
         await socket.wait_closed()
 
     heard = Listener()
-    async with serve(stuck, "127.0.0.1", 0, compression=None, close_timeout=0) as server:
+    async with serve(take, "127.0.0.1", 0, compression=None, close_timeout=0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        recogniser = Recogniser(settings(f"ws://127.0.0.1:{port}", close_seconds=0.5), heard, SID)
+        stuck = settings(f"ws://127.0.0.1:{port}", close_seconds=0.5)
+        recogniser = Recogniser(stuck, heard, SID, timing=QUICK)
         running = asyncio.create_task(recogniser.run())
         audio = sound(2)
         for chunk in chunks(audio, audio):

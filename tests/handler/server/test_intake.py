@@ -166,6 +166,22 @@ async def test_an_end_is_heard_and_answered(polled):
         assert (app.heard, app.end["code"], peer.close_code) == (["take", "last"], 1000, 1000)
 
 
+async def test_what_is_polled_no_more_is_read_by_itself_to_its_end():
+    app = App(polled=True)
+    async with serving(app) as port:
+        async with connect(f"ws://127.0.0.1:{port}") as peer:
+            await peer.send("take")
+            await until(lambda: app.heard)
+            await peer.send("behind")
+            await asyncio.sleep(0)
+            app.protocol.release()
+            await until(lambda: app.heard == ["take", "behind"])
+            await peer.send("last")
+        await until(lambda: app.end)
+        assert (app.heard, app.most, peer.close_code) == (["take", "behind", "last"], 0, 1000)
+        app.protocol.release()  # it is over: nothing is there to be read
+
+
 @pytest.mark.parametrize("polled", [False, True], ids=["pushed", "polled"])
 async def test_the_application_ends_it_in_the_midst_of_what_it_takes(polled):
     app = App(polled=polled)

@@ -16,6 +16,7 @@ from support.timing import patience, until
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Close, Frame, Opcode
 
+from handler.server import websocket_protocol
 from handler.server.connection import CONNECTION
 from handler.server.intake import FRAMES_A_TURN
 from handler.server.sockets import SUBSCRIBER_FRAMES, close
@@ -188,8 +189,9 @@ async def test_who_has_ended_the_connection_is_told_nothing_more():
         assert (opcode, Close.parse(said).code) == (Opcode.CLOSE, code)
 
 
-async def test_a_flood_after_the_end_was_told_is_not_read(said):
+async def test_a_flood_after_the_end_was_told_is_not_read(said, monkeypatch):
     """Nor is the peer told another end."""
+    monkeypatch.setattr(websocket_protocol, "CLOSE_SECONDS", 0.5)
 
     class Ends(App):
         async def serve(self, websocket):
