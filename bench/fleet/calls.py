@@ -52,6 +52,9 @@ class Run:
         behind: Records that waited when the quiet time ended.
         late: By how much the load was late with a message, at most.
         gap: The longest time without any acknowledgement, once the leader was killed.
+        refused: Answers that a record cannot be stored now: each is sent again.
+        unanswered: Records that were sent again as no answer had come within a second.
+        stored: Records in the stream at the end.
         lost: Records that were acknowledged and are not in the stream.
         doubled: Records that are there twice, or out of order.
         missed_live: Stored records that a live subscription has not seen: a follower reads them.

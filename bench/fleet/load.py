@@ -96,15 +96,27 @@ def made(data: bytes) -> float:
 
 @dataclass(slots=True)
 class Call:
-    """A call as its writer has it."""
+    """
+    A call as its writer has it.
+
+    Attributes:
+        position: In the trace, of what it says next.
+        offset: What is to be added to the trace's seconds.
+        acked: How many records are stored.
+        last: The place of the newest in the stream.
+        waiting: Records that are not stored; the first may be in flight.
+        sent_at: When that was sent last; 0 if none is in flight.
+        first_sent: When it was sent first.
+        backoff: After a refusal, in seconds.
+    """
 
     number: int
     position: int = 0
-    offset: float = 0.0  # what is to be added to the trace's times
+    offset: float = 0.0
     acked: int = 0
-    last: int = 0  # the newest record's place in the stream
+    last: int = 0
     waiting: deque[Message] = field(default_factory=deque)
-    sent_at: float = 0.0  # of the record in flight; 0: none is
+    sent_at: float = 0.0
     first_sent: float = 0.0
     backoff: float = FIRST_RETRY
 
@@ -112,9 +124,9 @@ class Call:
 class Container:
     """So many calls on one connection."""
 
-    def __init__(self, numbers: range, urls: list[str], load: "Writers") -> None:
+    def __init__(self, numbers: range, urls: list[str], writers: "Writers") -> None:
         self.calls = {number: Call(number) for number in numbers}
-        self.load = load
+        self.writers = writers
         self.inbox = f"_INBOX.w{numbers.start}"
         self.wire = Wire(urls, [f"{self.inbox}.>"], self.take)
 
@@ -122,7 +134,7 @@ class Container:
         """Say something of a call."""
         address = Address(ACCOUNT, call_sid(call.number), message.kind, message.track)
         if message.kind == "interim":
-            self.load.interims += 1
+            self.writers.interims += 1
             self.wire.publish(SUBJECTS.record(address), payload(message, call.acked))
             return
         call.waiting.append(message)
@@ -161,10 +173,10 @@ class Container:
             self.note_stored(call, ack.seq)
         elif ack.error is not None and ack.error.err_code in WRONG_LAST_SEQUENCE:
             ask = json.dumps({"last_by_subj": SUBJECTS.call(call_sid(call.number), ACCOUNT)})
-            subject_ = f"$JS.API.STREAM.MSG.GET.{SUBJECTS.streams[0]}"
-            self.wire.request(subject_, f"{self.inbox}.{number}.newest", "", ask.encode())
+            leader = f"$JS.API.STREAM.MSG.GET.{SUBJECTS.streams[0]}"
+            self.wire.request(leader, f"{self.inbox}.{number}.newest", "", ask.encode())
         else:
-            self.load.refused += 1
+            self.writers.refused += 1
             asyncio.get_running_loop().call_later(call.backoff, self.send_again, call, int(what))
             call.backoff = min(2 * call.backoff, LONGEST_RETRY)
 
@@ -184,7 +196,7 @@ class Container:
 
     def note_stored(self, call: Call, sequence: int) -> None:
         """The record in flight is stored."""
-        self.load.note(call.first_sent)
+        self.writers.note(call.first_sent)
         call.acked += 1
         call.last, call.backoff = sequence, FIRST_RETRY
         call.waiting.popleft()
@@ -198,20 +210,27 @@ class Container:
         if self.wire.connected:
             for call in self.calls.values():
                 if 0 < call.sent_at < late:
-                    self.load.unanswered += 1
+                    self.writers.unanswered += 1
                     self.send(call)
 
 
 class Writers:
-    """All containers of this process."""
+    """
+    All containers of this process.
+
+    Attributes:
+        quiet: Seconds from a record's first sending to its acknowledgement, of the quiet time.
+        longest: The longest time without any acknowledgement behind its begin, and when it began.
+        late: By how much a message was said too late, at most.
+        behind: Records that waited when the quiet time ended.
+    """
 
     def __init__(self, calls: range, urls: list[str], times: Times) -> None:
         self.times = times
         self.interims = self.refused = self.unanswered = 0
-        self.quiet: list[float] = []  # ack latencies of the quiet time
-        self.acks = {"quiet": 0, "all": 0}
+        self.quiet: list[float] = []
         self.last_ack, self.longest = 0.0, (0.0, 0.0)
-        self.late = 0.0  # by how much a message was said too late, at most
+        self.late = 0.0
         self.behind = 0
         self.containers = [
             Container(
@@ -225,10 +244,8 @@ class Writers:
     def note(self, first_sent: float) -> None:
         """A record was stored that was first sent then."""
         now = time.monotonic()
-        self.acks["all"] += 1
         if self.times.quiet <= first_sent < self.times.trouble:
             self.quiet.append(now - first_sent)
-            self.acks["quiet"] += 1
         if now > self.times.quiet and self.last_ack:
             self.longest = max(self.longest, (now - self.last_ack, self.last_ack))
         self.last_ack = now
@@ -294,7 +311,6 @@ class Writers:
             container.calls.values() for container in self.containers
         )
         return {
-            "acks": self.acks,
             "latencies": sorted(self.quiet),
             "interims": self.interims,
             "refused": self.refused,
@@ -310,7 +326,13 @@ class Writers:
 
 
 class Readers:
-    """Those who read the calls: a subscription for each, so many calls on a connection."""
+    """
+    Those who read the calls: a subscription for each, so many calls on a connection.
+
+    Attributes:
+        got: The numbers of the records that came, by call.
+        delays: Seconds from a record's last sending to its arrival, of the quiet time.
+    """
 
     def __init__(self, calls: range, urls: list[str], times: Times) -> None:
         self.times = times
