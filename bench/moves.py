@@ -198,7 +198,7 @@ class Bench:
         """Return all that is stored of each call, in order."""
         subjects = Subjects()
         found: dict[str, list[dict[str, Any]]] = {}
-        for stored in await read_history(self.client, subjects.stream, subjects.live):
+        for stored in await read_history(self.client, subjects.streams[0], subjects.live):
             call_sid = subjects.parse(stored.subject).call_sid
             found.setdefault(call_sid, []).append(json.loads(stored.data))
         return found

@@ -83,6 +83,7 @@ class Appender:
         self._call_sid = call_sid
         self._account_sid = account_sid
         self._call_subject = subjects.call(call_sid, account_sid)
+        self._stream = subjects.stream_of(call_sid)
         self._tell = note_stored
         self._told: set[int] = set()  # codes of refusals that may pass
         self._last_sequence = 0  # of the call's newest record in the stream
@@ -106,11 +107,11 @@ class Appender:
         Raises:
             HistoryUnavailable: nobody answers now.
         """
-        return await last_stored(self._connection.client, self._subjects.stream, self._call_subject)
+        return await last_stored(self._connection.client, self._stream, self._call_subject)
 
     async def learn(self, newest: Stored) -> Claim:
         """Read what is stored of the call up to its newest record, and go on from there."""
-        client, stream = self._connection.client, self._subjects.stream
+        client, stream = self._connection.client, self._stream
         records = await _answered(lambda: read_up_to(client, stream, self._call_subject, newest))
         claim = Claim.of(records, newest)
         self.acked, self._last_sequence, self.last_type = claim.seq, claim.sequence, claim.type

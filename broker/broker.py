@@ -61,7 +61,7 @@ class Broker:
         self.settings = settings
         self.lost = 0
         self._note_stored = note_stored
-        self.subjects = Subjects(settings.prefix)
+        self.subjects = Subjects(settings.prefix, settings.shards)
         self.room = Room(self.subjects)
         self._claims = itertools.count(1)
         self.connection = Connection(settings, self, self._check)

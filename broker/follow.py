@@ -84,7 +84,7 @@ class Replicas:
         if replica is None:
             replica = self._replicas[call_sid] = Replica(
                 self._connection,
-                self._subjects.stream,
+                self._subjects.stream_of(call_sid),
                 self._subjects.call(call_sid),
                 self._rounds,
                 self._note_delivered,

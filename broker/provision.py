@@ -1,4 +1,4 @@
-"""The stream and the bucket: created where they are missing, compared, updated on request."""
+"""The streams and the bucket: created where they are missing, compared, updated on request."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def check_version(client: Client) -> None:
 
 async def provision(client: Client, subjects: Subjects, settings: BrokerSettings) -> list[str]:
     """
-    See to it that stream and bucket exist and are as we need them; idempotent.
+    See to it that streams and bucket exist and are as we need them; idempotent.
 
     Returns what of them was not so, and is now, in words.
 
@@ -42,21 +42,23 @@ async def provision(client: Client, subjects: Subjects, settings: BrokerSettings
         NotProvisioned: one is missing, and the user may not create it or the server refuses.
         Misshapen: one is there, but what is written to it would not be kept, or not be read.
     """
-    stream = await _ensure(
-        client,
-        f"stream {subjects.stream}",
-        shape.stream_config(subjects, settings),
-        partial(shape.stream_differences, subjects),
-        update=settings.provision,
-    )
-    bucket = await _ensure(
+    changed = []
+    for stream in subjects.streams:
+        changed += await _ensure(
+            client,
+            f"stream {stream}",
+            shape.stream_config(subjects, settings, stream),
+            partial(shape.stream_differences, subjects),
+            update=settings.provision,
+        )
+    changed += await _ensure(
         client,
         f"bucket {subjects.bucket}",
         shape.bucket_config(subjects, settings),
         partial(shape.bucket_differences, subjects),
         update=settings.provision,
     )
-    return stream + bucket
+    return changed
 
 
 async def find_stream(client: Client, name: str) -> Config | None:

@@ -43,7 +43,7 @@ async def try_rights(client: Client, subjects: Subjects) -> float:
         headers = {"Nats-Expected-Last-Subject-Sequence": IMPOSSIBLE}
         await client.request(subject, NOTHING, timeout=ANSWER_SECONDS, headers=headers)
     last = json.dumps({"last_by_subj": subjects.call_key(call_sid)}).encode()
-    for stream in (subjects.stream, f"KV_{subjects.bucket}"):
+    for stream in (*subjects.streams, f"KV_{subjects.bucket}"):
         for api in ("DIRECT.GET", "STREAM.MSG.GET"):
             await client.request(f"$JS.API.{api}.{stream}", last, timeout=ANSWER_SECONDS)
     return taken

@@ -22,6 +22,7 @@ DEFAULT_SERVER = "nats://127.0.0.1:4222"
 SHORTEST_RETENTION = 60
 LONGEST_RETENTION = 366 * 86_400
 LEAST_MEGABYTES = 16
+MOST_SHARDS = 64  # each has a Raft group and an index of its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +38,10 @@ class BrokerSettings:
         authorities: Certificates in PEM: whom to trust to name a server, besides those that all do.
         provision: Also bring an existing stream and bucket up to date. They are created when they
             are missing in any case, if the user may.
-        replicas: Of stream and bucket: 1, or 3 in a cluster.
+        shards: How many streams share the records.
+        replicas: Of streams and bucket: 1, or 3 in a cluster.
         retention: How long records are kept.
-        max_bytes: What the stream may hold; beyond it the oldest records go.
+        max_bytes: What the streams may hold, in equal shares; beyond it the oldest records go.
         lease_ttl: How long after its last sign of life a process's calls leave the list. Longer
             than a cluster's leader election (8.5 s were seen), in which nothing can be renewed.
         lease_refresh: How often a process gives a sign of life.
@@ -52,6 +54,7 @@ class BrokerSettings:
     credentials: str | None = field(default=None, repr=False)
     authorities: str | None = None
     provision: bool = False
+    shards: int = 1
     replicas: int = 1
     retention: float = 72 * 3600.0
     max_bytes: int = 4 * 2**30
@@ -111,6 +114,13 @@ def read_replicas(text: str) -> int:
     """Return how many copies a cluster keeps; another number than 1 to 5 is a ValueError."""
     if text not in ("1", "2", "3", "4", "5"):
         raise ValueError(f"{text!r}: the copies in a cluster are 1 to 5")
+    return int(text)
+
+
+def read_shards(text: str) -> int:
+    """Return how many streams share the records; another number than 1 to 64 is a ValueError."""
+    if not re.fullmatch("[0-9]{1,2}", text) or not 1 <= int(text) <= MOST_SHARDS:
+        raise ValueError(f"{text!r}: the streams that share the records are 1 to {MOST_SHARDS}")
     return int(text)
 
 

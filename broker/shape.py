@@ -1,5 +1,5 @@
 """
-What the stream and the bucket must be like: made so, and compared with what the server says. Pure.
+What the streams and the bucket must be like: made so, and compared with what the server says. Pure.
 
 Configurations are as they are on the wire: times in nanoseconds, and what is false may be left out.
 Source: https://github.com/nats-io/nats-architecture-and-design (ADR-8, ADR-36, ADR-43)
@@ -57,22 +57,25 @@ class Difference:
     fixed: bool
 
 
-def stream_config(subjects: Subjects, settings: BrokerSettings) -> dict[str, Any]:
-    """Return the stream of the records, as it is created."""
-    retention = round(settings.retention * SECOND)
+def stream_config(
+    subjects: Subjects, settings: BrokerSettings, stream: str | None = None
+) -> dict[str, Any]:
+    """Return a stream of the records, as it is created: the one of that name, or the first."""
+    name = subjects.streams[0] if stream is None else stream
+    ingest, retention = subjects.ingest(name), round(settings.retention * SECOND)
     return {
-        "name": subjects.stream,
-        "subjects": [subjects.ingest],
+        "name": name,
+        "subjects": [ingest],
         # Live subscribers see what was stored, once and in order; retries and replaced writers
         # never show.
-        "subject_transform": {"src": subjects.ingest, "dest": subjects.live},
+        "subject_transform": {"src": ingest, "dest": subjects.live},
         "republish": {"src": subjects.live, "dest": subjects.live},
         "storage": "file",
         "num_replicas": settings.replicas,
         "retention": "limits",
         "discard": "old",
         "max_age": retention,
-        "max_bytes": settings.max_bytes,
+        "max_bytes": _share(settings.max_bytes, subjects.shards),
         "max_msgs": -1,
         "max_msgs_per_subject": MAX_RECORDS_PER_SUBJECT,
         "max_msg_size": MAX_MESSAGE,
@@ -110,10 +113,10 @@ def bucket_config(subjects: Subjects, settings: BrokerSettings) -> dict[str, Any
 
 def stream_differences(subjects: Subjects, config: Config) -> list[Difference]:
     """Return what of a stream would keep records from being stored, read or followed."""
-    window = _window(config.get("max_age"))
+    window, ingest = _window(config.get("max_age")), subjects.ingest(config["name"])
     rules = (
-        _exactly("subjects", [subjects.ingest]),
-        _mapping("subject_transform", subjects.ingest, subjects.live),
+        _exactly("subjects", [ingest]),
+        _mapping("subject_transform", ingest, subjects.live),
         _mapping("republish", subjects.live, subjects.live),
         *_COMMON,
         _exactly("discard", "old"),  # a full stream that refuses records is deaf
@@ -230,6 +233,11 @@ def _age(config: Config) -> str:
 def _megabytes(config: Config) -> str:
     size = config.get("max_bytes") or -1
     return f"{size >> 20} MB" if size > 0 else "unlimited"
+
+
+def _share(max_bytes: int, shards: int) -> int:
+    """What one of the streams may hold; without a limit for all there is none."""
+    return max_bytes if max_bytes <= 0 else max(LEAST_BYTES, max_bytes // shards)
 
 
 def _window(max_age: int | None) -> int:

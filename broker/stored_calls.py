@@ -41,7 +41,8 @@ class StoredCalls:
 
     async def _newest(self, call_sid: str, account_sid: str) -> Stored | None:
         subject = self._subjects.call(call_sid, account_sid)
-        return await last_stored(self._connection.client, self._subjects.stream, subject)
+        stream = self._subjects.stream_of(call_sid)
+        return await last_stored(self._connection.client, stream, subject)
 
 
 _decode = msgspec.json.Decoder(_Head).decode

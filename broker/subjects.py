@@ -6,6 +6,7 @@ subject is matched whole first: a callSid of ``*`` would subscribe to every call
 """
 
 import re
+import zlib
 from dataclasses import dataclass
 
 from broker.errors import BadName
@@ -42,18 +43,38 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """All names on NATS, derived from one prefix."""
+    """
+    All names on NATS, derived from one prefix.
+
+    Attributes:
+        prefix: What they begin with.
+        shards: How many streams share the records. Whoever writes or reads must know the number:
+            which stream has a call follows from it. Live subjects do not know it.
+    """
 
     prefix: str = DEFAULT_PREFIX
+    shards: int = 1
 
     def __post_init__(self) -> None:
         if not PREFIX.fullmatch(self.prefix):
             raise BadName("a prefix", self.prefix)
 
     @property
-    def stream(self) -> str:
-        """The stream that keeps the records."""
-        return self.prefix.upper()
+    def streams(self) -> tuple[str, ...]:
+        """
+        The streams that keep the records.
+
+        Those of another number have other names and take the same subjects: NATS refuses to have
+        both, so that no call is looked for where it is not.
+        """
+        name = self.prefix.upper()
+        if self.shards == 1:
+            return (name,)
+        return tuple(f"{name}_{shard}_OF_{self.shards}" for shard in range(self.shards))
+
+    def stream_of(self, call_sid: str) -> str:
+        """The stream that keeps the records of a call."""
+        return self.streams[self._shard_of(check_call_sid(call_sid))]
 
     @property
     def bucket(self) -> str:
@@ -65,10 +86,9 @@ class Subjects:
         """Everything that subscribers read."""
         return f"{self.prefix}.>"
 
-    @property
-    def ingest(self) -> str:
-        """Where records are published to; the stream renames them."""
-        return f"ingest.{self.prefix}.>"
+    def ingest(self, stream: str) -> str:
+        """Where records are published to that a stream keeps; it renames them."""
+        return f"{self._ingest_root(self.streams.index(stream))}.>"
 
     @property
     def registry(self) -> str:
@@ -95,7 +115,8 @@ class Subjects:
 
     def ingested(self, address: Address) -> str:
         """Where a record of a call is published."""
-        return f"ingest.{self.prefix}.{_tail(address)}"
+        tail = _tail(address)
+        return f"{self._ingest_root(self._shard_of(address.call_sid))}.{tail}"
 
     def call(self, call_sid: str, account_sid: str | None = None) -> str:
         """Everything of one call; whoever does not know the account leaves it out."""
@@ -150,6 +171,13 @@ class Subjects:
     def key_of(self, subject: str) -> str:
         """Return the key (``call.…``, ``pod.…``, …) of a bucket's or the registry's subject."""
         return ".".join(subject.split(".")[2:])
+
+    def _ingest_root(self, shard: int) -> str:
+        root = f"ingest.{self.prefix}"
+        return root if self.shards == 1 else f"{root}.{shard}"
+
+    def _shard_of(self, call_sid: str) -> int:
+        return zlib.crc32(call_sid.encode()) % self.shards
 
     def parse(self, subject: str) -> Address:
         """Read a subject; raises :exc:`BadName` if it is none of ours."""

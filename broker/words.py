@@ -34,7 +34,8 @@ BY_CODE = {
     "MAX_MEGABYTES",
     10065: "another stream takes the same subjects, and NATS stores nothing in two: find it with "
     "`nats stream ls`, and delete it or its subjects; or set SUBJECT_PREFIX to a name that nothing "
-    "else uses",
+    "else uses. If it is ours, made for another number of shards (NAME_0_OF_N, or NAME alone for "
+    "one): set NATS_SHARDS to that number, as which stream has a call follows from it",
     10074: "copies need a cluster, and this is a single server: NATS_REPLICAS (--replicas) must "
     "be 1, or the servers joined",
     10076: NO_JETSTREAM,

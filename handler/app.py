@@ -273,6 +273,7 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
         credentials=settings.nats_credentials,
         authorities=settings.nats_authorities,
         provision=settings.embedded_nats or settings.insecure,
+        shards=settings.nats_shards,
         replicas=settings.nats_replicas,
         retention=settings.retention,
         max_bytes=settings.max_bytes,

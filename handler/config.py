@@ -20,6 +20,7 @@ from broker.settings import (
     read_replicas,
     read_retention,
     read_servers,
+    read_shards,
 )
 from broker.subjects import DEFAULT_PREFIX
 from handler import addresses
@@ -104,6 +105,7 @@ class Settings:
     nats_authorities: str | None = field(default=None, repr=False)  # whom to trust besides others
     nats_store: str | None = None  # where the embedded server keeps its files
     embedded_nats: bool = False
+    nats_shards: int = 1  # streams that share the records
     nats_replicas: int = 1  # copies of each record in a cluster
     subject_prefix: str = DEFAULT_PREFIX
     retention: float = 72 * 3600.0
@@ -224,6 +226,7 @@ class Settings:
             nats_authorities=read.read("NATS_CA", read_authorities, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
+            nats_shards=read.read("NATS_SHARDS", read_shards, default.nats_shards),
             nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
             subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
             retention=read.read("RETENTION", read_retention, default.retention),

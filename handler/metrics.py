@@ -150,17 +150,17 @@ GAUGES = (
     Measure(
         "stream_retained_seconds",
         "How long a record is kept, by the stream's size and what comes: RETENTION, or less",
-        lambda parts: parts.broker.room.keeping.kept,
+        lambda parts: parts.broker.room.kept,
     ),
     Measure(
         "stream_full",
         "Whether the stream drops records to make room (1); 0 also where it is not known",
-        lambda parts: parts.broker.room.keeping.full,
+        lambda parts: parts.broker.room.full,
     ),
     Measure(
         "stream_subjects",
-        "Subjects of the stream: some three for each call that is kept",
-        lambda parts: parts.broker.room.keeping.subjects,
+        "Subjects of a stream, the one with most: some three for each call that is kept",
+        lambda parts: parts.broker.room.subjects,
     ),
     Measure(
         "tickets_required",

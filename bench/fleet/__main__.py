@@ -2,15 +2,17 @@
 How far a fleet of Partyline's goes: measured as far as one machine does.
 
 ``rates`` measures what one recorded call publishes; ``calls`` puts many such calls on a cluster of
-three nodes and kills its leader; ``subjects`` fills one stream with subjects.
+three nodes and kills its leader; ``following`` follows them in one process; ``subjects`` fills one
+stream with subjects. docs/sizing.md says what follows.
 """
 
 import argparse
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
-from bench.fleet import calls, rates, subjects
+from bench.fleet import calls, following, rates, subjects
 from bench.machine import describe, open_files
 
 
@@ -27,6 +29,8 @@ def main() -> None:
     many = kinds.add_parser("calls", help="many calls on three nodes (90 s for each number)")
     many.add_argument("--calls", type=int, nargs="+", default=[1000])
     many.add_argument("--no-kill", action="store_true", help="let the leader live")
+    followed = kinds.add_parser("following", help="what following many calls costs (25 s)")
+    followed.add_argument("--calls", type=int, default=400)
     filled = kinds.add_parser("subjects", help="many subjects in one stream")
     filled.add_argument("--subjects", type=int, default=1_000_000)
     arguments = parser.parse_args()
@@ -40,11 +44,13 @@ def main() -> None:
     elif arguments.kind == "calls":
         for count in arguments.calls:
             _tell(asdict(asyncio.run(calls.measure(count, kill=not arguments.no_kill))))
+    elif arguments.kind == "following":
+        _tell(asyncio.run(following.measure(arguments.calls)))
     else:
         _tell(asdict(asyncio.run(subjects.measure(arguments.subjects))))
 
 
-def _tell(figures: dict[str, object]) -> None:
+def _tell(figures: Mapping[str, object]) -> None:
     print(json.dumps(figures, indent=1), flush=True)
 
 

@@ -52,6 +52,9 @@ class Run:
         behind: Records that waited when the quiet time ended.
         late: By how much the load was late with a message, at most.
         gap: The longest time without any acknowledgement, once the leader was killed.
+        refused: Answers that a record cannot be stored now: each is sent again.
+        unanswered: Records that were sent again as no answer had come within a second.
+        stored: Records in the stream at the end.
         lost: Records that were acknowledged and are not in the stream.
         doubled: Records that are there twice, or out of order.
         missed_live: Stored records that a live subscription has not seen: a follower reads them.
@@ -139,7 +142,7 @@ async def _watch(client: Client, cluster: Cluster, times: Times, run: Run, load:
     """Watch the quiet time; returns the number of the stream's leader."""
     await asyncio.sleep(times.quiet - time.monotonic())
     nodes, halves = cluster.cpu(), [cpu_seconds(pid) for pid in load]
-    _, before = await look_at(client, SUBJECTS.stream)
+    _, before = await look_at(client, SUBJECTS.streams[0])
     await asyncio.sleep(times.trouble - time.monotonic())
     leader = await _leader(client)
     shares = [(now - then) / QUIET_SECONDS for now, then in zip(cluster.cpu(), nodes, strict=True)]
@@ -148,7 +151,7 @@ async def _watch(client: Client, cluster: Cluster, times: Times, run: Run, load:
         (cpu_seconds(pid) - then) / QUIET_SECONDS for pid, then in zip(load, halves, strict=True)
     ]
     run.node_mb = cluster.memory()
-    _, after = await look_at(client, SUBJECTS.stream)
+    _, after = await look_at(client, SUBJECTS.streams[0])
     run.records = (after["messages"] - before["messages"]) / QUIET_SECONDS
     run.stored_bytes = (after["bytes"] - before["bytes"]) / QUIET_SECONDS / run.calls
     return leader
@@ -156,7 +159,7 @@ async def _watch(client: Client, cluster: Cluster, times: Times, run: Run, load:
 
 async def _leader(client: Client) -> int:
     """Return the number of the node that leads the stream."""
-    reply = await client.request(f"$JS.API.STREAM.INFO.{SUBJECTS.stream}", timeout=10)
+    reply = await client.request(f"$JS.API.STREAM.INFO.{SUBJECTS.streams[0]}", timeout=10)
     return int(json.loads(reply.data)["cluster"]["leader"].removeprefix("n"))
 
 
@@ -185,7 +188,7 @@ async def _compare(
     run: Run, client: Client, readers: dict[str, Any], writers: dict[str, Any]
 ) -> None:
     """Compare what was acknowledged with what is stored."""
-    stored = await read_history(client, SUBJECTS.stream, SUBJECTS.live, wanted="Call-Seq")
+    stored = await read_history(client, SUBJECTS.streams[0], SUBJECTS.live, wanted="Call-Seq")
     numbers: dict[str, list[int]] = collections.defaultdict(list)
     for record in stored:
         numbers[record.subject.split(".")[2]].append(int(record.headers["Call-Seq"]))

@@ -31,7 +31,10 @@ CALLS_A_CONTAINER = 400
 ACCOUNT = f"AC{'0' * 32}"
 LOOK_SECONDS = 0.1
 TICK_SECONDS = 0.005
-FILLING = b"x" * 65_536
+FILLING, TAIL = b"x" * 65_536, b'"}'
+MADE, DIGITS = b'{"made":"', 19
+EPOCH = "fleet-1"
+TYPES = {"event": "CallStarted", "final": "Results", "interim": "Results"}
 SUBJECTS = Subjects()
 
 
@@ -75,22 +78,45 @@ def number_of(call: bytes) -> int:
     return int(call.removeprefix(b"CA").decode(), 16)
 
 
-def payload(size: int, now: int) -> bytes:
-    """Return what is as long as a message, and says when it was made (ns)."""
-    return b"%020d" % now + FILLING[: max(0, size - 20)]
+def payload(message: Message, after: int) -> bytes:
+    """Return what is as long as a message, is read as one, and says when it was made."""
+    now = time.monotonic_ns()
+    head = (
+        f'{{"made":"{now:0{DIGITS}d}","type":"{TYPES[message.kind]}","epoch":"{EPOCH}",'
+        f'"track":"{message.track}","at":{time.time_ns() // 1_000_000},"after":{after},'
+        f'"start":{now / 1e9:.3f},"filling":"'
+    ).encode()
+    return head + FILLING[: max(0, message.size - len(head) - len(TAIL))] + TAIL
+
+
+def made(data: bytes) -> float:
+    """Return when a message was made, on the machine's monotonic clock."""
+    return int(data[len(MADE) : len(MADE) + DIGITS]) / 1e9
 
 
 @dataclass(slots=True)
 class Call:
-    """A call as its writer has it."""
+    """
+    A call as its writer has it.
+
+    Attributes:
+        position: In the trace, of what it says next.
+        offset: What is to be added to the trace's seconds.
+        acked: How many records are stored.
+        last: The place of the newest in the stream.
+        waiting: Records that are not stored; the first may be in flight.
+        sent_at: When that was sent last; 0 if none is in flight.
+        first_sent: When it was sent first.
+        backoff: After a refusal, in seconds.
+    """
 
     number: int
     position: int = 0
-    offset: float = 0.0  # what is to be added to the trace's times
+    offset: float = 0.0
     acked: int = 0
-    last: int = 0  # the newest record's place in the stream
+    last: int = 0
     waiting: deque[Message] = field(default_factory=deque)
-    sent_at: float = 0.0  # of the record in flight; 0: none is
+    sent_at: float = 0.0
     first_sent: float = 0.0
     backoff: float = FIRST_RETRY
 
@@ -98,9 +124,9 @@ class Call:
 class Container:
     """So many calls on one connection."""
 
-    def __init__(self, numbers: range, urls: list[str], load: "Writers") -> None:
+    def __init__(self, numbers: range, urls: list[str], writers: "Writers") -> None:
         self.calls = {number: Call(number) for number in numbers}
-        self.load = load
+        self.writers = writers
         self.inbox = f"_INBOX.w{numbers.start}"
         self.wire = Wire(urls, [f"{self.inbox}.>"], self.take)
 
@@ -108,9 +134,8 @@ class Container:
         """Say something of a call."""
         address = Address(ACCOUNT, call_sid(call.number), message.kind, message.track)
         if message.kind == "interim":
-            self.load.interims += 1
-            now = time.monotonic_ns()
-            self.wire.publish(SUBJECTS.record(address), payload(message.size, now))
+            self.writers.interims += 1
+            self.wire.publish(SUBJECTS.record(address), payload(message, call.acked))
             return
         call.waiting.append(message)
         if not call.sent_at:
@@ -123,7 +148,7 @@ class Container:
         call.sent_at = time.monotonic()
         call.first_sent = call.first_sent or call.sent_at
         headers = (
-            f"Nats-Msg-Id: {sid}:fleet-1:{seq}\r\nCall-Seq: {seq}\r\n"
+            f"Nats-Msg-Id: {sid}:{EPOCH}:{seq}\r\nCall-Seq: {seq}\r\n"
             f"Nats-Expected-Last-Subject-Sequence-Subject: {SUBJECTS.call(sid, ACCOUNT)}\r\n"
             f"Nats-Expected-Last-Subject-Sequence: {call.last}\r\n"
         )
@@ -131,7 +156,7 @@ class Container:
             SUBJECTS.ingested(Address(ACCOUNT, sid, message.kind, message.track)),
             f"{self.inbox}.{call.number}.{seq}",
             headers,
-            payload(message.size, time.monotonic_ns()),
+            payload(message, call.acked),
         )
 
     def take(self, subject: bytes, _: bytes, data: bytes) -> None:
@@ -148,10 +173,10 @@ class Container:
             self.note_stored(call, ack.seq)
         elif ack.error is not None and ack.error.err_code in WRONG_LAST_SEQUENCE:
             ask = json.dumps({"last_by_subj": SUBJECTS.call(call_sid(call.number), ACCOUNT)})
-            subject_ = f"$JS.API.STREAM.MSG.GET.{SUBJECTS.stream}"
-            self.wire.request(subject_, f"{self.inbox}.{number}.newest", "", ask.encode())
+            leader = f"$JS.API.STREAM.MSG.GET.{SUBJECTS.streams[0]}"
+            self.wire.request(leader, f"{self.inbox}.{number}.newest", "", ask.encode())
         else:
-            self.load.refused += 1
+            self.writers.refused += 1
             asyncio.get_running_loop().call_later(call.backoff, self.send_again, call, int(what))
             call.backoff = min(2 * call.backoff, LONGEST_RETRY)
 
@@ -171,7 +196,7 @@ class Container:
 
     def note_stored(self, call: Call, sequence: int) -> None:
         """The record in flight is stored."""
-        self.load.note(call.first_sent)
+        self.writers.note(call.first_sent)
         call.acked += 1
         call.last, call.backoff = sequence, FIRST_RETRY
         call.waiting.popleft()
@@ -185,20 +210,27 @@ class Container:
         if self.wire.connected:
             for call in self.calls.values():
                 if 0 < call.sent_at < late:
-                    self.load.unanswered += 1
+                    self.writers.unanswered += 1
                     self.send(call)
 
 
 class Writers:
-    """All containers of this process."""
+    """
+    All containers of this process.
+
+    Attributes:
+        quiet: Seconds from a record's first sending to its acknowledgement, of the quiet time.
+        longest: The longest time without any acknowledgement behind its begin, and when it began.
+        late: By how much a message was said too late, at most.
+        behind: Records that waited when the quiet time ended.
+    """
 
     def __init__(self, calls: range, urls: list[str], times: Times) -> None:
         self.times = times
         self.interims = self.refused = self.unanswered = 0
-        self.quiet: list[float] = []  # ack latencies of the quiet time
-        self.acks = {"quiet": 0, "all": 0}
+        self.quiet: list[float] = []
         self.last_ack, self.longest = 0.0, (0.0, 0.0)
-        self.late = 0.0  # by how much a message was said too late, at most
+        self.late = 0.0
         self.behind = 0
         self.containers = [
             Container(
@@ -212,10 +244,8 @@ class Writers:
     def note(self, first_sent: float) -> None:
         """A record was stored that was first sent then."""
         now = time.monotonic()
-        self.acks["all"] += 1
         if self.times.quiet <= first_sent < self.times.trouble:
             self.quiet.append(now - first_sent)
-            self.acks["quiet"] += 1
         if now > self.times.quiet and self.last_ack:
             self.longest = max(self.longest, (now - self.last_ack, self.last_ack))
         self.last_ack = now
@@ -281,7 +311,6 @@ class Writers:
             container.calls.values() for container in self.containers
         )
         return {
-            "acks": self.acks,
             "latencies": sorted(self.quiet),
             "interims": self.interims,
             "refused": self.refused,
@@ -297,7 +326,13 @@ class Writers:
 
 
 class Readers:
-    """Those who read the calls: a subscription for each, so many calls on a connection."""
+    """
+    Those who read the calls: a subscription for each, so many calls on a connection.
+
+    Attributes:
+        got: The numbers of the records that came, by call.
+        delays: Seconds from a record's last sending to its arrival, of the quiet time.
+    """
 
     def __init__(self, calls: range, urls: list[str], times: Times) -> None:
         self.times = times
@@ -326,7 +361,7 @@ class Readers:
             self.interims += in_quiet
             return
         if in_quiet:
-            self.delays.append(now - int(data[:20]) / 1e9)
+            self.delays.append(now - made(data))
         seq = int(headers.partition(b"Call-Seq: ")[2].partition(b"\r")[0])
         known = self.got.setdefault(subject.split(b".")[2], set())
         self.doubled += seq in known

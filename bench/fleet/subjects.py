@@ -12,7 +12,8 @@ import nats
 from nats.aio.client import Client
 
 from bench.fleet.cluster import Cluster
-from bench.fleet.load import ACCOUNT, call_sid, payload
+from bench.fleet.load import ACCOUNT, EPOCH, call_sid, payload
+from bench.fleet.trace import Message
 from broker.provision import look_at, provision
 from broker.settings import BrokerSettings
 from broker.stream import last_stored, read_history
@@ -64,7 +65,7 @@ async def measure(count: int) -> Seen:
         begun = time.monotonic()
         await _fill(client, count)
         seen.fill = time.monotonic() - begun
-        _, state = await look_at(client, SUBJECTS.stream)
+        _, state = await look_at(client, SUBJECTS.streams[0])
         if state["num_subjects"] < count:
             raise RuntimeError(f"{state['num_subjects']} of {count} subjects were stored")
         seen.stored_mb = state["bytes"] / 2**20
@@ -98,10 +99,15 @@ async def _fill(client: Client, count: int) -> None:
         call, (kind, track) = call_sid(number // 3), SIDES[number % 3]
         subject = SUBJECTS.ingested(Address(ACCOUNT, call, kind, track))
         headers = {
-            "Nats-Msg-Id": f"{call}:fleet-1:{number % 3 + 1}",
+            "Nats-Msg-Id": f"{call}:{EPOCH}:{number % 3 + 1}",
             "Call-Seq": str(number % 3 + 1),
         }
-        await client.publish(subject, payload(RECORD_BYTES, number), reply=inbox, headers=headers)
+        await client.publish(
+            subject,
+            payload(Message(0.0, kind, track, RECORD_BYTES), 0),
+            reply=inbox,
+            headers=headers,
+        )
         while number - acked >= IN_FLIGHT:
             room.clear()
             await room.wait()
@@ -116,18 +122,18 @@ async def _look(client: Client, count: int, seen: Seen) -> None:
     for turn in range(LOOKS):
         call = SUBJECTS.call(call_sid(turn * (count // 3 - 1) // LOOKS))
         begun = time.monotonic()
-        records = await read_history(client, SUBJECTS.stream, call)
+        records = await read_history(client, SUBJECTS.streams[0], call)
         whole.append(time.monotonic() - begun)
         if len(records) != len(SIDES):
             raise RuntimeError(f"{call} has {len(records)} records")
         begun = time.monotonic()
-        await last_stored(client, SUBJECTS.stream, call)
+        await last_stored(client, SUBJECTS.streams[0], call)
         newest.append(time.monotonic() - begun)
         begun = time.monotonic()
-        await last_stored(client, SUBJECTS.stream, SUBJECTS.call(call_sid(16**20 + turn)))
+        await last_stored(client, SUBJECTS.streams[0], SUBJECTS.call(call_sid(16**20 + turn)))
         unknown.append(time.monotonic() - begun)
         begun = time.monotonic()
-        await look_at(client, SUBJECTS.stream)
+        await look_at(client, SUBJECTS.streams[0])
         info.append(time.monotonic() - begun)
     seen.whole_ms, seen.newest_ms = _middle(whole), _middle(newest)
     seen.unknown_ms, seen.info_ms = _middle(unknown), _middle(info)

@@ -1,5 +1,5 @@
 """
-What one call publishes, and when: measured once on recorded speech, then played by many. Pure.
+What one call publishes, and when: measured once on recorded speech, then played by many.
 
 The file beside (``call.json``) has each message of the recorded support call: the second of its
 publishing on the call clock, its kind and track, and how many bytes its payload has.

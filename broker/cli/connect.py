@@ -24,6 +24,7 @@ from broker.settings import (
     read_replicas,
     read_retention,
     read_servers,
+    read_shards,
     without_password,
 )
 from broker.subjects import DEFAULT_PREFIX
@@ -56,6 +57,7 @@ VARIABLES = {
     "credentials": Variable("NATS_CREDS", read_credentials),
     "authorities": Variable("NATS_CA", read_authorities),
     "prefix": Variable("SUBJECT_PREFIX", read_prefix, DEFAULT_PREFIX),
+    "shards": Variable("NATS_SHARDS", read_shards, 1),
     "replicas": Variable("NATS_REPLICAS", read_replicas),
     "retention": Variable("RETENTION", read_retention),
     "megabytes": Variable("MAX_MEGABYTES", read_megabytes),
@@ -89,6 +91,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--prefix",
         type=argument(read_prefix),
         help="what all names on NATS begin with (default: SUBJECT_PREFIX, or transcripts)",
+    )
+
+
+def add_shards(parser: argparse.ArgumentParser) -> None:
+    """Add ``--shards``, for whoever must know which stream has a call."""
+    parser.add_argument(
+        "--shards",
+        type=argument(read_shards),
+        metavar="N",
+        help="how many streams share the records (default: NATS_SHARDS, or 1)",
     )
 
 

@@ -1,4 +1,4 @@
-"""``partyline provision``: make the stream and the bucket, as the service itself may not."""
+"""``partyline provision``: make the streams and the bucket, as the service itself may not."""
 
 import argparse
 import dataclasses
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from broker import durations
 from broker.cli.arguments import Parser
-from broker.cli.connect import add_options, argument, connected, parse, run
+from broker.cli.connect import add_options, add_shards, argument, connected, parse, run
 from broker.errors import BrokerError
 from broker.provision import check_version, look_at, oldest_age, provision
 from broker.settings import BrokerSettings, read_megabytes, read_replicas, read_retention
@@ -28,25 +28,27 @@ def main(argv: list[str], prog: str = "partyline provision") -> int:
 
 
 async def _provision(arguments: argparse.Namespace) -> int:
-    subjects = Subjects(arguments.prefix)
+    subjects, lost = Subjects(arguments.prefix, arguments.shards), list[str]()
     async with connected(
         arguments, name="partyline admin", user="admin", inbox_prefix=INBOX_PREFIX
     ) as client:
         check_version(client)
-        found, stored = await look_at(client, subjects.stream)
-        settings = _settings(arguments, found)
-        lost = losses(
-            found, stream_config(subjects, settings), stored, oldest_age(stored, time.time())
-        )
+        streams = {stream: await look_at(client, stream) for stream in subjects.streams}
+        settings = _settings(arguments, streams[subjects.streams[0]][0])
+        for stream, (found, stored) in streams.items():
+            ours, age = stream_config(subjects, settings, stream), oldest_age(stored, time.time())
+            lost += [f"{stream}: {text}" for text in losses(found, ours, stored, age)]
         if lost and not arguments.shorten:
-            raise BrokerError(f"{subjects.stream}: {'; '.join(lost)}. {ON_PURPOSE}")
+            raise BrokerError(f"{'; '.join(lost)}. {ON_PURPOSE}")
         changed = await provision(client, subjects, settings)
     for text in lost:
         print(f"shortened: {text}")
     for text in changed:
         print(f"changed: {text}")
+    kept_by = "streams" if subjects.shards > 1 else "stream"
     print(
-        f"stream {subjects.stream} and bucket {subjects.bucket}: {settings.replicas} replica(s), "
+        f"{kept_by} {', '.join(subjects.streams)} and bucket {subjects.bucket}: "
+        f"{settings.replicas} replica(s), "
         f"{_or_unlimited(durations.shown, settings.retention)}, "
         f"{_or_unlimited(lambda size: f'{size >> 20} MB', settings.max_bytes)}"
     )
@@ -59,9 +61,11 @@ def _settings(arguments: argparse.Namespace, found: Config) -> BrokerSettings:
     retention, max_bytes = default.retention, default.max_bytes
     if found:
         retention, max_bytes = found.get("max_age", 0) / SECOND, found.get("max_bytes", -1)
+        max_bytes = max_bytes * arguments.shards if max_bytes > 0 else -1
     return dataclasses.replace(
         default,
         prefix=arguments.prefix,
+        shards=arguments.shards,
         provision=True,
         replicas=arguments.replicas or found.get("num_replicas", default.replicas),
         retention=retention if arguments.retention is None else arguments.retention,
@@ -80,6 +84,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "may; the service itself then needs no such rights.",
     )
     add_options(parser)
+    add_shards(parser)
     kept = "what the stream has"
     parser.add_argument(
         "--replicas",
@@ -97,7 +102,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--megabytes",
         type=argument(read_megabytes),
         metavar="N",
-        help="what the stream may hold; beyond it the oldest go (default: MAX_MEGABYTES, or "
+        help="what the streams may hold; beyond it the oldest go (default: MAX_MEGABYTES, or "
         f"{kept}, or 4096)",
     )
     parser.add_argument(

@@ -6,7 +6,7 @@ import msgspec
 from nats.aio.client import Client
 
 from broker.cli.arguments import Parser
-from broker.cli.connect import add_options, argument, connected, parse, run
+from broker.cli.connect import add_options, add_shards, argument, connected, parse, run
 from broker.entries import is_gone
 from broker.errors import BrokerError
 from broker.identifiers import check_call_sid
@@ -38,19 +38,19 @@ def main(argv: list[str], prog: str = "partyline purge") -> int:
 
 
 async def _purge(arguments: argparse.Namespace) -> int:
-    subjects, call_sid = Subjects(arguments.prefix), arguments.call
-    subject = subjects.call(call_sid)
+    subjects, call_sid = Subjects(arguments.prefix, arguments.shards), arguments.call
+    subject, stream = subjects.call(call_sid), subjects.stream_of(call_sid)
     async with connected(
         arguments, name="partyline admin", user="admin", inbox_prefix=INBOX_PREFIX
     ) as client:
         if await _is_live(client, subjects, call_sid):
             raise BrokerError(f"{call_sid} is live: end it first")
-        newest = await last_stored(client, subjects.stream, subject)
+        newest = await last_stored(client, stream, subject)
         if newest is None:
-            raise BrokerError(f"{call_sid}: nothing is stored")
+            raise BrokerError(f"{call_sid}: nothing is stored in {stream}")
         if not _is_end(newest) and not arguments.force:
             raise BrokerError(f"{call_sid} has no end; if its owner is gone for good: --force")
-        deleted = await _delete(client, subjects.stream, subject)
+        deleted = await _delete(client, stream, subject)
     print(f"{call_sid}: {deleted} records deleted")
     return 0
 
@@ -85,6 +85,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "refused: its owner would go on writing it.",
     )
     add_options(parser)
+    add_shards(parser)
     parser.add_argument("call", type=argument(check_call_sid), metavar="CALLSID")
     parser.add_argument(
         "--force", action="store_true", help="also a call without an end, if it is not listed"

@@ -1,7 +1,7 @@
 """Is NATS as the service needs it: the server, the stream, the bucket, the user's rights?"""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from broker.cli.connect import connected
@@ -23,11 +23,11 @@ class Nats:
     """NATS, as the settings name it."""
 
     names: tuple[str, ...] = ("nats.server", "nats.stream", "nats.bucket", "nats.rights")
-    settings: tuple[str, ...] = ("NATS_URL", "NATS_CREDS", "SUBJECT_PREFIX")
+    settings: tuple[str, ...] = ("NATS_URL", "NATS_CREDS", "SUBJECT_PREFIX", "NATS_SHARDS")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._subjects = Subjects(settings.subject_prefix)
+        self._subjects = Subjects(settings.subject_prefix, settings.nats_shards)
 
     async def look(self, findings: Findings) -> None:
         """Look at it with the service's own user."""
@@ -64,12 +64,12 @@ class Nats:
         version = f"{found.major}.{found.minor}.{found.patch}"
         findings.ok("nats.server", f"nats-server {version} at {server}", version=version)
         subjects, looked_at = self._subjects, []
-        for name, stream, differences in (
-            ("nats.stream", subjects.stream, stream_differences),
-            ("nats.bucket", f"KV_{subjects.bucket}", bucket_differences),
+        for name, streams, differences in (
+            ("nats.stream", subjects.streams, stream_differences),
+            ("nats.bucket", (f"KV_{subjects.bucket}",), bucket_differences),
         ):
             compare = partial(differences, subjects)
-            looked_at.append(await _is_in_order(client, findings, name, stream, compare))
+            looked_at.append(await _are_in_order(client, findings, name, streams, compare))
         return await try_rights(client, subjects) if all(looked_at) else None
 
     def _fail(self, findings: Findings, said: str) -> None:
@@ -87,20 +87,22 @@ class Nats:
             findings.failed(name, what, todo or "the log of nats-server says more")
 
 
-async def _is_in_order(
+async def _are_in_order(
     client: Client,
     findings: Findings,
     name: str,
-    stream: str,
+    streams: Sequence[str],
     differences: Callable[[Config], list[Difference]],
 ) -> bool:
-    found = await find_stream(client, stream)
-    if found is None:
-        findings.failed(name, f"{stream} is missing", PROVISION)
-        return False
-    if different := differences(found):
-        what, _, todo = advice(stream, different).partition(". ")
-        findings.failed(name, f"{stream} {what}", todo)
-        return False
-    findings.ok(name, f"{stream} is as it must be")
+    for stream in streams:
+        found = await find_stream(client, stream)
+        if found is None:
+            findings.failed(name, f"{stream} is missing", PROVISION)
+            return False
+        if different := differences(found):
+            what, _, todo = advice(stream, different).partition(". ")
+            findings.failed(name, f"{stream} {what}", todo)
+            return False
+    are = "is" if len(streams) == 1 else "are"
+    findings.ok(name, f"{', '.join(streams)} {are} as it must be")
     return True

@@ -61,7 +61,7 @@ async def test_the_load_stores_records_as_the_service_does(url, client):
         container.put(call, message)
     await until(lambda: call.acked == 3)
     container.wire.close()
-    stored = await read_history(client, SUBJECTS.stream, SUBJECTS.live)
+    stored = await read_history(client, SUBJECTS.streams[0], SUBJECTS.live)
     assert [record.headers["Call-Seq"] for record in stored] == ["1", "2", "3"]
     assert [len(record.data) for record in stored] == [300, 1100, 1100]
     assert [SUBJECTS.parse(record.subject).kind for record in stored] == ["event", "final", "final"]
@@ -79,7 +79,7 @@ async def test_a_record_that_was_stored_though_its_answer_was_lost_is_not_stored
     container.put(call, FINAL)
     await until(lambda: call.acked == 2)
     container.wire.close()
-    stored = await read_history(client, SUBJECTS.stream, SUBJECTS.live)
+    stored = await read_history(client, SUBJECTS.streams[0], SUBJECTS.live)
     assert [record.headers["Call-Seq"] for record in stored] == ["1", "2"]
 
 
@@ -96,7 +96,7 @@ async def test_readers_take_what_comes_live_and_know_what_comes_twice(url, clien
     assert readers.got == {load.call_sid(0).encode(): {1}}
     assert 0 < readers.delays[0] < 60
     head = b"NATS/1.0\r\nCall-Seq: 1\r\n\r\n"
-    readers.take(SUBJECTS.call(load.call_sid(0))[:-1].encode(), head, load.payload(20, 0))
+    readers.take(SUBJECTS.call(load.call_sid(0))[:-1].encode(), head, load.payload(STARTED, 0))
     assert readers.doubled == 1
     for each in (wire, container.wire):
         each.close()

@@ -98,7 +98,7 @@ def cluster(tmp_path) -> Iterator[Cluster]:
 
 
 async def leader(broker: Broker) -> int:
-    info = await broker.js.stream_info(broker.subjects.stream)
+    info = await broker.js.stream_info(broker.subjects.streams[0])
     return int(str(info.cluster.leader).removeprefix("n"))
 
 
@@ -108,7 +108,7 @@ async def test_an_operator_adds_copies_to_what_is_there(cluster):
     settings = BrokerSettings(servers=cluster.urls("handler"), instance="i1", replicas=3)
     async with Broker(settings) as broker, patience():
         await broker.wait_ready()
-        stream = await broker.js.stream_info(broker.subjects.stream)
+        stream = await broker.js.stream_info(broker.subjects.streams[0])
         bucket = await broker.js.stream_info(f"KV_{broker.subjects.bucket}")
     assert (stream.config.num_replicas, bucket.config.num_replicas) == (3, 3)
     assert bucket.config.subject_delete_marker_ttl == 60

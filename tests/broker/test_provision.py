@@ -15,7 +15,7 @@ from broker.shape import bucket_config, stream_config
 from broker.subjects import Subjects
 
 SUBJECTS = Subjects()
-STREAM, BUCKET = SUBJECTS.stream, f"KV_{SUBJECTS.bucket}"
+STREAM, BUCKET = SUBJECTS.streams[0], f"KV_{SUBJECTS.bucket}"
 
 
 @pytest.fixture

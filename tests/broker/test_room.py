@@ -17,8 +17,8 @@ async def fill(client) -> None:
 
 async def test_a_stream_that_drops_records_is_told_of_once_and_measured(connect):
     first = await connect(max_bytes=MEGABYTES << 20)
-    assert not first.room.keeping.short
-    assert first.room.keeping.kept == first.settings.retention
+    assert not first.room.full
+    assert first.room.kept == first.settings.retention
     await fill(first.client)
     with capture_logs() as logs:
         await first.room.look(first.client)
@@ -26,10 +26,9 @@ async def test_a_stream_that_drops_records_is_told_of_once_and_measured(connect)
     [told] = [line for line in logs if line["event"] == "transcripts go before their time"]
     assert told["log_level"] == "warning"
     assert f"TRANSCRIPTS holds {MEGABYTES} of {MEGABYTES} MB" in told["what"]
-    keeping = first.room.keeping
-    assert keeping.full
-    assert keeping.kept < 3600
-    assert keeping.subjects > 200
+    assert first.room.full
+    assert first.room.kept < 3600
+    assert first.room.subjects > 200
 
 
 async def test_it_is_said_at_the_start_of_a_process(connect):
@@ -41,11 +40,11 @@ async def test_it_is_said_at_the_start_of_a_process(connect):
 
 async def test_what_nats_does_not_say_stays_as_it_was(server, connect):
     broker = await connect()
-    known = broker.room.keeping
+    known = dict(broker.room._streams)
     client = await nats.connect(server.url)
     await client.close()
     await broker.room.look(client)
-    assert broker.room.keeping is known
-    await broker.js.delete_stream(broker.subjects.stream)
+    assert broker.room._streams == known
+    await broker.js.delete_stream(broker.subjects.streams[0])
     await broker.room.look(broker.client)
-    assert broker.room.keeping is known
+    assert broker.room._streams == known

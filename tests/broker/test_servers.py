@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import shutil
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nats
@@ -23,6 +24,7 @@ from broker.errors import OwnerSilent
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 from broker.stream import last_stored, read_history
+from broker.subjects import Subjects
 
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
@@ -32,6 +34,12 @@ PASSWORDS |= {"HISTORY_PASSWORD": "pw-history", "ROUTE_PASSWORD": "pw-route"}
 @pytest.fixture
 def port(tmp_path) -> Iterator[int]:
     """Run a server with the configuration for one server, on loopback and a free port."""
+    with serving(tmp_path, (SERVERS / "users.conf").read_text()) as number:
+        yield number
+
+
+@contextmanager
+def serving(tmp_path: Path, users: str) -> Iterator[int]:
     configuration = (SERVERS / "single.conf").read_text()
     for there, here in (
         ("/data/jetstream", str(tmp_path)),
@@ -41,7 +49,7 @@ def port(tmp_path) -> Iterator[int]:
         assert there in configuration
         configuration = configuration.replace(there, here)
     (tmp_path / "single.conf").write_text(configuration)
-    shutil.copy(SERVERS / "users.conf", tmp_path)
+    (tmp_path / "users.conf").write_text(users)
     with nats_server(tmp_path, f"--config={tmp_path / 'single.conf'}", **PASSWORDS) as number:
         yield number
 
@@ -162,6 +170,39 @@ async def test_the_service_needs_no_more_than_it_may_and_a_call_can_be_purged(
     assert (purged.returncode, purged.stdout) == (0, f"{call.call_sid}: 3 records deleted\n")
     again = partyline(*purge)
     assert (again.returncode, "nothing is stored" in again.stderr) == (1, True)
+
+
+def for_each_stream(users: str, streams: tuple[str, ...]) -> str:
+    """Give each right that names the stream once for each of several."""
+    right = re.compile(r'"(\$JS\.API\.[A-Z.]+\.)TRANSCRIPTS((?:\.[^"]*)?)"')
+    return right.sub(
+        lambda found: ", ".join(f'"{found[1]}{stream}{found[2]}"' for stream in streams), users
+    )
+
+
+async def test_rights_for_several_streams_are_those_for_one_with_each_name(tmp_path, facts):
+    subjects = Subjects(shards=2)
+    users = for_each_stream((SERVERS / "users.conf").read_text(), subjects.streams)
+    assert users.count("TRANSCRIPTS_1_OF_2") == 14
+    with serving(tmp_path, users) as port:
+        made = partyline("provision", "--url", url("admin", port), "--shards=2")
+        assert (made.returncode, made.stderr) == (0, "")
+        settings = BrokerSettings(servers=(url("handler", port),), instance="i1", shards=2)
+        calls = [facts() for _ in range(4)]
+        async with Broker(settings) as broker, patience():
+            for call in calls:
+                writer = broker.writer(call, broker.next_epoch())
+                writer.put(ENDED)
+                writer.finish()
+                await writer.run()
+                async with broker.replicas.follow(call.call_sid) as follower:
+                    assert [item.type async for item in follower] == ["CallStarted", "CallEnded"]
+            assert broker.problem is None
+        history = await connect_as("history", port)
+        kept = [await read_history(history, stream, "transcripts.>") for stream in subjects.streams]
+        assert sorted(map(len, kept)) != [0, 8]
+        assert sum(map(len, kept)) == 8
+        await history.close()
 
 
 @pytest.mark.parametrize("user", ["tap", "history", "handler"])

@@ -13,6 +13,7 @@ from broker.settings import (
     read_replicas,
     read_retention,
     read_servers,
+    read_shards,
     user_of,
     without_password,
 )
@@ -120,6 +121,13 @@ def test_a_cluster_keeps_from_one_to_five_copies():
     for text in ("0", "6", "", "three", "\u0663"):
         with pytest.raises(ValueError, match="are 1 to 5"):
             read_replicas(text)
+
+
+def test_shards_are_a_number_of_streams():
+    assert [read_shards(text) for text in ("1", "8", "64")] == [1, 8, 64]
+    for text in ("0", "65", "-1", "", "two", "\u0663"):
+        with pytest.raises(ValueError, match="are 1 to 64"):
+            read_shards(text)
 
 
 def test_what_is_kept_and_how_long_has_bounds():

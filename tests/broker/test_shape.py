@@ -1,11 +1,13 @@
 """broker/shape.py: what stream and bucket must be, and what is said of those that are not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from broker.settings import BrokerSettings
 from broker.shape import (
+    LEAST_BYTES,
     advice,
     brought_up_to_date,
     bucket_config,
@@ -176,3 +178,24 @@ def test_what_keeps_as_much_or_more_costs_nothing(found, ours):
 
 def test_of_a_stream_that_is_not_there_nothing_is_lost():
     assert losses({}, STREAM, {}, AGE) == []
+
+
+def test_each_of_several_streams_takes_its_own_and_tells_all_on_as_one():
+    subjects = Subjects(shards=2)
+    for shard, stream in enumerate(subjects.streams):
+        config = stream_config(subjects, SETTINGS, stream)
+        assert (config["name"], config["subjects"]) == (stream, [f"ingest.transcripts.{shard}.>"])
+        assert config["republish"] == {"src": "transcripts.>", "dest": "transcripts.>"}
+        assert config["max_bytes"] == SETTINGS.max_bytes // 2
+        assert stream_differences(subjects, config) == []
+    least = replace(SETTINGS, max_bytes=LEAST_BYTES)
+    assert stream_config(subjects, least)["max_bytes"] == LEAST_BYTES
+    unlimited = replace(SETTINGS, max_bytes=-1)
+    assert stream_config(subjects, unlimited)["max_bytes"] == -1
+    other = {**config, "name": subjects.streams[0]}
+    assert [
+        difference.text.split(" is ")[0] for difference in stream_differences(subjects, other)
+    ] == [
+        "subjects",
+        "subject_transform",
+    ]

@@ -10,7 +10,7 @@ ACCOUNT, CALL = "AC" + "a" * 32, "CA" + "b" * 32
 
 def test_names_derive_from_the_prefix():
     subjects = Subjects("calls-eu")
-    assert subjects.stream == "CALLS-EU"
+    assert subjects.streams[0] == "CALLS-EU"
     assert subjects.bucket == "CALLS-EU_CALLS"
     address = Address(ACCOUNT, CALL, "final", "inbound")
     assert subjects.record(address) == f"calls-eu.{ACCOUNT}.{CALL}.final.inbound"
@@ -60,7 +60,7 @@ def test_a_foreign_subject_is_not_parsed():
 
 def test_what_the_stream_and_the_bucket_keep_and_tell():
     subjects = Subjects("eu")
-    assert (subjects.live, subjects.ingest) == ("eu.>", "ingest.eu.>")
+    assert (subjects.live, subjects.ingest("EU")) == ("eu.>", "ingest.eu.>")
     assert (subjects.registry, subjects.bucket_keys) == ("registry.eu.>", "$KV.EU_CALLS.>")
     assert subjects.lease_key("i_1") == "$KV.EU_CALLS.pod.i_1"
     assert subjects.key_of("registry.eu.pod.i_1") == "pod.i_1"
@@ -107,3 +107,37 @@ def test_a_call_that_moves_is_asked_for_by_its_name_and_a_process_by_its_own():
     for ask, name in ((subjects.move, "*"), (subjects.wishes, "a.b"), (subjects.wishes, ">")):
         with pytest.raises(BadName):
             ask(name)
+
+
+def test_of_several_streams_each_call_has_one_and_its_records_are_published_for_that():
+    subjects = Subjects("eu", 3)
+    assert subjects.streams == ("EU_0_OF_3", "EU_1_OF_3", "EU_2_OF_3")
+    assert subjects.ingest("EU_1_OF_3") == "ingest.eu.1.>"
+    calls = [f"CA{number:032x}" for number in range(300)]
+    kept = [subjects.stream_of(call) for call in calls]
+    assert [90 < kept.count(stream) < 110 for stream in subjects.streams] == [True] * 3
+    for call, stream in zip(calls, kept, strict=True):
+        ingested = subjects.ingested(Address(ACCOUNT, call, "final", "inbound"))
+        assert ingested == f"{subjects.ingest(stream)[:-1]}{ACCOUNT}.{call}.final.inbound"
+
+
+def test_which_stream_has_a_call_is_the_same_in_every_release():
+    names = [Subjects(shards=4).stream_of(f"CA{number:032x}")[-6] for number in range(8)]
+    assert "".join(names) == "02021313"
+
+
+def test_readers_see_no_shards():
+    one, four = Subjects(), Subjects(shards=4)
+    address = Address(ACCOUNT, CALL, "final", "inbound")
+    assert (four.live, four.call(CALL), four.record(address), four.bucket) == (
+        one.live,
+        one.call(CALL),
+        one.record(address),
+        one.bucket,
+    )
+
+
+@pytest.mark.parametrize("name", ["*", "", CALL.upper()])
+def test_no_stream_has_what_is_no_call(name):
+    with pytest.raises(BadName):
+        Subjects(shards=2).stream_of(name)

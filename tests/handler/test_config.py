@@ -270,6 +270,7 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),
+        ("NATS_SHARDS", "0"),
         ("NATS_URL", "ws://127.0.0.1:4222"),
         ("SUBJECT_PREFIX", "a.b"),
         ("SUBJECT_PREFIX", ">"),

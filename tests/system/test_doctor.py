@@ -127,7 +127,7 @@ async def test_all_in_order_is_told_line_by_line_and_nothing_is_left_behind(worl
     assert len(world.service.service.calls) == 0
     assert [connection.seconds for connection in world.deepgram.connections] == [0, 0]
     broker = world.service.service.broker
-    info = await broker.connection.js.stream_info(broker.subjects.stream)
+    info = await broker.connection.js.stream_info(broker.subjects.streams[0])
     assert info.state.messages == 0
 
 

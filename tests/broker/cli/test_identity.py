@@ -35,7 +35,7 @@ def test_every_command_and_the_service_are_let_in_by_the_same_address(url):
     provisioned = partyline("provision", NATS_URL=url)
     assert (provisioned.returncode, provisioned.stderr) == (0, "")
     purged = partyline("purge", call_sid(1), "--url", url)
-    assert purged.stderr == f"partyline purge: {call_sid(1)}: nothing is stored\n"
+    assert purged.stderr == f"partyline purge: {call_sid(1)}: nothing is stored in TRANSCRIPTS\n"
     with running("handler.cli", "tap", "--url", url) as tap:
         assert tap.stderr.readline() == "listening on transcripts.>\n"
     with serving() as serve:

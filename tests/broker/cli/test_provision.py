@@ -75,7 +75,7 @@ async def test_what_would_keep_less_is_changed_only_when_that_is_said(
     assert await config(server.url) == before
     done = await provision(*flags, "--shorten")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"shortened: {words}")
+    assert done.stdout.startswith(f"shortened: TRANSCRIPTS: {words}")
     assert await config(server.url) != before
 
 

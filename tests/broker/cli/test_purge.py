@@ -45,7 +45,7 @@ async def test_what_others_write_meanwhile_is_not_counted(server, connect, facts
     await write_to_its_end(broker, call)
     await write_to_its_end(broker, other)
     subject = broker.subjects.call(other.call_sid)
-    newest = await last_stored(broker.client, broker.subjects.stream, subject)
+    newest = await last_stored(broker.client, broker.subjects.streams[0], subject)
     assert newest is not None
 
     async def write() -> None:
