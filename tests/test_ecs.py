@@ -92,6 +92,14 @@ def container_of(found: dict[str, Any]) -> dict[str, Any]:
     return container
 
 
+def closes_first(balancer: dict[str, Any], settings: Settings) -> bool:
+    """Whether the balancer closes what is not used before the service does, and no live socket."""
+    attributes = {each["Key"]: each["Value"] for each in balancer["LoadBalancerAttributes"]}
+    config = server_config(Starlette(), settings, Lobby())
+    pings, idle = cast("float", config.ws_ping_interval), attributes["idle_timeout.timeout_seconds"]
+    return pings < int(idle) < config.timeout_keep_alive
+
+
 def problems(found: dict[str, Any]) -> Iterator[str]:
     """What CloudFormation, ECS or the service would not take."""
     resources = found["Resources"]
@@ -130,10 +138,7 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
     delay = int(targets["TargetGroupAttributes"][0]["Value"])
     if delay < container["StopTimeout"]:
         yield "cut while it drains"
-    balancer = resources["Balancer"]["Properties"]["LoadBalancerAttributes"]
-    idle = {each["Key"]: int(each["Value"]) for each in balancer}["idle_timeout.timeout_seconds"]
-    config = server_config(Starlette(), settings, Lobby())
-    if not cast("float", config.ws_ping_interval) < idle < config.timeout_keep_alive:
+    if not closes_first(resources["Balancer"]["Properties"], settings):
         yield "a connection ends under a request"
     ports = {container["PortMappings"][0]["ContainerPort"], targets["Port"]}
     if ports != {settings.port}:
