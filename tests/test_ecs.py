@@ -134,6 +134,18 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
     settings = Settings.from_environ(NEEDED | given)
     if not settings.drain_seconds + BEYOND_DRAIN <= container["StopTimeout"] <= LONGEST_STOP:
         yield "stopped while it drains"
+    yield from problems_of_the_balancer(resources, container, settings)
+    actions = resources["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]
+    if "ecs:UpdateTaskProtection" not in actions["Action"]:
+        yield "a task that carries calls is not protected"
+    if resources["Service"]["Properties"]["DeploymentConfiguration"]["MinimumHealthyPercent"] < 100:
+        yield "a task leaves before there is another one"
+
+
+def problems_of_the_balancer(
+    resources: dict[str, Any], container: dict[str, Any], settings: Settings
+) -> Iterator[str]:
+    """Where what is before the service does not fit it."""
     targets = resources["Targets"]["Properties"]
     delay = int(targets["TargetGroupAttributes"][0]["Value"])
     if delay < container["StopTimeout"]:
@@ -147,11 +159,6 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
         yield "a container that leaves is sent calls"
     if "/healthz" not in container["HealthCheck"]["Command"][-1]:
         yield "a restart for what is not stuck"
-    actions = resources["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]
-    if "ecs:UpdateTaskProtection" not in actions["Action"]:
-        yield "a task that carries calls is not protected"
-    if resources["Service"]["Properties"]["DeploymentConfiguration"]["MinimumHealthyPercent"] < 100:
-        yield "a task leaves before there is another one"
 
 
 def test_the_template_fits_its_platform_and_the_service():
