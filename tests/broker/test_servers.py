@@ -29,6 +29,7 @@ from broker.subjects import Subjects
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
 PASSWORDS |= {"HISTORY_PASSWORD": "pw-history", "ROUTE_PASSWORD": "pw-route"}
+PASSWORDS |= {"FORWARD_PASSWORD": "pw-forward"}
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def for_each_stream(users: str, streams: tuple[str, ...]) -> str:
 async def test_rights_for_several_streams_are_those_for_one_with_each_name(tmp_path, facts):
     subjects = Subjects(shards=2)
     users = for_each_stream((SERVERS / "users.conf").read_text(), subjects.streams)
-    assert users.count("TRANSCRIPTS_1_OF_2") == 14
+    assert users.count("TRANSCRIPTS_1_OF_2") == 17
     with serving(tmp_path, users) as port:
         made = partyline("provision", "--url", url("admin", port), "--shards=2")
         assert (made.returncode, made.stderr) == (0, "")
@@ -205,7 +206,7 @@ async def test_rights_for_several_streams_are_those_for_one_with_each_name(tmp_p
         await history.close()
 
 
-@pytest.mark.parametrize("user", ["tap", "history", "handler"])
+@pytest.mark.parametrize("user", ["tap", "history", "handler", "forward"])
 async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, facts, user):
     provisioned(port)
     call = facts()
