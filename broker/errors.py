@@ -5,6 +5,7 @@ Every error of the broker.
     ├── BadName             a SID or a prefix that must not become part of a subject
     ├── Fenced              another owner has claimed the call: stop writing it
     ├── Replaced            another process forwards now: stop, and stand by
+    ├── StreamChanged       it is not the stream that was there before NATS went away
     ├── OwnerSilent         the owner of a call that moves does not answer
     ├── HistoryUnavailable  the stream could not be read now; worth another try
     ├── NotWritten          a key could not be written now; worth another try
@@ -39,6 +40,10 @@ class Fenced(BrokerError):
 
 class Replaced(BrokerError):
     """Another process has taken up the work of this one: what it writes is refused."""
+
+
+class StreamChanged(BrokerError):
+    """A stream has lost its newest records, or is another one: to be looked at anew."""
 
 
 class OwnerSilent(BrokerError):

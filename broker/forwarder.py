@@ -68,9 +68,13 @@ class ForwardBroker:
 
     An async context manager that opens at once, also when NATS is away. Whatever reads may fail:
     :exc:`HistoryUnavailable`.
+
+    Attributes:
+        returns: How many times NATS came back, maybe as another server.
     """
 
     def __init__(self, settings: BrokerSettings, name: str) -> None:
+        self.returns = 0
         self.subjects = Subjects(settings.prefix, settings.shards)
         self._settings = settings
         self._name = name
@@ -90,6 +94,11 @@ class ForwardBroker:
     def connected(self) -> bool:
         """Whether NATS is there now."""
         return self._connection.connected
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the server from being as we need it, in words."""
+        return self._connection.problem
 
     async def wait_ready(self) -> None:
         """Wait until NATS was reached and found in order."""
@@ -168,6 +177,10 @@ class ForwardBroker:
         ttl = max(60, round(self._settings.retention))
         await self._bucket.keep(subject, msgspec.json.encode(note), ttl=ttl, expected=revision)
 
+    async def given_up(self) -> list[bytes]:
+        """Return all dead letters, as they are kept: each a :class:`GivenUp` in JSON."""
+        return await self._bucket.read_all(self.subjects.given_up_keys(self._name))
+
     async def news(self, stream: str, timeout: float) -> None:
         """Wait until something may have been stored since this was asked, or so many seconds."""
         await self._listen()
@@ -188,6 +201,7 @@ class ForwardBroker:
 
     def on_back(self) -> None:
         """NATS is back: what was stored meanwhile was told to nobody."""
+        self.returns += 1
         self.wake()
 
     def wake(self) -> None:

@@ -134,6 +134,10 @@ class Subjects:
         name = _forwarder(forwarder)
         return f"$KV.{self.forward_bucket}.dead.{name}.{check_call_sid(call_sid)}"
 
+    def given_up_keys(self, forwarder: str) -> str:
+        """All of those."""
+        return f"$KV.{self.forward_bucket}.dead.{_forwarder(forwarder)}.*"
+
     def record(self, address: Address) -> str:
         """Where a record or an interim of a call is read."""
         return f"{self.prefix}.{_tail(address)}"

@@ -12,7 +12,7 @@ from broker.cli.arguments import Parser
 from broker.errors import BrokerError
 from handler import logs
 from handler.errors import SettingsError
-from handler.forward.forwarder import Forwarder, rewind
+from handler.forward.forwarder import Forwarder, reached, rewind
 from handler.forward.settings import ForwardSettings, read_since, since_when
 
 
@@ -27,12 +27,12 @@ def main(argv: list[str], prog: str = "partyline forward") -> int:
         logs.configure(settings.log_level)
         if arguments.since is not None:
             return asyncio.run(_rewind(settings, arguments.since))
-        return asyncio.run(_forward(settings))
+        return asyncio.run(_given_up(settings) if arguments.given_up else _forward(settings))
     except SettingsError as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 2
-    except (BrokerError, OSError) as exc:  # TimeoutError is one
-        print(f"{prog}: {exc or 'NATS is not there, or not in order'}", file=sys.stderr)
+    except (BrokerError, OSError) as exc:
+        print(f"{prog}: {exc}", file=sys.stderr)
         return 1
 
 
@@ -51,6 +51,13 @@ async def _rewind(settings: ForwardSettings, since: str | float) -> int:
     return 0
 
 
+async def _given_up(settings: ForwardSettings) -> int:
+    async with reached(settings) as broker:
+        for letter in await broker.given_up():
+            print(letter.decode())
+    return 0
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
@@ -66,6 +73,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="TIME",
         help="send again what was stored since: all, or 90s, 30m, 12h, 7d ago; ends at once, and "
         "the process that runs goes on from there, or the next one that is started",
+    )
+    parser.add_argument(
+        "--given-up",
+        action="store_true",
+        help="print the dead letters, a JSON line for each call of which something was given up",
     )
     parser.add_argument(
         "--insecure",

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,6 +12,7 @@ import structlog
 from broker import supervise
 from broker.errors import HistoryUnavailable, NotWritten
 from broker.forwarder import CALL_SEQ, ForwardBroker
+from broker.identifiers import CALL_SID
 from broker.records import Stored
 from handler.forward import parcels
 from handler.forward.answers import Outcome, Verdict
@@ -24,6 +26,8 @@ FIRST_PAUSE = 1.0
 # A reason is logged once for all calls in so many seconds; it is counted each time.
 TOLD_SECONDS = 60.0
 MOST_REASONS = 100
+# As a call numbers its records.
+NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 _log = structlog.get_logger()
 
@@ -202,6 +206,6 @@ def read_all(stored: Sequence[Stored]) -> list[Kept]:
 def read(stored: Stored) -> Kept | None:
     """Return what a stream keeps as a record; None if it is none of ours."""
     seq, parts = stored.headers.get(CALL_SEQ, ""), stored.subject.split(".")
-    if not (seq.isascii() and seq.isdigit()) or len(parts) != 5:
+    if not NUMBER.fullmatch(seq) or len(parts) != 5 or not CALL_SID.fullmatch(parts[2]):
         return None
     return Kept(stored.sequence, int(seq), parts[3], stored.data)

@@ -1,12 +1,13 @@
 """The parts of ``partyline forward`` put together: one worker for each stream, one receiver."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
 from broker import supervise
-from broker.errors import Replaced
+from broker.errors import BrokerError, Replaced
 from broker.forwarder import ForwardBroker
 from handler import addresses
 from handler.forward.counts import Counts
@@ -16,7 +17,7 @@ from handler.forward.settings import ForwardSettings
 from handler.forward.webhook import Webhook
 from handler.forward.worker import Worker
 
-REWIND_SECONDS = 10.0
+REACH_SECONDS = 10.0
 REWIND_TRIES = 20
 
 _log = structlog.get_logger()
@@ -117,6 +118,23 @@ class Forwarder:
         return [worker.lanes for worker in self._workers if worker.lanes is not None]
 
 
+@asynccontextmanager
+async def reached(settings: ForwardSettings) -> AsyncIterator[ForwardBroker]:
+    """
+    Reach NATS, to ask or change something once.
+
+    Raises:
+        BrokerError: it is not there in time, or not in order.
+    """
+    async with ForwardBroker(settings.broker, settings.name) as broker:
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                await broker.wait_ready()
+        except TimeoutError as exc:
+            raise BrokerError(broker.problem or "NATS cannot be reached") from exc
+        yield broker
+
+
 async def rewind(settings: ForwardSettings, since: float | None) -> dict[str, int]:
     """
     Let whoever forwards begin anew with what was stored since a Unix time, or with all.
@@ -127,9 +145,7 @@ async def rewind(settings: ForwardSettings, since: float | None) -> dict[str, in
         BrokerError: NATS is not reached in time, or does not take it.
     """
     found = {}
-    async with ForwardBroker(settings.broker, settings.name) as broker:
-        async with asyncio.timeout(REWIND_SECONDS):
-            await broker.wait_ready()
+    async with reached(settings) as broker:
         for stream in broker.subjects.streams:
             kept, ledger = broker.ledger(stream), await broker.begin(stream, since)
             # Whoever works writes all the time: our write must be the next one after our look.

@@ -152,12 +152,13 @@ class Lanes:
 
     Attributes:
         seen: The stream sequence of the last record that was seen.
+        created: When the stream was.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.seen = ledger.seen
+        self.created = ledger.created
         self._start = ledger.start
-        self._created = ledger.created
         self._lanes = OrderedDict(
             (call_sid, Lane(call_sid, place.due, place.after, ledger.seen))
             for call_sid, place in ledger.behind.items()
@@ -210,5 +211,5 @@ class Lanes:
         """Return how far all of it is."""
         behind = {call_sid: lane.place for call_sid, lane in self._busy.items()}
         return Ledger(
-            owner="", created=self._created, start=self._start, seen=self.seen, behind=behind
+            owner="", created=self.created, start=self._start, seen=self.seen, behind=behind
         )

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import structlog
 
 from broker import supervise
-from broker.errors import HistoryUnavailable, NotWritten, Replaced
+from broker.errors import HistoryUnavailable, NotWritten, Replaced, StreamChanged
 from broker.forwarder import ForwardBroker
 from broker.ledger import NOBODY, Ledger, fitted
 from broker.records import Stored
@@ -72,6 +72,8 @@ class Worker:
         self._leaving = leaving
         self._ledger = broker.ledger(stream)
         self._fewer_wait = asyncio.Event()
+        self._returns = broker.returns
+        self._is_sure = True  # that the stream is the one that it was
 
     async def run(self) -> None:
         """Work, stand by, and work again, until the process leaves."""
@@ -89,6 +91,8 @@ class Worker:
                 await self._work(ledger)
             except* Replaced:
                 _log.info("another process forwards now: standing by", stream=self._stream)
+            except* StreamChanged:
+                patience = 0.0
             finally:
                 self.lanes = None
 
@@ -115,7 +119,7 @@ class Worker:
         else:
             state = await self._broker.state(self._stream)
             ledger = fitted(found, state.created, state.first, state.last)
-            if ledger.seen < found.seen:
+            if ledger.seen < found.seen or ledger.created != found.created:
                 _log.error("the stream has lost records, or is another one", stream=self._stream)
         await self._ledger.write(ledger)
         return ledger
@@ -177,11 +181,14 @@ class Worker:
                     else:
                         send(lanes.see(one.subject.split(".")[2], kept))
             else:
-                await self._wait_for_news(look.next())
+                pause = look.next()
+                await self._wait_for_news(pause)
+                self._is_sure = self._is_sure and pause < LONGEST_LOOK
 
     async def _next(self, lanes: Lanes) -> list[Stored]:
         """Return what the stream has stored next; nothing if nothing, or nobody who says so."""
         try:
+            await self._check_stream(lanes)
             stored = await self._broker.after(self._stream, lanes.seen, BATCH)
             if stored and stored[0].sequence > lanes.seen + 1:
                 state = await self._broker.state(self._stream)
@@ -189,6 +196,21 @@ class Worker:
         except HistoryUnavailable:
             return []
         return stored
+
+    async def _check_stream(self, lanes: Lanes) -> None:
+        """
+        See that the stream is the one that it was, after NATS was away or nothing was stored.
+
+        Raises:
+            StreamChanged: it is not.
+        """
+        returns = self._broker.returns
+        if self._is_sure and returns == self._returns:
+            return
+        state = await self._broker.state(self._stream)
+        if state.created != lanes.created or state.last < lanes.seen:
+            raise StreamChanged(self._stream)
+        self._returns, self._is_sure = returns, True
 
     def _note_lost(self, lost: int) -> None:
         """Count what the stream let go before it was seen, of whichever calls."""

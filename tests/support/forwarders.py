@@ -2,20 +2,21 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from support.processes import ENVIRON
-from support.receivers import SECRET, Receiver
-from support.timing import patience
+from support.receivers import SECRET
+from support.timing import PATIENCE, patience
 
 from broker.broker import Broker
+from broker.forwarder import ForwardBroker
 from broker.records import CallFacts, Record
 from broker.stream import read_history
+from handler.cli.forward import main
 from handler.forward.forwarder import Forwarder
 from handler.forward.settings import ForwardSettings
 
@@ -42,19 +43,30 @@ async def forwarding(server_url: str, url: str, **changes: str) -> AsyncIterator
             await running
 
 
-def started(server_url: str, receiver: Receiver | str, **changes: str) -> subprocess.Popen[bytes]:
+# A server that has imported the program already starts a process in some ms.
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["handler.cli.forward"])
+
+
+def run(settings: dict[str, str], *arguments: str) -> None:
+    """Run `partyline forward` as the main program of a process."""
+    os.environ.clear()
+    os.environ.update(settings)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.exit(main(list(arguments)))
+
+
+def started(server_url: str, url: str, **changes: str) -> multiprocessing.Process:
     """Start a process that forwards; whoever starts it ends it."""
-    url = receiver if isinstance(receiver, str) else receiver.url
-    return subprocess.Popen(
-        [sys.executable, "-m", "handler.cli", "forward"],
-        env=ENVIRON | environ(server_url, url, **changes),
-        stderr=subprocess.DEVNULL,
-    )
+    process: Any = _processes.Process(target=run, args=(environ(server_url, url, **changes),))
+    process.start()
+    return process
 
 
-def killed(process: subprocess.Popen[bytes]) -> None:
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+async def ended(process: multiprocessing.Process) -> int | None:
+    """Wait for the end of a process; returns its exit code."""
+    await asyncio.to_thread(process.join, PATIENCE)
+    return process.exitcode
 
 
 async def write(broker: Broker, call: CallFacts, *records: Record) -> None:
@@ -72,3 +84,10 @@ async def stored(broker: Broker, call_sid: str, *types: str) -> list[bytes]:
     stream = broker.subjects.stream_of(call_sid)
     kept = await read_history(broker.client, stream, broker.subjects.call(call_sid))
     return [one.data for one in kept if not types or json.loads(one.data)["type"] in types]
+
+
+async def given_up(broker: Broker, name: str) -> list[dict[str, Any]]:
+    """Return the dead letters of a forwarder."""
+    async with ForwardBroker(broker.settings, name) as forwarder, patience():
+        await forwarder.wait_ready()
+        return [json.loads(letter) for letter in await forwarder.given_up()]

@@ -1,7 +1,9 @@
 """A real nats-server, a broker that writes calls, and a receiver of what is forwarded."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from support.receivers import Receiver
@@ -25,12 +27,27 @@ async def server() -> AsyncIterator[EmbeddedServer]:
         yield running
 
 
+Connect = Callable[..., Awaitable[Broker]]
+
+
 @pytest.fixture
-async def broker(server: EmbeddedServer) -> AsyncIterator[Broker]:
-    async with Broker(BrokerSettings(servers=(server.url,), instance="i1")) as broker:
-        async with patience():
-            await broker.wait_ready()
-        yield broker
+async def connect() -> AsyncIterator[Connect]:
+    """Open brokers that write calls."""
+    async with AsyncExitStack() as stack:
+
+        async def open_broker(url: str, **changes: Any) -> Broker:
+            settings = BrokerSettings(servers=(url,), instance="i1", **changes)
+            broker = await stack.enter_async_context(Broker(settings))
+            async with patience():
+                await broker.wait_ready()
+            return broker
+
+        yield open_broker
+
+
+@pytest.fixture
+async def broker(server: EmbeddedServer, connect: Connect) -> Broker:
+    return await connect(server.url)
 
 
 @pytest.fixture
