@@ -97,4 +97,5 @@ async def test_a_dead_letter_tells_of_all_that_was_given_up_and_of_nothing_twice
 async def test_without_the_streams_of_the_service_it_waits_and_says_what_to_do(server):
     async with ForwardBroker(BrokerSettings(servers=(server.url,), instance="i1"), "main") as one:
         await until(lambda: one.problem is not None)
-        assert "stream TRANSCRIPTS is missing: start the service" in one.problem
+        assert one.problem is not None
+    assert "stream TRANSCRIPTS is missing: start the service" in one.problem
