@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from broker import ledger as ledgers
 from broker.bucket import Bucket
 from broker.connection import Connection
-from broker.errors import HistoryUnavailable, NotProvisioned
+from broker.errors import HistoryUnavailable, NotProvisioned, NotWritten
 from broker.ledger import Ledger
 from broker.ledgers import KeptLedger
 from broker.provision import ask_about, check_version, provision_forward
@@ -175,7 +175,9 @@ class ForwardBroker:
         )
         # It stays as long as the records that it tells of might have.
         ttl = max(60, round(self._settings.retention))
-        await self._bucket.keep(subject, msgspec.json.encode(note), ttl=ttl, expected=revision)
+        letter = msgspec.json.encode(note)
+        if not await self._bucket.keep(subject, letter, ttl=ttl, expected=revision):
+            raise NotWritten("somebody else has given up something of the call")
 
     async def given_up(self) -> list[bytes]:
         """Return all dead letters, as they are kept: each a :class:`GivenUp` in JSON."""

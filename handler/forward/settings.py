@@ -184,6 +184,10 @@ def _destination(text: str, *, insecure: bool) -> tuple[str, str]:
         return "", unquote(url.path)
     if url.scheme not in ("http", "https") or not url.hostname or url.fragment:
         raise SettingsError(name, f"{shown!r} is not like https://crm.example.com/calls")
+    try:
+        addresses.origin(text)
+    except ValueError as exc:
+        raise SettingsError(name, str(exc)) from exc
     if url.username is not None:
         raise SettingsError(name, "without a user: the receiver knows us by the signature")
     if not addresses.is_safe(text, near=True) and not insecure:

@@ -1,10 +1,12 @@
 """A receiver that is reached by HTTP: one request for each record, one answer, within bounds."""
 
 import asyncio
+import sys
 import time
 
 import httpx
 
+from handler.errors import SettingsError
 from handler.forward import signing
 from handler.forward.answers import Outcome, Verdict, judge
 from handler.forward.parcels import Parcel
@@ -16,13 +18,25 @@ CONNECT_SECONDS = 5.0
 KEEP_SECONDS = 3.0
 # Of an answer nothing is wanted but its status; what is read of it lets the connection be kept.
 MAX_ANSWER = 4096
+# The client asks for it ten times a request, and where it is not installed each of these looks
+# through all directories: a quarter of what forwarding costs. None says that it is not there.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 class Webhook:
     """Sends to one address, over connections that are kept."""
 
     def __init__(self, settings: ForwardSettings) -> None:
-        self._url = settings.url
+        """
+        Begin without a connection.
+
+        Raises:
+            SettingsError: the client of HTTP takes no such address.
+        """
+        try:
+            self._url = httpx.URL(settings.url)
+        except httpx.InvalidURL as exc:
+            raise SettingsError("FORWARD_URL", f"is no address: {exc}") from exc
         self._keys = settings.keys
         self._timeout = settings.timeout
         # Nothing from the environment, and no redirection: what was said is for this address.

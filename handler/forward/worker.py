@@ -98,15 +98,17 @@ class Worker:
 
     async def _take_up(self, patience: float) -> Ledger | None:
         """Wait until nobody works, for as long as ``patience`` says, then work; None: leave."""
-        known, since = -1, time.monotonic()
+        known, heard = -1, time.monotonic()
         while not self._leaving.is_set():
-            with contextlib.suppress(HistoryUnavailable, NotWritten, Replaced):
+            try:
                 found = await self._ledger.look()
                 if self._ledger.revision != known:
-                    known, since = self._ledger.revision, time.monotonic()
+                    known, heard = self._ledger.revision, time.monotonic()
                 is_free = found is None or found.owner == NOBODY
-                if is_free or time.monotonic() - since >= patience:
+                if is_free or time.monotonic() - heard >= patience:
                     return await self._claim(found)
+            except (HistoryUnavailable, NotWritten, Replaced):
+                heard = time.monotonic()  # who is not asked says nothing
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.lease / 8):
                     await self._leaving.wait()

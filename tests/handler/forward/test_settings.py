@@ -58,6 +58,7 @@ def test_without_security_anything_goes_where_it_is_asked_for():
         ("FORWARD_URL", "crm.example.com", "is not like https://crm.example.com/calls"),
         ("FORWARD_URL", "https://crm.example.com:x", "has a port that is no number"),
         ("FORWARD_URL", "https://crm.example.com/#a", "is not like"),
+        ("FORWARD_URL", "https://crm..example.com/", "is no address of a host"),
         ("FORWARD_URL", "https://u:secret@crm.example.com/", "without a user"),
         ("FORWARD_URL", "http://crm.example.com/", "is without TLS"),
         ("FORWARD_URL", "file://host/a", "is not like file:///var/lib/transcripts"),
