@@ -54,6 +54,7 @@ format: $(VENV)/dev  ## Format the code
 lock:  ## Pin the newest versions, with hashes (needs uv)
 	cd requirements && $(COMPILE) --upgrade production.in -o production.txt
 	cd requirements && $(COMPILE) --upgrade demo.in -o demo.txt
+	cd requirements && $(COMPILE) --upgrade tracing.in -o tracing.txt
 	cd requirements && $(COMPILE) --upgrade dev.in -o dev.txt
 
 screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
@@ -90,7 +91,7 @@ $(VENV)/demo: $(VENV)/build requirements/production.txt requirements/demo.txt py
 	@$(PROJECT)
 	@touch $@
 
-$(VENV)/dev: $(VENV)/demo requirements/dev.txt
+$(VENV)/dev: $(VENV)/demo requirements/tracing.txt requirements/dev.txt
 	@echo "Installing what the tests need …"
-	@$(INSTALL) -r requirements/dev.txt
+	@$(INSTALL) -r requirements/tracing.txt -r requirements/dev.txt
 	@touch $@

@@ -58,6 +58,7 @@ API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 SHORTEST_WATCHDOG_SECONDS = 2.0
 # From the start of a container to what it was started for, with some seconds to spare.
 SHORT_IDLE_SECONDS = 30.0
+OTLP = "http/protobuf"
 # Of a file that a setting names.
 MAX_FILE = 8 * 2**20
 SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
@@ -135,6 +136,7 @@ class Settings:
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
     watchdog_seconds: float = 30.0  # a loop that is stuck for so long ends the process; 0: never
     idle_exit_seconds: float = 0.0  # a process that holds nothing for so long leaves; 0: never
+    traces_url: str | None = None  # where spans go, by OTLP
     ecs_agent_uri: str | None = None  # what keeps an ECS task from being stopped while calls live
 
     @classmethod
@@ -262,6 +264,7 @@ class Settings:
             idle_exit_seconds=read.duration(
                 "IDLE_EXIT_SECONDS", default.idle_exit_seconds, 0, 86_400
             ),
+            traces_url=_traces_url(read),
             ecs_agent_uri=_ecs_agent_uri(read.optional("ECS_AGENT_URI")),
         )
 
@@ -582,6 +585,31 @@ def _watchdog(text: str) -> float:
     if 0 < seconds < SHORTEST_WATCHDOG_SECONDS:
         raise ValueError(f"{text!r} is neither 0 nor {SHORTEST_WATCHDOG_SECONDS:g}s or more")
     return seconds
+
+
+def _traces_url(read: _Reader) -> str | None:
+    """Read where OpenTelemetry's exporters are told to send to, by its own variables."""
+    if read.text("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    for name, path in (
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "/v1/traces"),
+    ):
+        if (text := read.optional(name)) is None:
+            continue
+        url = _url(name, text)
+        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+            raise SettingsError(
+                name, f"{addresses.shown(text)!r} is not like http://collector:4318"
+            )
+        protocol = read.text("OTEL_EXPORTER_OTLP_PROTOCOL", OTLP)
+        if read.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol) != OTLP:
+            raise SettingsError(
+                "OTEL_EXPORTER_OTLP_PROTOCOL",
+                f"only {OTLP} is spoken, at port 4318 of most collectors",
+            )
+        return text.rstrip("/") + path if path else text
+    return None
 
 
 def _ecs_agent_uri(text: str | None) -> str | None:
