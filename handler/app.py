@@ -304,5 +304,5 @@ def _routes(service: Service, advice: Advice) -> list[BaseRoute]:
         *(private_route(path, service, *handle) for path, handle in private.items()),
         Route("/healthz", service.healthz),
         Route("/readyz", service.readyz),
-        Route("/{path:path}", Page()),
+        Route("/{path:path}", Page(service.settings.frame_ancestors)),
     ]

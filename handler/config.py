@@ -118,6 +118,7 @@ class Settings:
     token_audience: str | None = None  # what aud must name; None takes any
     token_max_age: float = 30 * 86_400.0  # how far ahead exp may lie
     allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
+    frame_ancestors: tuple[str, ...] = ()  # origins of pages that may show ours within them
 
     max_calls: int = 100
     max_stream_seconds: float = 0.0  # an older media stream is followed by another; 0: never
@@ -238,7 +239,8 @@ class Settings:
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
             token_audience=read.optional("TOKEN_AUDIENCE"),
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
-            allowed_origins=_origins(read.text("ALLOWED_ORIGINS", "")),
+            allowed_origins=_origins(read, "ALLOWED_ORIGINS"),
+            frame_ancestors=_origins(read, "FRAME_ANCESTORS"),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
             max_stream_seconds=read.duration(
                 "MAX_STREAM_SECONDS", default.max_stream_seconds, 0, 86_400
@@ -516,12 +518,12 @@ def _jwks_url(text: str | None) -> str | None:
     return text
 
 
-def _origins(text: str) -> tuple[str, ...]:
+def _origins(read: _Reader, name: str) -> tuple[str, ...]:
     """Read origins of pages, spelled as browsers spell them."""
-    return tuple(_origin(part) for part in re.split(r"[,\s]+", text) if part)
+    return tuple(_origin(name, part) for part in re.split(r"[,\s]+", read.text(name, "")) if part)
 
 
-def _origin(text: str) -> str:
+def _origin(name: str, text: str) -> str:
     if text == "*":
         return text
     try:
@@ -530,8 +532,7 @@ def _origin(text: str) -> str:
         url, origin = None, ""
     if url is None or url.path.strip("/") or url.query or url.fragment:
         raise SettingsError(
-            "ALLOWED_ORIGINS",
-            f"{addresses.shown(text)!r} is not like https://crm.example.com, nor *",
+            name, f"{addresses.shown(text)!r} is not like https://crm.example.com, nor *"
         )
     return origin
 

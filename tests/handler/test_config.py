@@ -192,9 +192,10 @@ def test_as_many_auth_tokens_are_taken_as_there_are_accounts_and_regions():
         Settings.from_environ({**NEEDED, "TWILIO_AUTH_TOKEN": " ".join("abcdefghi")})
 
 
-def test_origins_are_kept_as_browsers_spell_them():
-    environ = {**NEEDED, "ALLOWED_ORIGINS": "https://CRM.example.com:443/, HTTP://Bücher.example *"}
-    assert Settings.from_environ(environ).allowed_origins == (
+@pytest.mark.parametrize("name", ["ALLOWED_ORIGINS", "FRAME_ANCESTORS"])
+def test_origins_are_kept_as_browsers_spell_them(name):
+    environ = {**NEEDED, name: "https://CRM.example.com:443/, HTTP://Bücher.example *"}
+    assert getattr(Settings.from_environ(environ), name.lower()) == (
         "https://crm.example.com",
         "http://xn--bcher-kva.example",
         "*",
@@ -224,6 +225,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("ALLOWED_ORIGINS", "https://crm.example.com?a=b"),
         ("ALLOWED_ORIGINS", "https://crm.example.com, https://["),
         ("ALLOWED_ORIGINS", "https://*.example.com"),
+        ("FRAME_ANCESTORS", "https://crm.example.com/page"),
+        ("FRAME_ANCESTORS", "'none'; script-src *"),
         ("NATS_CREDS", "garbage"),
         ("NATS_CA", "/etc/ca.pem"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
