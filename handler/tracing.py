@@ -11,7 +11,7 @@ from broker.observer import NOBODY, Observer
 from handler.config import Settings
 
 SPANS = "handler.spans"
-ADVICE = "pip install 'partyline-transcripts[tracing]'; an image is built with --build-arg TRACING=1"
+ADVICE = "pip install 'partyline-transcripts[tracing]'; build an image with TRACING=1"
 
 _log = structlog.get_logger()
 
