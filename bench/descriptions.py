@@ -7,6 +7,7 @@ runs. Sources: https://spec.openapis.org/oas/v3.1.0 and
 https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ STREAM = "text/event-stream"
 
 def main() -> None:
     """Write both."""
+    argparse.ArgumentParser(prog="python -m bench.descriptions", description=__doc__).parse_args()
     for name, description in (("openapi", openapi()), ("asyncapi", asyncapi())):
         (ROOT / "docs" / f"{name}.json").write_text(written(description))
 

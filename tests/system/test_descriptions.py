@@ -8,6 +8,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from starlette.routing import Route, WebSocketRoute
 from support.credentials import NEEDED
 from support.timing import patience
@@ -41,6 +42,8 @@ def test_the_file_is_what_the_code_writes(name):
 
 def test_the_description_of_requests_is_one():
     validate(OPENAPI)
+    with pytest.raises(OpenAPIValidationError):
+        validate({**OPENAPI, "info": {}})
 
 
 def references(part: object):
