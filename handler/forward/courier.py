@@ -46,10 +46,6 @@ class Courier:
     What comes first is taken first: a record is sent once the one before it was taken, or given up.
     So whoever else forwards the same call, as one who was replaced and does not know it yet, sends
     nothing before its time: what comes twice has the same name, and what comes first is in order.
-
-    Args:
-        start: The stream sequence after which the forwarder began.
-        places: For so many calls at once; one that waits for its next attempt has none.
     """
 
     def __init__(
@@ -63,6 +59,18 @@ class Courier:
         places: asyncio.Semaphore,
         leaving: asyncio.Event,
     ) -> None:
+        """
+        Begin with nobody to serve.
+
+        Args:
+            broker: What is stored.
+            sink: Where it goes.
+            settings: What is set.
+            counts: Told what was done.
+            start: The stream sequence after which the forwarder began.
+            places: For so many calls at once; one that waits for its next attempt has none.
+            leaving: Set once the process is to end.
+        """
         self._broker = broker
         self._sink = sink
         self._settings = settings
@@ -97,7 +105,8 @@ class Courier:
 
     async def _send_next(self, lane: Lane) -> Outcome | None:
         if (after := lane.to_read_after) is not None:
-            lane.fill(read_all(await self._broker.of_call(lane.call_sid, after, AT_HAND)))
+            stored = await self._broker.of_call(lane.call_sid, after, AT_HAND)
+            lane.fill(read_all(stored), stored[-1].sequence if stored else None)
         head = lane.head
         if head is None:
             return None
@@ -119,8 +128,14 @@ class Courier:
         """Whether a call was under way when the forwarder began, and nothing of it was sent yet."""
         if head.seq == 1 or not self._start:
             return False
-        found = read_all(await self._broker.of_call(lane.call_sid, self._start, 1))
-        return [record.sequence for record in found] == [head.sequence]
+        (since,) = await self._broker.of_call(lane.call_sid, self._start, 1) or (None,)
+        (first,) = await self._broker.of_call(lane.call_sid, most=1) or (None,)
+        # Where nothing is kept of what was before, that may have been sent.
+        return (
+            since is not None
+            and first is not None
+            and first.sequence <= self._start < since.sequence == head.sequence
+        )
 
     async def _passes(self, call_sid: str, head: Kept) -> bool:
         """Whether a call is one of those to be forwarded; one whose numbers are lost is not."""
@@ -171,24 +186,30 @@ class Courier:
             return
         await self._broker.give_up(lane.call_sid, what[0], what[-1], reason, detail)
         self._counts.given_up[reason] += len(what)
-        _log.warning(
-            "given up: never forwarded",
-            call_sid=lane.call_sid,
-            first=what[0],
-            last=what[-1],
-            reason=reason,
-            detail=detail,
-        )
+        if self._is_new(f"{reason} {detail}"):
+            _log.warning(
+                "given up: never forwarded",
+                call_sid=lane.call_sid,
+                first=what[0],
+                last=what[-1],
+                reason=reason,
+                detail=detail,
+            )
 
     def _note_failure(self, lane: Lane, outcome: Outcome) -> None:
         self._counts.failed += 1
-        now, detail = time.monotonic(), outcome.detail
-        if now - self._told.get(detail, -TOLD_SECONDS) < TOLD_SECONDS:
-            return
+        if self._is_new(outcome.detail):
+            _log.warning("not forwarded yet", call_sid=lane.call_sid, problem=outcome.detail)
+
+    def _is_new(self, words: str) -> bool:
+        """Whether something was not said for a while: a thousand calls say the same at once."""
+        now = time.monotonic()
+        if now - self._told.get(words, -TOLD_SECONDS) < TOLD_SECONDS:
+            return False
         if len(self._told) >= MOST_REASONS:
             self._told.clear()
-        self._told[detail] = now
-        _log.warning("not forwarded yet", call_sid=lane.call_sid, problem=detail)
+        self._told[words] = now
+        return True
 
     async def _pause(self, seconds: float) -> None:
         try:

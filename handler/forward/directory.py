@@ -34,7 +34,7 @@ class Directory:
             for left in self._path.glob(f".CA*{PART}"):
                 left.unlink(missing_ok=True)
             self._put("CA", b"")
-            (self._path / "CA").unlink()
+            (self._path / "CA").unlink(missing_ok=True)
         except OSError as exc:
             raise SettingsError(
                 "FORWARD_URL", f"cannot write to the directory {path}: {exc.strerror}"

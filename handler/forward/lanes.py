@@ -106,13 +106,18 @@ class Lane:
             self._read = record.sequence
         self._until = max(self._until, record.sequence)
 
-    def fill(self, records: Iterable[Kept]) -> None:
-        """Take what the stream keeps behind :attr:`to_read_after`; nothing is the end of it."""
-        sequence = self._until  # what is to be there and is not has expired
+    def fill(self, records: Iterable[Kept], last: int | None) -> None:
+        """
+        Take what the stream keeps behind :attr:`to_read_after`.
+
+        Args:
+            records: Of it those that are ours.
+            last: The sequence of the last of all; None if there is nothing: what is to be there
+                has expired.
+        """
         for record in records:
             self._take(record)
-            sequence = record.sequence
-        self._read = sequence
+        self._read = self._until if last is None else last
 
     def note_missing(self) -> None:
         """What is missing is given up: go on with what is there."""

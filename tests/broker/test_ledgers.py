@@ -1,7 +1,11 @@
 """broker/ledgers.py and broker/forwarder.py: who works writes, who was replaced is refused."""
 
+import time
+
 import msgspec
 import pytest
+from support.brokers import ENDED
+from support.forwarders import write
 from support.sids import call_sid
 from support.timing import patience, until
 
@@ -99,3 +103,16 @@ async def test_without_the_streams_of_the_service_it_waits_and_says_what_to_do(s
         await until(lambda: one.problem is not None)
         assert one.problem is not None
     assert "stream TRANSCRIPTS is missing: start the service" in one.problem
+
+
+async def test_one_that_begins_at_a_time_begins_with_the_first_record_since(
+    open_one, broker, facts
+):
+    one = await open_one("i1")
+    await write(broker, facts(), ENDED)
+    then = time.time()
+    await write(broker, facts(), ENDED)
+    places = [(await one.begin(STREAM, since)).seen for since in (None, then, then + 3600)]
+    assert places == [0, 2, 4]
+    found = await one.after(STREAM, 2, 1)
+    assert [record.sequence for record in found] == [3]

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 # What a receiver does instead of answering.
-CUT, HALF, SILENT = "cut", "half an answer", "nothing"
+CUT, HALF, SILENT, FLOOD = "cut", "half an answer", "nothing", "an answer without end"
 REASONS = {200: "OK", 410: "Gone", 422: "Unprocessable Content", 500: "Internal Server Error"}
 
 
@@ -133,7 +133,7 @@ class Receiver:
         if status == SILENT:
             await self._released.wait()
             status = 200
-        if status in (200, CUT, HALF):
+        if status in (200, CUT, HALF, FLOOD):
             self.taken[received.call_sid].append(received)
         if status == CUT:
             return False
@@ -141,6 +141,11 @@ class Receiver:
             writer.write(b"HTTP/1.1 200 O")
             await writer.drain()
             return False
+        if status == FLOOD:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
+            while True:
+                writer.write(bytes(65536))
+                await writer.drain()
         assert isinstance(status, int)
         line = f"HTTP/1.1 {status} {REASONS.get(status, 'Other')}\r\n{more}"
         writer.write(f"{line}content-length: 0\r\n\r\n".encode())

@@ -1,13 +1,14 @@
 """Calls on their way to a webhook: real servers, real sockets, receivers that misbehave."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 
 import pytest
 from support.brokers import ENDED, kill_server
 from support.forwarders import environ, forwarding, given_up, stored, write
-from support.receivers import CUT, HALF, SILENT
+from support.receivers import CUT, FLOOD, HALF, SILENT, Receiver
 from support.timing import until
 
 from broker.provision import provision
@@ -42,7 +43,7 @@ async def test_a_call_is_longer_than_what_is_at_hand(server, broker, receiver, f
     assert receiver.bodies(call.call_sid) == await stored(broker, call.call_sid)
 
 
-@pytest.mark.parametrize("answer", [500, 503, 404, 302, CUT, HALF, SILENT])
+@pytest.mark.parametrize("answer", [500, CUT, HALF, SILENT])
 async def test_a_call_that_is_not_taken_holds_up_no_other_and_comes_in_order_once_it_is(
     server, broker, receiver, facts, make_final, answer
 ):
@@ -77,6 +78,23 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks(server, broker, recei
         await write(broker, facts(), ENDED)
         await until(lambda: len(asked) == 3)
     assert asked[1] - asked[0] >= 1.0
+
+
+async def test_of_an_answer_no_more_is_read_than_its_beginning(server, broker, receiver, facts):
+    receiver.answer = lambda _: FLOOD
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await write(broker, facts(), ENDED)
+        await until(lambda: forwarder.counts.sent == 2)
+    assert len(receiver.came) == 2
+
+
+async def test_nobody_is_followed_elsewhere(server, broker, receiver, facts):
+    async with Receiver() as elsewhere:
+        receiver.answer = lambda _: (307, f"location: {elsewhere.url}\r\n")
+        async with forwarding(server.url, receiver.url) as forwarder:
+            await write(broker, facts(), ENDED)
+            await until(lambda: forwarder.counts.failed >= 2)
+    assert elsewhere.came == []
 
 
 async def test_a_record_that_is_refused_for_good_is_a_dead_letter_and_the_next_one_follows(
@@ -301,3 +319,24 @@ async def test_what_somebody_else_has_put_into_the_stream_holds_up_nothing(
         await write(broker, call, ENDED)
         await until(lambda: len(receiver.came) == 2)
     assert receiver.seqs(call.call_sid) == [1, 2]
+
+
+async def test_two_that_send_at_once_send_nothing_before_its_time(
+    server, broker, receiver, facts, make_final, monkeypatch
+):
+    """As one that was replaced, and does not know it for a minute."""
+    monkeypatch.setattr(worker, "WRITE_SECONDS", 60.0)
+    source, calls = random.Random(20), [facts() for _ in range(5)]
+    receiver.answer = lambda _: source.choice([200, 200, 500, CUT])
+    async with (
+        forwarding(server.url, receiver.url) as one,
+        forwarding(server.url, receiver.url) as other,
+    ):
+        await until(lambda: one.counts.working() + other.counts.working() == 2)
+        for call in calls:
+            await write(broker, call, *(make_final(number) for number in range(10)), ENDED)
+        await until(lambda: all(len(receiver.seqs(call.call_sid)) == 12 for call in calls))
+        await until(lambda: one.counts.waiting() + other.counts.waiting() == 0)
+        assert (one.counts.sent, other.counts.sent) == (60, 60)
+    for call in calls:
+        assert receiver.seqs(call.call_sid) == list(range(1, 13))

@@ -47,12 +47,14 @@ def test_what_a_call_has_beyond_what_is_at_hand_is_read_again():
         assert lane.to_read_after is None
         lane.done()
     assert (lane.head, lane.is_busy, lane.to_read_after) == (None, True, AT_HAND)
-    lane.fill([kept(AT_HAND + 1, AT_HAND + 1), kept(AT_HAND + 2, AT_HAND + 2)])
+    lane.fill([kept(AT_HAND + 1, AT_HAND + 1), kept(AT_HAND + 2, AT_HAND + 2)], AT_HAND + 2)
     lane.see(kept(AT_HAND + 2, AT_HAND + 2))  # it was read before it was seen
     lane.done()
     lane.done()
     assert lane.to_read_after == AT_HAND + 2
-    lane.fill([])  # the rest has expired
+    lane.fill([], AT_HAND + 3)  # nothing of ours
+    assert lane.to_read_after == AT_HAND + 3
+    lane.fill([], None)  # the rest has expired
     assert not lane.is_busy
 
 
@@ -62,7 +64,7 @@ def test_large_records_are_not_kept_at_hand_in_number():
     lane.see(kept(2, 2))
     lane.done()
     assert lane.to_read_after == 1
-    lane.fill([kept(2, 2)])
+    lane.fill([kept(2, 2)], 2)
     lane.see(kept(3, 3))
     lane.done()
     assert lane.head == kept(3, 3)
@@ -77,7 +79,7 @@ def test_a_call_that_cannot_be_sent_holds_nothing_but_its_place():
     assert (lane.head, lane.place, lane.to_read_after) == (None, Place(2, 1), 1)
     lane.see(kept(6, 3))
     assert lane.head is None
-    lane.fill([kept(4, 2), kept(6, 3)])
+    lane.fill([kept(4, 2), kept(6, 3)], 6)
     assert (lane.head, lane.to_read_after) == (kept(4, 2), None)
 
 
@@ -97,7 +99,7 @@ def test_of_a_call_that_is_met_in_its_middle_nobody_knows_what_came_before():
     assert (lane.due, lane.place, list(lane.missing)) == (0, Place(0, 6), [])
     lane.begin_anew()
     assert (lane.due, lane.to_read_after, lane.head) == (1, 0, None)
-    lane.fill([kept(2, 1), kept(5, 2), kept(7, 3)])
+    lane.fill([kept(2, 1), kept(5, 2), kept(7, 3)], 7)
     assert (lane.head, lane.to_read_after) == (kept(2, 1), None)
 
 
@@ -149,8 +151,8 @@ def test_whatever_befalls_a_call_each_of_its_records_is_due_and_in_order():
                 seen += 1
             for lane in lanes.busy:
                 if (after := lane.to_read_after) is not None:
-                    left = [one for one in stream if one.sequence > after]
-                    lane.fill(left[: source.randint(1, 9)])
+                    left = [one for one in stream if one.sequence > after][: source.randint(1, 9)]
+                    lane.fill(left, left[-1].sequence)
                 if source.random() < 0.3:
                     lane.let_go()
                 elif lane.head is not None:
