@@ -91,11 +91,6 @@ class ForwardBroker:
         await self._connection.__aexit__()
 
     @property
-    def connected(self) -> bool:
-        """Whether NATS is there now."""
-        return self._connection.connected
-
-    @property
     def problem(self) -> str | None:
         """What keeps the server from being as we need it, in words."""
         return self._connection.problem

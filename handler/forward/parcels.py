@@ -32,7 +32,7 @@ class _Head(msgspec.Struct):
     type: str = ""
 
 
-class Started(msgspec.Struct):
+class _Started(msgspec.Struct):
     """What ``CallStarted`` says of who is on the telephone."""
 
     type: str = ""
@@ -93,4 +93,4 @@ def _read_head(payload: bytes) -> str:
 
 _decode = msgspec.json.Decoder(dict).decode
 _decode_head = msgspec.json.Decoder(_Head).decode
-_decode_started = msgspec.json.Decoder(Started).decode
+_decode_started = msgspec.json.Decoder(_Started).decode
