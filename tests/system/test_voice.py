@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 from support.credentials import AUTH_TOKEN
 from support.processes import Serve, Service
@@ -92,6 +93,11 @@ def measured(service: Service, name: str) -> float:
     with urllib.request.urlopen(url) as answer:
         lines = answer.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith(f"partyline_{name} "))
+
+
+async def readiness(service: Service) -> str:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"{service.url}/readyz")).text
 
 
 def a_call() -> Options:
@@ -227,9 +233,12 @@ async def test_a_full_container_has_twilio_ask_again_until_there_is_room(serve):
     token = {"I-Twilio-Idempotency-Token": "e2f4-3"}
     call = a_call()
     parameters = told(await asyncio.to_thread(ask, service, call.call_sid))
+    # The last place is promised, and a balancer brings its stream to nobody who is not ready.
+    assert await readiness(service) == "ready\n"
     async with media_stream(service, call) as stream:
         await stream.start(customParameters=parameters)
         await asyncio.to_thread(service.wait_for, "media stream begins")
+        assert await readiness(service) == "full\n"
         with pytest.raises(urllib.error.HTTPError) as caught:
             await asyncio.to_thread(ask, service, waiting, **token)
         with caught.value as answer:
