@@ -95,6 +95,13 @@ def measured(service: Service, name: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(f"partyline_{name} "))
 
 
+async def until_listed(service: Service, call_sid: str, token: str) -> None:
+    """Wait until a container knows that somebody has a call."""
+    async with patience(), httpx.AsyncClient(trust_env=False) as client:
+        while call_sid not in (await client.get(f"{service.url}/calls?token={token}")).text:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+
+
 async def readiness(service: Service) -> str:
     async with httpx.AsyncClient(trust_env=False) as client:
         return (await client.get(f"{service.url}/readyz")).text
@@ -245,3 +252,15 @@ async def test_a_full_container_has_twilio_ask_again_until_there_is_room(serve):
             assert (answer.code, answer.read()) == (503, b"no room here: full; ask again\n")
         await stream.stop()
     assert told(await ask_again(service, waiting, **token))["ticket"]
+
+
+async def test_a_place_is_kept_for_no_call_whose_stream_has_come_to_another_container(serve, token):
+    """In turn, a balancer brings webhook and stream to two containers: the first has room again."""
+    one, other = await asyncio.to_thread(pair, serve, MAX_CALLS="1")
+    call = a_call()
+    parameters = told(await asyncio.to_thread(ask, one, call.call_sid))
+    async with media_stream(other, call) as stream:
+        await stream.start(customParameters=parameters)
+        await until_listed(one, call.call_sid, token)
+        assert told(await asyncio.to_thread(ask, one, a_call().call_sid))["ticket"]
+        await stream.stop()
