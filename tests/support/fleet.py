@@ -77,7 +77,15 @@ def by_track(pair: tuple[Side, Side]) -> dict[str, Side]:
 
 @dataclass
 class Fleet:
-    """Containers behind a load balancer, and an account at Twilio's whose number leads there."""
+    """
+    Containers behind a load balancer, and an account at Twilio's whose number leads there.
+
+    Attributes:
+        ports: Where the balancer looks for containers.
+        metrics_ports: Where each tells how it is, by its port.
+        containers: The newest that was started at each port.
+        readers: Who reads a call, by callSid.
+    """
 
     serve: Serve
     nats: EmbeddedServer
@@ -85,6 +93,7 @@ class Fleet:
     twilio: TwilioStandIn
     token: str
     ports: list[int]
+    metrics_ports: dict[int, int]
     url: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     containers: dict[int, Service] = field(default_factory=dict)
@@ -94,6 +103,7 @@ class Fleet:
         self.containers[port] = await asyncio.to_thread(
             self.serve,
             PORT=str(port),
+            METRICS_PORT=str(self.metrics_ports[port]),
             NATS_URL=self.nats.url,
             **access(self.twilio, self.url),
             FORWARD_TO=CALLEE,
@@ -178,7 +188,15 @@ def fleets(
         own.mkdir()
         with balancer(ports, own, by=balance) as front:
             async with TwilioStandIn(Account()) as twilio:
-                made = Fleet(serve, nats, deepgram, twilio, token, ports)
+                made = Fleet(
+                    serve,
+                    nats,
+                    deepgram,
+                    twilio,
+                    token,
+                    ports,
+                    {port: free_port() for port in ports},
+                )
                 made.url, made.environ = f"http://127.0.0.1:{front}", environ
                 await asyncio.gather(*map(made.start, ports[:running]))
                 await asyncio.to_thread(wait_ready, f"{made.url}/readyz")
