@@ -7,10 +7,12 @@ ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS build
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null
-COPY requirements/production.txt requirements/build.txt /build/
+COPY requirements/production.txt requirements/tracing.txt requirements/build.txt /build/
+# Set to anything, for traces: `docker build --build-arg TRACING=1 .`
+ARG TRACING=
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --no-compile --require-hashes \
-      --requirement /build/production.txt \
+      --requirement /build/production.txt ${TRACING:+--requirement /build/tracing.txt} \
  && python -m pip install --no-cache-dir --require-hashes --requirement /build/build.txt --target /build/tools
 COPY pyproject.toml README.md LICENSE /source/
 COPY handler/ /source/handler/

@@ -13,7 +13,7 @@ DENO := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test prove coverage mutants lint format lock screenshots bench wheel image clean
+.PHONY: help demo check test prove coverage mutants lint format lock screenshots descriptions bench wheel image clean
 .NOTPARALLEL:
 
 help:  ## Show what there is to make
@@ -54,10 +54,14 @@ format: $(VENV)/dev  ## Format the code
 lock:  ## Pin the newest versions, with hashes (needs uv)
 	cd requirements && $(COMPILE) --upgrade production.in -o production.txt
 	cd requirements && $(COMPILE) --upgrade demo.in -o demo.txt
+	cd requirements && $(COMPILE) --upgrade tracing.in -o tracing.txt
 	cd requirements && $(COMPILE) --upgrade dev.in -o dev.txt
 
 screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
 	$(BIN)/python -m bench.screenshots
+
+descriptions: $(VENV)/dev  ## Write docs/openapi.json and docs/asyncapi.json anew
+	$(BIN)/python -m bench.descriptions
 
 bench: $(VENV)/dev  ## Measure what a call costs, beside the tutorial's server; more: make bench B="--capacity 400"
 	$(BIN)/python -m bench $(B)
@@ -90,7 +94,7 @@ $(VENV)/demo: $(VENV)/build requirements/production.txt requirements/demo.txt py
 	@$(PROJECT)
 	@touch $@
 
-$(VENV)/dev: $(VENV)/demo requirements/dev.txt
+$(VENV)/dev: $(VENV)/demo requirements/tracing.txt requirements/dev.txt
 	@echo "Installing what the tests need …"
-	@$(INSTALL) -r requirements/dev.txt
+	@$(INSTALL) -r requirements/tracing.txt -r requirements/dev.txt
 	@touch $@

@@ -12,6 +12,7 @@ from broker import supervise
 from broker.claim import Claim
 from broker.connection import Connection
 from broker.errors import Fenced, HistoryUnavailable
+from broker.observer import NOBODY, TRACEPARENT, Journey, Observer
 from broker.outbox import stand_in
 from broker.printable import shown
 from broker.records import Record, Stored, encode_record
@@ -23,14 +24,8 @@ FIRST_RETRY = 0.05
 LONGEST_RETRY = 0.5
 TOO_LARGE = 10054
 T = TypeVar("T")
-# Told of each record that is known to be stored.
-NoteStored = Callable[[Record], None]
 
 _log = structlog.get_logger()
-
-
-def ignore(_: Record) -> None:
-    """Let a record be stored without a word."""
 
 
 class _Problem(msgspec.Struct):
@@ -72,7 +67,7 @@ class Appender:
         *,
         call_sid: str,
         account_sid: str,
-        note_stored: NoteStored = ignore,
+        observer: Observer = NOBODY,
     ) -> None:
         self.acked = 0
         self.last_type = ""
@@ -84,7 +79,7 @@ class Appender:
         self._account_sid = account_sid
         self._call_subject = subjects.call(call_sid, account_sid)
         self._stream = subjects.stream_of(call_sid)
-        self._tell = note_stored
+        self._observer = observer
         self._told: set[int] = set()  # codes of refusals that may pass
         self._last_sequence = 0  # of the call's newest record in the stream
 
@@ -130,9 +125,10 @@ class Appender:
         seq = self.acked + 1
         backoff = supervise.Backoff(FIRST_RETRY, LONGEST_RETRY)
         payload = self._encode(record, seq, epoch)
+        journey = self._observer.begin(self._call_sid, record)
         while True:
             try:
-                stored_at = await self._try(record, seq, epoch, payload)
+                stored_at = await self._try(record, seq, epoch, payload, journey)
             except _TooLarge:
                 _log.error(
                     "record too large",
@@ -145,11 +141,15 @@ class Appender:
                 continue
             if stored_at is not None:
                 self._note_stored(record, seq, stored_at)
+                if journey is not None:
+                    journey.note_stored()
                 supervise.heed_cancellation()
                 return
             await backoff.pause()
 
-    async def _try(self, record: Record, seq: int, epoch: str, payload: bytes) -> int | None:
+    async def _try(
+        self, record: Record, seq: int, epoch: str, payload: bytes, journey: Journey | None
+    ) -> int | None:
         """Publish once; returns the place in the stream, or None if it is to be tried again."""
         if not self._connection.connected:
             return None  # else each try would leave a copy in the client's buffer
@@ -161,6 +161,8 @@ class Appender:
             "Nats-Expected-Last-Subject-Sequence-Subject": self._call_subject,
             "Nats-Expected-Last-Subject-Sequence": str(self._last_sequence),
         }
+        if journey is not None:
+            headers[TRACEPARENT] = journey.traceparent
         try:
             # As the client's own JetStream publishes, but for how it reads the answer.
             answer = await self._connection.client.request(
@@ -216,7 +218,7 @@ class Appender:
             end = record.body["start"] + record.body["duration"]
             known = self.published_ends.get(record.track, 0.0)
             self.published_ends[record.track] = max(end, known)
-        self._tell(record)
+        self._observer.note_stored(record)
 
     def _encode(self, record: Record, seq: int, epoch: str) -> bytes:
         at = time.time_ns() // 1_000_000

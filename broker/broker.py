@@ -1,20 +1,19 @@
 """NATS as the rest of the service knows it: the one place where its parts are put together."""
 
 import itertools
-from collections.abc import Callable
 from typing import Self
 
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from broker.append import NoteStored, ignore
 from broker.bucket import Bucket
 from broker.connection import Connection
 from broker.follow import Replicas
 from broker.janitor import Janitor
 from broker.legs import Legs
 from broker.moves import Moves
+from broker.observer import NOBODY, Observer
 from broker.provision import check_version, provision
 from broker.records import CallFacts
 from broker.registry import Registry
@@ -41,26 +40,17 @@ class Broker:
         lost: How many times NATS went away.
     """
 
-    def __init__(
-        self,
-        settings: BrokerSettings,
-        *,
-        note_stored: NoteStored = ignore,
-        note_delivered: Callable[[float], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, settings: BrokerSettings, *, observer: Observer = NOBODY) -> None:
         """
         Begin without NATS.
 
         Args:
             settings: What is set.
-            note_stored: Told of each record of ours that is known to be stored.
-            note_delivered: Told how long each live record took that is read here: seconds from its
-                being published to its being written to those who wait for it, by two clocks if the
-                call is another container's.
+            observer: Told of each record that is published or read here.
         """
         self.settings = settings
         self.lost = 0
-        self._note_stored = note_stored
+        self._observer = observer
         self.subjects = Subjects(settings.prefix, settings.shards)
         self.room = Room(self.subjects)
         self._claims = itertools.count(1)
@@ -73,7 +63,7 @@ class Broker:
         self.registry = Registry(self.connection, self.subjects, settings, others)
         self.tickets = Tickets(bucket, self.subjects, settings.instance)
         self.restarts = Restarts(bucket, self.subjects)
-        self.replicas = Replicas(self.connection, self.subjects, note_delivered)
+        self.replicas = Replicas(self.connection, self.subjects, observer)
         self.moves = Moves(self.connection, self.subjects)
         self.wishes = Wishes(self.connection, self.subjects, settings.instance)
         self.janitor = Janitor(
@@ -83,7 +73,7 @@ class Broker:
             self.statuses,
             settings,
             next_epoch=self.next_epoch,
-            note_stored=note_stored,
+            observer=observer,
         )
 
     async def __aenter__(self) -> Self:
@@ -146,7 +136,7 @@ class Broker:
             epoch,
             next_epoch=self.next_epoch,
             owner=self.settings.instance,
-            note_stored=self._note_stored,
+            observer=self._observer,
         )
 
     # What the connection tells

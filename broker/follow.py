@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -18,6 +18,7 @@ from broker.call_log import CallLog
 from broker.connection import Connection
 from broker.errors import HistoryUnavailable
 from broker.follower import Follower
+from broker.observer import NOBODY, TRACEPARENT, Observer
 from broker.rounds import Behind, Rounds
 from broker.stream import last_stored, read_history
 from broker.subjects import Subjects
@@ -46,7 +47,7 @@ class Replicas:
         self,
         connection: Connection,
         subjects: Subjects,
-        note_delivered: Callable[[float], None] = lambda _: None,
+        observer: Observer = NOBODY,
     ) -> None:
         """
         Begin without any.
@@ -54,12 +55,11 @@ class Replicas:
         Args:
             connection: To NATS.
             subjects: Where calls are.
-            note_delivered: Told of each live record how many seconds after it was published it was
-                written to those who wait for it.
+            observer: Told of each live record that was written to those who wait for it.
         """
         self._connection = connection
         self._subjects = subjects
-        self._note_delivered = note_delivered
+        self._observer = observer
         self._replicas: dict[str, Replica] = {}
         self._rounds = Rounds()
         self._closing: set[asyncio.Task[None]] = set()
@@ -87,7 +87,7 @@ class Replicas:
                 self._subjects.stream_of(call_sid),
                 self._subjects.call(call_sid),
                 self._rounds,
-                self._note_delivered,
+                self._observer,
             )
             replica.open()
         follower = Follower(replica, since=since, interim=interim, pause=pause)
@@ -153,14 +153,14 @@ class Replica:
         stream: str,
         subject: str,
         rounds: Rounds,
-        note_delivered: Callable[[float], None],
+        observer: Observer,
     ) -> None:
         self.log = CallLog()
         self.followers: dict[Follower, None] = {}
         self._synced = asyncio.Event()  # the past was read once
         self.readable = Uptime()  # NATS is there, and what it keeps of the call can be read
         self._rounds = rounds
-        self._note_delivered = note_delivered
+        self._observer = observer
         self._connection = connection
         self._stream = stream
         self._subject = subject  # of all messages of the call
@@ -253,14 +253,12 @@ class Replica:
             return
         if self.log.add(seq, sequence, message.data):
             self._rounds.add(self.followers)
-            self._rounds.add((Behind(partial(self._tell_delay, self.log.newest_at)),))
+            published_at, trace = self.log.newest_at / 1000, headers.get(TRACEPARENT)
+            note = partial(self._observer.note_delivered, published_at, trace)
+            self._rounds.add((Behind(note),))
         else:
             self._live = False
             self._check_due.set()
-
-    def _tell_delay(self, published_at: int) -> None:
-        """Tell how old a record is, now that it was written. Clocks of two machines may differ."""
-        self._note_delivered(max(0.0, time.time() - published_at / 1000))
 
     async def _synchronise(self) -> None:
         """Read what the stream has beyond the log, until no hole is left."""

@@ -14,13 +14,14 @@ from contextlib import suppress
 import structlog
 
 from broker import records, supervise
-from broker.append import Appender, NoteStored, ignore
+from broker.append import Appender
 from broker.claim import OWNER_LOST, Claim
 from broker.connection import Connection
 from broker.deserted import Deserted, Due
 from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
 from broker.lost_sides import lost_from
+from broker.observer import NOBODY, Observer
 from broker.registry import Registry
 from broker.settings import BrokerSettings
 from broker.statuses import Statuses
@@ -52,7 +53,7 @@ class Janitor:
         settings: BrokerSettings,
         *,
         next_epoch: Callable[[], str],
-        note_stored: NoteStored = ignore,
+        observer: Observer = NOBODY,
     ) -> None:
         self.ended = 0
         self._connection = connection
@@ -62,7 +63,7 @@ class Janitor:
         self._statuses = statuses
         self._deserted = Deserted(settings.instance, settings.grace, settings.lease_refresh)
         self._next_epoch = next_epoch
-        self._note_stored = note_stored
+        self._observer = observer
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -129,7 +130,7 @@ class Janitor:
             self._subjects,
             call_sid=entry.call_sid,
             account_sid=entry.account_sid,
-            note_stored=self._note_stored,
+            observer=self._observer,
         )
         newest = await appender.newest_now()
         if newest is None:

@@ -26,12 +26,14 @@ class Record:
             and ``at`` are added when it is encoded.
         spoken_at: Unix time in seconds at which its last word ended; None if it says none. It is
             not published.
+        heard_at: Unix time in seconds at which the recogniser's word came in; likewise.
     """
 
     kind: Literal["final", "event"]
     track: str
     body: dict[str, Any]
     spoken_at: float | None = field(default=None, compare=False)
+    heard_at: float | None = field(default=None, compare=False)
 
     @property
     def type(self) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 import nats.errors
 
-from broker.append import Appender, NoteStored, ignore
+from broker.append import Appender
 from broker.claim import Claim, Epochs, first_record, is_own, still_to_say
 from broker.connection import Connection
 from broker.entries import CallEntry
 from broker.errors import Fenced
 from broker.listing import Listing
+from broker.observer import NOBODY, Observer
 from broker.outbox import CAPACITY, Outbox
 from broker.records import CallFacts, Record, encode_interim
 from broker.registry import Registry
@@ -45,7 +46,7 @@ class CallWriter:
         next_epoch: Callable[[], str],
         owner: str,
         capacity: int = CAPACITY,
-        note_stored: NoteStored = ignore,
+        observer: Observer = NOBODY,
     ) -> None:
         self.call = call
         self.claimed = asyncio.Event()
@@ -57,7 +58,7 @@ class CallWriter:
             subjects,
             call_sid=call.call_sid,
             account_sid=call.account_sid,
-            note_stored=note_stored,
+            observer=observer,
         )
         self._outbox = Outbox(capacity=capacity)
         self._in_flight: Record | None = None

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from broker.broker import Broker
+from broker.observer import Observers
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.calls.drain import drain
@@ -45,6 +46,7 @@ from handler.subscribers.transcript import TranscriptEndpoint
 from handler.subscribers.websocket import ClientEndpoint
 from handler.task_protection import TaskProtection
 from handler.tokens.grants import Grant
+from handler.tracing import tracing
 from handler.twilio.accounts import Account, Accounts
 from handler.twilio.accounts_watch import AccountsWatch
 from handler.twilio.forms import Form
@@ -102,6 +104,7 @@ class Service:
             watch = AccountsWatch(settings.twilio_accounts, self.accounts)
             await stack.enter_async_context(watch)
         stack.push_async_callback(self.rest.close)
+        traces = await stack.enter_async_context(tracing(settings))
         servers = settings.nats_urls
         if settings.embedded_nats:
             self.nats = await stack.enter_async_context(
@@ -111,8 +114,7 @@ class Service:
         self.broker = await stack.enter_async_context(
             Broker(
                 _broker_settings(settings, servers),
-                note_stored=self.metrics.note_stored,
-                note_delivered=self.metrics.published_to_delivered.observe,
+                observer=Observers(self.metrics, traces),
             )
         )
         self.calls = await stack.enter_async_context(LiveCalls(settings, self.broker))
@@ -304,5 +306,5 @@ def _routes(service: Service, advice: Advice) -> list[BaseRoute]:
         *(private_route(path, service, *handle) for path, handle in private.items()),
         Route("/healthz", service.healthz),
         Route("/readyz", service.readyz),
-        Route("/{path:path}", Page()),
+        Route("/{path:path}", Page(service.settings.frame_ancestors)),
     ]

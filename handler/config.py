@@ -58,6 +58,7 @@ API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 SHORTEST_WATCHDOG_SECONDS = 2.0
 # From the start of a container to what it was started for, with some seconds to spare.
 SHORT_IDLE_SECONDS = 30.0
+OTLP = "http/protobuf"
 # Of a file that a setting names.
 MAX_FILE = 8 * 2**20
 SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
@@ -117,6 +118,7 @@ class Settings:
     token_audience: str | None = None  # what aud must name; None takes any
     token_max_age: float = 30 * 86_400.0  # how far ahead exp may lie
     allowed_origins: tuple[str, ...] = ()  # of pages; none: see handler/subscribers/access.py
+    frame_ancestors: tuple[str, ...] = ()  # origins of pages that may show ours within them
 
     max_calls: int = 100
     max_stream_seconds: float = 0.0  # an older media stream is followed by another; 0: never
@@ -135,6 +137,7 @@ class Settings:
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
     watchdog_seconds: float = 30.0  # a loop that is stuck for so long ends the process; 0: never
     idle_exit_seconds: float = 0.0  # a process that holds nothing for so long leaves; 0: never
+    traces_url: str | None = None  # where spans go, by OTLP
     ecs_agent_uri: str | None = None  # what keeps an ECS task from being stopped while calls live
 
     @classmethod
@@ -236,7 +239,8 @@ class Settings:
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
             token_audience=read.optional("TOKEN_AUDIENCE"),
             token_max_age=read.duration("TOKEN_MAX_AGE", default.token_max_age, 60, 3660 * 86_400),
-            allowed_origins=_origins(read.text("ALLOWED_ORIGINS", "")),
+            allowed_origins=_origins(read, "ALLOWED_ORIGINS"),
+            frame_ancestors=_origins(read, "FRAME_ANCESTORS"),
             max_calls=read.whole("MAX_CALLS", default.max_calls, 1, 10_000),
             max_stream_seconds=read.duration(
                 "MAX_STREAM_SECONDS", default.max_stream_seconds, 0, 86_400
@@ -262,6 +266,7 @@ class Settings:
             idle_exit_seconds=read.duration(
                 "IDLE_EXIT_SECONDS", default.idle_exit_seconds, 0, 86_400
             ),
+            traces_url=_traces_url(read),
             ecs_agent_uri=_ecs_agent_uri(read.optional("ECS_AGENT_URI")),
         )
 
@@ -513,12 +518,12 @@ def _jwks_url(text: str | None) -> str | None:
     return text
 
 
-def _origins(text: str) -> tuple[str, ...]:
+def _origins(read: _Reader, name: str) -> tuple[str, ...]:
     """Read origins of pages, spelled as browsers spell them."""
-    return tuple(_origin(part) for part in re.split(r"[,\s]+", text) if part)
+    return tuple(_origin(name, part) for part in re.split(r"[,\s]+", read.text(name, "")) if part)
 
 
-def _origin(text: str) -> str:
+def _origin(name: str, text: str) -> str:
     if text == "*":
         return text
     try:
@@ -527,8 +532,7 @@ def _origin(text: str) -> str:
         url, origin = None, ""
     if url is None or url.path.strip("/") or url.query or url.fragment:
         raise SettingsError(
-            "ALLOWED_ORIGINS",
-            f"{addresses.shown(text)!r} is not like https://crm.example.com, nor *",
+            name, f"{addresses.shown(text)!r} is not like https://crm.example.com, nor *"
         )
     return origin
 
@@ -582,6 +586,31 @@ def _watchdog(text: str) -> float:
     if 0 < seconds < SHORTEST_WATCHDOG_SECONDS:
         raise ValueError(f"{text!r} is neither 0 nor {SHORTEST_WATCHDOG_SECONDS:g}s or more")
     return seconds
+
+
+def _traces_url(read: _Reader) -> str | None:
+    """Read where OpenTelemetry's exporters are told to send to, by its own variables."""
+    if read.text("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    for name, path in (
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "/v1/traces"),
+    ):
+        if (text := read.optional(name)) is None:
+            continue
+        url = _url(name, text)
+        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+            raise SettingsError(
+                name, f"{addresses.shown(text)!r} is not like http://collector:4318"
+            )
+        protocol = read.text("OTEL_EXPORTER_OTLP_PROTOCOL", OTLP)
+        if read.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol) != OTLP:
+            raise SettingsError(
+                "OTEL_EXPORTER_OTLP_PROTOCOL",
+                f"only {OTLP} is spoken, at port 4318 of most collectors",
+            )
+        return text.rstrip("/") + path if path else text
+    return None
 
 
 def _ecs_agent_uri(text: str | None) -> str | None:

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from broker.broker import Broker
+from broker.observer import Observer
 from broker.outbox import UNREACHABLE
 from broker.records import Record
 from handler import logs
@@ -382,7 +383,7 @@ REQUEST_BUCKETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 MOVE_BUCKETS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0)
 
 
-class Metrics(Collector):
+class Metrics(Collector, Observer):
     """All metrics of a process. ``parts`` is read at each scrape."""
 
     def __init__(self, parts: Parts) -> None:
@@ -431,6 +432,10 @@ class Metrics(Collector):
         elif record.spoken_at is not None:
             # What another container began may lie ahead of our clock.
             self.speech_to_published.observe(max(0.0, time.time() - record.spoken_at))
+
+    def note_delivered(self, published_at: float, traceparent: str | None) -> None:  # noqa: ARG002
+        """Take a record that was written to its readers. Clocks of two machines may differ."""
+        self.published_to_delivered.observe(max(0.0, time.time() - published_at))
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """

@@ -7,6 +7,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from support.credentials import NEEDED
 from support.processes import ENVIRON
@@ -22,6 +23,10 @@ def pinned(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
 def test_production_has_no_part_of_the_demo_or_the_tests():
     unwanted = set(pinned("demo")) | set(pinned("dev"))
     production = set(pinned("production"))
@@ -31,14 +36,18 @@ def test_production_has_no_part_of_the_demo_or_the_tests():
 
 
 def test_the_files_agree_on_versions():
-    production, demo, dev = pinned("production"), pinned("demo"), pinned("dev")
-    shared = {name for name in production if name in demo or name in dev} - {"numpy"}
-    assert {n: production[n] for n in shared} == {n: (demo | dev)[n] for n in shared}
+    production, tracing, others = pinned("production"), pinned("tracing"), pinned("demo")
+    others |= pinned("dev")
+    for ours in (production, tracing):
+        shared = {name for name in ours if name in others} - {"numpy"}
+        assert {n: ours[n] for n in shared} == {n: others[n] for n in shared}
+    shared = production.keys() & tracing.keys()
+    assert {n: production[n] for n in shared} == {n: tracing[n] for n in shared}
 
 
 def test_every_requirement_has_hashes_and_no_address():
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert [path.stem for path in files] == ["build", "demo", "dev", "production"]
+    assert [path.stem for path in files] == ["build", "demo", "dev", "production", "tracing"]
     for path in files:
         text = path.read_text()
         requirements = re.findall(r"^[a-z0-9-]+==.*(?:\n .*)*", text, re.MULTILINE)
@@ -171,6 +180,7 @@ def test_nobody_is_asked_to_install_by_a_name_that_is_not_ours():
     ).stdout.split()
     texts = {name: (ROOT / name).read_text() for name in tracked if name.endswith(TEXTS)}
     known = {*pinned("production"), *pinned("demo"), *pinned("dev")}
+    known |= {f"{DISTRIBUTION}[{extra}]" for extra in project()["optional-dependencies"]}
     asked = {name: installed_by_name(text) - known for name, text in texts.items()}
     del asked["tests/test_packaging.py"]
     assert {name: names for name, names in asked.items() if names} == {}
@@ -182,6 +192,5 @@ def test_a_name_that_somebody_is_told_to_install_is_found():
 
 
 def test_the_distribution_is_named_alike_where_it_is_named():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["name"] == DISTRIBUTION != "partyline"
-    assert list(project["scripts"]) == ["partyline"]
+    assert project()["name"] == DISTRIBUTION != "partyline"
+    assert list(project()["scripts"]) == ["partyline"]

@@ -1,6 +1,7 @@
 """What is told of one call: what the recogniser says, and what is lost, as records and interims."""
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -40,7 +41,15 @@ class Publisher:
             case Result() if self.utterances.is_record(output):
                 until = spoken_until(output)
                 at = None if until is None else self._clock.started_at / 1000 + until
-                self._writer.put(Record("final", output.track.value, output.body, spoken_at=at))
+                self._writer.put(
+                    Record(
+                        "final",
+                        output.track.value,
+                        output.body,
+                        spoken_at=at,
+                        heard_at=time.time(),
+                    )
+                )
             case Result() | Signal():
                 self._writer.interim(output.track.value, output.body)
             case Down(reason):

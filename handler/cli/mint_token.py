@@ -7,6 +7,7 @@ import time
 
 from broker import durations
 from broker.cli.arguments import Parser
+from handler import addresses
 from handler.cli.arguments import read_call_sid, read_number
 from handler.config import Settings
 from handler.errors import SettingsError
@@ -17,13 +18,27 @@ DEFAULT_TTL = "1h"
 
 def main(argv: list[str], prog: str = "partyline token") -> int:
     """Print a token signed with TOKEN_SECRET; returns the exit code."""
-    arguments = _parser(prog).parse_args(argv)
+    parser = _parser(prog)
+    arguments = parser.parse_args(argv)
+    if arguments.share and (arguments.call or arguments.number):
+        parser.error("--share opens one call alone: without --call and --number")
     try:
-        print(_mint(arguments))
+        print(_share(arguments) if arguments.share else _mint(arguments))
     except SettingsError as exc:
         print(f"{prog}: {exc}", file=sys.stderr)
         return 2
     return 0
+
+
+def _share(arguments: argparse.Namespace) -> str:
+    """Make a link to the page that opens one call; raises SettingsError where it leads nowhere."""
+    public_url = Settings.of_twilio(os.environ).public_url
+    if public_url is None:
+        raise SettingsError("PUBLIC_URL", "missing: set it in this shell, as for the service")
+    arguments.call = [arguments.share]
+    page = addresses.for_requests(public_url, "/")
+    # In the fragment, which browsers send to nobody.
+    return f"{page}#call={arguments.share}&token={_mint(arguments)}"
 
 
 def _mint(arguments: argparse.Namespace) -> str:
@@ -83,6 +98,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         type=read_number,
         metavar="+1555…",
         help="any call from or to this number may be read; may be repeated",
+    )
+    parser.add_argument(
+        "--share",
+        type=read_call_sid,
+        metavar="CALLSID",
+        help="print a link to this one call instead, on the service's page at PUBLIC_URL; whoever "
+        "has the link may read the call until --ttl is over",
     )
     parser.add_argument(
         "--ttl",

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 
 import pytest
 from support.brokers import ENDED, kill_server, read_all
@@ -12,6 +13,7 @@ from support.timing import PATIENCE, patience, until
 
 from broker.broker import Broker
 from broker.errors import Fenced
+from broker.observer import Observer
 from broker.outbox import CAPACITY
 from broker.records import Record
 from broker.server.embedded import EmbeddedServer
@@ -217,7 +219,12 @@ async def test_what_is_stored_is_told_once_and_what_waits_for_it_is_known_by_its
     async with EmbeddedServer(str(tmp_path)) as server:
         port = int(server.url.rpartition(":")[2])
     settings = BrokerSettings(servers=(f"nats://127.0.0.1:{port}",), instance="i1")
-    async with Broker(settings, note_stored=stored.append) as broker:
+
+    class Storing(Observer):
+        def note_stored(self, record: Record) -> None:
+            stored.append(record)
+
+    async with Broker(settings, observer=Storing()) as broker:
         writer = broker.writer(facts(), "i1-1")
         running = asyncio.create_task(writer.run())
         assert writer.stuck_seconds == 0
@@ -240,7 +247,12 @@ async def test_how_old_a_record_is_when_it_is_written_to_its_readers_is_told(
     """Once for all of them; of what was kept nothing is: it was read when somebody came."""
     told: list[float] = []
     settings = BrokerSettings(servers=(server.url,), instance="i1")
-    async with Broker(settings, note_delivered=told.append) as broker:
+
+    class Delivered(Observer):
+        def note_delivered(self, published_at: float, traceparent: str | None) -> None:
+            told.append(time.time() - published_at)
+
+    async with Broker(settings, observer=Delivered()) as broker:
         writer = broker.writer(facts(), "i1-1")
         running = asyncio.create_task(writer.run())
         await writer.claimed.wait()

@@ -192,9 +192,10 @@ def test_as_many_auth_tokens_are_taken_as_there_are_accounts_and_regions():
         Settings.from_environ({**NEEDED, "TWILIO_AUTH_TOKEN": " ".join("abcdefghi")})
 
 
-def test_origins_are_kept_as_browsers_spell_them():
-    environ = {**NEEDED, "ALLOWED_ORIGINS": "https://CRM.example.com:443/, HTTP://Bücher.example *"}
-    assert Settings.from_environ(environ).allowed_origins == (
+@pytest.mark.parametrize("name", ["ALLOWED_ORIGINS", "FRAME_ANCESTORS"])
+def test_origins_are_kept_as_browsers_spell_them(name):
+    environ = {**NEEDED, name: "https://CRM.example.com:443/, HTTP://Bücher.example *"}
+    assert getattr(Settings.from_environ(environ), name.lower()) == (
         "https://crm.example.com",
         "http://xn--bcher-kva.example",
         "*",
@@ -224,6 +225,8 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("ALLOWED_ORIGINS", "https://crm.example.com?a=b"),
         ("ALLOWED_ORIGINS", "https://crm.example.com, https://["),
         ("ALLOWED_ORIGINS", "https://*.example.com"),
+        ("FRAME_ANCESTORS", "https://crm.example.com/page"),
+        ("FRAME_ANCESTORS", "'none'; script-src *"),
         ("NATS_CREDS", "garbage"),
         ("NATS_CA", "/etc/ca.pem"),
         ("DEEPGRAM_URL", "https://api.deepgram.com"),
@@ -267,6 +270,9 @@ def test_origins_are_kept_as_browsers_spell_them():
         ("ECS_AGENT_URI", "http:///api/1"),
         ("ECS_AGENT_URI", "http://169.254.170.2/api/1?a=b"),
         ("ECS_AGENT_URI", "http://[169.254.170.2/api/1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://collector:4317"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http:///v1/traces"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),
@@ -288,6 +294,29 @@ def test_a_malformed_one_stops_with_its_name(name, value):
         Settings.from_environ({**NEEDED, name: value})
     assert caught.value.name == name
     assert str(caught.value).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "http://c:4318/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c/otlp/"}, "https://c/otlp/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/spans"}, "http://c:4318/spans"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "True"}, None),
+    ],
+)
+def test_traces_go_where_opentelemetry_s_own_variables_say(given, url):
+    assert Settings.from_environ({**NEEDED, **given}).traces_url == url
+
+
+@pytest.mark.parametrize(
+    "name", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"]
+)
+def test_a_protocol_of_traces_that_is_not_spoken_is_told(name):
+    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", name: "grpc"}
+    with pytest.raises(SettingsError, match="http/protobuf"):
+        Settings.from_environ({**NEEDED, **given})
 
 
 def test_what_calls_may_set_for_themselves_is_nothing_unless_it_is_named():

@@ -11,9 +11,13 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from playwright.async_api import expect
+from starlette.responses import HTMLResponse
 from support.cable import Cable
-from support.page import needs_chromium, opened, said, shares_browser, turns
-from support.timing import PATIENCE, patience
+from support.page import browsing, needs_chromium, opened, said, shares_browser, turns
+from support.timing import PATIENCE, patience, until
+from support.twilio_api import serving
+
+from bench.processes import free_port
 
 pytestmark = [needs_chromium, shares_browser]
 
@@ -133,6 +137,28 @@ async def test_a_link_takes_the_token_in_use_away_only_if_the_reader_says_so(ser
         await page.click("#use-token")
         await expect(calls).to_contain_text("2222")
         await expect(calls).not_to_contain_text("1111")
+
+
+async def test_only_a_page_that_may_shows_ours_in_a_frame(serve, token, tell):
+    """As the browser holds it: two pages of other origins, one of which is named."""
+    port = free_port()
+    allowed = f"http://127.0.0.1:{port}"
+    service = serve(FRAME_ANCESTORS=allowed)
+    call = await tell(service)
+    call.say("within", 0.0)
+    frame = f'<iframe src="{service.url}/#token={token}&call={call.sid}" title="a"></iframe>'
+    foreign = HTMLResponse(f"<!doctype html><title>another</title>{frame}")
+    async with (
+        serving(foreign, port=port),
+        serving(foreign) as other,
+        browsing() as browser,
+        await browser.new_page() as unnamed,  # whose console says why
+        opened(allowed) as named,
+    ):
+        await expect(turns(named.frame_locator("iframe"))).to_have_count(1)
+        async with unnamed.expect_console_message(lambda said: "frame-ancestors" in said.text):
+            await unnamed.goto(other)
+        await until(lambda: unnamed.frames[-1].url.startswith("chrome-error:"))
 
 
 async def test_a_token_that_opens_nothing_is_said(serve):

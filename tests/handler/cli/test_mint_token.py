@@ -1,10 +1,12 @@
 """handler/cli/mint_token.py: tokens made with the service's secret, read as it reads it."""
 
 import time
+from urllib.parse import parse_qsl
 
 import jwt
 import pytest
 from support.credentials import NEEDED, TOKEN_SECRET
+from support.sids import call_sid
 
 from handler.cli.mint_token import main
 from handler.config import Settings
@@ -13,6 +15,7 @@ from handler.tokens.grants import Rules
 from handler.tokens.tokens import verify
 
 OLD = TOKEN_SECRET[::-1]
+CALL = call_sid(1)
 
 
 @pytest.fixture
@@ -67,6 +70,38 @@ def test_how_long_it_is_good_for_is_said_as_in_the_settings(mint, text, seconds)
     _, token, _ = mint(TOKEN_SECRET, "--ttl", text)
     expires = jwt.decode(token, TOKEN_SECRET, algorithms=["HS256"])["exp"]
     assert int(before + seconds) <= expires <= time.time() + seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://calls.example.com", "https://calls.example.com/"),
+        ("wss://example.com/calls", "https://example.com/calls/"),
+    ],
+)
+def test_a_link_opens_one_call_alone_and_for_as_long_as_is_said(mint, monkeypatch, url, page):
+    monkeypatch.setenv("PUBLIC_URL", url)
+    code, link, errors = mint(TOKEN_SECRET, "--share", CALL, "--ttl", "10m")
+    assert (code, errors) == (0, "")
+    address, _, fragment = link.partition("#")
+    said = dict(parse_qsl(fragment))
+    claims = jwt.decode(said.pop("token"), TOKEN_SECRET, algorithms=["HS256"])
+    assert (address, said) == (page, {"call": CALL})
+    assert claims["calls"] == [CALL]
+    assert "numbers" not in claims
+    assert claims["exp"] <= time.time() + 600
+
+
+def test_a_link_needs_the_address_of_the_service_and_opens_no_call_more(mint, monkeypatch, capsys):
+    monkeypatch.delenv("PUBLIC_URL", raising=False)
+    code, link, errors = mint(TOKEN_SECRET, "--share", CALL)
+    assert (code, link) == (2, "")
+    assert errors.startswith("partyline token: PUBLIC_URL: missing: set it")
+    for more in (["--call", CALL], ["--number", "+15551230000"]):
+        with pytest.raises(SystemExit) as caught:
+            mint(TOKEN_SECRET, "--share", CALL, *more)
+        assert caught.value.code == 2
+        assert "without --call and --number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["0", "0.5s", "-1", "1w", "soon"])
