@@ -5,10 +5,12 @@ Forwarders are processes and end by kill -9. What comes twice has the same name 
 """
 
 import asyncio
+import json
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,6 +162,42 @@ async def test_a_receiver_that_was_away_for_long_gets_all_of_it(rounds, server, 
         await receiver.start()
         told = await chatter.expect(receiver)
     print(f"away for {10 * minute:g} s, the longest pause being {minute:g} s: {told}")
+
+
+async def put(directory: Path, more: int) -> None:
+    """Wait for some more transcripts."""
+    wanted = len(whole(directory)) + more
+    await until(lambda: len(whole(directory)) >= wanted)
+
+
+def whole(directory: Path) -> dict[str, Any]:
+    """Return the transcripts that are there, by callSid; each has its captions."""
+    found = {path.stem: json.loads(path.read_bytes()) for path in directory.glob("*.json")}
+    assert {path.stem for path in directory.glob("*.vtt")} >= set(found)
+    return found
+
+
+@pytest.mark.proof
+async def test_whoever_is_killed_a_directory_has_whole_transcripts_alone(
+    rounds, server, chatter, tmp_path
+):
+    source, url = random.Random(21), f"file://{tmp_path}"
+    kills = rounds(sample=1, full=10)
+    forwarder = started(server.url, url)
+    try:
+        async with chatter.going_on(source):
+            for _ in kills:
+                await put(tmp_path, source.randrange(1, 4))
+                forwarder.kill()
+                forwarder = started(server.url, url)
+        await until(lambda: set(whole(tmp_path)) == set(chatter.tapped))
+    finally:
+        forwarder.terminate()
+    assert await ended(forwarder) == 0
+    found = whole(tmp_path)
+    assert {transcript["last"] for transcript in found.values()} == {FINALS + 2}
+    assert list(tmp_path.glob(".*")) == []
+    print(f"{len(kills)} kills, {len(found)} transcripts")
 
 
 async def test_who_stands_by_goes_on_when_nothing_is_heard_of_who_worked(
