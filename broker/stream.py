@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -36,11 +37,13 @@ async def read_history(
     first: int = 1,
     timeout: float = 5.0,
     wanted: str | None = None,
+    at_most: int | None = None,
 ) -> list[Stored]:
     """
     Return all stored messages on ``subject`` (wildcards allowed) from stream sequence ``first`` on.
 
     Where one header is ``wanted``, the others are left out: together they are as large as a record.
+    With ``at_most`` it is over with so many; a multiple of :data:`BATCH`.
 
     Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
 
@@ -83,6 +86,8 @@ async def read_history(
                     case "204":  # the end of a batch
                         if headers.get("Nats-Num-Pending", "0") == "0":
                             return found
+                        if at_most is not None and len(found) >= at_most:
+                            return found
                     case _:  # 503: no server has the stream now
                         raise HistoryUnavailable(f"{status} {headers.get('Description', '')}")
         finally:
@@ -119,6 +124,54 @@ async def last_stored(
         base64.b64decode(message.get("data", "")),
         _headers(base64.b64decode(message.get("hdrs", "")).decode()),
     )
+
+
+class StreamState(msgspec.Struct):
+    """
+    What a stream holds.
+
+    Attributes:
+        first_seq: Of the oldest message.
+        last_seq: Of the newest that was ever stored.
+        messages: How many there are.
+        num_deleted: How many are missing between these two: purged, not grown old.
+        subjects: How many there are of each subject that was asked for.
+    """
+
+    first_seq: int = 0
+    last_seq: int = 0
+    messages: int = 0
+    num_deleted: int = 0
+    subjects: dict[str, int] | None = None
+
+
+class StreamInfo(msgspec.Struct):
+    """What a stream's leader says of it: ``created``, in its words, is another of another one."""
+
+    created: str
+    state: StreamState
+
+
+async def stream_info(
+    client: Client, stream: str, subject: str | None = None, *, timeout: float = 2.0
+) -> StreamInfo:
+    """
+    Return what a stream holds, and how many messages on ``subject``.
+
+    NATS answers from memory, whatever there is.
+
+    Raises:
+        HistoryUnavailable: its leader does not answer, now.
+    """
+    _check_connected(client)
+    ask = b"" if subject is None else json.dumps({"subjects_filter": subject}).encode()
+    try:
+        reply = await client.request(f"$JS.API.STREAM.INFO.{stream}", ask, timeout=timeout)
+        return msgspec.json.decode(reply.data, type=StreamInfo)
+    except (nats.errors.Error, TimeoutError, OSError) as exc:
+        raise HistoryUnavailable(said(exc)) from exc
+    except msgspec.MsgspecError as exc:
+        raise HistoryUnavailable(f"{stream} cannot be looked at") from exc
 
 
 def stored_at(headers: Mapping[str, str]) -> int | None:
