@@ -17,6 +17,8 @@ from broker.records import Stored
 from broker.words import said
 
 BATCH = 500
+# Messages that are taken in a row, before others have their turn: two milliseconds.
+IN_A_ROW = 100
 # Headers that say where a message was found: more than half of what comes with it.
 OF_THE_ANSWER = {
     "Nats-Stream",
@@ -43,7 +45,8 @@ async def read_history(
     Return all stored messages on ``subject`` (wildcards allowed) from stream sequence ``first`` on.
 
     Where one header is ``wanted``, the others are left out: together they are as large as a record.
-    With ``at_most`` it is over with so many; a multiple of :data:`BATCH`.
+    With ``at_most`` no more are asked for: NATS counts all that fit for each batch, which takes it
+    some 50 ms where a hundred thousand subjects do.
 
     Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
 
@@ -65,6 +68,8 @@ async def read_history(
             kept = {sys.intern(name): headers[name] for name in names}
             sequence, subject = int(headers["Nats-Sequence"]), sys.intern(headers["Nats-Subject"])
             found.append(Stored(sequence, subject, message.data, kept))
+            if len(found) % IN_A_ROW == 0:
+                await asyncio.sleep(0)
         elif batch_over is not None and not batch_over.done():
             batch_over.set_result((status, headers))
 
@@ -74,7 +79,7 @@ async def read_history(
             while True:
                 batch_over = asyncio.get_running_loop().create_future()
                 start = found[-1].sequence + 1 if found else first
-                ask = {"seq": start, "batch": BATCH, "next_by_subj": subject}
+                ask = {"seq": start, "batch": at_most or BATCH, "next_by_subj": subject}
                 await client.publish(
                     f"$JS.API.DIRECT.GET.{stream}", json.dumps(ask).encode(), reply=inbox
                 )
@@ -84,9 +89,7 @@ async def read_history(
                     case "404":  # nothing stored from there on
                         return found
                     case "204":  # the end of a batch
-                        if headers.get("Nats-Num-Pending", "0") == "0":
-                            return found
-                        if at_most is not None and len(found) >= at_most:
+                        if at_most or headers.get("Nats-Num-Pending", "0") == "0":
                             return found
                     case _:  # 503: no server has the stream now
                         raise HistoryUnavailable(f"{status} {headers.get('Description', '')}")

@@ -100,7 +100,7 @@ def _time(name: str, text: str) -> int:
         # In a query a plus sign is a blank.
         time = datetime.fromisoformat(text.replace(" ", "+") if len(text) <= MAX_TIME else "")
         return max(0, int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000))
-    except (ValueError, OverflowError):
+    except ValueError:
         raise _bad(f"{name} is a time such as 2026-11-28T09:30:00Z, or a day") from None
 
 
