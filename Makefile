@@ -13,7 +13,7 @@ DENO := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test prove coverage mutants lint format lock screenshots bench wheel image clean
+.PHONY: help demo check test prove coverage mutants lint format lock screenshots descriptions bench wheel image clean
 .NOTPARALLEL:
 
 help:  ## Show what there is to make
@@ -59,6 +59,9 @@ lock:  ## Pin the newest versions, with hashes (needs uv)
 
 screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
 	$(BIN)/python -m bench.screenshots
+
+descriptions: $(VENV)/dev  ## Write docs/openapi.json and docs/asyncapi.json anew
+	$(BIN)/python -m bench.descriptions
 
 bench: $(VENV)/dev  ## Measure what a call costs, beside the tutorial's server; more: make bench B="--capacity 400"
 	$(BIN)/python -m bench $(B)
