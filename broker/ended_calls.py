@@ -128,9 +128,7 @@ class EndedCalls:
         info = await stream_info(self._connection.client, reading.name)
         replaced = reading.created not in (None, info.created)
         if replaced or info.state.last_seq < reading.next - 1:
-            _log.warning(
-                "a stream has lost records: what is kept is read anew", stream=reading.name
-            )
+            _log.warning("ended calls are read anew", stream=reading.name)
             self._index.clear()
             for stream in self._streams.values():
                 stream.next = 1
