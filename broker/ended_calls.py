@@ -61,7 +61,7 @@ class EndedCalls:
         self._subjects = subjects
         self._index = EndedIndex(max_bytes)
         self._streams = {name: _Reading(name) for name in subjects.streams}
-        self._turn = asyncio.Lock()
+        self._turn, self._check = asyncio.Lock(), asyncio.Lock()
         self._looks = 0  # that were begun
         self._told_foreign = False
         self._task: asyncio.Task[None] | None = None
@@ -94,7 +94,8 @@ class EndedCalls:
             raise HistoryUnavailable("what is kept is still being read")
         await self._look()
         page = self._index.find(wanted)
-        purged = await asyncio.gather(*(self._is_purged(call) for call in page.calls))
+        async with self._check:  # one page at a time: NATS may be asked of each call on it
+            purged = await asyncio.gather(*(self._is_purged(call) for call in page.calls))
         kept = [call for call, gone in zip(page.calls, purged, strict=True) if not gone]
         return Page(kept, page.before)
 
