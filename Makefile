@@ -29,8 +29,10 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 5 minutes); some: make test T="FILE -k WORD"
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope)
 
+# Whole processes and measurements have the machine to themselves.
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
-	$(BIN)/python -m pytest --prove
+	$(BIN)/python -m pytest --prove --numprocesses 2 --dist loadscope --ignore tests/system --ignore tests/bench
+	$(BIN)/python -m pytest --prove tests/system tests/bench
 
 coverage: $(VENV)/dev  ## Measure each pure module by its own tests: every line and branch of it
 	$(BIN)/python -m pytest -q --prove tests/test_module_coverage.py
