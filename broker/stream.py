@@ -136,14 +136,12 @@ class StreamState(msgspec.Struct):
     Attributes:
         first_seq: Of the oldest message.
         last_seq: Of the newest that was ever stored.
-        messages: How many there are.
         num_deleted: How many are missing between these two: purged, not grown old.
         subjects: How many there are of each subject that was asked for.
     """
 
     first_seq: int = 0
     last_seq: int = 0
-    messages: int = 0
     num_deleted: int = 0
     subjects: dict[str, int] | None = None
 
