@@ -62,7 +62,7 @@ async def test_calls_and_readers_on_containers_of_their_own_are_whole(
     """Two take in calls and one the readers, behind a balancer that parts them by path."""
     count = len(rounds(sample=3, full=30))
     ports = [free_port() for _ in range(3)]
-    with balancer(ports[:2], tmp_path, ports[2:]) as front:
+    with balancer(ports[:2], tmp_path, ports[2:], by="leastconn") as front:
         async with TwilioStandIn(Account()) as twilio, patience(120):
             url, account = f"http://127.0.0.1:{front}", twilio.account
             environ = {
