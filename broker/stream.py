@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -17,6 +18,8 @@ from broker.records import Stored
 from broker.words import said
 
 BATCH = 500
+# Messages that are taken in a row, before others have their turn: two milliseconds.
+IN_A_ROW = 100
 # Headers that say where a message was found: more than half of what comes with it.
 OF_THE_ANSWER = {
     "Nats-Stream",
@@ -51,7 +54,8 @@ async def read_history(
         timeout: Seconds for a batch of them.
         wanted: The one header that is kept; without it all are, which together are as large as a
             record.
-        most: So many are enough, up to a batch: no more is asked for.
+        most: So many are enough, and no more is asked for: NATS counts all that fit for each batch,
+            which takes it some 50 ms where a hundred thousand subjects do.
         since: A time in the form of RFC 3339, to begin at instead.
 
     Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
@@ -74,6 +78,8 @@ async def read_history(
             kept = {sys.intern(name): headers[name] for name in names}
             sequence, subject = int(headers["Nats-Sequence"]), sys.intern(headers["Nats-Subject"])
             found.append(Stored(sequence, subject, message.data, kept))
+            if len(found) % IN_A_ROW == 0:
+                await asyncio.sleep(0)
         elif batch_over is not None and not batch_over.done():
             batch_over.set_result((status, headers))
 
@@ -135,6 +141,52 @@ async def last_stored(
     )
 
 
+class StreamState(msgspec.Struct):
+    """
+    What a stream holds.
+
+    Attributes:
+        first_seq: Of the oldest message.
+        last_seq: Of the newest that was ever stored.
+        num_deleted: How many are missing between these two: purged, not grown old.
+        subjects: How many there are of each subject that was asked for.
+    """
+
+    first_seq: int = 0
+    last_seq: int = 0
+    num_deleted: int = 0
+    subjects: dict[str, int] | None = None
+
+
+class StreamInfo(msgspec.Struct):
+    """What a stream's leader says of it: ``created``, in its words, is another of another one."""
+
+    created: str
+    state: StreamState
+
+
+async def stream_info(
+    client: Client, stream: str, subject: str | None = None, *, timeout: float = 2.0
+) -> StreamInfo:
+    """
+    Return what a stream holds, and how many messages on ``subject``.
+
+    NATS answers from memory, whatever there is.
+
+    Raises:
+        HistoryUnavailable: its leader does not answer, now.
+    """
+    _check_connected(client)
+    ask = b"" if subject is None else json.dumps({"subjects_filter": subject}).encode()
+    try:
+        reply = await client.request(f"$JS.API.STREAM.INFO.{stream}", ask, timeout=timeout)
+        return msgspec.json.decode(reply.data, type=StreamInfo)
+    except (nats.errors.Error, TimeoutError, OSError) as exc:
+        raise HistoryUnavailable(said(exc)) from exc
+    except msgspec.MsgspecError as exc:
+        raise HistoryUnavailable(f"{stream} cannot be looked at") from exc
+
+
 def stored_at(headers: Mapping[str, str]) -> int | None:
     """Return the Unix time in ms at which the server stored a message; None if it does not say."""
     stamp = headers.get("Nats-Time-Stamp")
@@ -147,8 +199,7 @@ def stored_at(headers: Mapping[str, str]) -> int | None:
 
 
 def _question(subject: str, first: int, most: int | None) -> dict[str, Any]:
-    batch = BATCH if most is None else min(most, BATCH)
-    return {"seq": first, "batch": batch, "next_by_subj": subject}
+    return {"seq": first, "batch": most or BATCH, "next_by_subj": subject}
 
 
 def _check_connected(client: Client) -> None:

@@ -152,6 +152,15 @@ class Subjects:
         account = "*" if account_sid is None else check_account_sid(account_sid)
         return f"{self.prefix}.{account}.{check_call_sid(call_sid)}.>"
 
+    @property
+    def events(self) -> str:
+        """The events of all calls."""
+        return f"{self.prefix}.*.*.event.call"
+
+    def events_of(self, call_sid: str) -> str:
+        """The events of one call, whose account need not be known."""
+        return f"{self.prefix}.*.{check_call_sid(call_sid)}.event.call"
+
     def move(self, call_sid: str) -> str:
         """Where the owner of a call that moves is asked, by its successor alone."""
         return f"moves.{self.prefix}.{check_call_sid(call_sid)}"

@@ -133,6 +133,7 @@ class Settings:
     max_share: int = 25  # of these and the next two, for a token or a sub: percent
     max_awaited_calls: int = 1000  # unknown ones that are asked for; each some 20 kB
     max_transcripts: int = 12  # whole ones at once; an hour takes up to 0.5 s of CPU, 3 MB
+    max_ended_bytes: int = 128 * 2**20  # what the list of ended calls may take of the memory
     await_call_seconds: float = 30.0  # for a call that a subscriber knows before we do
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
     watchdog_seconds: float = 30.0  # a loop that is stuck for so long ends the process; 0: never
@@ -258,6 +259,8 @@ class Settings:
                 "MAX_AWAITED_CALLS", default.max_awaited_calls, 1, 100_000
             ),
             max_transcripts=read.whole("MAX_TRANSCRIPTS", default.max_transcripts, 1, 1000),
+            max_ended_bytes=2**20
+            * read.whole("MAX_ENDED_MEGABYTES", default.max_ended_bytes >> 20, 1, 100_000),
             await_call_seconds=read.duration(
                 "AWAIT_CALL_SECONDS", default.await_call_seconds, 0, 300
             ),

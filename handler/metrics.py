@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from broker.broker import Broker
+from broker.ended_calls import EndedCalls
 from broker.observer import Observer
 from broker.outbox import UNREACHABLE
 from broker.records import Record
@@ -49,6 +50,7 @@ class Parts(Protocol):
     tickets: Tickets
     restarter: Restarter
     subscribers: Subscribers
+    ended_calls: EndedCalls
     rest: RestClient
     relocator: Relocator
     task_protection: TaskProtection
@@ -137,6 +139,11 @@ GAUGES = (
         "transcripts",
         "Whole transcripts that are being made, or wait for their turn",
         lambda parts: len(parts.subscribers.transcripts),
+    ),
+    Measure(
+        "ended_calls",
+        "Calls that are over and listed here",
+        lambda parts: len(parts.ended_calls),
     ),
     Measure(
         "nats_connected",
@@ -272,6 +279,11 @@ COUNTERS = (
         "transcripts_made",
         "Whole transcripts that were made",
         lambda parts: parts.subscribers.transcripts.made,
+    ),
+    Measure(
+        "ended_calls_dropped",
+        "Calls that are kept and not listed: there is no more room for the list",
+        lambda parts: parts.ended_calls.dropped,
     ),
     Measure(
         "deliveries",

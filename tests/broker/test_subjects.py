@@ -18,6 +18,8 @@ def test_names_derive_from_the_prefix():
     assert subjects.parse(subjects.record(address)) == address
     assert subjects.call(CALL) == f"calls-eu.*.{CALL}.>"
     assert subjects.call(CALL, ACCOUNT) == f"calls-eu.{ACCOUNT}.{CALL}.>"
+    assert subjects.events == "calls-eu.*.*.event.call"
+    assert subjects.events_of(CALL) == f"calls-eu.*.{CALL}.event.call"
     assert subjects.key_of(subjects.call_key(CALL)) == f"call.{CALL}"
 
 
@@ -26,7 +28,7 @@ def test_names_derive_from_the_prefix():
 )
 def test_a_sid_is_matched_whole_before_it_becomes_part_of_a_subject(sid):
     subjects = Subjects()
-    for build in (subjects.call, subjects.call_key, subjects.leg_key):
+    for build in (subjects.call, subjects.events_of, subjects.call_key, subjects.leg_key):
         with pytest.raises(BadName):
             build(sid)
     for names in ((CALL, sid), (sid, ACCOUNT)):
