@@ -32,6 +32,11 @@ KEPT = ("CallStarted", "CallResumed", "Gap", "Recogniser", "CallEnded", "Results
 PASSING = ("Results", "UtteranceEnd", "SpeechStarted")
 # What a socket that speaks JSON is told besides.
 OF_SOCKET = ("Subscribed", "CaughtUp", "Over", "Waiting", "Expired", "Error", "Token", "Calls")
+# By either; as AsyncAPI has it.
+TOKEN: Json = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "query": {"type": "httpApiKey", "in": "query", "name": commands.BEARER},
+}
 TEXT = "text/plain"
 STREAM = "text/event-stream"
 
@@ -129,7 +134,9 @@ def _call_events() -> Json:
         "summary": "A call as server-sent events: records with their seq as id, and interims.",
         "parameters": [_call_sid(), *_query(commands.OF_EVENTS, query), header],
         "responses": {
-            "200": _answer("each event's data is a message", STREAM, _any_of(*KEPT, *PASSING[1:])),
+            "200": _answer(
+                "each event's data is a message", STREAM, _any_of(*KEPT, *PASSING[1:], "Expired")
+            ),
             "204": {"description": "the call is over, and all of it is known"},
         }
         | _refusals(400, 401, 403, 404, 429, 503),
@@ -253,7 +260,12 @@ def asyncapi() -> Json:
         "info": INFO,
         "defaultContentType": "application/json",
         "servers": {
-            "service": {"host": "{host}", "protocol": "wss", "variables": HOST},
+            "service": {
+                "host": "{host}",
+                "protocol": "wss",
+                "variables": HOST,
+                "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in TOKEN],
+            },
             "nats": {"host": "nats.example.com:4222", "protocol": "nats"},
         },
         "channels": {"subscriber": _socket()}
@@ -268,7 +280,7 @@ def asyncapi() -> Json:
         | {f"publish_{name}": _operation("send", name) for name in subjects},
         "components": {
             "messages": messages | said,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": TOKEN,
         },
     }
 

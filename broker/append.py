@@ -85,6 +85,7 @@ class Appender:
         self._observer = observer
         self._told: set[int] = set()  # codes of refusals that may pass
         self._last_sequence = 0  # of the call's newest record in the stream
+        self._journey: tuple[Record, Journey | None] | None = None  # of the record under way
 
     def message_id(self, seq: int, epoch: str) -> str:
         """Name a record, so that the stream knows a repetition."""
@@ -129,7 +130,9 @@ class Appender:
         seq = self.acked + 1
         backoff = supervise.Backoff(FIRST_RETRY, LONGEST_RETRY)
         payload = self._encode(record, seq, epoch)
-        journey = self._observer.begin(self._call_sid, record)
+        if self._journey is None or self._journey[0] is not record:  # else it is tried once more
+            self._journey = record, self._observer.begin(self._call_sid, record)
+        _, journey = self._journey
         while True:
             try:
                 stored_at = await self._try(record, seq, epoch, payload, journey)
@@ -145,6 +148,7 @@ class Appender:
                 continue
             if stored_at is not None:
                 self._note_stored(record, seq, stored_at)
+                self._journey = None
                 if journey is not None:
                     journey.note_stored()
                 supervise.heed_cancellation()

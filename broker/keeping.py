@@ -27,6 +27,7 @@ class Keeping:
         retention: Seconds for which records are to be kept; infinite without a limit.
         oldest: Age of the oldest record in seconds; 0 if there is none.
         subjects: How many subjects its records have: the server holds them in memory.
+        shards: How many streams share the records, and what they may hold.
     """
 
     stream: str
@@ -35,10 +36,11 @@ class Keeping:
     retention: float = math.inf
     oldest: float = 0.0
     subjects: int = 0
+    shards: int = 1
 
     @classmethod
-    def of(cls, config: Config, state: Config, oldest: float) -> "Keeping":
-        """Read what a server says of a stream whose oldest record is so old."""
+    def of(cls, config: Config, state: Config, oldest: float, shards: int = 1) -> "Keeping":
+        """Read what a server says of a stream, one of so many, whose oldest record is so old."""
         return cls(
             config["name"],
             state.get("bytes", 0),
@@ -46,6 +48,7 @@ class Keeping:
             _limit(config.get("max_age")) / SECOND,
             oldest,
             state.get("num_subjects", 0),
+            shards,
         )
 
     @property
@@ -77,12 +80,17 @@ class Keeping:
         return self.rate * self.retention
 
     def words(self) -> str:
-        """Say that it is short: what it holds, what comes, what is kept of it, what would do."""
+        """
+        Say that it is short: what it holds, what comes, what is kept of it, what would do.
+
+        ``MAX_MEGABYTES`` is what all shards may hold, in equal shares.
+        """
+        enough = math.ceil(self.needed * self.shards / 2**20)
         return (
             f"{self.stream} holds {_megabytes(self.held)} of {_megabytes(self.limit)} MB, of the "
             f"last {_hours(self.oldest)}; at that rate ({self.rate / 1000:.3g} kB/s) a record is "
             f"kept for {_hours(self.kept)}, and RETENTION is {durations.shown(self.retention)}: "
-            f"that takes MAX_MEGABYTES {math.ceil(self.needed / 2**20)} or more (`partyline "
+            f"that takes MAX_MEGABYTES {enough} or more (`partyline "
             "provision --megabytes`), or a shorter RETENTION"
         )
 

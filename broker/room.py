@@ -43,7 +43,7 @@ class Room:
                 config, state = await look_at(client, stream)
                 if config:
                     age = oldest_age(state, time.time())
-                    self._streams[stream] = Keeping.of(config, state, age)
+                    self._streams[stream] = Keeping.of(config, state, age, len(self._streams))
         short = [keeping for keeping in self._streams.values() if keeping.short]
         if short and not self._told:
             self._told = True

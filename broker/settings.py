@@ -129,10 +129,16 @@ def read_retention(text: str) -> float:
     return durations.read_between(text, SHORTEST_RETENTION, LONGEST_RETENTION)
 
 
-def read_megabytes(text: str) -> int:
-    """Return how much the stream may hold; what is no number, or too little, is a ValueError."""
-    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < LEAST_MEGABYTES:
-        raise ValueError(f"{text!r} is not a whole number of megabytes, {LEAST_MEGABYTES} or more")
+def read_megabytes(text: str, shards: int = 1) -> int:
+    """
+    Return how much the streams may hold; what is no number, or too little, is a ValueError.
+
+    They share it equally, and each needs so much.
+    """
+    least = LEAST_MEGABYTES * shards
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < least:
+        among = f" for {shards} streams" if shards > 1 else ""
+        raise ValueError(f"{text!r} is not a whole number of megabytes, {least} or more{among}")
     return int(text)
 
 

@@ -241,8 +241,8 @@ class Service:
             return PlainTextResponse("NATS is not as it must be: the log says why\n", 503)
         if not self.broker.ready:
             return PlainTextResponse("waiting for NATS\n", 503)
-        if (refusal := self.calls.refusal()) is not None:
-            return PlainTextResponse(f"{refusal}\n", 503)
+        if self.calls.full and not self.calls.awaits_stream:
+            return PlainTextResponse("full\n", 503)
         return PlainTextResponse("ready\n")
 
 

@@ -35,6 +35,7 @@ from handler.forwarding import (
 from handler.roles import BOTH, Role, Roles, read_roles
 from handler.tokens import grants
 from handler.tokens.grants import VerificationKey
+from handler.trace_target import TraceTarget, read_target
 from handler.twilio_credentials import MAX_TOKENS, read_api_key
 
 # In order, whatever else is set: for those that have no default to fall back on.
@@ -58,7 +59,6 @@ API_KEY = re.compile(r"[0-9a-f]{40}|eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 SHORTEST_WATCHDOG_SECONDS = 2.0
 # From the start of a container to what it was started for, with some seconds to spare.
 SHORT_IDLE_SECONDS = 30.0
-OTLP = "http/protobuf"
 # Of a file that a setting names.
 MAX_FILE = 8 * 2**20
 SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
@@ -138,7 +138,7 @@ class Settings:
     pause_seconds: float = 8.0  # how long readers stay with a call that was stopped: it may go on
     watchdog_seconds: float = 30.0  # a loop that is stuck for so long ends the process; 0: never
     idle_exit_seconds: float = 0.0  # a process that holds nothing for so long leaves; 0: never
-    traces_url: str | None = None  # where spans go, by OTLP
+    traces: TraceTarget = field(default_factory=TraceTarget)
     ecs_agent_uri: str | None = None  # what keeps an ECS task from being stopped while calls live
 
     @classmethod
@@ -204,6 +204,7 @@ class Settings:
         default = cls()
         host = read.text("HOST", default.host)
         roles = read.read("ROLES", read_roles, default.roles)
+        shards = read.read("NATS_SHARDS", read_shards, default.nats_shards)
         # What guards a door that is not here need not be set.
         no_media = insecure or Role.MEDIA not in roles
         no_subscribers = insecure or Role.SUBSCRIBERS not in roles
@@ -230,11 +231,16 @@ class Settings:
             nats_authorities=read.read("NATS_CA", read_authorities, None),
             nats_store=read.optional("NATS_STORE"),
             embedded_nats=embedded_nats,
-            nats_shards=read.read("NATS_SHARDS", read_shards, default.nats_shards),
+            nats_shards=shards,
             nats_replicas=read.read("NATS_REPLICAS", read_replicas, default.nats_replicas),
             subject_prefix=read.read("SUBJECT_PREFIX", read_prefix, default.subject_prefix),
             retention=read.read("RETENTION", read_retention, default.retention),
-            max_bytes=read.read("MAX_MEGABYTES", read_megabytes, default.max_bytes >> 20) << 20,
+            max_bytes=read.read(
+                "MAX_MEGABYTES",
+                lambda text: read_megabytes(text, shards),
+                default.max_bytes >> 20,
+            )
+            << 20,
             lease_seconds=read.duration("LEASE_SECONDS", default.lease_seconds, 2, 3600),
             token_keys=_token_keys(read, no_subscribers),
             token_jwks_url=_jwks_url(read.optional("TOKEN_JWKS_URL")),
@@ -269,7 +275,7 @@ class Settings:
             idle_exit_seconds=read.duration(
                 "IDLE_EXIT_SECONDS", default.idle_exit_seconds, 0, 86_400
             ),
-            traces_url=_traces_url(read),
+            traces=read_target(read.optional),
             ecs_agent_uri=_ecs_agent_uri(read.optional("ECS_AGENT_URI")),
         )
 
@@ -554,31 +560,6 @@ def _watchdog(text: str) -> float:
     if 0 < seconds < SHORTEST_WATCHDOG_SECONDS:
         raise ValueError(f"{text!r} is neither 0 nor {SHORTEST_WATCHDOG_SECONDS:g}s or more")
     return seconds
-
-
-def _traces_url(read: Reader) -> str | None:
-    """Read where OpenTelemetry's exporters are told to send to, by its own variables."""
-    if read.text("OTEL_SDK_DISABLED", "").lower() == "true":
-        return None
-    for name, path in (
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "/v1/traces"),
-    ):
-        if (text := read.optional(name)) is None:
-            continue
-        url = _url(name, text)
-        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
-            raise SettingsError(
-                name, f"{addresses.shown(text)!r} is not like http://collector:4318"
-            )
-        protocol = read.text("OTEL_EXPORTER_OTLP_PROTOCOL", OTLP)
-        if read.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol) != OTLP:
-            raise SettingsError(
-                "OTEL_EXPORTER_OTLP_PROTOCOL",
-                f"only {OTLP} is spoken, at port 4318 of most collectors",
-            )
-        return text.rstrip("/") + path if path else text
-    return None
 
 
 def _ecs_agent_uri(text: str | None) -> str | None:

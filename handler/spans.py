@@ -15,14 +15,18 @@ Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-v
 
 import asyncio
 import importlib.metadata
+import logging
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Self
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span, SpanKind, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -37,6 +41,9 @@ LAST_SECONDS = 1.0
 NATS = {"messaging.system": "nats"}
 
 _propagator = TraceContextTextMapPropagator()
+_log = structlog.get_logger()
+# It tells of each attempt, for as long as a collector is away: we tell of it once.
+logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
 
 class Spans(Observer):
@@ -54,15 +61,13 @@ class Spans(Observer):
             url: Of the collector's OTLP endpoint for traces: HTTP, Protobuf.
             instance: What this process is called.
         """
-        ours = {
-            "service.name": "partyline",
-            "service.instance.id": instance,
-            "service.version": importlib.metadata.version(DISTRIBUTION),
-        }
+        ours = {"service.name": "partyline", "service.instance.id": instance}
+        with suppress(importlib.metadata.PackageNotFoundError):  # from source, not installed
+            ours["service.version"] = importlib.metadata.version(DISTRIBUTION)
         # What is set for it outside counts for more.
         resource = Resource.create({**ours, **OTELResourceDetector().detect().attributes})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url)))
+        self._provider.add_span_processor(BatchSpanProcessor(_Exporter(url)))
         self._tracer = self._provider.get_tracer(SCOPE)
 
     async def __aenter__(self) -> Self:
@@ -91,11 +96,10 @@ class Spans(Observer):
         recognised = self._tracer.start_span(
             "recognise", context=within, kind=SpanKind.CLIENT, start_time=spoken
         )
-        recognised.end(heard)
         published = self._tracer.start_span(
             "publish", context=within, kind=SpanKind.PRODUCER, attributes=NATS, start_time=heard
         )
-        return FinalSpans(whole, published)
+        return FinalSpans(whole, recognised, published, heard)
 
     def note_delivered(self, published_at: float, traceparent: str | None) -> None:
         """Make the span of a record that was written to its readers, if it is traced."""
@@ -113,11 +117,17 @@ class Spans(Observer):
 
 
 class FinalSpans:
-    """The spans of a final that is not stored yet."""
+    """
+    The spans of a final that is not stored yet.
 
-    def __init__(self, whole: Span, published: Span) -> None:
+    One that never is, as the call was lost, is told as a ``Gap``, and leaves no part of a trace.
+    """
+
+    def __init__(self, whole: Span, recognised: Span, published: Span, heard: int) -> None:
         self._whole = whole
+        self._recognised = recognised
         self._published = published
+        self._heard = heard
 
     @property
     def traceparent(self) -> str:
@@ -128,8 +138,24 @@ class FinalSpans:
 
     def note_stored(self) -> None:
         """End them."""
+        self._recognised.end(self._heard)
         self._published.end()
         self._whole.end()
+
+
+class _Exporter(OTLPSpanExporter):
+    """Sends spans, and says once of each outage that they are not taken. On a thread of its own."""
+
+    _refused = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send them."""
+        result = super().export(spans)
+        refused = result is not SpanExportResult.SUCCESS
+        if refused and not self._refused:
+            _log.warning("traces are not taken: they are dropped until the collector answers")
+        self._refused = refused
+        return result
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -40,7 +40,8 @@ async def _provision(arguments: argparse.Namespace) -> int:
     ) as client:
         check_version(client)
         streams = {stream: await look_at(client, stream) for stream in subjects.streams}
-        settings = _settings(arguments, streams[subjects.streams[0]][0])
+        there = next((found for found, _ in streams.values() if found), {})
+        settings = _settings(arguments, there)
         for stream, (found, stored) in streams.items():
             ours, age = stream_config(subjects, settings, stream), oldest_age(stored, time.time())
             lost += [f"{stream}: {text}" for text in losses(found, ours, stored, age)]
@@ -79,8 +80,16 @@ def _settings(arguments: argparse.Namespace, found: Config) -> BrokerSettings:
         provision=True,
         replicas=arguments.replicas or found.get("num_replicas", default.replicas),
         retention=retention if arguments.retention is None else arguments.retention,
-        max_bytes=max_bytes if arguments.megabytes is None else arguments.megabytes << 20,
+        max_bytes=max_bytes if arguments.megabytes is None else _size(arguments) << 20,
     )
+
+
+def _size(arguments: argparse.Namespace) -> int:
+    """Return the megabytes that are asked for, if they are enough for all streams."""
+    try:
+        return read_megabytes(str(arguments.megabytes), arguments.shards)
+    except ValueError as exc:
+        raise BrokerError(f"--megabytes: {exc}") from exc
 
 
 def _or_unlimited(shown: Callable[[T], str], value: T) -> str:

@@ -145,6 +145,15 @@ class LiveCalls:
             call.recogniser.unread.unreadable for call in list(self._tasks)
         )
 
+    @property
+    def awaits_stream(self) -> bool:
+        """
+        Whether a media stream is to come that has its place here: a balancer must bring it.
+
+        It is promised, or the next one of a call that has lost its own, or the other of two.
+        """
+        return self._count_promised() > 0 or any(call.waiting for call in self._tasks)
+
     def refusal(self) -> str | None:
         """
         Why no media stream may come in now.

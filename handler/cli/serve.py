@@ -47,8 +47,8 @@ MAX_MESSAGE = 64 * 1024
 # Behind the drain: for sockets whose peer does not answer the close.
 SHUTDOWN_SECONDS = 2
 # A connection that was answered is kept for longer than a balancer keeps it: a request of Twilio's
-# that it sends on one that is being closed here is answered 502. The longest is Google's, 600 s
-# (https://cloud.google.com/load-balancing/docs/https/request-distribution).
+# that it sends on one that is being closed here is answered 502. Google's is 600 s, which nobody
+# can set (https://cloud.google.com/load-balancing/docs/https/request-distribution).
 KEEP_SECONDS = 620
 
 _log = structlog.get_logger()

@@ -193,7 +193,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._deaf or not whole:
             part(self.transport)
         else:
-            self._lobby.enter(self)
+            self._lobby.keep(self)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Let a request that offers another protocol be answered as any."""

@@ -34,6 +34,7 @@ class Lobby:
         self._waiting: dict[Guest, int] = {}
         # For its answer; who waits longest comes first.
         self._served: dict[Guest, None] = {}
+        self._kept: set[Guest] = set()  # of those who wait: who was answered, and may ask again
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -41,7 +42,7 @@ class Lobby:
         return len(self._waiting) + len(self._served)
 
     def enter(self, guest: Guest) -> None:
-        """Give somebody a place: who comes, or was answered and may ask again."""
+        """Give somebody who comes a place."""
         self.leave(guest)
         if len(self) >= self.places and not self.make_room():
             longest = next(iter(self._served))
@@ -50,9 +51,15 @@ class Lobby:
             longest.evict()
         self._waiting[guest] = 0
 
+    def keep(self, guest: Guest) -> None:
+        """Give a place to somebody who was answered and may ask again, until it is needed."""
+        self.enter(guest)
+        self._kept.add(guest)
+
     def hold(self, guest: Guest, size: int) -> None:
         """Note how much there is of a request; of all together there may be so much."""
         if guest in self._waiting:
+            self._kept.discard(guest)
             self._bytes += size - self._waiting[guest]
             self._waiting[guest] = size
         while self._bytes > MAX_BYTES and self.make_room():
@@ -61,8 +68,9 @@ class Lobby:
     def make_room(self) -> bool:
         """Take the place of the one that waits longest; False if nobody waits."""
         for guest in self._waiting:
+            if guest not in self._kept:
+                _note("connection cut off: it asked for nothing, and its place is needed")
             self.leave(guest)
-            _note("connection cut off: it asked for nothing, and its place is needed")
             guest.evict()
             return True
         return False
@@ -76,6 +84,7 @@ class Lobby:
         """Forget one that is gone, or let in."""
         self._bytes -= self._waiting.pop(guest, 0)
         self._served.pop(guest, None)
+        self._kept.discard(guest)
 
 
 def _note(event: str) -> None:

@@ -41,6 +41,11 @@ def test_at_its_rate_a_stream_may_keep_less_than_it_should():
     )
 
 
+def test_of_several_streams_each_says_what_all_must_hold():
+    keeping = Keeping.of(CONFIG, STATE, HOUR, shards=4)
+    assert "MAX_MEGABYTES 864 or more" in keeping.words()
+
+
 def test_a_stream_that_is_large_enough_is_not_short():
     keeping = Keeping("T", 3 * MB, 217 * MB, 72 * HOUR, HOUR)
     assert (keeping.kept, keeping.short) == (72 * HOUR, False)

@@ -150,3 +150,10 @@ def test_what_is_kept_and_how_long_has_bounds():
 )
 def test_who_an_address_says_we_are_is_decoded_and_never_shown(url, user, shown):
     assert (user_of(url), without_password(url)) == (user, shown)
+
+
+@pytest.mark.parametrize(("text", "shards"), [("15", 1), ("63", 4), ("x", 4), ("-1", 1)])
+def test_each_of_the_streams_needs_its_share(text, shards):
+    with pytest.raises(ValueError, match=f"{16 * shards} or more"):
+        read_megabytes(text, shards)
+    assert read_megabytes(str(16 * shards), shards) == 16 * shards

@@ -271,9 +271,6 @@ def test_origins_are_kept_as_browsers_spell_them(name):
         ("ECS_AGENT_URI", "http:///api/1"),
         ("ECS_AGENT_URI", "http://169.254.170.2/api/1?a=b"),
         ("ECS_AGENT_URI", "http://[169.254.170.2/api/1"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://collector:4317"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http:///v1/traces"),
         ("TWILIO_AUTH_TOKEN", ","),
         ("NATS_URL", "nats://h:42x2"),
         ("NATS_REPLICAS", "6"),
@@ -297,27 +294,19 @@ def test_a_malformed_one_stops_with_its_name(name, value):
     assert str(caught.value).startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize(
-    ("given", "url"),
-    [
-        ({}, None),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "http://c:4318/v1/traces"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c/otlp/"}, "https://c/otlp/v1/traces"),
-        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/spans"}, "http://c:4318/spans"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "True"}, None),
-    ],
-)
-def test_traces_go_where_opentelemetry_s_own_variables_say(given, url):
-    assert Settings.from_environ({**NEEDED, **given}).traces_url == url
+def test_the_streams_have_a_share_each_of_what_may_be_held():
+    environ = {**NEEDED, "NATS_SHARDS": "64", "MAX_MEGABYTES": "100"}
+    with pytest.raises(SettingsError, match=r"^MAX_MEGABYTES: '100' .* 1024 or more"):
+        Settings.from_environ(environ)
 
 
-@pytest.mark.parametrize(
-    "name", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"]
-)
-def test_a_protocol_of_traces_that_is_not_spoken_is_told(name):
-    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", name: "grpc"}
-    with pytest.raises(SettingsError, match="http/protobuf"):
-        Settings.from_environ({**NEEDED, **given})
+def test_where_traces_go_ends_no_start_whatever_the_platform_has_set():
+    environ = {**NEEDED, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:secret@c:4318"}
+    settings = Settings.from_environ(environ)
+    assert settings.traces.url == "http://u:secret@c:4318/v1/traces"
+    assert "secret" not in repr(settings)
+    settings = Settings.from_environ({**environ, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert settings.traces.url is None
 
 
 def test_what_calls_may_set_for_themselves_is_nothing_unless_it_is_named():

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import httpx
+import nats
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
@@ -24,6 +25,7 @@ OPENAPI, ASYNCAPI = openapi(), asyncapi()
 MINE, OTHER = "+15551230001", "+15551230002"
 UNKNOWN = "CA" + "0" * 32
 # What is no plain request for other programs: sockets, which asyncapi.json has, and the page.
+STREAM = "text/event-stream"
 ELSEWHERE = {"/twilio", "/client", "/{path:path}"}
 
 
@@ -154,6 +156,28 @@ async def test_events_are_what_is_written_of_them(service, tell, token):
         answered(path, again)
 
 
+async def test_a_call_whose_beginning_is_gone_is_told_as_it_is_written(service, tell, token):
+    call = await tell(service, from_=MINE)
+    call.say("good morning", 0.0)
+    await call.end()
+    nc = await nats.connect(service.nats_url)
+    subject = f"transcripts.*.{call.sid}.>"
+    await nc.jetstream().purge_stream("TRANSCRIPTS", subject=subject, keep=1)
+    await nc.close()
+    said = operation("/calls/{callSid}/events")["responses"]["200"]["content"][STREAM]["schema"]
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx.AsyncClient(base_url=service.url, trust_env=False, headers=headers) as client,
+        patience(),
+    ):
+        answer = await client.get(f"/calls/{call.sid}/events")
+        lines = answer.text.splitlines()
+        told = [json.loads(line.removeprefix("data: ")) for line in lines if line[:5] == "data:"]
+    assert [message["type"] for message in told] == ["Expired", "CallEnded"]
+    for message in told:
+        fits(message, said)
+
+
 @pytest.mark.parametrize(
     ("path", "names"),
     [
@@ -213,7 +237,7 @@ def test_what_may_not_be_said_is_refused(said):
         commands.parse(said if isinstance(said, str) else json.dumps(said))
 
 
-async def test_a_socket_is_told_what_is_written_of_it_and_each_kind_is(service, tell, mint):
+async def test_a_socket_is_told_what_is_written_of_it(service, tell, mint):
     rights = {"calls": [UNKNOWN], "numbers": [MINE]}
     call = await tell(service, from_=MINE, to=OTHER)
     call.say("good morning", 0.0)

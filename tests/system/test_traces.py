@@ -16,10 +16,13 @@ from support.streams import media_stream, numbered
 from support.timing import until
 from support.twilio_api import serving
 
+from bench.processes import free_port
+from broker.records import Record
 from handler import spans, tracing
 from handler.app import Service
 
 Kind = Span.SpanKind
+TRACE = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 # A call of one second takes less, by far.
 SOON = 30
 # The exporter itself waits 10 s for an answer, and its processor 30 s for the exporter.
@@ -146,8 +149,57 @@ async def test_without_its_package_the_service_runs_and_says_what_to_install(
         async with inside(DEEPGRAM_URL=deepgram.url, **environ) as owner:
             records, _ = await speak(owner, sound)
     assert records[-1]["type"] == "CallEnded"
-    [told] = [line for line in logs if line["event"] == "no traces are sent: a package is missing"]
+    [told] = [line for line in logs if line["event"] == "no traces are sent"]
     assert "[tracing]" in told["advice"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100", "max_export_batch_size"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+    ],
+)
+async def test_a_variable_that_is_none_for_us_ends_no_start(monkeypatch, name, value, words):
+    monkeypatch.setenv(name, value)
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: value}
+    with capture_logs() as logs:
+        async with inside(ready=False, **environ):
+            pass
+    [told] = [line for line in logs if line["event"] == "no traces are sent"]
+    assert words in told["reason"]
+
+
+async def test_of_a_collector_that_is_away_one_line_is_logged_for_each_outage(monkeypatch):
+    port = free_port()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    with capture_logs() as logs:
+        async with spans.Spans(f"http://127.0.0.1:{port}/v1/traces", "i1") as observer:
+
+            def fail() -> list[Any]:
+                observer.note_delivered(time.time(), TRACE)
+                return [line for line in logs if line["event"].startswith("traces are not taken")]
+
+            await until(lambda: len(fail()) == 1)
+            collector = Collector()
+            async with serving(collector, port=port):
+                fail()
+                await until(lambda: fail() and bool(collector.spans))
+            await until(lambda: len(fail()) == 2)
+
+
+async def test_a_final_that_is_never_stored_leaves_no_part_of_a_trace():
+    collector = Collector()
+    async with serving(collector) as url, spans.Spans(f"{url}/v1/traces", "i1") as observer:
+        now = time.time()
+        record = Record("final", "inbound", {"type": "Results"}, spoken_at=now - 1, heard_at=now)
+        lost, stored = observer.begin("CA1", record), observer.begin("CA1", record)
+        assert lost is not None
+        assert stored is not None
+        stored.note_stored()
+        await collector.is_told("transcribe", 1)
+    names = sorted(told.span.name for told in collector.spans)
+    assert names == ["publish", "recognise", "transcribe"]
 
 
 async def test_a_header_that_is_no_trace_is_delivered_like_any():
@@ -155,6 +207,6 @@ async def test_a_header_that_is_no_trace_is_delivered_like_any():
     async with serving(collector) as url, spans.Spans(f"{url}/v1/traces", "i1") as observer:
         for header in ("", "00-zz", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "x" * 100_000):
             observer.note_delivered(time.time(), header)
-        observer.note_delivered(time.time(), "00-" + "1" * 32 + "-" + "2" * 16 + "-01")
+        observer.note_delivered(time.time(), TRACE)
         [told] = await collector.is_told("deliver", 1)
     assert told.span.trace_id.hex() == "1" * 32

@@ -67,6 +67,21 @@ async def test_who_leaves_gives_a_place_back(guests):
     assert not lobby.make_room()
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_connection_that_is_kept_for_later_gives_its_place_up_without_a_word(guests, kept):
+    """Balancers keep many; of a stranger who says nothing somebody is told."""
+    lobby = Lobby(1)
+    with capture_logs() as logs:
+        (lobby.keep if kept else lobby.enter)(guests[0])
+        lobby.enter(guests[1])
+        assert guests[0].evicted
+        assert bool(logs) is not kept
+        lobby.keep(guests[1])
+        lobby.hold(guests[1], 5)  # it asks, and not to the end
+        lobby.enter(guests[2])
+    assert logs
+
+
 async def test_who_waits_longest_goes_too_where_all_together_have_sent_too_much(guests):
     lobby = Lobby(10)
     for guest in guests:
