@@ -5,12 +5,12 @@ import { Delay } from "./delay.js";
 import { byId, find, make, write } from "./dom.js";
 import { clock, endReason, otherNumber, speakers, title } from "./format.js";
 import { NextFrame } from "./next_frame.js";
+import { spoken } from "./partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
-import { spoken } from "./wire.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Change, Transcript } from "./transcript.js" */
-/** @import { CallMessage, Results } from "./wire.js" */
+/** @import { Change, Transcript } from "./partyline/transcript.js" */
+/** @import { CallMessage, Results } from "./partyline/messages.d.ts" */
 
 /**
  * @typedef {object} PanelListener
@@ -76,12 +76,13 @@ export class CallPanel {
   receive(message, change) {
     if (message.type === "CallStarted") this.describe({});
     if (change) this.changes.push(change);
-    if (message.type === "Results" && !this.transcript.catchingUp && spoken(message).text) this.newest = message;
+    if (message.type === "Results" && this.view.upToDate && spoken(message).text) this.newest = message;
     this.frame.request();
   }
 
   /** The past is complete. */
   catchUp() {
+    this.view.upToDate = true;
     this.drawNow();
     this.view.keepUp();
     requestAnimationFrame(() => this.view.announce());
@@ -117,6 +118,7 @@ export class CallPanel {
 
   /** The connection is lost: nobody takes back what might have changed. */
   lose() {
+    this.view.upToDate = false;
     this.transcript.forgetInterims();
     this.frame.request();
   }
