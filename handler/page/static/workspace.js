@@ -82,7 +82,7 @@ export class Workspace {
   open(callSid, { at = NaN, byItself = false, about = {} } = {}) {
     const open = this.panels.get(callSid);
     if (open) {
-      if (at >= 0) open.show(at);
+      if (at >= 0) open.shown.show(at);
       return this.openCalls.goTo(open);
     }
     if (!this.#makeRoom()) return this.sidebar.notify(`${MAX_OPEN} calls are open: close one first.`);
@@ -161,13 +161,14 @@ export class Workspace {
    */
   #note(panel, state, why) {
     const { callSid, ended } = panel.transcript;
-    if (state === "past") panel.admit();
-    if (state === "offline") panel.lose();
-    if (state === "refused" && !ended) panel.refuse(why);
+    const { shown } = panel;
+    if (state === "past") shown.admit();
+    if (state === "offline") shown.lose("reconnecting …");
+    if (state === "refused" && !ended) shown.refuse(why);
     if (state !== "live") return;
-    panel.catchUp();
+    shown.catchUp();
     const moment = this.moments.get(callSid);
-    if (moment !== undefined) panel.show(moment);
+    if (moment !== undefined) shown.show(moment);
     this.moments.delete(callSid);
   }
 
@@ -224,7 +225,7 @@ export class Workspace {
 
   #tick() {
     this.sidebar.tick();
-    for (const panel of this.panels.values()) panel.tick();
+    for (const panel of this.panels.values()) panel.shown.tick();
     for (const [callSid, { transcript }] of this.read) this.sidebar.showLast(callSid, transcript);
   }
 }
