@@ -34,6 +34,7 @@ from broker.subjects import Subjects
 from handler import logs
 from handler.app import create_app
 from handler.config import Settings
+from handler.server.collector import look_rarely
 from handler.server.http_protocol import HttpProtocol
 from handler.server.websocket_protocol import WebSocketProtocol
 from handler.tokens import tokens
@@ -91,6 +92,7 @@ async def run_service() -> None:
     await app.state.service.open()
     serving = asyncio.create_task(uvicorn.Server(config).serve())
     await app.state.service.broker.wait_ready()
+    look_rarely()
     probe = Probe()
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(

@@ -14,7 +14,7 @@ from typing import Any
 
 from broker.identifiers import CALL_SID, E164
 from handler.errors import EndCode
-from handler.subscribers import commands
+from handler.subscribers import commands, ended_query
 
 Json = dict[str, Any]
 
@@ -87,11 +87,24 @@ def openapi() -> Json:
 
 
 def _list() -> Json:
+    time = {"type": "string", "maxLength": ended_query.MAX_TIME}
+    limit = {"type": "integer", "minimum": 1, "maximum": ended_query.MAX_LIMIT}
+    states = {"enum": [ended_query.LIVE, ended_query.ENDED], "default": ended_query.LIVE}
+    query: dict[str, tuple[str, Json]] = {
+        "state": ("live calls, or those that are over, which the others are for", states),
+        "number": ("calls from or to it", {"type": "string", "pattern": f"^{E164.pattern}$"}),
+        "from": ("calls that ended then or later; ISO 8601", time),
+        "to": ("calls that ended before; ISO 8601", time),
+        "limit": ("how many at most", {**limit, "default": ended_query.DEFAULT_LIMIT}),
+        "cursor": ("goes on behind the page that gave it", {"type": "string"}),
+    }
+    lists = _any_of("Calls", "EndedCalls")
     return {
         "operationId": "listCalls",
-        "summary": "The live calls that the token may see, as they are known now.",
-        "responses": {"200": _answer("the list", "application/json", _ref("Calls"))}
-        | _refusals(400, 401, 403),
+        "summary": "The calls that the token may see: live, or over and kept, as of now.",
+        "parameters": _query(commands.OF_CALLS, query),
+        "responses": {"200": _answer("the list", "application/json", lists)}
+        | _refusals(400, 401, 403, 503),
     }
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ from broker.errors import Fenced, HistoryUnavailable
 from broker.observer import NOBODY, TRACEPARENT, Journey, Observer
 from broker.outbox import stand_in
 from broker.printable import shown
-from broker.records import Record, Stored, encode_record
+from broker.records import Record, Stored, encode_record, words_of
 from broker.stream import WRONG_LAST_SEQUENCE, last_stored, read_up_to
 from broker.subjects import Address, Subjects
 
@@ -57,6 +58,7 @@ class Appender:
         acked: ``seq`` of the last record that is known to be stored.
         last_type: Its type.
         published_ends: Seconds: where each track's stored finals end.
+        words: How many the stored finals say.
         gap_end: Seconds: where what was lost with an owner ends.
     """
 
@@ -72,6 +74,7 @@ class Appender:
         self.acked = 0
         self.last_type = ""
         self.published_ends: dict[str, float] = {}
+        self.words = 0
         self.gap_end = 0.0
         self._connection = connection
         self._subjects = subjects
@@ -111,6 +114,7 @@ class Appender:
         claim = Claim.of(records, newest)
         self.acked, self._last_sequence, self.last_type = claim.seq, claim.sequence, claim.type
         self.published_ends, self.gap_end = dict(claim.ends), claim.gap_end
+        self.words = claim.words
         return claim
 
     async def append(self, record: Record, epoch: str) -> None:
@@ -218,10 +222,13 @@ class Appender:
             end = record.body["start"] + record.body["duration"]
             known = self.published_ends.get(record.track, 0.0)
             self.published_ends[record.track] = max(end, known)
+            self.words += words_of(record)
         self._observer.note_stored(record)
 
     def _encode(self, record: Record, seq: int, epoch: str) -> bytes:
         at = time.time_ns() // 1_000_000
+        if record.type == "CallEnded":  # all that comes before it is stored by now
+            record = replace(record, body=record.body | {"words": self.words})
         return encode_record(record, call_sid=self._call_sid, seq=seq, epoch=epoch, at=at)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from broker.entries import CallEntry
-from broker.records import CallFacts, Record, Stored
+from broker.records import CallFacts, Record, Stored, words_in
 
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
 ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
@@ -36,6 +36,7 @@ class _Known(msgspec.Struct):
     end: float = 0.0
     duration: float = 0.0
     startedAt: int | None = None  # noqa: N815  as on the wire
+    channel: msgspec.Raw = msgspec.Raw()
 
 
 class _Told(msgspec.Struct):
@@ -69,6 +70,7 @@ class Claim:
         told: What ``CallStarted`` says of the call, by the names of :class:`CallFacts`; None if it
             is not kept.
         ends: Where each track's finals end, in seconds.
+        words: How many the finals say.
         gap_end: How far it is known, in seconds, by what is no final: gaps of lost owners and of
             pauses, and its ends.
         ids: The records' ``Nats-Msg-Id``.
@@ -83,6 +85,7 @@ class Claim:
     started_at: int | None = None
     told: dict[str, Any] | None = None
     ends: dict[str, float] = field(default_factory=dict)
+    words: int = 0
     gap_end: float = 0.0
     ids: set[str] = field(default_factory=set)
 
@@ -152,6 +155,7 @@ class Claim:
         elif known.type == "Results" and known.track is not None:
             end = known.start + known.duration
             self.ends[known.track] = max(end, self.ends.get(known.track, 0.0))
+            self.words += words_in(known.channel)
         elif known.type == "Gap" and known.reason in CLOSING:
             self.gap_end = max(known.end, self.gap_end)
         elif known.type == "CallEnded":

@@ -14,6 +14,18 @@ SHORTEST_GAP = 0.001
 _encoder = msgspec.json.Encoder()
 
 
+class _Alternative(msgspec.Struct):
+    transcript: str = ""
+    words: list[msgspec.Raw] | None = None
+
+
+class _Channel(msgspec.Struct):
+    alternatives: list[_Alternative] = []
+
+
+_decode_channel = msgspec.json.Decoder(_Channel).decode
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """
@@ -88,6 +100,29 @@ def encode_interim(
         "after": after,
     }
     return _encoder.encode(head | body)
+
+
+def words_in(channel: bytes) -> int:
+    """
+    Return how many words the ``channel`` of a final says, 0 if it cannot be read.
+
+    A final whose words are not told one by one has those between the blanks of its text.
+    """
+    try:
+        alternatives = _decode_channel(channel).alternatives
+    except msgspec.MsgspecError:
+        return 0
+    if not alternatives:
+        return 0
+    first = alternatives[0]
+    return len(first.transcript.split()) if first.words is None else len(first.words)
+
+
+def words_of(record: Record) -> int:
+    """Return how many words a record says; an event says none."""
+    if record.kind != "final":
+        return 0
+    return words_in(_encoder.encode(record.body.get("channel")))
 
 
 def event(kind: str, **facts: Any) -> Record:  # noqa: ANN401  what JSON can hold

@@ -6,7 +6,9 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
+import msgspec
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -16,6 +18,8 @@ from broker.records import Stored
 from broker.words import said
 
 BATCH = 500
+# Messages that are taken in a row, before others have their turn: two milliseconds.
+IN_A_ROW = 100
 # Headers that say where a message was found: more than half of what comes with it.
 OF_THE_ANSWER = {
     "Nats-Stream",
@@ -36,11 +40,23 @@ async def read_history(
     first: int = 1,
     timeout: float = 5.0,
     wanted: str | None = None,
+    most: int | None = None,
+    since: str | None = None,
 ) -> list[Stored]:
     """
     Return all stored messages on ``subject`` (wildcards allowed) from stream sequence ``first`` on.
 
-    Where one header is ``wanted``, the others are left out: together they are as large as a record.
+    Args:
+        client: That is connected.
+        stream: Where they are stored.
+        subject: Of them.
+        first: The stream sequence to begin at.
+        timeout: Seconds for a batch of them.
+        wanted: The one header that is kept; without it all are, which together are as large as a
+            record.
+        most: So many are enough, and no more is asked for: NATS counts all that fit for each batch,
+            which takes it some 50 ms where a hundred thousand subjects do.
+        since: A time in the form of RFC 3339, to begin at instead.
 
     Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
 
@@ -62,6 +78,8 @@ async def read_history(
             kept = {sys.intern(name): headers[name] for name in names}
             sequence, subject = int(headers["Nats-Sequence"]), sys.intern(headers["Nats-Subject"])
             found.append(Stored(sequence, subject, message.data, kept))
+            if len(found) % IN_A_ROW == 0:
+                await asyncio.sleep(0)
         elif batch_over is not None and not batch_over.done():
             batch_over.set_result((status, headers))
 
@@ -70,8 +88,10 @@ async def read_history(
         try:
             while True:
                 batch_over = asyncio.get_running_loop().create_future()
-                start = found[-1].sequence + 1 if found else first
-                ask = {"seq": start, "batch": BATCH, "next_by_subj": subject}
+                ask = _question(subject, found[-1].sequence + 1 if found else first, most)
+                if since is not None and not found:
+                    ask = {**ask, "start_time": since}
+                    del ask["seq"]
                 await client.publish(
                     f"$JS.API.DIRECT.GET.{stream}", json.dumps(ask).encode(), reply=inbox
                 )
@@ -81,7 +101,7 @@ async def read_history(
                     case "404":  # nothing stored from there on
                         return found
                     case "204":  # the end of a batch
-                        if headers.get("Nats-Num-Pending", "0") == "0":
+                        if most is not None or headers.get("Nats-Num-Pending", "0") == "0":
                             return found
                     case _:  # 503: no server has the stream now
                         raise HistoryUnavailable(f"{status} {headers.get('Description', '')}")
@@ -121,6 +141,52 @@ async def last_stored(
     )
 
 
+class StreamState(msgspec.Struct):
+    """
+    What a stream holds.
+
+    Attributes:
+        first_seq: Of the oldest message.
+        last_seq: Of the newest that was ever stored.
+        num_deleted: How many are missing between these two: purged, not grown old.
+        subjects: How many there are of each subject that was asked for.
+    """
+
+    first_seq: int = 0
+    last_seq: int = 0
+    num_deleted: int = 0
+    subjects: dict[str, int] | None = None
+
+
+class StreamInfo(msgspec.Struct):
+    """What a stream's leader says of it: ``created``, in its words, is another of another one."""
+
+    created: str
+    state: StreamState
+
+
+async def stream_info(
+    client: Client, stream: str, subject: str | None = None, *, timeout: float = 2.0
+) -> StreamInfo:
+    """
+    Return what a stream holds, and how many messages on ``subject``.
+
+    NATS answers from memory, whatever there is.
+
+    Raises:
+        HistoryUnavailable: its leader does not answer, now.
+    """
+    _check_connected(client)
+    ask = b"" if subject is None else json.dumps({"subjects_filter": subject}).encode()
+    try:
+        reply = await client.request(f"$JS.API.STREAM.INFO.{stream}", ask, timeout=timeout)
+        return msgspec.json.decode(reply.data, type=StreamInfo)
+    except (nats.errors.Error, TimeoutError, OSError) as exc:
+        raise HistoryUnavailable(said(exc)) from exc
+    except msgspec.MsgspecError as exc:
+        raise HistoryUnavailable(f"{stream} cannot be looked at") from exc
+
+
 def stored_at(headers: Mapping[str, str]) -> int | None:
     """Return the Unix time in ms at which the server stored a message; None if it does not say."""
     stamp = headers.get("Nats-Time-Stamp")
@@ -130,6 +196,10 @@ def stored_at(headers: Mapping[str, str]) -> int | None:
         return int(datetime.fromisoformat(stamp).timestamp() * 1000)
     except ValueError:
         return None
+
+
+def _question(subject: str, first: int, most: int | None) -> dict[str, Any]:
+    return {"seq": first, "batch": most or BATCH, "next_by_subj": subject}
 
 
 def _check_connected(client: Client) -> None:

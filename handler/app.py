@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from broker.broker import Broker
+from broker.ended_calls import EndedCalls
 from broker.observer import Observers
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
@@ -40,6 +41,8 @@ from handler.subscribers import commands
 from handler.subscribers.access import Access
 from handler.subscribers.admission import Subscribers
 from handler.subscribers.calls_list import CallsList
+from handler.subscribers.ended_calls import EndedCallsEndpoint
+from handler.subscribers.ended_query import wants_ended
 from handler.subscribers.event_stream import EventsEndpoint
 from handler.subscribers.http import private_route
 from handler.subscribers.transcript import TranscriptEndpoint
@@ -79,6 +82,7 @@ class Service:
         self.restarter: Restarter
         self.task_protection: TaskProtection
         self.subscribers: Subscribers
+        self.ended_calls: EndedCalls
         self.access = Access(settings)
         self.accounts = Accounts.of(settings)
         self.rest = RestClient(self.accounts, settings.twilio_api_url)
@@ -148,6 +152,11 @@ class Service:
         stack.push_async_callback(self.access.close)
         calls_list = await stack.enter_async_context(CallsList(self.broker.registry))
         self.subscribers = Subscribers(settings, self.broker, calls_list, self.access, self.leaving)
+        self.ended_calls = EndedCalls(
+            self.broker.connection, self.broker.subjects, settings.max_ended_bytes
+        )
+        if Role.SUBSCRIBERS in settings.roles:
+            await stack.enter_async_context(self.ended_calls)
         self.is_open = True
 
     async def close(self) -> None:
@@ -195,8 +204,10 @@ class Service:
         """``WS /client``: a subscriber reads calls live."""
         await ClientEndpoint(self.subscribers).serve(websocket)
 
-    async def list_calls(self, _: Request, grant: Grant) -> Response:
-        """``GET /calls``: the live calls that the token may see."""
+    async def list_calls(self, request: Request, grant: Grant) -> Response:
+        """``GET /calls``: the calls that the token may see, live or ended."""
+        if wants_ended(request.query_params):
+            return await EndedCallsEndpoint(self.ended_calls).serve(request, grant)
         message = self.subscribers.calls_list.message(grant)
         return Response(message, media_type="application/json")
 
@@ -290,7 +301,7 @@ def _broker_settings(settings: Settings, servers: tuple[str, ...]) -> BrokerSett
 
 def _routes(service: Service, advice: Advice) -> list[BaseRoute]:
     private = {
-        "/calls": (service.list_calls, commands.OF_LIST),
+        "/calls": (service.list_calls, commands.OF_CALLS),
         "/calls/events": (service.list_events, commands.OF_LIST),
         "/calls/{call_sid}/events": (service.call_events, commands.OF_EVENTS),
         "/calls/{call_sid}/transcript.{form}": (service.transcript, commands.OF_TRANSCRIPT),

@@ -24,10 +24,11 @@ LAST_ID = "Last-Event-ID"
 # What a query may say, by what is asked for; a token everywhere.
 OF_SOCKET = ("call", "number", "since", "interim")
 OF_LIST = ()
+OF_CALLS = ("state", "number", "from", "to", "limit", "cursor")
 OF_EVENTS = ("since", "interim", "lastEventId")
 OF_TRANSCRIPT = ("follow", "inbound", "outbound")
 BEARER = "token"
-OURS = (*OF_SOCKET, *OF_TRANSCRIPT, BEARER)
+OURS = (*OF_SOCKET, *OF_CALLS, *OF_TRANSCRIPT, BEARER)
 # Browsers, proxies and those who count clicks add names of their own (``_``, ``utm_source``), which
 # are let be. What is so much like one of ours is meant for one: ``cal``, ``folow``, ``callSid``.
 LIKENESS = 0.7

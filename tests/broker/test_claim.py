@@ -25,7 +25,9 @@ def stored(sequence: int, kind: str, **facts: object) -> Stored:
 def final(sequence: int, track: str, start: float, duration: float) -> Stored:
     """Return a final as Deepgram writes it: its ``metadata`` is another thing than a call's."""
     theirs = {"request_id": "r", "model_info": {"name": "nova-3"}, "model_uuid": None}
-    return stored(sequence, "Results", track=track, start=start, duration=duration, metadata=theirs)
+    said = {"alternatives": [{"transcript": "Yes, please.", "words": [{}, {}]}]}
+    times = {"start": start, "duration": duration}
+    return stored(sequence, "Results", track=track, channel=said, metadata=theirs, **times)
 
 
 STARTED = stored(
@@ -80,6 +82,7 @@ def test_a_claim_knows_the_clock_the_numbers_and_how_far_each_side_is_known():
         "metadata": {"order": "7"},
     }
     assert (known.ends, known.gap_end) == ({"inbound": 2.0, "outbound": 1.5}, 4.5)
+    assert known.words == 6
     assert known.ids == {f"id-{sequence}" for sequence in (11, 13, 14, 15, 16, 17)}
 
 

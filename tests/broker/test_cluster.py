@@ -19,13 +19,15 @@ from support.timing import patience, until
 import broker as package
 from bench.processes import free_ports
 from broker.broker import Broker
+from broker.ended_calls import EndedCalls
+from broker.ended_index import Wanted
 from broker.server.embedded import find_binary
 from broker.settings import BrokerSettings
 
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {
     f"{user}_PASSWORD": f"pw-{user.lower()}"
-    for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
+    for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "FORWARD", "ROUTE")
 }
 
 
@@ -95,6 +97,14 @@ def cluster(tmp_path) -> Iterator[Cluster]:
         servers.start(number)
     yield servers
     servers.stop()
+
+
+async def ended_calls(broker: Broker) -> set[str]:
+    """Return the calls that are told as ended; some copies may lag behind the leader."""
+    async with EndedCalls(broker.connection, broker.subjects, 2**24) as ended, patience():
+        await until(lambda: ended.complete)
+        page = await ended.find(Wanted(frozenset({"*"}), 100))
+    return {call.call_sid for call in page.calls}
 
 
 async def leader(broker: Broker) -> int:
@@ -177,6 +187,7 @@ async def test_the_leader_is_killed_and_no_record_is_lost_or_doubled(
         assert sum(map(len, stayed)) == put + 2 * calls
         assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in stayed)
         assert late == stayed
+        assert await ended_calls(reading) == {call.call_sid for call in known}
     finally:
         for broker in brokers:
             await broker.__aexit__()

@@ -42,7 +42,7 @@ async def test_a_call_whose_owner_is_gone_ends_once_however_many_watch(
     reason = "crashed" if state == "live" else "drained"
     gap = ["Gap"] if state == "live" else []
     assert types == ["CallStarted", "Results", *gap, "CallEnded"]
-    assert records[-1]["reason"] == reason
+    assert (records[-1]["reason"], records[-1]["words"]) == (reason, 2)
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     await until(lambda: not others[1].registry.orphans())
     await asyncio.sleep(3 * janitor.LOOK_SECONDS)

@@ -85,6 +85,30 @@ def test_events_of_a_call_have_times_in_milliseconds():
     }
 
 
+@pytest.mark.parametrize(
+    ("channel", "words"),
+    [
+        ({"alternatives": [{"transcript": "Yes, please.", "words": [{}, {}]}, {"words": [{}]}]}, 2),
+        ({"alternatives": [{"transcript": "好的", "words": [{}, {}]}]}, 2),
+        ({"alternatives": [{"transcript": "Yes, please. "}]}, 2),
+        ({"alternatives": [{}]}, 0),
+        ({"alternatives": []}, 0),
+        ({}, 0),
+        (None, 0),
+        ({"alternatives": "none"}, 0),
+    ],
+)
+def test_the_words_of_a_final_are_counted(channel, words):
+    final = Record("final", "inbound", {"type": "Results", "channel": channel})
+    assert records.words_of(final) == words
+    assert records.words_in(json.dumps(channel).encode()) == words
+
+
+def test_an_event_says_no_words():
+    assert records.words_of(CALL.started()) == 0
+    assert records.words_in(b"") == 0
+
+
 def test_a_call_begins_with_its_facts_and_goes_on_with_a_stream():
     started, resumed = CALL.started(), CALL.resumed()
     assert (started.kind, started.track, started.type) == ("event", "call", "CallStarted")

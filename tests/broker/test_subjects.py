@@ -18,6 +18,8 @@ def test_names_derive_from_the_prefix():
     assert subjects.parse(subjects.record(address)) == address
     assert subjects.call(CALL) == f"calls-eu.*.{CALL}.>"
     assert subjects.call(CALL, ACCOUNT) == f"calls-eu.{ACCOUNT}.{CALL}.>"
+    assert subjects.events == "calls-eu.*.*.event.call"
+    assert subjects.events_of(CALL) == f"calls-eu.*.{CALL}.event.call"
     assert subjects.key_of(subjects.call_key(CALL)) == f"call.{CALL}"
 
 
@@ -26,7 +28,7 @@ def test_names_derive_from_the_prefix():
 )
 def test_a_sid_is_matched_whole_before_it_becomes_part_of_a_subject(sid):
     subjects = Subjects()
-    for build in (subjects.call, subjects.call_key, subjects.leg_key):
+    for build in (subjects.call, subjects.events_of, subjects.call_key, subjects.leg_key):
         with pytest.raises(BadName):
             build(sid)
     for names in ((CALL, sid), (sid, ACCOUNT)):
@@ -141,3 +143,17 @@ def test_readers_see_no_shards():
 def test_no_stream_has_what_is_no_call(name):
     with pytest.raises(BadName):
         Subjects(shards=2).stream_of(name)
+
+
+def test_what_forwarders_keep_has_a_bucket_of_its_own():
+    subjects = Subjects("eu")
+    assert (subjects.forward_bucket, subjects.forward_keys) == ("EU_FORWARD", "$KV.EU_FORWARD.>")
+    assert subjects.ledger_key("crm", "EU") == "$KV.EU_FORWARD.ledger.crm.EU"
+    assert subjects.given_up_key("crm", CALL) == f"$KV.EU_FORWARD.dead.crm.{CALL}"
+    assert subjects.given_up_keys("crm") == "$KV.EU_FORWARD.dead.crm.*"
+    assert subjects.stored == ("eu.*.*.final.*", "eu.*.*.event.*")
+    for name in ("", "a.b", "*", "x" * 33):
+        with pytest.raises(BadName):
+            subjects.ledger_key(name, "EU")
+    with pytest.raises(BadName):
+        subjects.given_up_key("crm", "*")

@@ -45,6 +45,7 @@ async def test_records_are_numbered_from_one_and_kept_as_they_were_published(
     assert {message["callSid"] for message in got} == {call.call_sid}
     assert got[0]["startedAt"] == call.started_at
     assert list(got[1])[:7] == ["type", "v", "callSid", "seq", "epoch", "track", "at"]
+    assert got[3]["words"] == 4
     assert (writer.acked, writer.depth) == (4, 0)
 
 

@@ -210,6 +210,7 @@ def test_origins_are_kept_as_browsers_spell_them(name):
         ("MAX_SHARE", "101"),
         ("MAX_AWAITED_CALLS", "0"),
         ("MAX_TRANSCRIPTS", "0"),
+        ("MAX_ENDED_MEGABYTES", "0"),
         ("PORT", "http"),
         ("PORT", "٨٠"),
         ("PUBLIC_URL", "calls.example.com"),

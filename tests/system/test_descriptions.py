@@ -109,6 +109,8 @@ async def test_requests_are_answered_as_it_is_written(service, tell, token, mint
     whole = {"json", "txt", "srt", "vtt"}
     asks = [
         ("/calls", "/calls", token, 200),
+        ("/calls", "/calls?state=ended", token, 200),
+        ("/calls", "/calls?state=ended&limit=201", token, 400),
         ("/calls", "/calls", "nonsense", 401),
         ("/calls", "/calls?sinse=1", token, 400),
         ("/healthz", "/healthz", None, 200),
@@ -155,7 +157,7 @@ async def test_events_are_what_is_written_of_them(service, tell, token):
 @pytest.mark.parametrize(
     ("path", "names"),
     [
-        ("/calls", commands.OF_LIST),
+        ("/calls", commands.OF_CALLS),
         ("/calls/events", commands.OF_LIST),
         ("/calls/{callSid}/events", commands.OF_EVENTS),
         ("/calls/{callSid}/transcript.{form}", commands.OF_TRANSCRIPT),

@@ -28,6 +28,22 @@ const END_REASONS = {
 };
 
 /**
+ * A call that is over, as `GET /calls?state=ended` tells of it.
+ * @typedef {import("./known_calls.js").KnownCall & { endedAt: number, duration: number, reason: string, words?: number }} PastCall
+ */
+
+/**
+ * When and how a call ended, and how many words it has: 28 Nov, 09:30 · ended · 212 words.
+ * @param {PastCall} call
+ * @param {string | undefined} locale  the reader's own unless it is given
+ */
+export function ended({ endedAt, reason, words }, locale = undefined) {
+  const when = new Date(endedAt).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+  const count = words === undefined ? [] : [words === 1 ? "1 word" : `${words} words`];
+  return [when, endReason(reason), ...count].join(" · ");
+}
+
+/**
  * Write seconds on the call clock: 01:05, or 1:02:05.
  * @param {number} seconds
  */

@@ -4,6 +4,7 @@ import { CallList } from "./call_list.js";
 import { byId, make, makeButton, write } from "./dom.js";
 import { digits } from "./format.js";
 import { CALL_SID, NUMBER } from "./identifiers.js";
+import { PastCalls } from "./past_calls.js";
 
 /** @import { KnownCalls } from "./known_calls.js" */
 /** @import { Transcript } from "./partyline/transcript.js" */
@@ -25,6 +26,7 @@ export class Sidebar {
     this.listener = listener;
     this.live = new CallList(byId("calls", HTMLElement), listener.chosen);
     this.ended = new CallList(byId("ended", HTMLElement), listener.chosen);
+    this.past = new PastCalls(listener.chosen);
     this.input = byId("search", HTMLInputElement);
     this.followButton = byId("follow-number", HTMLButtonElement);
     /** @type {number | undefined} */
@@ -60,6 +62,7 @@ export class Sidebar {
   mark(open) {
     this.live.mark(open);
     this.ended.mark(open);
+    this.past.mark(open);
   }
 
   tick() {

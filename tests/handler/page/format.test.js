@@ -7,6 +7,19 @@ import { Delay } from "../../../handler/page/static/delay.js";
 import * as format from "../../../handler/page/static/format.js";
 import { partsOf } from "../../../handler/page/static/words.js";
 
+const past = {
+  callSid: "CA1",
+  from: null,
+  to: null,
+  direction: null,
+  startedAt: 0,
+  state: /** @type {const} */ ("ended"),
+  endedAt: new Date(2026, 10, 28, 9, 30).getTime(),
+  duration: 63.4,
+  reason: "completed",
+  words: 212,
+};
+
 /** @type {[string, unknown, unknown][]} */
 const TABLE = [
   ["a time", format.clock(65.9), "01:05"],
@@ -15,6 +28,9 @@ const TABLE = [
   ["why there is a gap", format.gapReason("media-lost"), "no audio came"],
   ["a reason that is new", format.gapReason("moon-phase"), "moon-phase"],
   ["why it ended", format.endReason("completed"), "ended"],
+  ["when and how it was over", format.ended(past, "en-GB"), "28 Nov 2026, 09:30 · ended · 212 words"],
+  ["a short one", format.ended({ ...past, words: 1 }, "en-GB"), "28 Nov 2026, 09:30 · ended · 1 word"],
+  ["an end that is new", format.ended({ ...past, reason: "moon", words: undefined }, "en-GB"), "28 Nov 2026, 09:30 · ended: moon"],
   ["an end that is new", format.endReason("moon-phase"), "ended: moon-phase"],
   ["who speaks", format.speakers({ direction: "inbound" }), { inbound: "Caller", outbound: "Callee" }],
   ["who speaks, if we called", format.speakers({ direction: "outbound-api" }), { inbound: "Callee", outbound: "Caller" }],

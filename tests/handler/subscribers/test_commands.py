@@ -137,7 +137,13 @@ def test_a_query_that_cannot_be_read_is_answered_with_400(query):
     assert caught.value.code == EndCode.BAD_REQUEST
 
 
-ALL = (commands.OF_SOCKET, commands.OF_LIST, commands.OF_EVENTS, commands.OF_TRANSCRIPT)
+ALL = (
+    commands.OF_SOCKET,
+    commands.OF_LIST,
+    commands.OF_CALLS,
+    commands.OF_EVENTS,
+    commands.OF_TRANSCRIPT,
+)
 
 
 @pytest.mark.parametrize("known", ALL, ids=str)

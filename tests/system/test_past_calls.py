@@ -1,0 +1,62 @@
+"""The calls that are over, in a real browser: found again, read, the older ones too."""
+
+import json
+
+import nats
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+from support.page import needs_chromium, opened, said, shares_browser
+from support.sids import account_sid, call_sid
+
+from broker.subjects import Address, Subjects
+
+pytestmark = [needs_chromium, shares_browser]
+NUMBER, OTHER = "+15550001111", "+15550002222"
+EARLIER = 60  # more than a page
+
+
+async def tell_of_earlier_calls(nats_url: str) -> None:
+    """Store the ends of calls whose beginning has expired."""
+    client = await nats.connect(nats_url)
+    for number in range(1, EARLIER + 1):
+        address = Address(account_sid(1), call_sid(number), "event", "call")
+        body = {
+            "type": "CallEnded",
+            "callSid": call_sid(number),
+            "at": number,
+            "duration": 61.0,
+            "reason": "crashed",
+        }
+        await client.publish(Subjects().ingested(address), json.dumps(body).encode())
+    await client.flush()
+    await client.close()
+
+
+async def test_calls_that_are_over_are_found_and_read_again(serve, token, tell):
+    service = serve()
+    call = await tell(service, from_=NUMBER, to=OTHER)
+    call.say("It was nice.", 0.0)
+    await call.end()
+    await tell_of_earlier_calls(service.nats_url)
+    async with opened(f"{service.url}/#token={token}", color_scheme="dark") as page:
+        rows = page.locator("#past button")
+        await expect(rows).to_have_count(0)  # nobody has asked for them
+        await page.get_by_text("Calls that are over").click()
+        await expect(rows).to_have_count(50)
+        await expect(rows.first).to_contain_text(f"{NUMBER} → {OTHER}")
+        await expect(rows.first.locator(".last")).to_contain_text("ended · 3 words")
+        await expect(rows.nth(1)).to_contain_text(call_sid(EARLIER))
+        await expect(rows.nth(1).locator(".clock")).to_have_text("01:01")
+        results = await Axe().run(page)
+        assert [one["id"] for one in results.response["violations"]] == []
+        await page.get_by_role("button", name="Older calls").click()
+        await expect(rows).to_have_count(EARLIER + 1)
+        await expect(page.get_by_role("button", name="Older calls")).to_be_hidden()
+        await rows.first.click()
+        await expect(page.locator(".call-panel .state")).to_have_text("ended")
+        assert await said(page) == ["It was nice."]
+        await expect(rows.first).to_have_attribute("aria-current", "true")
+        await page.context.set_offline(True)
+        for _ in ("shut", "open"):
+            await page.get_by_text("Calls that are over").click()
+        await expect(page.locator("#past-notice")).to_have_text("Not read: Failed to fetch")
