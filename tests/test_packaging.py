@@ -103,7 +103,8 @@ def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
         for path in (source / name).rglob("*")
         if path.is_file()
     }
-    assert {"handler/page/static/index.html", "broker/server/single.conf"} < files
+    client = "handler/page/static/partyline/partyline.js"
+    assert {"handler/page/static/index.html", client, "broker/server/single.conf"} < files
     command = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
     built = subprocess.run(
         [sys.executable, "-m", *command, tmp_path, source],
@@ -119,9 +120,9 @@ def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
 
 def test_the_image_holds_what_the_service_is_made_of():
     """``demo`` alone loads the rehearsal, by name; all else that the command runs is copied."""
-    copied = re.findall(r"^COPY (\w+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    copied = re.findall(r"^COPY ([\w/]+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert set(copied) == {"handler", "broker"}
+    assert set(copied) == {"handler", "broker", "clients/js"}
     assert {f"!{name}" for name in copied} < set(ignored)
 
 

@@ -1,9 +1,9 @@
 // The calls that are over and still kept, newest first: read when the reader asks for them.
 
 import { CallList } from "./call_list.js";
-import { authorization } from "./connection.js";
 import { byId } from "./dom.js";
 import { ended } from "./format.js";
+import { authorization } from "./partyline/token.js";
 
 /** @import { PastCall } from "./format.js" */
 

@@ -1,13 +1,13 @@
 // The lists beside the transcripts: live calls and ended ones, the search, followed numbers.
 
 import { CallList } from "./call_list.js";
-import { byId, make, makeButton } from "./dom.js";
+import { byId, make, makeButton, write } from "./dom.js";
 import { digits } from "./format.js";
+import { CALL_SID, NUMBER } from "./identifiers.js";
 import { PastCalls } from "./past_calls.js";
-import { CALL_SID, NUMBER } from "./wire.js";
 
 /** @import { KnownCalls } from "./known_calls.js" */
-/** @import { Transcript } from "./transcript.js" */
+/** @import { Transcript } from "./partyline/transcript.js" */
 
 /**
  * @typedef {object} SidebarListener
@@ -104,7 +104,7 @@ export class Sidebar {
 
   /** @param {string} text */
   notify(text) {
-    byId("notice", HTMLElement).textContent = text;
+    write(byId("notice", HTMLElement), text);
   }
 
   #search() {

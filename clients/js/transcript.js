@@ -1,8 +1,6 @@
-// One call as it is read: records in, turns out. No document, no clock, no network.
+// One call as it is read: what a reading tells comes in, turns come out. No document, no clock, no network.
 
-import { spoken } from "./wire.js";
-
-/** @import { CallEnded, CallMessage, CallStarted, FinalResults, Results, Track, Word } from "./wire.js" */
+/** @import { CallEnded, CallMessage, CallStarted, FinalResults, Results, Track, Word } from "./messages.d.ts" */
 
 /** @typedef {{ text: string, words: Word[], start: number, end: number }} Segment */
 
@@ -53,8 +51,7 @@ export class Transcript {
   /** @param {string} callSid */
   constructor(callSid) {
     this.callSid = callSid;
-    this.last = 0; // seq of the newest record
-    this.catchingUp = true; // until the past is complete
+    this.known = false; // whether anything was told of it
     /** @type {Turn[]} in the order of their time */
     this.turns = [];
     /** @type {Map<Track, Interim>} the side that spoke last comes last */
@@ -69,30 +66,23 @@ export class Transcript {
     this.expired = 0; // the oldest record, if what was before it is gone
   }
 
-  /** Whether anything is known of the call. */
-  get known() {
-    return this.last > 0;
-  }
-
   /** The last that was said, for a list. */
   get lastTurn() {
     return this.turns.findLast(isSpoken) ?? null;
   }
 
   /**
-   * Receive a message. Returns what to draw, or null. A record that is known changes nothing.
+   * Receive a message. Returns what to draw, or null.
    * @param {CallMessage} message
    * @returns {Change | null}
    */
   receive(message) {
-    if (message.type === "Expired") this.begin(message.first);
+    this.known = true;
+    if (message.type === "Expired") this.expired = message.first;
     if (message.seq === undefined) {
       if (message.type === "Results") this.#receiveInterim(message);
       return null;
     }
-    // What an earlier subscription was sent may still be under way: it would hide the past.
-    if (message.seq <= this.last || (this.catchingUp && message.seq > this.last + 1)) return null;
-    this.last = message.seq;
     switch (message.type) {
       case "Results":
         return this.#receiveFinal(message);
@@ -117,24 +107,6 @@ export class Transcript {
         break;
     }
     return null;
-  }
-
-  /**
-   * Begin with a later record: those before it are no longer kept.
-   * @param {number} first
-   */
-  begin(first) {
-    this.expired = first;
-    this.last = Math.max(this.last, first - 1);
-  }
-
-  /**
-   * The past has been sent up to a record; returns whether we have it.
-   * @param {number} seq
-   */
-  catchUp(seq) {
-    if (seq <= this.last) this.catchingUp = false;
-    return !this.catchingUp;
   }
 
   /**
@@ -227,4 +199,16 @@ export class Transcript {
  */
 export function isSpoken(turn) {
   return turn.reason === undefined;
+}
+
+/**
+ * What a result says, and when: a result spans the silence around its words, too. They come in the
+ * order of the text, which need not be that of their times.
+ * @param {Results} results
+ */
+export function spoken(results) {
+  const { transcript: text, words = [] } = results.channel.alternatives[0] ?? { transcript: "" };
+  if (!words.length) return { text, words, start: results.start, end: results.start + results.duration };
+  const start = Math.min(...words.map((word) => word.start));
+  return { text, words, start, end: Math.max(...words.map((word) => word.end)) };
 }
