@@ -28,7 +28,7 @@ class Partyline:
     Args:
         url: The service, http(s):// or ws(s)://.
         token: What opens it; or a function that returns a fresh one, or an awaitable of one. It is
-            called before a token ends, and when one was refused; it must not block the loop. None
+            called for each connection, and before its token ends; it must not block the loop. None
             for a service that takes everybody.
         backoff: How long to wait before coming back.
         tls: Whom to trust; None is whom this machine trusts.

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
 from partyline_client.credentials import Credentials, renew_in
 from partyline_client.errors import NotPartyline
@@ -47,12 +47,10 @@ class Connection:
 
     Attributes:
         live: The calls that live, of those that the token may see.
-        token: The newest that was shown.
     """
 
-    def __init__(self, socket: ClientConnection, live: Sequence[str], token: str | None) -> None:
+    def __init__(self, socket: ClientConnection, live: Sequence[str]) -> None:
         self.live = live
-        self.token = token
         self._socket = socket
 
     async def say(self, commands: Sequence[str]) -> None:
@@ -76,16 +74,14 @@ class Connection:
             if not isinstance(message, Renewed):
                 return message
 
-    async def keep_renewed(self, credentials: Credentials) -> None:
-        """Show a fresh token before the old one ends, again and again."""
-        token = self.token or ""
+    async def keep_renewed(self, credentials: Credentials, token: str) -> None:
+        """Show a fresh token before the last one ends, again and again."""
         while (wait := renew_in(token, time.time())) is not None:
             await asyncio.sleep(max(wait, LEAST_RENEWAL_SECONDS))
             try:
-                token = await credentials.instead_of(token) or ""
-            except Exception:  # noqa: BLE001, S112  the old one is good; once it is not, this is raised
+                token = await credentials.token() or ""
+            except Exception:  # noqa: BLE001, S112  the old one is good; if there is none for the next connection, it is raised
                 continue
-            self.token = token
             with suppress(ConnectionClosed):  # whoever receives is told
                 await self._socket.send(json.dumps({"token": token}))
 
@@ -144,32 +140,30 @@ class Connections:
             NotPartyline: something else answers.
             Exception: whatever the callback for a token raises.
         """
-        socket, token = await self._connect()
+        token = await self.credentials.token()
+        socket = await self._connect(token)
         self._open.add(socket)
         try:
             async with socket:
-                connection = Connection(socket, await _greeted(socket), token)
-                renewing = asyncio.create_task(connection.keep_renewed(self.credentials))
-                try:
+                connection = Connection(socket, await _greeted(socket))
+                async with self._renewing(connection, token):
                     yield connection
-                finally:
-                    renewing.cancel()
-                    await asyncio.wait([renewing])
         finally:
             self._open.discard(socket)
 
-    async def _connect(self) -> tuple[ClientConnection, str | None]:
-        token, asked = await self.credentials.current(time.time())
+    @asynccontextmanager
+    async def _renewing(self, connection: Connection, token: str | None) -> AsyncIterator[None]:
+        if token is None or not self.credentials.renewable:
+            yield
+            return
+        renewing = asyncio.create_task(connection.keep_renewed(self.credentials, token))
         try:
-            return await self._handshake(token), token
-        except InvalidStatus as refused:
-            is_old = self.credentials.renewable and not asked
-            if refused.response.status_code != 401 or not is_old:
-                raise
-        token = await self.credentials.instead_of(token)
-        return await self._handshake(token), token
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
 
-    async def _handshake(self, token: str | None) -> ClientConnection:
+    async def _connect(self, token: str | None) -> ClientConnection:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return await connect(
             self._url,

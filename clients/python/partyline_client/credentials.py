@@ -1,6 +1,5 @@
-"""The token: given once, or asked for again and again before it ends."""
+"""The token: given once, or asked for whenever one is needed."""
 
-import asyncio
 import base64
 import binascii
 import json
@@ -42,49 +41,21 @@ class Credentials:
     What opens the service.
 
     Args:
-        given: A token, what returns a fresh one whenever it is called, or None for a service that
-            takes everybody.
+        given: A token; what returns a fresh one, or an awaitable of one, whenever it is called; or
+            None for a service that takes everybody.
     """
 
     def __init__(self, given: str | Ask | None) -> None:
-        self._ask = given if callable(given) else None
-        self._token = given if isinstance(given, str) else None
-        # Connections that need another token at the same time ask for one.
-        self._asking = asyncio.Lock()
+        self._given = given
 
     @property
     def renewable(self) -> bool:
         """Whether another token can be had."""
-        return self._ask is not None
+        return callable(self._given)
 
-    async def current(self, now: float) -> tuple[str | None, bool]:
-        """
-        Return a token for a new connection, and whether it was asked for just now.
-
-        What the callback raises is raised.
-        """
-        async with self._asking:
-            if self._ask is None or (self._token is not None and not _is_late(self._token, now)):
-                return self._token, False
-            return await self._fresh(), True
-
-    async def instead_of(self, token: str | None) -> str | None:
-        """Return another token than this one, which has ended or will soon; as above."""
-        async with self._asking:
-            return await self._fresh() if self._token in (None, token) else self._token
-
-    def spoil(self, token: str | None) -> None:
-        """Keep a token no longer: it was refused."""
-        if self.renewable and self._token == token:
-            self._token = None
-
-    async def _fresh(self) -> str | None:
-        if self._ask is not None:
-            answer = self._ask()
-            self._token = answer if isinstance(answer, str) else await answer
-        return self._token
-
-
-def _is_late(token: str, now: float) -> bool:
-    end = expiry(token)
-    return end is not None and end <= now
+    async def token(self) -> str | None:
+        """Return a token, a fresh one if it can be; what the callback raises is raised."""
+        if not callable(self._given):
+            return self._given
+        answer = self._given()
+        return answer if isinstance(answer, str) else await answer

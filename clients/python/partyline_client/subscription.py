@@ -87,12 +87,7 @@ class Subscription:
         yield self._became(StateChanged(state=State.LIVE))
         await connection.say(self._progress.begin(connection.live))
         while True:
-            try:
-                message = await connection.receive()
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code == TOKEN:
-                    self._connections.credentials.spoil(connection.token)
-                raise
+            message = await connection.receive()
             step = self._progress.receive(message)
             if step.deliver:
                 yield message
@@ -108,8 +103,6 @@ class Subscription:
             if self._connections.credentials.renewable:
                 return expired
             self._became(expired)
-        if verdict is exc:
-            raise exc
         if isinstance(verdict, PartylineError):
             raise verdict from exc
         return StateChanged(state=verdict.state, reason=verdict.reason, cause=exc)
