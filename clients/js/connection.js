@@ -1,0 +1,213 @@
+// The socket to /client: opened, kept, renewed, opened again, and told apart from one that is refused.
+
+/** @import { Command, Message } from "./messages.d.ts" */
+/** @import { Options, State } from "./partyline.js" */
+
+/**
+ * @typedef {object} Listener
+ * @property {() => void} opened  say what is wanted: nothing is known of what was
+ * @property {(message: Message) => void} received
+ * @property {(state: State, code?: number, message?: string) => void} changed
+ */
+
+const LONGEST_WAIT = 15_000; // ms, as all of these
+// A connection that lived for longer, or brought something, was a good one: the next failure is a new one.
+const GOOD_LIFE = 10_000;
+const OPEN_TIMEOUT = 10_000;
+const ANSWER_TIMEOUT = 5_000;
+const LONGEST_TIMER = 2 ** 31 - 1;
+// A token is renewed when a quarter of its time is left, and not in its last moment.
+const [RENEW, LAST_MOMENT] = [0.75, 500];
+const [LEAVING, EXPIRED, TOO_SLOW, TOO_MUCH] = [1012, 4401, 4408, 4429];
+
+export class Connection {
+  #failures = 0;
+  #turn = 0; // counts sockets: what was begun for an earlier one changes nothing
+  #openedAt = 0;
+  #everOpened = false;
+  #waits = false;
+  /** @type {string | null} */
+  #token = null;
+  #refused = ""; // a token that has expired
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #renewal;
+  #wake = () => {
+    // A laptop that wakes up, or a network that is back, need not wait.
+    if (globalThis.document?.hidden) return;
+    if (this.#openedAt) this.#expectMessage(0);
+    else if (this.#waits) this.#open();
+  };
+
+  /**
+   * @param {Options} options
+   * @param {Listener} listener
+   */
+  constructor({ url, token, wait = 500, quiet = 20_000 }, listener) {
+    this.service = new URL(url);
+    this.askToken = token;
+    this.firstWait = wait;
+    this.quiet = quiet;
+    this.listener = listener;
+    globalThis.addEventListener?.("online", this.#wake);
+    globalThis.document?.addEventListener("visibilitychange", this.#wake);
+    this.#open();
+  }
+
+  /** @param {Command} command */
+  send(command) {
+    if (this.#openedAt) this.#socket?.send(JSON.stringify(command));
+  }
+
+  /** Something new has come: this way is good. */
+  succeed() {
+    this.#failures = 0;
+  }
+
+  close() {
+    globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+    this.#drop();
+  }
+
+  async #open() {
+    const turn = this.#drop();
+    this.#timer = setTimeout(() => this.#lose(), OPEN_TIMEOUT);
+    try {
+      this.#token = (await this.askToken?.()) || null;
+    } catch {
+      if (turn === this.#turn) this.#lose();
+      return;
+    }
+    if (turn !== this.#turn) return;
+    if (this.#token && this.#token === this.#refused) return this.#end("expired", EXPIRED);
+    const url = new URL("client", this.service);
+    url.protocol = url.protocol.replace("http", "ws");
+    url.hash = "";
+    if (this.#token) url.searchParams.set("token", this.#token);
+    const socket = (this.#socket = new WebSocket(url));
+    socket.onopen = () => {
+      this.#openedAt = Date.now();
+      this.#everOpened = true;
+      this.#expectMessage(this.quiet);
+      this.#renewInTime(expiryOf(this.#token));
+      this.listener.changed("live");
+      this.listener.opened();
+    };
+    socket.onmessage = ({ data }) => {
+      this.#expectMessage(this.quiet);
+      const message = JSON.parse(data);
+      if (message.type === "Token") this.#renewInTime(message.exp);
+      this.listener.received(message);
+    };
+    socket.onclose = ({ code, reason }) => this.#lose(code, reason);
+  }
+
+  /**
+   * Wait for a message; then ask for one; then take the line for dead.
+   * @param {number} wait
+   */
+  #expectMessage(wait) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      // A renewal is answered, whatever else there is to say; without a token too.
+      this.send({ token: this.#token ?? "" });
+      this.#timer = setTimeout(() => this.#lose(), ANSWER_TIMEOUT);
+    }, wait);
+  }
+
+  /**
+   * Renew the token before it ends: on the open socket nothing is interrupted by it.
+   * @param {number | null} expires  Unix time
+   */
+  #renewInTime(expires) {
+    clearTimeout(this.#renewal);
+    const left = (expires ?? 0) * 1000 - Date.now();
+    if (left < LAST_MOMENT) return; // or by our clock long ago: the service will say
+    this.#renewal = setTimeout(() => this.#renew(), Math.min(left * RENEW, LONGEST_TIMER));
+  }
+
+  async #renew() {
+    const turn = this.#turn;
+    const token = await Promise.resolve(this.askToken?.()).catch(() => null);
+    if (turn !== this.#turn) return;
+    if (!token || token === this.#token) return this.#renewInTime(expiryOf(this.#token));
+    this.#token = token;
+    this.send({ token });
+  }
+
+  /** Forget the socket: a line that is dead says nothing of its own. */
+  #drop() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#renewal);
+    this.#waits = false;
+    this.#openedAt = 0;
+    const socket = this.#socket;
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+    this.#socket = null;
+    return ++this.#turn;
+  }
+
+  async #lose(code = 1006, reason = "") {
+    const [opened, tried] = [this.#openedAt, this.#socket !== null];
+    const turn = this.#drop();
+    if (opened && Date.now() - opened > GOOD_LIFE) this.#failures = 0;
+    if (code === EXPIRED) this.#refused = this.#token ?? "";
+    else if (code >= 4400 && code !== TOO_SLOW && code !== TOO_MUCH) return this.#end("refused", code, reason);
+    this.listener.changed(code === LEAVING ? "draining" : "offline", code, reason);
+    // A browser does not say why a handshake was refused: a plain request does.
+    const status = opened || !tried || turn !== this.#turn ? 0 : await this.#status();
+    if (turn !== this.#turn) return;
+    if (status === 401 || status === 403) return this.#end(this.#everOpened ? "expired" : "refused", status);
+    const longest = code === TOO_MUCH ? LONGEST_WAIT : this.firstWait * 2 ** this.#failures++;
+    this.#waits = true;
+    this.#timer = setTimeout(() => this.#open(), Math.min(LONGEST_WAIT, longest) * (0.5 + Math.random() / 2));
+  }
+
+  /** The status that a plain request gets; 0: none. */
+  async #status() {
+    const headers = authorization(this.#token);
+    const signal = AbortSignal.timeout(OPEN_TIMEOUT);
+    const answer = await fetch(new URL("calls", this.service), { headers, signal }).catch(() => null);
+    await answer?.body?.cancel();
+    return answer?.status ?? 0;
+  }
+
+  /**
+   * @param {State} state
+   * @param {number} code
+   * @param {string} [message]
+   */
+  #end(state, code, message) {
+    this.close();
+    this.listener.changed(state, code, message);
+  }
+}
+
+/**
+ * @param {string | null} token
+ * @returns {Record<string, string>}
+ */
+export function authorization(token) {
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+/**
+ * When a token ends, by what it says itself (Unix time); null if it does not.
+ * @param {string | null} token
+ * @returns {number | null}
+ */
+export function expiryOf(token) {
+  try {
+    const claims = (token ?? "").split(".")[1] ?? "";
+    return JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))).exp ?? null;
+  } catch {
+    return null;
+  }
+}

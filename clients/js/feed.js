@@ -1,0 +1,95 @@
+// What the connection brings of one call, for all who read it here; and who reads a number's calls.
+
+import { Reading } from "./reading.js";
+
+/** @import { CallMessage, CallStarted, Message } from "./messages.d.ts" */
+/** @import { CallReading } from "./reading.js" */
+
+// Of a number's calls that are over, so many are remembered, as they may go on.
+const MAX_OVER = 100;
+
+export class Feed {
+  /** @type {Set<CallReading>} */
+  readings = new Set();
+  /** @type {CallStarted | null} */
+  started = null;
+  leadsTo = ""; // the call of which this is a child leg
+  asked = false; // and not answered yet: what is said of the past is of an earlier subscription
+
+  /** @param {string} callSid */
+  constructor(callSid) {
+    this.callSid = callSid;
+  }
+
+  /** From where on it is to be sent: where the reader is who is least far. */
+  get since() {
+    const known = [...this.readings].map(({ position }) => position.since).filter((since) => since !== "live");
+    return known.length ? Math.min(...known) : "live";
+  }
+
+  get interim() {
+    return [...this.readings].some(({ interim }) => interim);
+  }
+
+  /** Whether to ask for it on a new connection: a number's call that was over comes by its number. */
+  get wanted() {
+    return [...this.readings].some(({ state, ofNumber }) => !ofNumber || state !== "over");
+  }
+
+  /**
+   * Returns whether it was new to anybody.
+   * @param {Message} message
+   */
+  receive(message) {
+    let isNew = false;
+    switch (message.type) {
+      case "Calls":
+      case "Token":
+        return false;
+      case "CaughtUp":
+        if (this.asked) return false;
+        break;
+      case "Subscribed":
+        this.asked = false;
+        this.leadsTo = message.parentCallSid ?? "";
+        break;
+      case "CallStarted":
+        this.started = message;
+        break;
+    }
+    for (const reading of [...this.readings]) isNew = reading.receive(message) || isNew;
+    return isNew;
+  }
+}
+
+/**
+ * @typedef {object} NumberOptions
+ * @property {(message: CallMessage) => void} [onMessage]  as of a call, of each of them
+ * @property {boolean} [interim]  false: leave interims out
+ */
+
+/** @extends {Reading<CallMessage>} */
+export class NumberReading extends Reading {
+  /** @type {Map<string, CallReading>} */
+  calls = new Map();
+
+  /**
+   * @param {string} number
+   * @param {NumberOptions} options
+   * @param {(reading: NumberReading) => void} leave
+   */
+  constructor(number, { onMessage, interim = true }, leave) {
+    super(onMessage, () => leave(this));
+    this.number = number;
+    this.interim = interim;
+  }
+
+  /** @param {CallReading} reading */
+  keep(reading) {
+    this.calls.set(reading.callSid, reading);
+    const over = [...this.calls.values()].filter(({ state }) => state === "over");
+    if (over.length <= MAX_OVER || !over[0]) return;
+    this.calls.delete(over[0].callSid);
+    over[0].close();
+  }
+}

@@ -1,0 +1,246 @@
+// Partyline's client: read calls live over one connection, each record once and in order, whatever breaks.
+
+import { Connection } from "./connection.js";
+import { Feed, NumberReading } from "./feed.js";
+import { CallReading, PartylineError, Reading } from "./reading.js";
+
+/** @import { CallMessage, Command, ListedCall, Message } from "./messages.d.ts" */
+/** @import { CallOptions } from "./reading.js" */
+
+export { authorization } from "./connection.js";
+export { PartylineError };
+
+/**
+ * How it stands with the connection. What is shown is as it is while it is `live`, and only then.
+ * `offline` and `draining` (the service leaves) are tried again; `expired` and `refused` are not, until
+ * `connect` is called; `idle`: nothing is read.
+ * @typedef {"idle" | "connecting" | "live" | "offline" | "draining" | "expired" | "refused"} State
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string | URL} url  of the service
+ * @property {() => Promise<string | null> | string | null} [token]  asked for one with each connection, and before it ends
+ * @property {(state: State, code?: number, message?: string) => void} [onState]
+ * @property {number} [wait]  ms before the first try to come back; twice as many with each that fails
+ * @property {number} [quiet]  ms without a message after which the service is asked whether it is there
+ */
+
+// What one connection may ask for.
+const MAX_SUBSCRIPTIONS = 100;
+
+export class Partyline {
+  /** @type {State} */
+  state = "idle";
+  /** @type {Connection | null} */
+  #connection = null;
+  /** @type {Map<string, Feed>} */
+  #feeds = new Map();
+  /** @type {Set<NumberReading>} */
+  #numbers = new Set();
+  /** @type {Set<Reading<ListedCall[]>>} */
+  #lists = new Set();
+  /** @type {Set<string>} callSids that were let go on this connection: something may be under way */
+  #left = new Set();
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.options = options;
+  }
+
+  /**
+   * Read one call, from its beginning or from behind a record, until it is over.
+   * @param {string} callSid
+   * @param {CallOptions} [options]
+   */
+  call(callSid, options = {}) {
+    if (!this.#feeds.has(callSid)) this.#checkRoom();
+    const reading = this.#reading(callSid, options);
+    this.#enter(reading);
+    this.#ask(callSid);
+    if (!this.#connection) this.connect();
+    return reading;
+  }
+
+  /**
+   * Read all calls of a number: those that are live, and those to come, for as long as it is read.
+   * @param {string} number  E.164
+   * @param {import("./feed.js").NumberOptions} [options]
+   */
+  number(number, options = {}) {
+    this.#checkRoom();
+    const reading = new NumberReading(number, options, () => {
+      this.#numbers.delete(reading);
+      if (![...this.#numbers].some((other) => other.number === number)) this.#send({ unsubscribe: number });
+      for (const call of reading.calls.values()) call.close();
+      this.#rest();
+    });
+    this.#numbers.add(reading);
+    for (const { started } of this.#feeds.values()) if (started) this.#beginFor(reading, started);
+    this.#begun({ subscribe: number, interim: reading.interim });
+    return reading;
+  }
+
+  /**
+   * Read the list of live calls: whole, now and at each change. Of lists that were not taken yet, the
+   * newest counts.
+   * @param {{ onList?: (calls: ListedCall[]) => void }} [options]
+   */
+  calls({ onList } = {}) {
+    /** @type {Reading<ListedCall[]>} */
+    const reading = new Reading(onList, () => {
+      this.#lists.delete(reading);
+      this.#rest();
+    });
+    this.#checkRoom();
+    this.#lists.add(reading);
+    this.#begun({ list: true });
+    return reading;
+  }
+
+  /** Try at once, with what `token` gives now: also where it was not to be tried again. */
+  connect() {
+    this.#connection?.close();
+    this.#connection = new Connection(this.options, {
+      opened: () => this.#opened(),
+      received: (message) => this.#receive(message),
+      changed: (state, code, message) => this.#change(state, code, message),
+    });
+    this.#change("connecting");
+  }
+
+  /** Read nothing any more. */
+  close() {
+    for (const reading of [...this.#readings()]) reading.close();
+  }
+
+  /**
+   * @param {string} callSid
+   * @param {CallOptions} options
+   */
+  #reading(callSid, options) {
+    return new CallReading(callSid, options, (it) => this.#leave(it), () => this.#ask(callSid));
+  }
+
+  *#readings() {
+    for (const { readings } of this.#feeds.values()) yield* readings;
+    yield* this.#numbers;
+    yield* this.#lists;
+  }
+
+  /** @param {Command} command */
+  #send(command) {
+    if (this.state === "live") this.#connection?.send(command);
+  }
+
+  #checkRoom() {
+    if (this.#feeds.size + this.#numbers.size + this.#lists.size >= MAX_SUBSCRIPTIONS) {
+      throw new RangeError(`more than ${MAX_SUBSCRIPTIONS} subscriptions`);
+    }
+  }
+
+  /** @param {Command} command */
+  #begun(command) {
+    this.#send(command);
+    if (!this.#connection) this.connect();
+  }
+
+  /** @param {CallReading} reading */
+  #enter(reading) {
+    const { callSid } = reading;
+    const feed = this.#feeds.get(callSid) ?? new Feed(callSid);
+    this.#feeds.set(callSid, feed);
+    this.#left.delete(callSid);
+    feed.readings.add(reading);
+  }
+
+  /** @param {CallReading} reading */
+  #leave(reading) {
+    const { callSid } = reading;
+    const feed = this.#feeds.get(callSid);
+    if (!feed?.readings.delete(reading) || feed.readings.size) return;
+    this.#feeds.delete(callSid);
+    this.#left.add(callSid);
+    this.#send({ unsubscribe: callSid });
+    this.#rest();
+  }
+
+  /** A connection on which nothing is read is let go: it would keep a program alive. */
+  #rest() {
+    if (this.#feeds.size || this.#numbers.size || this.#lists.size) return;
+    this.#connection?.close();
+    this.#connection = null;
+    this.#change("idle");
+  }
+
+  /** @param {string} callSid */
+  #ask(callSid) {
+    const feed = this.#feeds.get(callSid);
+    if (!feed || this.state !== "live") return;
+    feed.asked = true;
+    this.#send({ subscribe: callSid, since: feed.since, interim: feed.interim });
+  }
+
+  #opened() {
+    this.#left.clear();
+    const room = MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
+    // Those that a number began take no room until they are asked for: the others come by it again.
+    for (const { callSid } of [...this.#feeds.values()].filter(({ wanted }) => wanted).slice(-room)) this.#ask(callSid);
+    for (const { number, interim } of this.#numbers) this.#send({ subscribe: number, interim });
+    if (this.#lists.size) this.#send({ list: true });
+  }
+
+  /**
+   * @param {State} state
+   * @param {number} [code]
+   * @param {string} [message]
+   */
+  #change(state, code, message) {
+    if (state === this.state) return;
+    this.state = state;
+    this.options.onState?.(state, code, message);
+    if (state === "live") return;
+    for (const { readings } of this.#feeds.values()) for (const reading of readings) reading.lose();
+    if (state !== "expired" && state !== "refused") return;
+    // Who iterates cannot be told otherwise; callbacks may be called again after another `connect`.
+    const error = new PartylineError(state, code, message);
+    for (const reading of [...this.#readings()]) if (!reading.told) reading.finish(error);
+  }
+
+  /** @param {Message} message */
+  #receive(message) {
+    if (message.type === "Calls") {
+      for (const list of this.#lists) { list.forget(); list.tell(message.calls); }
+    }
+    if (!("callSid" in message)) return;
+    const { callSid, type } = message;
+    for (const number of this.#numbers) {
+      if (type === "CallStarted") this.#beginFor(number, message);
+      // Its beginning is gone, and with it the word whose call it is.
+      else if (type === "Expired" && !this.#feeds.has(callSid) && !this.#left.has(callSid)) {
+        this.#beginFor(number, { callSid, from: number.number, to: null });
+      }
+    }
+    let isNew = false;
+    for (const feed of [...this.#feeds.values()]) {
+      if (feed.callSid === callSid || feed.leadsTo === callSid) isNew = feed.receive(message) || isNew;
+    }
+    if (isNew) this.#connection?.succeed();
+  }
+
+  /**
+   * Read a call for who follows its number.
+   * @param {NumberReading} number
+   * @param {{ callSid: string, from: string | null, to: string | null }} call
+   */
+  #beginFor(number, { callSid, from, to }) {
+    if ((number.number !== from && number.number !== to) || number.calls.has(callSid)) return;
+    const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
+    const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
+    reading.ofNumber = true;
+    const known = this.#feeds.has(callSid);
+    number.keep(reading);
+    this.#enter(reading);
+    if (known) this.#ask(callSid);
+  }
+}
