@@ -92,18 +92,23 @@ def test_the_service_starts_without_what_only_some_of_its_work_needs():
 def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
     """Rooms, the page's files and the servers' configurations; a build writes beside its source."""
     source = tmp_path / "source"
-    packages = ("handler", "broker", "rehearsal")
+    packages = ("handler", "broker", "rehearsal", "clients/python/partyline_client")
     for name in packages:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     files = {
-        str(path.relative_to(source))
+        str(path.relative_to(source)).removeprefix("clients/python/")
         for name in packages
         for path in (source / name).rglob("*")
         if path.is_file()
     }
-    assert {"handler/page/static/index.html", "broker/server/single.conf"} < files
+    page, servers, client = (
+        "handler/page/static/index.html",
+        "broker/server/single.conf",
+        "partyline_client/py.typed",
+    )
+    assert {page, servers, client} < files
     command = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
     built = subprocess.run(
         [sys.executable, "-m", *command, tmp_path, source],
@@ -119,9 +124,9 @@ def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
 
 def test_the_image_holds_what_the_service_is_made_of():
     """``demo`` alone loads the rehearsal, by name; all else that the command runs is copied."""
-    copied = re.findall(r"^COPY (\w+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    copied = re.findall(r"^COPY ([\w/]+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert set(copied) == {"handler", "broker"}
+    assert set(copied) == {"handler", "broker", "clients/python/partyline_client"}
     assert {f"!{name}" for name in copied} < set(ignored)
 
 

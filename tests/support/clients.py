@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ PROGRAMS = ROOT / "tests" / "clients"
 # Each name is a line of the suite's table.
 CLIENTS: dict[str, list[str]] = {
     "js": [find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / "read.js")],
+    "python": [sys.executable, str(PROGRAMS / "read.py")],
+    "python, sync": [sys.executable, str(PROGRAMS / "read.py"), "--sync"],
 }
 # So short that a thousand breaks do not take an hour; users have half a second.
 FIRST_WAIT = "0.01"

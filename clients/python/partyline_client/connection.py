@@ -35,7 +35,7 @@ def client_url(url: str) -> str:
     """
     parts = urlsplit(url)
     scheme = _SOCKETS.get(parts.scheme, parts.scheme)
-    if scheme not in _SOCKETS.values() or not parts.hostname or parts.query or parts.fragment:
+    if scheme not in _SOCKETS.values() or not parts.hostname:
         raise ValueError("the address of a service is like https://calls.example.com")
     path = parts.path.rstrip("/")
     return f"{scheme}://{parts.netloc}{path if path.endswith('/client') else path + '/client'}"
