@@ -17,7 +17,7 @@ class Backoff:
     longest: float = 15.0
     good_life: float = 10.0
 
-    def wait(self, failures: int, chance: float) -> float:
+    def seconds(self, failures: int, chance: float) -> float:
         """Return the wait after so many failures in a row; ``chance`` is from 0 to 1."""
         doubled = self.first * float(2 ** min(failures - 1, 32))
         return min(self.longest, doubled) * (1 - chance / 2)

@@ -69,7 +69,9 @@ class Subscription:
                 was_good = brought or time.monotonic() - since > self._backoff.good_life
                 failures = 1 if was_good else failures + 1
                 yield self._became(lost)
-                if not await self._connections.pause(self._backoff.wait(failures, self._chance())):
+                if not await self._connections.pause(
+                    self._backoff.seconds(failures, self._chance())
+                ):
                     return
         finally:
             if self._state is State.LIVE:
