@@ -73,6 +73,8 @@ def test_a_client_that_is_not_open_reads_nothing():
     with pytest.raises(sync.NotOpen):
         next(iter(followed))
     client.close()
+    with pytest.raises(sync.NotOpen, match="was closed"), client:
+        pass
 
 
 def fail(service: ScriptedService) -> None:

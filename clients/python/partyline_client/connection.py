@@ -143,6 +143,8 @@ class Connections:
         token = await self.credentials.token()
         socket = await self._connect(token)
         self._open.add(socket)
+        if self.closed:  # meanwhile: what follows finds the socket closed
+            await socket.close()
         try:
             async with socket:
                 connection = Connection(socket, await _greeted(socket))

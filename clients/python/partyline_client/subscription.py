@@ -86,8 +86,8 @@ class Subscription:
             Refused: what was asked for cannot be read.
         """
         self._was_there = True
-        yield self._became(StateChanged(state=State.LIVE))
         await connection.say(self._progress.begin(connection.live))
+        yield self._became(StateChanged(state=State.LIVE))
         while True:
             message = await connection.receive()
             step = self._progress.receive(message)

@@ -128,7 +128,14 @@ class _Runner:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; returns once its loop runs."""
+        """
+        Start the thread; returns once its loop runs.
+
+        Raises:
+            NotOpen: it was stopped before.
+        """
+        if self._stopped.is_set():
+            raise NotOpen("the client was closed")
         running = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(running)), name="partyline", daemon=True
