@@ -13,7 +13,7 @@ DENO := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test prove coverage mutants lint format lock screenshots bench wheel image clean
+.PHONY: help demo check test prove coverage mutants lint format lock screenshots descriptions bench wheel image clean
 .NOTPARALLEL:
 
 help:  ## Show what there is to make
@@ -29,8 +29,10 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 5 minutes); some: make test T="FILE -k WORD"
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope)
 
+# Whole processes and measurements have the machine to themselves.
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
-	$(BIN)/python -m pytest --prove
+	$(BIN)/python -m pytest --prove --numprocesses 2 --dist loadscope --ignore tests/system --ignore tests/bench
+	$(BIN)/python -m pytest --prove tests/system tests/bench
 
 coverage: $(VENV)/dev  ## Measure each pure module by its own tests: every line and branch of it
 	$(BIN)/python -m pytest -q --prove tests/test_module_coverage.py
@@ -59,6 +61,9 @@ lock:  ## Pin the newest versions, with hashes (needs uv)
 
 screenshots: $(VENV)/dev  ## Take the screenshots of the page (needs Chromium)
 	$(BIN)/python -m bench.screenshots
+
+descriptions: $(VENV)/dev  ## Write docs/openapi.json and docs/asyncapi.json anew
+	$(BIN)/python -m bench.descriptions
 
 bench: $(VENV)/dev  ## Measure what a call costs, beside the tutorial's server; more: make bench B="--capacity 400"
 	$(BIN)/python -m bench $(B)

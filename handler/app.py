@@ -220,7 +220,9 @@ class Service:
         """
         ``GET /readyz``: may this process take new sockets?
 
-        Losing NATS later changes nothing: every instance would leave the pool at once.
+        Losing NATS later changes nothing: every instance would leave the pool at once. Nor does a
+        last place that is promised, or a call of ours that waits for its next stream: that comes by
+        the balancer, which brings nothing to whoever is not ready.
         """
         if self.calls.draining:
             return PlainTextResponse("draining\n", 503)
@@ -228,8 +230,8 @@ class Service:
             return PlainTextResponse("NATS is not as it must be: the log says why\n", 503)
         if not self.broker.ready:
             return PlainTextResponse("waiting for NATS\n", 503)
-        if self.calls.full:
-            return PlainTextResponse("full\n", 503)
+        if (refusal := self.calls.refusal()) is not None:
+            return PlainTextResponse(f"{refusal}\n", 503)
         return PlainTextResponse("ready\n")
 
 

@@ -26,6 +26,16 @@ def test_a_file_that_is_named_exists(path: Path) -> None:
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
+def test_the_index_for_programs_leads_to_every_page_and_to_nothing_else() -> None:
+    """As https://llmstxt.org has it: a title, what it is, then links with what is there."""
+    text = (ROOT / "llms.txt").read_text()
+    assert re.match(r"# Partyline\n\n> ", text)
+    linked = re.findall(r"^- \[[^]]+\]\(([^)]+)\): \S", text, re.MULTILINE)
+    assert [name for name in linked if not (ROOT / name).exists()] == []
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(linked)
+
+
 def selects(expression: str, test: str) -> bool:
     """What ``-k`` does, for words joined by and, or, not."""
 

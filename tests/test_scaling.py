@@ -1,8 +1,6 @@
 """deploy/scaling: how many containers there are to be, as each platform's scaler reads it."""
 
 import copy
-import math
-import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +19,7 @@ from support.monitoring import (
     scrape,
     unknown,
 )
+from support.scaling import Replicas, computed, desired, spec_of
 
 from bench.processes import free_port
 
@@ -145,26 +144,6 @@ def faults(given: dict[str, Any]) -> list[str]:
     ]
 
 
-def spec_of(given: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return what KEDA's form says in one of the two files that have it."""
-    spec: dict[str, Any] = given[name]["spec"]
-    return spec if name == "keda.yaml" else spec["scaledObjects"][0]["spec"]
-
-
-def computed(expression: str, **metrics: float) -> int:
-    """Return what an expression of Fly's comes to: the words that ours use are Python's, too."""
-    assert set(re.findall(r"[a-z_]+", expression)) <= {"min", "max", "ceil", *metrics}
-    words = {"min": min, "max": max, "ceil": math.ceil, "__builtins__": {}}
-    return round(eval(expression, words, metrics))  # noqa: S307  words of our own file
-
-
-def desired(spec: dict[str, Any], value: float) -> int:
-    """Return how many replicas an AverageValue comes to, as Kubernetes has it."""
-    (trigger,) = spec["triggers"]
-    wanted = math.ceil(value / float(trigger["metadata"]["threshold"]) - 1e-9)
-    return min(max(wanted, spec["minReplicaCount"]), spec["maxReplicaCount"])
-
-
 @pytest.fixture
 async def known() -> Known:
     port = free_port()
@@ -244,6 +223,26 @@ def test_no_scaler_takes_away_what_carries_calls_but_rarely_and_one_by_one():
         assert down["stabilizationWindowSeconds"] == 3600
         assert [policy["type"] for policy in down["policies"]] == ["Pods"]
         assert down["policies"][0]["value"] == 1
+
+
+@pytest.mark.parametrize("name", ["keda.yaml", "crema.yaml"])
+def test_a_busy_hour_is_followed_at_once_and_left_slowly(name):
+    """What the busiest minute of the last hour needed is kept, and then one goes in ten minutes."""
+    replicas = Replicas(spec_of(files(), name), 2)
+    told = []
+    for now in range(0, 10_000, 30):
+        busy = 60 <= now < 600
+        before = replicas.count
+        if replicas.look(3.5 if busy else 0.2, now) != before:
+            told.append((now, replicas.count))
+    assert told == [(60, 4), (90, 5), (4170, 4), (4770, 3), (5370, 2)]
+
+
+def test_what_is_near_enough_is_left_as_it_is():
+    """Kubernetes's own tolerance: a tenth of what a replica is to have."""
+    spec = spec_of(files(), "keda.yaml")
+    assert Replicas(spec, 4).look(0.7 * 4 * 1.09, 0) == 4
+    assert Replicas(spec, 4).look(0.7 * 4 * 1.11, 0) == 5
 
 
 def test_they_name_what_the_other_files_name():

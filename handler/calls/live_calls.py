@@ -8,6 +8,7 @@ from typing import Self
 import structlog
 
 from broker.broker import Broker
+from broker.entries import CallEntry
 from broker.errors import Fenced
 from handler.audio.counts import AudioCounts
 from handler.audio.mulaw import TRACKS
@@ -92,7 +93,20 @@ class LiveCalls:
         A call that is over and only waits for NATS to store its last records costs little; but not
         any number of them is kept.
         """
-        return self._lacks_room(self.promised.count(asyncio.get_running_loop().time()))
+        return self._lacks_room(self._count_promised())
+
+    def _count_promised(self) -> int:
+        """Count the places that are kept; a stream that came to another container needs none."""
+        for call_sid in self.promised:
+            former = self._broker.registry.entry(call_sid)
+            if former is not None and self._is_elsewhere(former):
+                self.promised.give_up(call_sid)
+        return self.promised.count(asyncio.get_running_loop().time())
+
+    def _is_elsewhere(self, entry: CallEntry) -> bool:
+        """Whether another container has a call, and neither leaves it nor is gone."""
+        theirs = entry.owner != self._settings.instance
+        return theirs and not entry.free and self._broker.registry.has_lease(entry.owner)
 
     def _lacks_room(self, promised: int) -> bool:
         most = self._settings.max_calls
@@ -269,8 +283,7 @@ class LiveCalls:
         former = self._broker.registry.entry(start.call_sid)
         if former is None or former.owner == self._settings.instance:
             return None  # our own is of a call that is over
-        alive = not former.free and self._broker.registry.has_lease(former.owner)
-        if alive and not stream.takes_over:
+        if self._is_elsewhere(former) and not stream.takes_over:
             raise StreamRefused(ELSEWHERE_HALF if len(start.tracks) < len(TRACKS) else ELSEWHERE)
         if former.account_sid != start.account_sid:
             raise StreamRefused("another account's call")

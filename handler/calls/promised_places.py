@@ -1,5 +1,7 @@
 """Places that are kept for calls which were answered, until their media streams come. Pure."""
 
+from collections.abc import Iterator
+
 # From the answer to the stream's ``start`` Twilio takes a second or two; some calls hang up before.
 KEPT_SECONDS = 10.0
 
@@ -12,6 +14,10 @@ class PromisedPlaces:
 
     def __contains__(self, call_sid: str) -> bool:
         return call_sid in self._until
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the calls that have one; it may be given up meanwhile."""
+        return iter([*self._until])
 
     def count(self, now: float) -> int:
         """Return how many are kept; those that nobody came for are given up."""

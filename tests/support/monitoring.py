@@ -198,9 +198,13 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(
-    home: Path, *targets: int, rules: Mapping[str, Any] | None = None
+    home: Path, *targets: int, up: int | None = None, rules: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Prometheus]:
-    """Run a Prometheus that scrapes these ports ten times a second; returns it once it has."""
+    """
+    Run a Prometheus that scrapes these ports ten times a second; returns it once it has.
+
+    Of the ports ``up`` are open by then; None: all.
+    """
     port = free_port()
     config: dict[str, Any] = {
         "global": {"scrape_interval": "100ms", "evaluation_interval": "100ms"},
@@ -224,7 +228,7 @@ async def prometheus(
         server = Prometheus(port)
         try:
             await server.ready()
-            await server.until(f"count(partyline_calls) == {len(targets)}")
+            await server.until(f"count(partyline_calls) == {len(targets) if up is None else up}")
             yield server
         finally:
             await server.close()

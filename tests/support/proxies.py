@@ -114,16 +114,23 @@ def _await_port(port: int, running: subprocess.Popen[bytes], home: Path) -> None
 
 @contextmanager
 def balancer(
-    services: list[int], home: Path, subscribers: list[int] | None = None
+    services: list[int],
+    home: Path,
+    subscribers: list[int] | None = None,
+    *,
+    by: str = "roundrobin",
 ) -> Iterator[int]:
     """
     Run HAProxy before some services, as docs/deploy.md recommends; returns its port.
 
-    ``subscribers`` are services that take in all but Twilio, if they are others. Then who has the
-    fewest sockets is next: in turn, all webhooks may come to one, and all media streams to another.
+    Args:
+        services: Their ports; one that nobody listens to is left out until somebody does.
+        home: For its files.
+        subscribers: Services that take in all but Twilio, if they are others.
+        by: How it chooses. In turn, all webhooks may come to one, and all media streams to another;
+            with ``leastconn`` whoever has the fewest sockets is next.
     """
     port = free_port()
-    by = "roundrobin" if subscribers is None else "leastconn"
     apart = "" if subscribers is None else "use_backend subscribers unless { path_beg /twilio }"
     path = home / "conf"
     path.write_text(f"""\

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from support.credentials import AUTH_TOKEN
 from support.sids import account_sid, call_sid, stream_sid
-from support.timing import patience
+from support.timing import PATIENCE, patience
 from websockets.asyncio.client import ClientConnection, connect
 
 from rehearsal.twilio import Options, headers
@@ -90,5 +90,7 @@ async def media_stream(
     }
     url = f"ws://127.0.0.1:{port or service.port}/twilio"
     signed = headers(url, options)
-    async with connect(url, additional_headers=signed, compression=None, proxy=None) as socket:
+    async with connect(
+        url, additional_headers=signed, compression=None, proxy=None, open_timeout=PATIENCE
+    ) as socket:
         yield Stream(socket, sids)

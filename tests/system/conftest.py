@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytest
 from support import schemas
 from support.credentials import TOKEN_SECRET
+from support.fleet import MakeFleet, fleets
 from support.page import shared_browser
 from support.processes import Serve, Service, serving
 from support.sids import account_sid, stream_sid
@@ -91,6 +92,12 @@ async def nats() -> AsyncIterator[EmbeddedServer]:
     """Run a nats-server of the test's own."""
     async with EmbeddedServer() as server:
         yield server
+
+
+@pytest.fixture
+def fleet(serve, nats, deepgram, token, tmp_path) -> MakeFleet:
+    """Return what starts containers behind a load balancer, whose calls come from Twilio's."""
+    return fleets(serve, nats, deepgram, token, tmp_path)
 
 
 @dataclass

@@ -364,6 +364,7 @@ async def test_a_full_process_still_takes_the_next_stream_of_its_own_call(
     second = Options(auth_token=AUTH_TOKEN, call_sid=first.call_sid, account_sid=first.account_sid)
     await place_call(f"{service.ws}/twilio", sound.bursts(1, 1), b"", first)
     await asyncio.to_thread(service.wait_for, "media stream over")
+    assert await asyncio.to_thread(get, f"{service.url}/readyz") == (200, "ready\n")
     assert (await place_call(f"{service.ws}/twilio", sound.bursts(2, 1), b"", second)).ok
     reader = await read(service, first.call_sid, token=token)
     assert "CallResumed" in reader.types()

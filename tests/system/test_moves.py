@@ -1,27 +1,24 @@
 """Containers come and go, and calls stay: nothing is lost, nothing comes twice."""
 
 import asyncio
-import contextlib
-import itertools
-import json
-import time
-from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.processes import Serve, Service
-from support.proxies import balancer
-from support.talk import Side, faults, side, talk
+from support.fleet import (
+    CLOUD_RUN_SECONDS,
+    TRACKS,
+    Fleet,
+    MakeFleet,
+    Reader,
+    by_track,
+    sides,
+)
+from support.talk import Side, faults, side
 from support.timing import patience, until
-from support.twilio_access import access
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from bench import moves
-from bench.processes import free_port, wait_ready
-from broker.server.embedded import EmbeddedServer
 from rehearsal import audio
 from rehearsal.audio import SAMPLE_RATE
 from rehearsal.compare import difference, words
@@ -29,193 +26,10 @@ from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.recognise import recognise, transcript
 from rehearsal.recogniser import Moonshine
 from rehearsal.sample import SPEECH
-from rehearsal.twilio.account import Account
 from rehearsal.twilio.behaviour import usual_stream
 from rehearsal.twilio.options import Options
-from rehearsal.twilio.running_call import RunningCall
-from rehearsal.twilio.stand_in import TwilioStandIn
 
-NUMBER, CALLER, CALLEE = "+15550001111", "+15550002222", "+15550003333"
-# From SIGTERM to the end Cloud Run waits so long.
-CLOUD_RUN_SECONDS = 10.0
 ATTEMPTS = 3
-TRACKS = "inbound", "outbound"
-
-
-@dataclass
-class Reader:
-    """What a subscriber has read of a call, and how often it had to come back."""
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    breaks: int = 0
-
-    @property
-    def events(self) -> list[str]:
-        named = [record for record in self.records if record["type"] != "Results"]
-        return [" ".join(filter(None, (one["type"], one.get("reason")))) for one in named]
-
-    @property
-    def epochs(self) -> set[str]:
-        return {record["epoch"].rpartition("-")[0] for record in self.records}
-
-
-async def follow(urls: list[str], token: str, call_sid: str) -> Reader:
-    """Read a call to its end, as a subscriber that comes back: to each address in turn."""
-    reader = Reader()
-    for url in itertools.cycle(urls):
-        since = reader.records[-1]["seq"] if reader.records else 0
-        target = f"{url.replace('http', 'ws', 1)}/client?call={call_sid}&since={since}"
-        bearer = {"Authorization": f"Bearer {token}"}
-        with contextlib.suppress(ConnectionClosedError, InvalidStatus, OSError):
-            async with connect(target, additional_headers=bearer, proxy=None) as socket:
-                async for text in socket:
-                    message = json.loads(text)
-                    if "seq" in message:
-                        reader.records.append(message)
-        if reader.records and reader.records[-1]["type"] == "CallEnded":
-            return reader
-        reader.breaks += 1
-        await asyncio.sleep(0.2)
-    raise AssertionError(urls)
-
-
-@dataclass
-class Fleet:
-    """Containers behind a load balancer, and an account at Twilio's whose number leads there."""
-
-    serve: Serve
-    nats: EmbeddedServer
-    deepgram: DeepgramStandIn
-    twilio: TwilioStandIn
-    token: str
-    ports: list[int]
-    url: str = ""
-    environ: dict[str, str] = field(default_factory=dict)
-    containers: dict[int, Service] = field(default_factory=dict)
-    readers: dict[str, asyncio.Task[Reader]] = field(default_factory=dict)
-
-    async def start(self, port: int) -> Service:
-        self.containers[port] = await asyncio.to_thread(
-            self.serve,
-            PORT=str(port),
-            NATS_URL=self.nats.url,
-            **access(self.twilio, self.url),
-            FORWARD_TO=CALLEE,
-            NOTICE="none",
-            **{"DEEPGRAM_URL": self.deepgram.url, **self.environ},
-        )
-        return self.containers[port]
-
-    async def stop(self, port: int) -> float:
-        """End a container as a platform does; returns how long it took, in seconds."""
-        began = time.monotonic()
-        code = await asyncio.to_thread(self.containers[port].stop)
-        assert code == 0, self.containers[port].text[-3000:]
-        return time.monotonic() - began
-
-    async def roll(self) -> None:
-        """Replace each container in turn, as a platform deploys."""
-        await asyncio.sleep(5)
-        for port in self.ports:
-            assert await self.stop(port) < CLOUD_RUN_SECONDS
-            await self.start(port)
-            await asyncio.sleep(1)
-
-    def kill(self, service: Service) -> None:
-        service.popen.kill()
-
-    def call(self, one: Side, other: Side, *ports: int) -> RunningCall:
-        """Have a call come in, and read it: at these containers in turn, or at any."""
-        call = self.twilio.call(NUMBER, CALLER, inbound=one.audio, outbound=other.audio)
-        urls = [f"http://127.0.0.1:{port}" for port in ports] or [self.url]
-        self.readers[call.leg.sid] = asyncio.create_task(follow(urls, self.token, call.leg.sid))
-        return call
-
-    async def read(self, call: RunningCall) -> Reader:
-        """Return what was read of a call, once it is over."""
-        return await self.readers[call.leg.sid]
-
-    async def owner(self, call: RunningCall) -> Service:
-        """Return the container that has a call."""
-        found: list[Service] = []
-
-        def look() -> bool:
-            found[:] = [
-                service
-                for service in self.containers.values()
-                if f'"call_sid": "{call.leg.sid}"' in service.text
-            ]
-            return bool(found)
-
-        await until(look)
-        return found[0]
-
-
-MakeFleet = Callable[..., contextlib.AbstractAsyncContextManager[Fleet]]
-
-
-@pytest.fixture
-def fleet(serve, nats, deepgram, token, tmp_path) -> MakeFleet:
-    """Return what starts some containers, and all that they need."""
-
-    @contextlib.asynccontextmanager
-    async def make(count: int = 2, **environ: str) -> AsyncIterator[Fleet]:
-        ports = [free_port() for _ in range(count)]
-        home = tmp_path / str(ports[0])
-        home.mkdir()
-        with balancer(ports, home) as front:
-            async with TwilioStandIn(Account()) as twilio:
-                made = Fleet(serve, nats, deepgram, twilio, token, ports)
-                made.url, made.environ = f"http://127.0.0.1:{front}", environ
-                await asyncio.gather(*map(made.start, ports))
-                await asyncio.to_thread(wait_ready, f"{made.url}/readyz")
-                twilio.account.add_number(
-                    NUMBER,
-                    voice_url=f"{made.url}/twilio/voice#rc=3&rp=all",
-                    status_callback=f"{made.url}/twilio/status",
-                )
-                try:
-                    yield made
-                finally:
-                    for task in made.readers.values():
-                        task.cancel()
-                    await asyncio.gather(*made.readers.values(), return_exceptions=True)
-                    services = made.containers.values()
-                    running = [one for one in services if one.popen.poll() is None]
-                    await asyncio.gather(*(asyncio.to_thread(one.stop) for one in running))
-
-    return make
-
-
-def sides(number: int, seconds: float) -> tuple[Side, Side]:
-    return talk(2 * number, seconds), talk(2 * number + 1, seconds)
-
-
-def by_track(pair: tuple[Side, Side]) -> dict[str, Side]:
-    return dict(zip(TRACKS, pair, strict=True))
-
-
-async def check_whole(made: Fleet, calls: list[RunningCall], said: list[tuple[Side, Side]]) -> str:
-    """
-    Check that every word of some calls was read once, without a gap; returns what there was.
-
-    A call that nobody pauses in is cut where it may be, and its process may have to leave in the
-    middle of a word: of a thousand, one may be heard in two pieces.
-    """
-    moves = pieces = words = 0
-    for call, pair in zip(calls, said, strict=True):
-        reader = await made.read(call)
-        assert faults(reader.records, by_track(pair)) == []
-        kinds = {"CallStarted", "CallResumed moved", "CallEnded completed"}
-        assert set(reader.events) <= kinds, reader.events
-        moves += reader.events.count("CallResumed moved")
-        words += sum(len(side.words) for side in pair)
-        pieces += sum(
-            fault.endswith("lost") for fault in faults(reader.records, by_track(pair), seams=False)
-        )
-    assert moves > 0
-    assert pieces <= words / 1000
-    return f"{len(calls)} calls, {moves} moves, {words} words, {pieces} of them in two pieces"
 
 
 async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet):
@@ -227,7 +41,7 @@ async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet
         calls = [made.call(*pair, *at) for pair, at in zip(said, places, strict=True)]
         await asyncio.sleep(4)
         assert await made.stop(leaving) < CLOUD_RUN_SECONDS
-        await check_whole(made, calls, said)
+        await made.check(calls, said)
         assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]
 
 
@@ -336,7 +150,7 @@ async def test_a_rolling_restart_of_three_containers_is_noticed_by_nobody_else(
             said = [sides(number, 45) for number in range(count)]
             calls = [made.call(*pair) for pair in said]
             await made.roll()
-            print(await check_whole(made, calls, said))
+            print(await made.check(calls, said))
 
 
 def coded_anew(number: int) -> Options:
@@ -427,5 +241,5 @@ async def test_a_call_that_outlives_its_streams_again_and_again_is_one_call(
         async with patience(120), fleet(2, MAX_STREAM_SECONDS="15") as made:
             said = sides(number, 66)
             call = made.call(*said)
-            print(await check_whole(made, [call], [said]))
+            print(await made.check([call], [said]))
             assert (await made.read(call)).events.count("CallResumed moved") >= 3

@@ -62,7 +62,7 @@ async def test_calls_and_readers_on_containers_of_their_own_are_whole(
     """Two take in calls and one the readers, behind a balancer that parts them by path."""
     count = len(rounds(sample=3, full=30))
     ports = [free_port() for _ in range(3)]
-    with balancer(ports[:2], tmp_path, ports[2:]) as front:
+    with balancer(ports[:2], tmp_path, ports[2:], by="leastconn") as front:
         async with TwilioStandIn(Account()) as twilio, patience(120):
             url, account = f"http://127.0.0.1:{front}", twilio.account
             environ = {
@@ -129,13 +129,13 @@ async def test_calls_on_containers_of_their_own_started_for_each_are_heard_from_
             assert reader.words("inbound") == sound.words_of(audio)
 
         all_full = asyncio.Event()
-        speaking = [asyncio.create_task(speak(number)) for number in range(count)]
-        await until(lambda: len(proxy.started) == count)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.TaskGroup() as speaking, httpx.AsyncClient(trust_env=False) as client:
+            for number in range(count):
+                speaking.create_task(speak(number))
+            await until(lambda: len(proxy.started) == count)
             for service in proxy.started:
                 await asyncio.to_thread(service.wait_for, "media stream begins")
                 assert (await client.get(f"{service.url}/readyz")).text == "full\n"
-        all_full.set()
-        await asyncio.gather(*speaking)
+            all_full.set()
     assert [begun(service) for service in proxy.started] == [1] * count
     print(f"{count} calls, each in a container started for it: {max(proxy.seconds):.2f} s at most")

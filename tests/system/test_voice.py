@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 from support.credentials import AUTH_TOKEN
 from support.processes import Serve, Service
@@ -92,6 +93,18 @@ def measured(service: Service, name: str) -> float:
     with urllib.request.urlopen(url) as answer:
         lines = answer.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith(f"partyline_{name} "))
+
+
+async def until_listed(service: Service, call_sid: str, token: str) -> None:
+    """Wait until a container knows that somebody has a call."""
+    async with patience(), httpx.AsyncClient(trust_env=False) as client:
+        while call_sid not in (await client.get(f"{service.url}/calls?token={token}")).text:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+
+
+async def readiness(service: Service) -> str:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"{service.url}/readyz")).text
 
 
 def a_call() -> Options:
@@ -227,12 +240,27 @@ async def test_a_full_container_has_twilio_ask_again_until_there_is_room(serve):
     token = {"I-Twilio-Idempotency-Token": "e2f4-3"}
     call = a_call()
     parameters = told(await asyncio.to_thread(ask, service, call.call_sid))
+    # The last place is promised, and a balancer brings its stream to nobody who is not ready.
+    assert await readiness(service) == "ready\n"
     async with media_stream(service, call) as stream:
         await stream.start(customParameters=parameters)
         await asyncio.to_thread(service.wait_for, "media stream begins")
+        assert await readiness(service) == "full\n"
         with pytest.raises(urllib.error.HTTPError) as caught:
             await asyncio.to_thread(ask, service, waiting, **token)
         with caught.value as answer:
             assert (answer.code, answer.read()) == (503, b"no room here: full; ask again\n")
         await stream.stop()
     assert told(await ask_again(service, waiting, **token))["ticket"]
+
+
+async def test_a_place_is_kept_for_no_call_whose_stream_has_come_to_another_container(serve, token):
+    """In turn, a balancer brings webhook and stream to two containers: the first has room again."""
+    one, other = await asyncio.to_thread(pair, serve, MAX_CALLS="1")
+    call = a_call()
+    parameters = told(await asyncio.to_thread(ask, one, call.call_sid))
+    async with media_stream(other, call) as stream:
+        await stream.start(customParameters=parameters)
+        await until_listed(one, call.call_sid, token)
+        assert told(await asyncio.to_thread(ask, one, a_call().call_sid))["ticket"]
+        await stream.stop()

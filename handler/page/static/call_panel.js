@@ -1,25 +1,19 @@
-// One call on the screen: what it is, what is the matter with it, its transcript.
+// A call on the page, beside others: what can be done with it, and what an application said of it.
 
 import { CallTools } from "./call_tools.js";
-import { Delay } from "./delay.js";
-import { byId, find, make, write } from "./dom.js";
-import { clock, endReason, otherNumber, speakers, title } from "./format.js";
-import { NextFrame } from "./next_frame.js";
-import { TranscriptView } from "./transcript_view.js";
-import { spoken } from "./wire.js";
+import { CallView } from "./call_view.js";
+import { byId, find, make } from "./dom.js";
+import { clock, otherNumber } from "./format.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Change, Transcript } from "./transcript.js" */
-/** @import { CallMessage, Results } from "./wire.js" */
+/** @import { CallMessage } from "./wire.js" */
 
 /**
  * @typedef {object} PanelListener
  * @property {() => void} closed  the reader closes it
  * @property {(number: string) => void} followed  the reader follows the call's number
  */
-
-// What may still change is not believed for longer (ms); so does the service.
-const INTERIM_LIFE = 10_000;
 
 export class CallPanel {
   /**
@@ -29,25 +23,16 @@ export class CallPanel {
    * @param {PanelListener} listener
    */
   constructor(transcript, call, token, listener) {
+    const copy = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
+    this.root = find(copy, ".call-panel", HTMLElement);
     this.transcript = transcript;
-    this.call = call;
-    this.refusal = ""; // why it cannot be read
-    /** @type {Change[]} to be drawn with the next frame */
-    this.changes = [];
-    /** @type {Results | null} with words, published as we watched */
-    this.newest = null;
-    this.delay = new Delay();
-    this.frame = new NextFrame(() => this.drawNow());
-    const { root, parts } = copyOfTemplate();
-    this.root = root;
-    this.parts = parts;
-    this.view = new TranscriptView(parts.log, transcript, {
-      followingChanged: () => this.#drawJump(),
-      momentChosen: (seconds, href) => this.tools.copyLink(seconds, href),
+    this.metadata = find(this.root, ".metadata", HTMLElement);
+    this.shown = new CallView(this.root, transcript, call, {
+      time: (seconds) => this.#timeLink(seconds),
+      drawn: () => this.tools.countHits(),
     });
-    this.tools = new CallTools(root, transcript.callSid, this.view, token, listener.followed);
-    parts.close.onclick = listener.closed;
-    parts.jump.onclick = () => { this.view.follow(); parts.log.focus(); };
+    this.tools = new CallTools(this.root, transcript.callSid, this.shown.view, token, listener.followed);
+    find(this.root, ".close", HTMLButtonElement).onclick = listener.closed;
     this.describe({});
   }
 
@@ -56,97 +41,30 @@ export class CallPanel {
    * @param {Partial<KnownCall>} call
    */
   describe(call) {
-    this.call = { ...this.call, ...call };
-    const about = this.transcript.started ?? this.call;
-    this.view.name(speakers(about));
-    const name = title({ ...about, callSid: this.transcript.callSid });
-    this.parts.title.textContent = name;
-    this.root.setAttribute("aria-label", `Call ${name}`);
-    this.parts.log.setAttribute("aria-label", `Transcript of ${name}`);
+    this.shown.describe(call);
+    const { about } = this.shown;
     this.tools.offer(otherNumber(about));
     this.#drawMetadata(about.metadata ?? {});
-    this.#drawState();
   }
 
   /**
-   * Receive a message, and what the transcript made of it. It is drawn with the next frame.
+   * Receive a message, and what the transcript made of it.
    * @param {CallMessage} message
    * @param {Change | null} change
    */
   receive(message, change) {
     if (message.type === "CallStarted") this.describe({});
-    if (change) this.changes.push(change);
-    if (message.type === "Results" && !this.transcript.catchingUp && spoken(message).text) this.newest = message;
-    this.frame.request();
-  }
-
-  /** The past is complete. */
-  catchUp() {
-    this.drawNow();
-    this.view.keepUp();
-    requestAnimationFrame(() => this.view.announce());
-  }
-
-  /**
-   * Show a moment.
-   * @param {number} seconds
-   */
-  show(seconds) {
-    this.drawNow();
-    this.view.show(seconds);
+    this.shown.receive(message, change);
   }
 
   focus() {
-    this.parts.log.focus({ preventScroll: true });
-  }
-
-  /** The service lets us read. */
-  admit() {
-    this.refusal = "";
-    this.#drawState();
-  }
-
-  /**
-   * Say why the call cannot be read.
-   * @param {string} reason
-   */
-  refuse(reason) {
-    this.refusal = reason;
-    this.#drawState();
-  }
-
-  /** The connection is lost: nobody takes back what might have changed. */
-  lose() {
-    this.transcript.forgetInterims();
-    this.frame.request();
-  }
-
-  /** A second has passed. */
-  tick() {
-    const { started, ended } = this.transcript;
-    if (this.transcript.forgetInterims(Date.now() - this.delay.ahead - INTERIM_LIFE)) this.frame.request();
-    const begun = started?.startedAt ?? this.call.startedAt;
-    if (ended) this.parts.clock.textContent = clock(ended.duration);
-    else if (begun) this.parts.clock.textContent = clock((Date.now() - begun) / 1000);
+    this.shown.parts.log.focus({ preventScroll: true });
   }
 
   /** Leave the screen. */
   close() {
-    this.view.close();
-    this.frame.forget();
+    this.shown.close();
     this.root.remove();
-  }
-
-  /** Draw what has come. */
-  drawNow() {
-    this.frame.forget();
-    const { changes, newest } = this;
-    [this.changes, this.newest] = [[], null];
-    this.view.draw(changes);
-    if (changes.length) this.tools.countHits();
-    if (newest) this.#drawDelay(newest);
-    this.#drawState();
-    this.#drawJump();
   }
 
   /**
@@ -156,62 +74,19 @@ export class CallPanel {
   #drawMetadata(metadata) {
     const items = Object.entries(metadata).map(([name, value]) =>
       make("div", "", make("dt", "", name), make("dd", "", value)));
-    this.parts.metadata.replaceChildren(...items);
-    this.parts.metadata.hidden = !items.length;
+    this.metadata.replaceChildren(...items);
+    this.metadata.hidden = !items.length;
   }
 
-  #drawState() {
-    const { ended, trouble, notes, expired, known } = this.transcript;
-    this.root.classList.toggle("ended", ended !== null);
-    this.root.classList.toggle("live", known && !ended && !this.refusal);
-    write(this.parts.state, this.#state());
-    const troubles = [];
-    if (expired > 1) troubles.push("The beginning of this call is no longer kept.");
-    if (trouble) troubles.push(`The recogniser is away (${trouble}). What is said now is kept and comes later.`);
-    for (const note of notes) troubles.push(`The recogniser: ${note}.`);
-    write(this.parts.trouble, troubles.join(" "));
-    if (ended) this.parts.delay.textContent = "";
-    this.tick();
+  /** @param {number} seconds */
+  #timeLink(seconds) {
+    const link = make("a", "time", clock(seconds));
+    link.href = `#call=${this.transcript.callSid}&t=${seconds.toFixed(1)}`;
+    link.title = "Copy a link to this moment";
+    link.onclick = (event) => {
+      event.preventDefault();
+      this.tools.copyLink(seconds, link.href);
+    };
+    return link;
   }
-
-  #state() {
-    const { ended, known } = this.transcript;
-    if (this.refusal) return this.refusal;
-    if (ended) return endReason(ended.reason);
-    if (!known) return "looking for this call …";
-    return this.call.state === "waiting" ? "waiting for its audio stream" : "live";
-  }
-
-  #drawJump() {
-    const { unseen, following } = this.view;
-    this.parts.jump.hidden = following;
-    this.parts.jump.textContent = unseen ? `Jump to live (${unseen} new)` : "Jump to live";
-    if (this.transcript.ended && !unseen) this.parts.jump.textContent = "Jump to the end";
-  }
-
-  /** @param {Results} results */
-  #drawDelay(results) {
-    const begun = this.transcript.started?.startedAt;
-    if (!begun) return;
-    const saidAt = begun + spoken(results).end * 1000;
-    const seconds = this.delay.measure({ publishedAt: results.at, saidAt, now: Date.now() });
-    this.parts.delay.textContent = `${seconds.toFixed(1)} s behind`;
-  }
-}
-
-function copyOfTemplate() {
-  const copy = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
-  const root = find(copy, ".call-panel", HTMLElement);
-  const parts = {
-    title: find(root, ".title", HTMLElement),
-    state: find(root, ".state", HTMLElement),
-    clock: find(root, ".clock", HTMLElement),
-    delay: find(root, ".delay", HTMLElement),
-    metadata: find(root, ".metadata", HTMLElement),
-    trouble: find(root, ".trouble", HTMLElement),
-    log: find(root, ".log", HTMLElement),
-    jump: find(root, ".jump", HTMLButtonElement),
-    close: find(root, ".close", HTMLButtonElement),
-  };
-  return { root, parts };
 }

@@ -27,8 +27,10 @@ export class Connection {
   /**
    * @param {string | null} token
    * @param {ConnectionListener} listener
+   * @param {URL} service
    */
-  constructor(token, listener) {
+  constructor(token, listener, service = new URL(".", location.href)) {
+    this.service = service;
     this.token = token;
     this.listener = listener;
     this.failures = 0;
@@ -61,7 +63,7 @@ export class Connection {
 
   #open() {
     this.#drop();
-    const url = new URL("client", location.href);
+    const url = new URL("client", this.service);
     url.protocol = url.protocol.replace("http", "ws");
     url.hash = "";
     if (this.token) url.searchParams.set("token", this.token);
@@ -128,7 +130,7 @@ export class Connection {
   /** @returns {Promise<Reason | null>} */
   async #refusal() {
     try {
-      const answer = await fetch("calls", {
+      const answer = await fetch(new URL("calls", this.service), {
         headers: authorization(this.token), signal: AbortSignal.timeout(OPEN_TIMEOUT),
       });
       if (answer.status === 401) return this.everOpened ? "expired" : "refused";

@@ -12,7 +12,7 @@ import { gapElement, interimElement, isUncertain, turnElement, writeSegments } f
 /**
  * @typedef {object} ViewListener
  * @property {() => void} followingChanged  the reader begins or ends to follow
- * @property {(seconds: number, href: string) => void} momentChosen
+ * @property {(seconds: number) => HTMLElement} time  shows a moment, and may lead to it
  */
 
 // So near its end, in pixels, the log is followed.
@@ -189,7 +189,7 @@ export class TranscriptView {
    */
   #insert(turn, before) {
     const element = isSpoken(turn)
-      ? turnElement(turn.track, this.speakers[turn.track], this.#timeLink(turn.start))
+      ? turnElement(turn.track, this.speakers[turn.track], this.listener.time(turn.start))
       : gapElement(turn, this.speakers);
     this.elements.set(turn, element);
     this.turns.set(element, turn);
@@ -211,18 +211,6 @@ export class TranscriptView {
     block.append(element);
   }
 
-  /** @param {number} seconds */
-  #timeLink(seconds) {
-    const link = make("a", "time", clock(seconds));
-    link.href = `#call=${this.transcript.callSid}&t=${seconds.toFixed(1)}`;
-    link.title = "Copy a link to this moment";
-    link.onclick = (event) => {
-      event.preventDefault();
-      this.listener.momentChosen(seconds, link.href);
-    };
-    return link;
-  }
-
   /** @param {SpokenTurn} turn */
   #write(turn, anew = false) {
     const said = find(this.#elementOf(turn), ".said", HTMLElement);
@@ -239,7 +227,7 @@ export class TranscriptView {
       let element = turn && this.elements.get(turn);
       if (element) this.interims.push(words);
       else {
-        const time = this.#timeLink(interim.start);
+        const time = this.listener.time(interim.start);
         time.tabIndex = -1;
         element = turnElement(track, this.speakers[track], time);
         element.setAttribute("aria-hidden", "true");

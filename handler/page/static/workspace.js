@@ -64,7 +64,7 @@ export class Workspace {
   /** The connection is lost. */
   lose() {
     for (const transcript of this.transcripts.values()) transcript.catchingUp = true;
-    for (const panel of this.panels.values()) panel.lose();
+    for (const panel of this.panels.values()) panel.shown.lose("reconnecting …");
   }
 
   /**
@@ -104,7 +104,7 @@ export class Workspace {
   open(callSid, { at = NaN, byItself = false } = {}) {
     const open = this.panels.get(callSid);
     if (open) {
-      if (at >= 0) open.show(at);
+      if (at >= 0) open.shown.show(at);
       return this.openCalls.goTo(open);
     }
     if (!this.#makeRoom()) return this.sidebar.notify(`${MAX_OPEN} calls are open: close one first.`);
@@ -160,7 +160,7 @@ export class Workspace {
 
   /** @param {Subscribed} message */
   #receiveSubscribed(message) {
-    this.panels.get(message.callSid)?.admit();
+    this.panels.get(message.callSid)?.shown.admit();
     const since = this.previews.since(message);
     const transcript = this.transcripts.get(message.callSid);
     if (since === null || !transcript) return;
@@ -177,15 +177,15 @@ export class Workspace {
     // It was of an earlier subscription, or there is a hole: what follows our last record comes again.
     if (!caughtUp) return this.#subscribe(transcript);
     const panel = this.panels.get(callSid);
-    panel?.catchUp();
+    panel?.shown.catchUp();
     const moment = this.moments.get(callSid);
-    if (moment !== undefined) panel?.show(moment);
+    if (moment !== undefined) panel?.shown.show(moment);
     this.moments.delete(callSid);
   }
 
   /** @param {Refusal} refusal */
   #receiveRefusal({ callSid, message }) {
-    if (!this.transcripts.get(callSid)?.ended) this.panels.get(callSid)?.refuse(message);
+    if (!this.transcripts.get(callSid)?.ended) this.panels.get(callSid)?.shown.refuse(message);
     this.previews.delete(callSid);
   }
 
@@ -260,7 +260,7 @@ export class Workspace {
 
   #tick() {
     this.sidebar.tick();
-    for (const panel of this.panels.values()) panel.tick();
+    for (const panel of this.panels.values()) panel.shown.tick();
     for (const [callSid, transcript] of this.transcripts) this.sidebar.showLast(callSid, transcript);
   }
 }

@@ -15,6 +15,7 @@ def test_a_call_has_one_place_until_its_stream_comes_or_for_so_long():
     assert places.count(KEPT_SECONDS + 0.9) == 2
     assert places.count(KEPT_SECONDS + 1.0) == 1
     assert (ONE in places, TWO in places) == (True, False)
+    assert list(places) == [ONE]
     for _ in range(2):
         places.give_up(ONE)
     assert places.count(0.0) == 0

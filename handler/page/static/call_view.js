@@ -1,0 +1,209 @@
+// One call on the screen, wherever that is: what it is, what is the matter with it, its transcript.
+
+import { Delay } from "./delay.js";
+import { find, write } from "./dom.js";
+import { clock, endReason, speakers, title } from "./format.js";
+import { NextFrame } from "./next_frame.js";
+import { TranscriptView } from "./transcript_view.js";
+import { spoken } from "./wire.js";
+
+/** @import { About } from "./format.js" */
+/** @import { Change, Transcript } from "./transcript.js" */
+/** @import { CallMessage, Results } from "./wire.js" */
+
+/**
+ * What may be known of a call from elsewhere than its records.
+ * @typedef {About & { startedAt?: number, state?: string }} Facts
+ */
+
+/**
+ * @typedef {object} CallViewListener
+ * @property {(seconds: number) => HTMLElement} time  shows a moment, and may lead to it
+ * @property {() => void} [drawn]  something of the transcript is another
+ */
+
+// What may still change is not believed for longer (ms); so does the service.
+const INTERIM_LIFE = 10_000;
+
+export class CallView {
+  /**
+   * @param {HTMLElement} root  has .title, .state, .clock, .delay, .trouble, .log with .blocks, .jump
+   * @param {Transcript} transcript  filled by others, who say so with `receive`
+   * @param {Facts} call  what the list says of it
+   * @param {CallViewListener} listener
+   */
+  constructor(root, transcript, call, listener) {
+    this.root = root;
+    this.transcript = transcript;
+    this.call = call;
+    this.refusal = ""; // why it cannot be read
+    this.lost = ""; // why nothing comes at the moment
+    this.listener = listener;
+    /** @type {Change[]} to be drawn with the next frame */
+    this.changes = [];
+    /** @type {Results | null} with words, published as we watched */
+    this.newest = null;
+    this.delay = new Delay();
+    this.frame = new NextFrame(() => this.drawNow());
+    this.parts = partsOf(root);
+    const { log, jump } = this.parts;
+    this.view = new TranscriptView(log, transcript, {
+      followingChanged: () => this.#drawJump(),
+      time: listener.time,
+    });
+    jump.onclick = () => { this.view.follow(); log.focus(); };
+  }
+
+  /** What is known of the call: its own first record says more than any list. */
+  get about() {
+    return this.transcript.started ?? this.call;
+  }
+
+  /**
+   * Show what the list says of the call.
+   * @param {Facts} call
+   */
+  describe(call) {
+    this.call = { ...this.call, ...call };
+    this.view.name(speakers(this.about));
+    const name = title({ ...this.about, callSid: this.transcript.callSid });
+    this.parts.title.textContent = name;
+    this.root.setAttribute("aria-label", `Call ${name}`);
+    this.parts.log.setAttribute("aria-label", `Transcript of ${name}`);
+    this.#drawState();
+  }
+
+  /**
+   * Receive a message, and what the transcript made of it. It is drawn with the next frame.
+   * @param {CallMessage} message
+   * @param {Change | null} change
+   */
+  receive(message, change) {
+    if (change) this.changes.push(change);
+    if (message.type === "Results" && !this.transcript.catchingUp && spoken(message).text) this.newest = message;
+    this.frame.request();
+  }
+
+  /** The past is complete. */
+  catchUp() {
+    this.drawNow();
+    this.view.keepUp();
+    requestAnimationFrame(() => this.view.announce());
+  }
+
+  /**
+   * Show a moment.
+   * @param {number} seconds
+   */
+  show(seconds) {
+    this.drawNow();
+    this.view.show(seconds);
+  }
+
+  /** The service lets us read, and we do. */
+  admit() {
+    this.refusal = this.lost = "";
+    this.#drawState();
+  }
+
+  /**
+   * Say why the call cannot be read.
+   * @param {string} reason
+   */
+  refuse(reason) {
+    this.refusal = reason;
+    this.#drawState();
+  }
+
+  /**
+   * The connection is lost: nobody takes back what might have changed.
+   * @param {string} why  shown instead of what was so before, if not empty
+   */
+  lose(why = "") {
+    this.lost = why;
+    this.transcript.forgetInterims();
+    this.parts.delay.textContent = "";
+    this.#drawState();
+    this.frame.request();
+  }
+
+  /** A second has passed. */
+  tick() {
+    const { started, ended } = this.transcript;
+    if (this.transcript.forgetInterims(Date.now() - this.delay.ahead - INTERIM_LIFE)) this.frame.request();
+    const begun = started?.startedAt ?? this.call.startedAt;
+    if (ended) this.parts.clock.textContent = clock(ended.duration);
+    else if (begun) this.parts.clock.textContent = clock((Date.now() - begun) / 1000);
+  }
+
+  /** Leave the screen. */
+  close() {
+    this.view.close();
+    this.frame.forget();
+  }
+
+  /** Draw what has come. */
+  drawNow() {
+    this.frame.forget();
+    const { changes, newest } = this;
+    [this.changes, this.newest] = [[], null];
+    this.view.draw(changes);
+    if (changes.length) this.listener.drawn?.();
+    if (newest) this.#drawDelay(newest);
+    this.#drawState();
+    this.#drawJump();
+  }
+
+  #drawState() {
+    const { ended, trouble, notes, expired, known } = this.transcript;
+    this.root.classList.toggle("ended", ended !== null);
+    this.root.classList.toggle("live", known && !ended && !this.refusal && !this.lost);
+    this.root.classList.toggle("lost", this.lost !== "");
+    write(this.parts.state, this.#state());
+    const troubles = [];
+    if (expired > 1) troubles.push("The beginning of this call is no longer kept.");
+    if (trouble) troubles.push(`The recogniser is away (${trouble}). What is said now is kept and comes later.`);
+    for (const note of notes) troubles.push(`The recogniser: ${note}.`);
+    write(this.parts.trouble, troubles.join(" "));
+    if (ended) this.parts.delay.textContent = "";
+    this.tick();
+  }
+
+  #state() {
+    const { ended, known } = this.transcript;
+    if (this.refusal) return this.refusal;
+    if (ended) return endReason(ended.reason);
+    if (this.lost) return this.lost;
+    if (!known) return "looking for this call …";
+    return this.call.state === "waiting" ? "waiting for its audio stream" : "live";
+  }
+
+  #drawJump() {
+    const { unseen, following } = this.view;
+    this.parts.jump.hidden = following;
+    this.parts.jump.textContent = unseen ? `Jump to live (${unseen} new)` : "Jump to live";
+    if (this.transcript.ended && !unseen) this.parts.jump.textContent = "Jump to the end";
+  }
+
+  /** @param {Results} results */
+  #drawDelay(results) {
+    const begun = this.transcript.started?.startedAt;
+    if (!begun) return;
+    const saidAt = begun + spoken(results).end * 1000;
+    const seconds = this.delay.measure({ publishedAt: results.at, saidAt, now: Date.now() });
+    this.parts.delay.textContent = `${seconds.toFixed(1)} s behind`;
+  }
+}
+
+/** @param {HTMLElement} root */
+function partsOf(root) {
+  return {
+    title: find(root, ".title", HTMLElement),
+    state: find(root, ".state", HTMLElement),
+    clock: find(root, ".clock", HTMLElement),
+    delay: find(root, ".delay", HTMLElement),
+    trouble: find(root, ".trouble", HTMLElement),
+    log: find(root, ".log", HTMLElement),
+    jump: find(root, ".jump", HTMLButtonElement),
+  };
+}

@@ -1,0 +1,158 @@
+"""<partyline-call> in a real browser, in a page of another origin that allows next to nothing."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+from starlette.responses import HTMLResponse
+from support.cable import Cable
+from support.page import needs_chromium, opened, said, shares_browser, turns
+from support.twilio_api import serving
+
+pytestmark = [needs_chromium, shares_browser]
+MINE, OTHER = "+15550001111", "+15550002222"
+# It allows the service, and no inline script or style.
+POLICY = "default-src 'none'; script-src {url}; connect-src {url} {ws}; base-uri 'none'"
+PAGE = """<!doctype html><html lang="en"><title>A ticket</title>
+<meta name="viewport" content="width=device-width"><main><h1>Ticket 7</h1>{shown}</main></html>"""
+# The example that users are given.
+EXAMPLE = re.findall(
+    r"^```html\n(.*?)^```",
+    (Path(__file__).parents[2] / "docs" / "embedding.md").read_text(),
+    re.MULTILINE | re.DOTALL,
+)[0]
+
+
+@pytest.fixture(scope="module")
+def service(serve_many):
+    return serve_many(AWAIT_CALL_SECONDS="1", PAUSE_SECONDS="1")
+
+
+@asynccontextmanager
+async def embedded(url: str, call: str, token: str, **options) -> AsyncIterator[Page]:
+    """Open a page of somebody else's, who shows a call in it."""
+
+    async def page(scope, receive, send):
+        policy = POLICY.format(url=url, ws=url.replace("http", "ws"))
+        shown = EXAMPLE.replace("https://HOST", url).replace("CA…", call).replace("eyJ…", token)
+        answer = HTMLResponse(PAGE.format(shown=shown), headers={"content-security-policy": policy})
+        await answer(scope, receive, send)
+
+    async with serving(page) as theirs, opened(theirs, **options) as shown:
+        yield shown
+
+
+def state(page):
+    return page.locator("partyline-call .state")
+
+
+async def test_a_call_is_live_in_a_foreign_page_from_its_beginning_to_its_end(service, token, tell):
+    call = await tell(service, from_=MINE, to=OTHER, caller_name="Ana")
+    call.say("good morning", 0.0)
+    await call.stored()
+    async with embedded(service.url, call.sid, token) as page:
+        await page.evaluate(
+            "document.querySelector('partyline-call')"
+            ".addEventListener('partyline-state', (told) => (document.title = told.detail.state))"
+        )
+        await expect(state(page)).to_have_text("live")
+        await expect(page.locator("partyline-call .title")).to_contain_text("Ana")
+        call.say("how are you", 2.0, "outbound")
+        call.put(type="Gap", start=4.0, end=9.0, track=None, reason="owner-lost")
+        await expect(turns(page)).to_have_count(2)
+        assert await said(page) == ["good morning", "how are you"]
+        await expect(page.locator("partyline-call .gap")).to_be_visible()
+        # The sheets are there, though the page allows no inline style.
+        log = page.locator("partyline-call .log")
+        assert await log.evaluate("(one) => getComputedStyle(one).overflowY") == "auto"
+        await call.end()
+        await expect(state(page)).to_have_text("ended")
+        await expect(page).to_have_title("ended")
+
+
+async def test_offline_is_said_and_no_line_is_lost(service, token, tell):
+    call = await tell(service, from_=MINE)
+    call.say("before", 0.0)
+    async with (
+        Cable(int(service.url.rpartition(":")[2])) as cable,
+        embedded(f"http://127.0.0.1:{cable.port}", call.sid, token) as page,
+    ):
+        await expect(turns(page)).to_have_count(1)
+        cable.cut()
+        await expect(state(page)).to_have_text("offline: reconnecting …")
+        call.say("meanwhile", 5.0, "outbound")
+        await call.stored()
+        cable.mend()
+        await expect(state(page)).to_have_text("live")
+        await expect(turns(page)).to_have_count(2)
+        assert await said(page) == ["before", "meanwhile"]
+
+
+async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
+    call = await tell(service, from_=MINE)
+    call.say("before", 0.0)
+    async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=4)) as page:
+        await expect(turns(page)).to_have_count(1)
+        await expect(state(page)).to_contain_text("the token has expired")
+        fresh = mint(calls=[call.sid])
+        await page.locator("partyline-call").evaluate(
+            "(element, token) => element.setAttribute('token', token)", fresh
+        )
+        await expect(state(page)).to_have_text("live")
+        call.say("after", 9.0)
+        await expect(turns(page)).to_have_count(2)
+        assert await said(page) == ["before", "after"]
+
+
+async def test_a_token_of_a_number_shows_its_calls_and_no_others(service, mint, tell):
+    theirs, other = await tell(service, from_=MINE), await tell(service, from_=OTHER)
+    for call in (theirs, other):
+        call.say("a secret", 0.0)
+        await call.end()
+    token = mint(numbers=[MINE])
+    async with embedded(service.url, theirs.sid, token) as page:
+        await expect(state(page)).to_have_text("ended")
+        assert await said(page) == ["a secret"]
+        element = page.locator("partyline-call")
+        await element.evaluate("(one, call) => one.setAttribute('call', call)", other.sid)
+        await expect(state(page)).to_have_text("no such call")
+        assert not await said(page)
+        await element.evaluate("(one) => one.setAttribute('call', 'CA1')")
+        await expect(state(page)).to_contain_text("no callSid")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_that_axe_finds_keeps_anybody_out(service, mint, tell, scheme):
+    """Live, with all that may stand in it; offline; ended; refused."""
+    call = await tell(service, from_=MINE, to=OTHER)
+    call.say("Good morning.", 1.0)
+    call.say("Who is there?", 3.0, "outbound")
+    call.put(type="Gap", start=5.0, end=9.0, track=None, reason="owner-lost")
+    call.put(type="Recogniser", state="down", reason="HTTP 503")
+    found = []
+    async with Cable(int(service.url.rpartition(":")[2])) as cable:
+        url = f"http://127.0.0.1:{cable.port}"
+        async with embedded(url, call.sid, mint(calls=["*"]), color_scheme=scheme) as page:
+            ground = await page.locator("partyline-call").evaluate(
+                "(one) => getComputedStyle(one).backgroundColor"
+            )
+            await expect(page.locator("partyline-call .gap")).to_be_visible()
+            found.append(("live", await Axe().run(page)))
+            cable.cut()
+            await expect(state(page)).to_contain_text("offline")
+            found.append(("offline", await Axe().run(page)))
+            cable.mend()
+            await call.end()
+            await expect(state(page)).to_have_text("ended")
+            found.append(("ended", await Axe().run(page)))
+            await page.locator("partyline-call").evaluate("(one) => one.setAttribute('call', '')")
+            await expect(state(page)).to_contain_text("no callSid")
+            found.append(("refused", await Axe().run(page)))
+    assert {name: each.violations_count for name, each in found if each.violations_count} == {}, [
+        each.generate_report() for _, each in found
+    ]
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
