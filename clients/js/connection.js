@@ -1,5 +1,7 @@
 // The socket to /client: opened, kept, renewed, opened again, and told apart from one that is refused.
 
+import { authorization, expiryOf } from "./token.js";
+
 /** @import { Command, Message } from "./messages.d.ts" */
 /** @import { Options, State } from "./partyline.js" */
 
@@ -104,6 +106,7 @@ export class Connection {
       this.listener.received(message);
     };
     socket.onclose = ({ code, reason }) => this.#lose(code, reason);
+    socket.onerror = () => this.#lose(); // no word of the service's comes behind it, and in Node nothing may
   }
 
   /**
@@ -147,7 +150,7 @@ export class Connection {
     this.#openedAt = 0;
     const socket = this.#socket;
     if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
       socket.close();
     }
     this.#socket = null;
@@ -187,27 +190,5 @@ export class Connection {
   #end(state, code, message) {
     this.close();
     this.listener.changed(state, code, message);
-  }
-}
-
-/**
- * @param {string | null} token
- * @returns {Record<string, string>}
- */
-export function authorization(token) {
-  return token ? { Authorization: `Bearer ${token}` } : {};
-}
-
-/**
- * When a token ends, by what it says itself (Unix time); null if it does not.
- * @param {string | null} token
- * @returns {number | null}
- */
-export function expiryOf(token) {
-  try {
-    const claims = (token ?? "").split(".")[1] ?? "";
-    return JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))).exp ?? null;
-  } catch {
-    return null;
   }
 }

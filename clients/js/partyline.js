@@ -7,7 +7,6 @@ import { CallReading, PartylineError, Reading } from "./reading.js";
 /** @import { CallMessage, Command, ListedCall, Message } from "./messages.d.ts" */
 /** @import { CallOptions } from "./reading.js" */
 
-export { authorization } from "./connection.js";
 export { PartylineError };
 
 /**

@@ -2,16 +2,18 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 from support.messages import CALL, final, message
 from support.schemas import DIRECTORY
 
-from partyline_client import messages
-from partyline_client.messages import Final, Interim, State, StateChanged
-from partyline_client.wire import wire_name
+from partyline_client.messages import Final, Interim, ListedCall, State, StateChanged, Word
+from partyline_client.wire import TYPES, wire_name
 
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in DIRECTORY.glob("*.json")}
+RESULTS = SCHEMAS["Results"]["properties"]
+SPOKEN = RESULTS["channel"]["properties"]["alternatives"]["items"]
 # The wire's alone: which version of which message it is, and the channel that the track stands for.
 UNSAID = {"type", "v", "channel", "channel_index"}
 
@@ -25,27 +27,33 @@ def shape(kind: type) -> tuple[set[str], set[str]]:
     return {wire_name(one.name) for one in fields}, set(map(wire_name, needed))
 
 
-@pytest.mark.parametrize("name", sorted(set(SCHEMAS) - {"Results"}))
+def agrees(kind: type, schema: dict[str, Any]) -> bool:
+    """Whether a dataclass has what a schema has, and needs what it needs."""
+    return shape(kind) == (set(schema["properties"]) - UNSAID, set(schema["required"]) - UNSAID)
+
+
+def test_each_message_of_a_socket_is_known():
+    assert set(TYPES) | {"Results", "Transcript"} == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("name", TYPES)
 def test_a_message_has_what_its_schema_has(name):
-    has, needs = shape(getattr(messages, name))
-    assert has == set(SCHEMAS[name]["properties"]) - UNSAID
-    assert needs == set(SCHEMAS[name]["required"]) - UNSAID
+    assert agrees(TYPES[name], SCHEMAS[name])
+
+
+def test_what_is_within_a_message_has_what_the_schema_has():
+    assert agrees(ListedCall, SCHEMAS["Calls"]["properties"]["calls"]["items"])
+    assert agrees(Word, SPOKEN["properties"]["words"]["items"])
 
 
 def test_results_are_a_final_or_an_interim_with_what_was_said():
-    schema = SCHEMAS["Results"]
-    spoken = schema["properties"]["channel"]["properties"]["alternatives"]["items"]
     both = {"transcript", "words", "confidence"}
-    assert set(spoken["properties"]) == both
-    known = set(schema["properties"]) | both
+    assert set(SPOKEN["properties"]) == both
     head = {"callSid", "track", "at", "epoch", "start", "duration"}
     for kind, own in ((Final, {"seq", "speech_final"}), (Interim, {"after"})):
         has, _ = shape(kind)
         assert has == head | both | own
-        assert has < known
-    has, needs = shape(messages.Word)
-    schema = spoken["properties"]["words"]["items"]
-    assert (has, needs) == (set(schema["properties"]), set(schema["required"]))
+        assert has < set(RESULTS) | both
 
 
 def test_messages_are_compared_by_what_they_say():

@@ -7,6 +7,7 @@ Each is a process of its own: a table of them, and what the conformance suite as
 import asyncio
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -23,10 +24,13 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "tests" / "clients"
 # Each name is a line of the suite's table.
 CLIENTS: dict[str, list[str]] = {
-    "js": [find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / "read.js")],
+    "deno": [find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / "read.mjs")],
     "python": [sys.executable, str(PROGRAMS / "read.py")],
     "python, sync": [sys.executable, str(PROGRAMS / "read.py"), "--sync"],
 }
+if (NODE := shutil.which("node")) is not None:
+    # Before version 22 it has its WebSocket on request.
+    CLIENTS["node"] = [NODE, "--experimental-websocket", str(PROGRAMS / "read.mjs")]
 # So short that a thousand breaks do not take an hour; users have half a second.
 FIRST_WAIT = "0.01"
 
@@ -45,7 +49,12 @@ class Program:
 
     @property
     def records(self) -> list[Message]:
-        return [message for message in self.messages if "seq" in message and _is_record(message)]
+        """Return the records that it has told."""
+        return self.records_and()
+
+    def records_and(self, *kinds: str) -> list[Message]:
+        """Return the records that it has told, and messages of these types among them."""
+        return [one for one in self.messages if one["type"] in kinds or _is_record(one)]
 
     async def read(self) -> None:
         """Take its lines, to the end."""
@@ -60,10 +69,15 @@ class Program:
                     self.messages.append(told)
                 self._news.notify_all()
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until what it has told fulfils something."""
+    async def heard(self, count: int) -> None:
+        """Wait until it has told so many records."""
         async with patience(), self._news:
-            await self._news.wait_for(condition)
+            await self._news.wait_for(lambda: len(self.records) >= count)
+
+    async def was(self, state: str, times: int) -> None:
+        """Wait until it has told so often that it is in a state."""
+        async with patience(), self._news:
+            await self._news.wait_for(lambda: self.states.count(state) >= times)
 
     async def news(self, seconds: float) -> None:
         """Wait for its next line, or so long."""
@@ -79,7 +93,7 @@ class Program:
 
 def _is_record(message: Message) -> bool:
     """``CaughtUp`` and ``Over`` name a record, and are none."""
-    return message["type"] not in ("CaughtUp", "Over")
+    return "seq" in message and message["type"] not in ("CaughtUp", "Over")
 
 
 @contextlib.asynccontextmanager

@@ -100,13 +100,16 @@ class Service:
     def _logged(self, event: str) -> dict[str, Any] | None:
         return next((line for line in self.lines if line.get("event") == event), None)
 
-    def wait_for(self, event: str) -> dict[str, Any]:
-        """Return the first log line with this event, waiting for it."""
+    def wait_for(self, event: str, times: int = 1) -> dict[str, Any]:
+        """Return the first log line with this event, waiting until there are so many."""
         with self.news:
-            self.news.wait_for(lambda: self._logged(event) or self.ended, PATIENCE)
-            line = self._logged(event)
+            self.news.wait_for(lambda: self._times(event) >= times or self.ended, PATIENCE)
+            line = self._logged(event) if self._times(event) >= times else None
         assert line is not None, f"no {event!r} in:\n{self.text}"
         return line
+
+    def _times(self, event: str) -> int:
+        return sum(line.get("event") == event for line in self.lines)
 
     def stop(self) -> int:
         """Send SIGTERM and return the exit code; all that it logged is there to be read."""

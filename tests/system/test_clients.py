@@ -1,8 +1,9 @@
 """
 The conformance suite: what every client of ours does, over a network that breaks.
 
-Each client is a program of its own (tests/clients/README.md), and reads from a real service. What is
-compared is what the program told with what NATS has: all of it, in order, once.
+Each client is a program of its own (tests/clients/README.md). They read the same calls from a real
+service, each over a network of its own, and what each told is compared with what NATS has: all of
+it, in order, once.
 """
 
 import asyncio
@@ -20,10 +21,9 @@ from support.clients import CLIENTS, Message, Program, TokenSource, client_progr
 from support.processes import Service
 from support.timing import patience
 
-LONG = "word " * 40
 STREAM = "TRANSCRIPTS"
+LONG = "word " * 40
 COUNTER = itertools.count(1)
-each_client = pytest.mark.parametrize("client", CLIENTS)
 
 
 @pytest.fixture(scope="module")
@@ -34,27 +34,70 @@ def service(serve_many):
 
 @dataclass
 class Reading:
-    """A client that reads a call, and all that may go wrong between it and the service."""
+    """A client that reads, and all that may go wrong between it and the service."""
 
+    client: str
     program: Program
     breaker: Breaker
     source: TokenSource
 
 
+@dataclass
+class Readings:
+    """All clients, at the same call."""
+
+    each: list[Reading]
+
+    @property
+    def breakers(self) -> list[Breaker]:
+        return [at.breaker for at in self.each]
+
+    @property
+    def sources(self) -> list[TokenSource]:
+        return [at.source for at in self.each]
+
+    async def heard(self, count: int) -> None:
+        """Wait until each has told so many records."""
+        for at in self.each:
+            await at.program.heard(count)
+
+    async def were(self, state: str, times: int = 1) -> None:
+        """Wait until each has told so often that it is in a state."""
+        for at in self.each:
+            await at.program.was(state, times)
+
+    async def told(self, records: list[Message]) -> None:
+        """Compare: each has told these, in order, once, and has come to a good end."""
+        for at in self.each:
+            assert await at.program.ended() == 0, at.client
+            assert at.program.records == records, at.client
+
+    async def gave_up(self, last: Message) -> None:
+        """Compare: each has ended with this line, and with 1."""
+        for at in self.each:
+            assert await at.program.ended() == 1, at.client
+            assert at.program.last == last, at.client
+
+
 @contextlib.asynccontextmanager
 async def reading(
-    client: str, service: Service, target: str, make_token: Callable[[], str]
-) -> AsyncIterator[Reading]:
-    async with (
-        Breaker(service.port) as breaker,
-        token_source(make_token) as (source, tokens),
-        client_program(client, f"http://127.0.0.1:{breaker.port}", tokens, target) as program,
-    ):
-        yield Reading(program, breaker, source)
+    service: Service, target: str, make_token: Callable[[], str]
+) -> AsyncIterator[Readings]:
+    """Let all clients read a call, or a number's."""
+    async with contextlib.AsyncExitStack() as stack:
+        readings = Readings([])
+        for client in CLIENTS:
+            breaker = await stack.enter_async_context(Breaker(service.port))
+            source, tokens = await stack.enter_async_context(token_source(make_token))
+            url = f"http://127.0.0.1:{breaker.port}"
+            running = client_program(client, url, tokens, target)
+            program = await stack.enter_async_context(running)
+            readings.each.append(Reading(client, program, breaker, source))
+        yield readings
 
 
 async def stored(service: Service, call_sid: str) -> list[Message]:
-    """Return the records of a call as NATS has them: what anybody else would read."""
+    """Return the records of a call as NATS has them."""
     nats = await nats_client.connect(service.nats_url)
     subject = f"transcripts.*.{call_sid}.>"
     reader = await nats.jetstream().subscribe(subject, stream=STREAM, ordered_consumer=True)
@@ -74,183 +117,177 @@ async def keep_newest(service: Service, call_sid: str, count: int) -> None:
     await nats.close()
 
 
-async def heard(at: Reading, count: int) -> None:
-    await at.program.until(lambda: len(at.program.records) >= count)
-
-
-async def state(at: Reading, name: str, times: int = 1) -> None:
-    await at.program.until(lambda: at.program.states.count(name) >= times)
-
-
 @pytest.mark.proof
-@each_client
 async def test_over_connections_that_break_nothing_is_lost_doubled_or_out_of_order(
-    service, token, tell, rounds, client
+    service, token, tell, rounds
 ):
     """In a handshake, within a frame, between two, there and back."""
     breaks = len(rounds(sample=20, full=1000))
     call = await tell(service)
-    async with reading(client, service, call.sid, lambda: token) as at:
-        await heard(at, 1)
-        at.breaker.break_often()
-        for said in itertools.count():
-            # One for each that was told, or for connections that broke before they told any.
+    async with reading(service, call.sid, lambda: token) as readings:
+        await readings.heard(1)
+        for breaker in readings.breakers:
+            breaker.break_often()
+        said = 0
+        while (
+            least := min(readings.each, key=lambda at: at.breaker.breaks)
+        ).breaker.breaks < breaks:
             call.say(f"record {said}", said)
-            await at.program.news(0.1)
-            if at.breaker.breaks >= breaks:
-                break
-        at.breaker.break_no_more()
-        call.say("the last word", said + 1)
+            said += 1
+            # For each that was told one more, or for connections that broke before they told any.
+            await least.program.news(0.1)
+        for breaker in readings.breakers:
+            breaker.break_no_more()
+        call.say("the last word", said)
         await call.end()
-        assert await at.program.ended() == 0
-        assert at.program.records == await stored(service, call.sid)
-        print(f"{client}: {at.breaker.breaks} breaks, {len(at.program.records)} records, each once")
+        records = await stored(service, call.sid)
+        await readings.told(records)
+        for at in readings.each:
+            print(f"{at.client}: {at.breaker.breaks} breaks, {len(records)} records, each once")
 
 
-@each_client
-async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, mint, tell, client):
+async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, mint, tell):
     call = await tell(service)
-    ends = time.time() + 2
-    async with reading(client, service, call.sid, lambda: mint(calls=["*"], ttl=2)) as at:
-        await heard(at, 1)
-        at.source.make = lambda: mint(calls=["*"])
-        await at.source.until_asked(2)
-        await asyncio.sleep(
-            max(0, ends - time.time())
-        )  # a contract: the first one is worth nothing now
+    short, ends = mint(calls=["*"], ttl=4), int(time.time() + 4)
+    async with reading(service, call.sid, lambda: short) as readings:
+        await readings.heard(1)
+        for source in readings.sources:
+            source.make = lambda: mint(calls=["*"])
+            await source.until_asked(2)
+        await asyncio.sleep(max(0, ends - time.time()))  # now the first one opens nothing
         call.say("later", 1.0)
         await call.end()
-        assert await at.program.ended() == 0
-        assert (at.breaker.connections, at.source.asked) == (1, 2)
-        assert "offline" not in at.program.states
-        assert at.program.records == await stored(service, call.sid)
+        await readings.told(await stored(service, call.sid))
+        for at in readings.each:
+            assert (at.breaker.connections, at.source.asked) == (1, 2), at.client
+            assert "offline" not in at.program.states, at.client
 
 
-@each_client
-async def test_who_gives_no_good_token_any_more_is_told_that_it_expired(
-    service, mint, tell, client
-):
+async def test_who_gets_no_good_token_any_more_is_told_that_it_expired(service, mint, tell):
     call = await tell(service)
     short = mint(calls=["*"], ttl=2)
-    async with reading(client, service, call.sid, lambda: short) as at:
-        await heard(at, 1)
-        assert await at.program.ended() == 1
-        assert at.program.last["state"] == "expired"
+    async with reading(service, call.sid, lambda: short) as readings:
+        for at in readings.each:
+            assert await at.program.ended() == 1, at.client
+            assert at.program.last["state"] == "expired", at.client
 
 
-@each_client
-async def test_a_source_of_tokens_that_is_away_is_asked_again(service, token, tell, client):
+async def test_a_source_of_tokens_that_is_away_is_asked_again(service, token, tell):
     call = await tell(service)
-    async with reading(client, service, call.sid, lambda: token) as at:
-        await heard(at, 1)
-        at.source.away = True
-        at.breaker.cut()
-        at.breaker.mend()
-        await at.source.until_asked(3)
-        at.source.away = False
+    async with reading(service, call.sid, lambda: token) as readings:
+        await readings.heard(1)
+        for at in readings.each:
+            at.source.away = True
+            at.breaker.cut()
+            at.breaker.mend()
+            await at.source.until_asked(3)
+            at.source.away = False
         await call.end()
-        assert await at.program.ended() == 0
-        assert at.program.records == await stored(service, call.sid)
+        await readings.told(await stored(service, call.sid))
 
 
-@each_client
-async def test_who_was_too_slow_comes_back_for_the_rest(serve, token, tell, client):
+async def test_who_was_too_slow_comes_back_for_the_rest(serve, token, tell):
     service = serve(WRITE_TIMEOUT="1")
     call = await tell(service)
-    async with reading(client, service, call.sid, lambda: token) as at:
-        await heard(at, 1)
-        at.breaker.hold_back()
-        await call.say_much(LONG, 400)
-        await asyncio.to_thread(service.wait_for, "subscriber cut off: too slow")
-        at.breaker.pass_on()
+    async with reading(service, call.sid, lambda: token) as readings:
+        await readings.heard(1)
+        for breaker in readings.breakers:
+            breaker.hold_back()
+        await call.say_much(LONG, 300)
+        await asyncio.to_thread(
+            service.wait_for, "subscriber cut off: too slow", len(readings.each)
+        )
+        for breaker in readings.breakers:
+            breaker.pass_on()
         await call.end()
-        assert await at.program.ended() == 0
-        assert at.program.records == await stored(service, call.sid)
+        await readings.told(await stored(service, call.sid))
 
 
-@each_client
-async def test_a_call_moves_and_the_service_leaves_then_it_ends_and_goes_on(
-    serve, nats, token, tell, client
+async def test_a_call_moves_and_its_service_leaves_then_it_ends_and_goes_on(
+    serve, nats, token, tell
 ):
     """All that a roll-out does to a reader, and a pause of the call behind it."""
     first, second = (serve(NATS_URL=nats.url, PAUSE_SECONDS="2") for _ in range(2))
-    at_nats = type("At", (), {"nats_url": nats.url})()
-    call = await tell(at_nats)
-    async with reading(client, first, call.sid, lambda: token) as at:
-        await heard(at, 1)
+    call = await tell(second)
+    async with reading(first, call.sid, lambda: token) as readings:
+        await readings.heard(1)
         call.say("before", 0.0)
-        await heard(at, 2)
-        call = await tell(at_nats, again=call)  # another container has it now
+        await readings.heard(2)
+        call = await tell(second, again=call)  # another container has it now
         call.say("elsewhere", 10.0)
-        await heard(at, 4)
-        at.breaker.lead_to(second.port)
+        await readings.heard(4)
+        for breaker in readings.breakers:
+            breaker.lead_to(second.port)
         assert await asyncio.to_thread(first.stop) == 0
-        await state(at, "draining")
+        await readings.were("draining")
         call.say("meanwhile", 20.0)
-        await state(at, "live", 2)
-        await heard(at, 5)
+        await readings.were("live", 2)
         await call.end()
-        await heard(at, 6)
-        call = await tell(at_nats, again=call)
+        await readings.heard(6)
+        call = await tell(second, again=call)
         call.say("after the pause", 30.0)
         await call.end()
-        assert await at.program.ended() == 0
-        assert at.program.records == await stored(second, call.sid)
+        records = await stored(second, call.sid)
+        kinds = [record["type"] for record in records if record["type"] != "Results"]
+        assert kinds == ["CallStarted", "CallResumed", "CallEnded", "CallResumed", "CallEnded"]
+        await readings.told(records)
 
 
-@each_client
-async def test_what_is_no_longer_kept_is_told_as_expired(service, token, tell, client):
+async def test_what_is_no_longer_kept_is_told_as_expired(service, token, tell):
     call = await tell(service)
-    async with reading(client, service, call.sid, lambda: token) as at:
-        await heard(at, 1)
-        at.breaker.cut()
-        await state(at, "offline")
+    async with reading(service, call.sid, lambda: token) as readings:
+        await readings.heard(1)
+        for breaker in readings.breakers:
+            breaker.cut()
+        await readings.were("offline")
         for number in range(5):
             call.say(f"record {number}", number)
         await call.stored()
         await keep_newest(service, call.sid, 2)
-        at.breaker.mend()
+        for breaker in readings.breakers:
+            breaker.mend()
         await call.end()
-        assert await at.program.ended() == 0
         kept = await stored(service, call.sid)
         assert [record["seq"] for record in kept] == [5, 6, 7]
-        told = [m for m in at.program.messages if "seq" in m or m["type"] == "Expired"]
         expired = {"type": "Expired", "callSid": call.sid, "first": 5}
-        assert [m for m in told if m["type"] not in ("CaughtUp", "Over")][1:] == [expired, *kept]
+        for at in readings.each:
+            assert await at.program.ended() == 0, at.client
+            assert at.program.records_and("Expired")[1:] == [expired, *kept], at.client
 
 
-@each_client
-async def test_who_may_not_read_is_told_why(service, mint, tell, client):
+async def test_who_may_not_read_is_told_why(service, mint, tell):
     call, other = await tell(service), await tell(service)
     narrow = mint(calls=[other.sid])
     for make_token, code in ((lambda: narrow, 4403), (lambda: "none", 401)):
-        async with reading(client, service, call.sid, make_token) as at:
-            assert await at.program.ended() == 1
-            assert at.program.last == {"state": "refused", "code": code}
-            assert at.program.records == []
+        async with reading(service, call.sid, make_token) as readings:
+            await readings.gave_up({"state": "refused", "code": code})
+            assert [at.program.records for at in readings.each] == [[] for _ in readings.each]
 
 
-@each_client
-async def test_a_number_is_followed_over_a_break(service, token, tell, client):
-    """The call that lives, one that ends while the network is away, and the next one."""
+async def test_a_number_is_followed_over_a_break(service, token, tell):
+    """The calls that live, one that ends while the network is away, and the next one."""
     number = f"+1555{next(COUNTER):07}"
     calls = [await tell(service, from_=number), await tell(service, to=number)]
     await tell(service, from_="+15559999999")
-    async with reading(client, service, number, lambda: token) as at:
-        await heard(at, 2)
-        at.breaker.cut()
-        await state(at, "offline")
+    async with reading(service, number, lambda: token) as readings:
+        await readings.heard(2)
+        for breaker in readings.breakers:
+            breaker.cut()
+        await readings.were("offline")
         for call in calls:
             call.say("meanwhile", 1.0)
         await calls[0].end()
-        at.breaker.mend()
-        await heard(at, 5)
+        for breaker in readings.breakers:
+            breaker.mend()
+        await readings.heard(5)
         calls.append(await tell(service, to=number))
-        await heard(at, 6)
+        await readings.heard(6)
         for call in calls[1:]:
             call.say("after", 2.0)
             await call.end()
-        await heard(at, 10)
+        await readings.heard(10)
         for call in calls:
-            told = [record for record in at.program.records if record["callSid"] == call.sid]
-            assert told == await stored(service, call.sid)
+            records = await stored(service, call.sid)
+            for at in readings.each:
+                told = [record for record in at.program.records if record["callSid"] == call.sid]
+                assert told == records, at.client

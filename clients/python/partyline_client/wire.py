@@ -32,7 +32,8 @@ from partyline_client.messages import (
     Word,
 )
 
-_TYPES: dict[str, type[Message]] = {
+# Results are apart: a final or an interim.
+TYPES: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         *(UtteranceEnd, SpeechStarted, CallStarted, CallResumed, Gap, Recogniser, CallEnded),
@@ -110,7 +111,7 @@ def _decoded(text: str) -> object:
 def _kind(body: dict[str, Any]) -> tuple[type[Message], dict[str, Any]]:
     """Return the type of a message, and its body: that of a result with what was said beside it."""
     if body["type"] != "Results":
-        if (kind := _TYPES.get(body["type"])) is None:
+        if (kind := TYPES.get(body["type"])) is None:
             raise _Malformed
         return kind, body
     try:
