@@ -134,6 +134,7 @@ async def test_the_python_client_shows_nothing_stale(serve, mint, tell, capsys):
         call.say("Good morning.")
         await shown(f"{call.sid} inbound Good morning.")
         showing.cancel()
+        await asyncio.wait([showing])
 
 
 def run(*command: str) -> str:

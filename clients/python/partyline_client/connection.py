@@ -10,7 +10,6 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from partyline_client.credentials import Credentials, renew_in
 from partyline_client.errors import NotPartyline
@@ -21,8 +20,8 @@ from partyline_client.wire import Unreadable, greeting, parse
 GREETING_SECONDS = 10.0
 # The list of live calls may be long; all else is small.
 MAX_MESSAGE = 16 * 1024 * 1024
-# A callback that gives no token is asked again, no more often than this.
-LEAST_RENEWAL_SECONDS = 1.0
+# A callback that gives no token, or always the same, is asked again no sooner.
+ASK_AGAIN_SECONDS = 1.0
 _SOCKETS = {"http": "ws", "https": "wss"}
 
 
@@ -77,13 +76,13 @@ class Connection:
     async def keep_renewed(self, credentials: Credentials, token: str) -> None:
         """Show a fresh token before the last one ends, again and again."""
         while (wait := renew_in(token, time.time())) is not None:
-            await asyncio.sleep(max(wait, LEAST_RENEWAL_SECONDS))
-            try:
+            await asyncio.sleep(wait)
+            # A connection that has closed is told to whoever receives. What the callback raises is
+            # not raised as long as the last token is good: the next connection needs another one.
+            with suppress(Exception):
                 token = await credentials.token() or ""
-            except Exception:  # noqa: BLE001, S112  the old one is good; if there is none for the next connection, it is raised
-                continue
-            with suppress(ConnectionClosed):  # whoever receives is told
                 await self._socket.send(json.dumps({"token": token}))
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 class Connections:
