@@ -14,6 +14,7 @@ from partyline_client import (
     Event,
     InvalidToken,
     NoSuchCall,
+    NotOpen,
     NotPartyline,
     Partyline,
     Record,
@@ -21,6 +22,8 @@ from partyline_client import (
     StateChanged,
     Subscription,
     Unreachable,
+    connection,
+    credentials,
 )
 
 SOON = Backoff(first=0.01, longest=0.02)
@@ -85,6 +88,13 @@ async def test_leaving_the_block_ends_who_reads_and_who_waits_to_come_back():
         assert not [task for task in asyncio.all_tasks() if "renew" in repr(task)]
 
 
+async def test_of_a_client_that_was_closed_nothing_is_read():
+    async with Partyline("http://127.0.0.1:1") as reader:
+        followed = reader.calls()
+    with pytest.raises(NotOpen):
+        await all_of(followed)
+
+
 async def test_a_token_is_asked_for_with_each_connection_and_an_ended_one_is_told():
     given = iter(["one", "two"])
     async with patience(), scripted_service(Visit(code=4401), Visit([over(1)])) as service:
@@ -107,8 +117,7 @@ async def test_a_token_that_cannot_be_renewed_ends_it():
         assert followed.state is State.EXPIRED
 
 
-async def test_a_callback_that_fails_is_asked_again_while_the_token_is_good():
-    """It is then its own error that ends the reading, unless it is the network's."""
+async def test_a_callback_that_fails_ends_it_unless_the_network_may_be_the_cause():
     calls = 0
 
     def ask() -> str:
@@ -125,6 +134,29 @@ async def test_a_callback_that_fails_is_asked_again_while_the_token_is_good():
             with pytest.raises(LookupError):
                 await anext(events)
         assert states == ["live", "draining", "offline", "live", "draining"]
+
+
+async def test_a_token_is_renewed_while_it_is_good_by_a_callback_that_fails_at_first(monkeypatch):
+    # At once, and without a pause.
+    monkeypatch.setattr(credentials, "EARLY_SECONDS", 2**40)
+    monkeypatch.setattr(credentials, "EARLY_PART", 1)
+    monkeypatch.setattr(connection, "ASK_AGAIN_SECONDS", 0)
+    first = tokens.mint("s" * 32, expires=2**40)
+    answers = [first, None, "an opaque one"]
+
+    async def ask() -> str:
+        if (answer := answers.pop(0)) is None:
+            raise LookupError
+        return answer
+
+    renewed = {"token": "an opaque one"}
+    async with patience(), scripted_service(Visit(code=None)) as service:
+        async with client(service, ask) as reader:
+            events = aiter(reader.call(CALL))
+            assert await anext(events) == LIVE
+            await until(lambda: service.heard[0][1:] == [renewed])
+            await events.aclose()
+        assert (service.tokens, answers) == ([first], [])
 
 
 async def test_a_call_that_cannot_be_read_is_an_error_and_one_of_a_number_is_none():

@@ -12,7 +12,7 @@ from support.processes import ENVIRON
 from support.scripted_service import ScriptedService, Visit, scripted_service
 from support.timing import patience
 
-from partyline_client import Backoff, NotPartyline, Record, State, StateChanged, sync
+from partyline_client import Backoff, NotOpen, NotPartyline, Record, State, StateChanged, sync
 
 SOON = Backoff(first=0.01, longest=0.02)
 LIVE = StateChanged(state=State.LIVE)
@@ -66,15 +66,29 @@ async def test_closing_the_client_ends_who_reads_in_another_thread():
 def test_a_client_that_is_not_open_reads_nothing():
     client = sync.Partyline("http://127.0.0.1:1")
     followed = client.calls()
-    with pytest.raises(sync.NotOpen, match="with Partyline"):
+    with pytest.raises(NotOpen, match="with Partyline"):
         next(iter(followed))
     with client:
         pass
-    with pytest.raises(sync.NotOpen):
+    with pytest.raises(NotOpen):
         next(iter(followed))
     client.close()
-    with pytest.raises(sync.NotOpen, match="was closed"), client:
+    with pytest.raises(NotOpen, match="was closed"), client:
         pass
+
+
+def close_while_it_looks_away(service: ScriptedService) -> list:
+    with sync.Partyline(service.url, backoff=SOON) as client:
+        events = []
+        for event in client.calls():
+            events.append(event)
+            client.close()
+        return events
+
+
+async def test_closing_the_client_ends_who_iterates_in_this_thread():
+    async with patience(), scripted_service(Visit(code=None)) as service:
+        assert await asyncio.to_thread(close_while_it_looks_away, service) == [LIVE]
 
 
 def fail(service: ScriptedService) -> None:

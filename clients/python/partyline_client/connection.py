@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 
 from partyline_client.credentials import Credentials, renew_in
-from partyline_client.errors import NotPartyline
+from partyline_client.errors import NotOpen, NotPartyline
 from partyline_client.messages import Message, Renewed
 from partyline_client.wire import Unreadable, greeting, parse
 
@@ -116,6 +116,11 @@ class Connections:
     def closed(self) -> bool:
         """Whether nobody reads any longer."""
         return self._closed.is_set()
+
+    def check_open(self) -> None:
+        """Raise NotOpen if all is closed."""
+        if self.closed:
+            raise NotOpen("the client was closed")
 
     async def close(self) -> None:
         """Close what is open; who reads, ends."""

@@ -22,6 +22,10 @@ class PartylineError(Exception):
     """Trying again would get the same answer."""
 
 
+class NotOpen(RuntimeError):
+    """Nothing is read before a client is entered, nor after it was closed."""
+
+
 class NotPartyline(PartylineError):
     """What answers there says what no service says."""
 

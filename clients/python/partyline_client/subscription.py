@@ -41,7 +41,13 @@ class Subscription:
         return self._state
 
     async def __aiter__(self) -> AsyncGenerator[Event]:
-        """Yield what comes, until it is over or the client is closed."""
+        """
+        Yield what comes, until it is over or the client is closed.
+
+        Raises:
+            NotOpen: it is closed already.
+        """
+        self._connections.check_open()
         failures = 0
         try:
             while True:

@@ -15,13 +15,11 @@ from typing import Any, Literal, Self, TypeVar
 
 from partyline_client import client, subscription
 from partyline_client.backoff import Backoff
+from partyline_client.errors import NotOpen
 from partyline_client.messages import Event, State
 
 T = TypeVar("T")
-
-
-class NotOpen(RuntimeError):
-    """Nothing is read before a client is entered, nor after it was closed."""
+HINT = "the client is not open: `with Partyline(…) as client:`"
 
 
 class Subscription:
@@ -37,7 +35,13 @@ class Subscription:
         return self._followed.state
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield what comes, until it is over or the client is closed."""
+        """
+        Yield what comes, until it is over or the client is closed.
+
+        Raises:
+            NotOpen: it is not open.
+        """
+        self._runner.check_open()
         events = self._followed.__aiter__()
         # What was interrupted, as by Ctrl-C, has to end before the rest is closed.
         in_turn = asyncio.Lock()
@@ -53,7 +57,7 @@ class Subscription:
         try:
             while (event := self._runner.run(following())) is not None:
                 yield event
-        except CancelledError:
+        except (CancelledError, NotOpen):
             pass  # the client was closed, by another thread
         finally:
             with suppress(CancelledError, NotOpen):
@@ -143,6 +147,11 @@ class _Runner:
         self._thread.start()
         running.wait()
 
+    def check_open(self) -> None:
+        """Raise NotOpen if there is no loop."""
+        if self._loop is None:
+            raise NotOpen(HINT)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """
         Run something on the loop, and wait for it.
@@ -151,10 +160,10 @@ class _Runner:
             NotOpen: there is no loop.
             CancelledError: it was stopped meanwhile.
         """
-        if self._loop is None:
+        if (loop := self._loop) is None:
             work.close()
-            raise NotOpen("the client is not open: `with Partyline(…) as client:`")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            raise NotOpen(HINT)
+        future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
         except BaseException:
