@@ -153,6 +153,7 @@ async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, min
         await readings.heard(1)
         for source in readings.sources:
             source.make = lambda: mint(calls=["*"])
+        for source in readings.sources:
             await source.until_asked(2)
         await asyncio.sleep(max(0, ends - time.time()))  # now the first one opens nothing
         call.say("later", 1.0)
