@@ -1,4 +1,4 @@
-"""Single keys of the registry's bucket: written, deleted and asked for, by their revision."""
+"""Single keys of a bucket: written, deleted and asked for, by their revision."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -43,9 +43,12 @@ class Bucket:
     to the leader, :exc:`HistoryUnavailable`.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+    def __init__(
+        self, connection: Connection, subjects: Subjects, *, name: str | None = None
+    ) -> None:
+        """Prepare it; ``name`` is that of another bucket than that of live calls."""
         self._connection = connection
-        self._stream = f"KV_{subjects.bucket}"
+        self._stream = f"KV_{name or subjects.bucket}"
 
     async def write(
         self, subject: str, data: bytes, *, ttl: int = 0, expected: int | None = None

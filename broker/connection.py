@@ -76,11 +76,13 @@ class Connection:
         check: Check,
         *,
         longest_silence: float = LONGEST_SILENCE,
+        inbox_prefix: bytes = INBOX_PREFIX,
     ) -> None:
         self.problem: str | None = None
         self._settings = settings
         self._listener = listener
         self._check = check
+        self._inbox_prefix = inbox_prefix
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=REQUEST_SECONDS)
         self._reached = asyncio.Event()
@@ -204,7 +206,7 @@ class Connection:
         await self._client.connect(
             list(self._settings.servers),
             name=self._settings.instance,
-            inbox_prefix=INBOX_PREFIX,
+            inbox_prefix=self._inbox_prefix,
             max_reconnect_attempts=-1,  # the default of 60 ends in a client closed for good
             reconnect_time_wait=RECONNECT_SECONDS,
             connect_timeout=2,

@@ -4,6 +4,8 @@ Every error of the broker.
     BrokerError
     ├── BadName             a SID or a prefix that must not become part of a subject
     ├── Fenced              another owner has claimed the call: stop writing it
+    ├── Replaced            another process forwards now: stop, and stand by
+    ├── StreamChanged       it is not the stream that was there before NATS went away
     ├── OwnerSilent         the owner of a call that moves does not answer
     ├── HistoryUnavailable  the stream could not be read now; worth another try
     ├── NotWritten          a key could not be written now; worth another try
@@ -34,6 +36,14 @@ class Fenced(BrokerError):
         self.call_sid = call_sid
         self.epoch = epoch
         super().__init__(f"{call_sid} is no longer owned by epoch {epoch}")
+
+
+class Replaced(BrokerError):
+    """Another process has taken up the work of this one: what it writes is refused."""
+
+
+class StreamChanged(BrokerError):
+    """A stream has lost its newest records, or is another one: to be looked at anew."""
 
 
 class OwnerSilent(BrokerError):

@@ -61,6 +61,23 @@ async def provision(client: Client, subjects: Subjects, settings: BrokerSettings
     return changed
 
 
+async def provision_forward(
+    client: Client, subjects: Subjects, settings: BrokerSettings
+) -> list[str]:
+    """
+    See to it that the bucket of `partyline forward` exists and is as it must be; idempotent.
+
+    Returns, and raises, what :func:`provision` does.
+    """
+    return await _ensure(
+        client,
+        f"bucket {subjects.forward_bucket}",
+        shape.forward_config(subjects, settings),
+        partial(shape.forward_differences, subjects),
+        update=settings.provision,
+    )
+
+
 async def find_stream(client: Client, name: str) -> Config | None:
     """
     Return the configuration of a stream; None if there is none.
@@ -79,11 +96,22 @@ async def look_at(client: Client, name: str) -> tuple[Config, Config]:
     Raises:
         nats.errors.Error: NATS does not say.
     """
+    told = await ask_about(client, name)
+    return told.get("config", {}), told.get("state", {})
+
+
+async def ask_about(client: Client, name: str) -> Config:
+    """
+    Return all that NATS tells of a stream; nothing if there is none.
+
+    Raises:
+        nats.errors.Error: NATS does not say.
+    """
     try:
-        answer = await _ask(client, "INFO", name)
+        told: Config = await _ask(client, "INFO", name)
     except nats.js.errors.NotFoundError:
-        return {}, {}
-    return answer["config"], answer["state"]
+        return {}
+    return told
 
 
 def oldest_age(state: Config, now: float) -> float:

@@ -28,6 +28,7 @@ LEAST_BYTES = LEAST_MEGABYTES << 20
 LEAST_RECORDS_PER_SUBJECT = 10_000  # eight hours of one side
 LEAST_BUCKET_BYTES = 2**20
 LEAST_ENTRY = 4096
+LARGEST_LEDGER = 128 * 1024  # of a thousand calls and some that wait for their receiver
 
 TIMES = frozenset({"max_age", "duplicate_window", "subject_delete_marker_ttl"})
 
@@ -111,6 +112,16 @@ def bucket_config(subjects: Subjects, settings: BrokerSettings) -> dict[str, Any
     }
 
 
+def forward_config(subjects: Subjects, settings: BrokerSettings) -> dict[str, Any]:
+    """Return the stream of the forwarders' bucket, as it is created: nobody follows it."""
+    config = bucket_config(subjects, settings)
+    del config["republish"]
+    return config | {
+        "name": f"KV_{subjects.forward_bucket}",
+        "subjects": [subjects.forward_keys],
+    }
+
+
 def stream_differences(subjects: Subjects, config: Config) -> list[Difference]:
     """Return what of a stream would keep records from being stored, read or followed."""
     window, ingest = _window(config.get("max_age")), subjects.ingest(config["name"])
@@ -141,18 +152,23 @@ def bucket_differences(subjects: Subjects, config: Config) -> list[Difference]:
     rules = (
         _exactly("subjects", [subjects.bucket_keys]),
         _mapping("republish", subjects.bucket_keys, subjects.registry),
-        _absent("subject_transform"),
-        *_COMMON,
-        Rule("max_age", lambda value: not value, "without limit: entries do not grow old"),
-        _unlimited_or_least("max_bytes", LEAST_BUCKET_BYTES),
-        _unlimited_or_least("max_msgs", MAX_RECORDS_PER_SUBJECT),
+        *_OF_BUCKETS,
         _unlimited_or_least("max_msg_size", LEAST_ENTRY),
-        _exactly("allow_msg_ttl", True),
         Rule(
             "subject_delete_marker_ttl",
             lambda value: (value or 0) >= SECOND,
             "a second at least: readers hear by it of a lease that has expired",
         ),
+    )
+    return _differences(config, rules)
+
+
+def forward_differences(subjects: Subjects, config: Config) -> list[Difference]:
+    """Return what of the bucket of `partyline forward` would keep it from knowing its place."""
+    rules = (
+        _exactly("subjects", [subjects.forward_keys]),
+        *_OF_BUCKETS,
+        _unlimited_or_least("max_msg_size", LARGEST_LEDGER),
     )
     return _differences(config, rules)
 
@@ -302,4 +318,13 @@ _COMMON = (
     _absent("mirror", fixed=True),
     _absent("sources"),
     _absent("allow_msg_counter", fixed=True),
+)
+# Of both buckets: keys stay until they are deleted, or go by themselves where it is asked for.
+_OF_BUCKETS = (
+    _absent("subject_transform"),
+    *_COMMON,
+    Rule("max_age", lambda value: not value, "without limit: entries do not grow old"),
+    _unlimited_or_least("max_bytes", LEAST_BUCKET_BYTES),
+    _unlimited_or_least("max_msgs", MAX_RECORDS_PER_SUBJECT),
+    _exactly("allow_msg_ttl", True),
 )

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
@@ -36,11 +37,22 @@ async def read_history(
     first: int = 1,
     timeout: float = 5.0,
     wanted: str | None = None,
+    most: int | None = None,
+    since: str | None = None,
 ) -> list[Stored]:
     """
     Return all stored messages on ``subject`` (wildcards allowed) from stream sequence ``first`` on.
 
-    Where one header is ``wanted``, the others are left out: together they are as large as a record.
+    Args:
+        client: That is connected.
+        stream: Where they are stored.
+        subject: Of them.
+        first: The stream sequence to begin at.
+        timeout: Seconds for a batch of them.
+        wanted: The one header that is kept; without it all are, which together are as large as a
+            record.
+        most: So many are enough, up to a batch: no more is asked for.
+        since: A time in the form of RFC 3339, to begin at instead.
 
     Any replica may answer, so the newest may be missing: compare with :func:`last_stored`.
 
@@ -70,8 +82,10 @@ async def read_history(
         try:
             while True:
                 batch_over = asyncio.get_running_loop().create_future()
-                start = found[-1].sequence + 1 if found else first
-                ask = {"seq": start, "batch": BATCH, "next_by_subj": subject}
+                ask = _question(subject, found[-1].sequence + 1 if found else first, most)
+                if since is not None and not found:
+                    ask = {**ask, "start_time": since}
+                    del ask["seq"]
                 await client.publish(
                     f"$JS.API.DIRECT.GET.{stream}", json.dumps(ask).encode(), reply=inbox
                 )
@@ -81,7 +95,7 @@ async def read_history(
                     case "404":  # nothing stored from there on
                         return found
                     case "204":  # the end of a batch
-                        if headers.get("Nats-Num-Pending", "0") == "0":
+                        if most is not None or headers.get("Nats-Num-Pending", "0") == "0":
                             return found
                     case _:  # 503: no server has the stream now
                         raise HistoryUnavailable(f"{status} {headers.get('Description', '')}")
@@ -130,6 +144,11 @@ def stored_at(headers: Mapping[str, str]) -> int | None:
         return int(datetime.fromisoformat(stamp).timestamp() * 1000)
     except ValueError:
         return None
+
+
+def _question(subject: str, first: int, most: int | None) -> dict[str, Any]:
+    batch = BATCH if most is None else min(most, BATCH)
+    return {"seq": first, "batch": batch, "next_by_subj": subject}
 
 
 def _check_connected(client: Client) -> None:

@@ -16,6 +16,7 @@ DEFAULT_PREFIX = "transcripts"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+FORWARDER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 # A key that every process knows, like those of calls and leases: two tokens.
 TICKETS_REQUIRED = "tickets.required"
 # What keys begin with that are asked for one by one: how a call ended, and whose child a leg is, as
@@ -109,6 +110,34 @@ class Subjects:
         """
         return f"$KV.{self.bucket}.*.*"
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """What is stored, as it is told on: what subscribers read, but for interims."""
+        return f"{self.prefix}.*.*.final.*", f"{self.prefix}.*.*.event.*"
+
+    @property
+    def forward_bucket(self) -> str:
+        """The KV bucket of what `partyline forward` must know again."""
+        return f"{self.prefix.upper()}_FORWARD"
+
+    @property
+    def forward_keys(self) -> str:
+        """That bucket's own subjects."""
+        return f"$KV.{self.forward_bucket}.>"
+
+    def ledger_key(self, forwarder: str, stream: str) -> str:
+        """That bucket's subject for how far a forwarder is with a stream."""
+        return f"$KV.{self.forward_bucket}.ledger.{_forwarder(forwarder)}.{stream}"
+
+    def given_up_key(self, forwarder: str, call_sid: str) -> str:
+        """That bucket's subject for what a forwarder has given up of a call: its dead letters."""
+        name = _forwarder(forwarder)
+        return f"$KV.{self.forward_bucket}.dead.{name}.{check_call_sid(call_sid)}"
+
+    def given_up_keys(self, forwarder: str) -> str:
+        """All of those."""
+        return f"$KV.{self.forward_bucket}.dead.{_forwarder(forwarder)}.*"
+
     def record(self, address: Address) -> str:
         """Where a record or an interim of a call is read."""
         return f"{self.prefix}.{_tail(address)}"
@@ -187,6 +216,12 @@ class Subjects:
         address = Address(*tokens)
         _tail(address)
         return address
+
+
+def _forwarder(name: str) -> str:
+    if not FORWARDER.fullmatch(name):
+        raise BadName("the name of a forwarder", name)
+    return name
 
 
 def _tail(address: Address) -> str:

@@ -1,9 +1,8 @@
 """Settings, read once from the environment. No other module reads it."""
 
 import re
-import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, TypeVar
@@ -25,6 +24,7 @@ from broker.settings import (
 from broker.subjects import DEFAULT_PREFIX
 from handler import addresses
 from handler.deepgram_options import DEFAULTS, FIXED, deepgram_options, option_names
+from handler.environment import Reader, log_level, name_instance
 from handler.errors import SettingsError, SettingsErrors
 from handler.forwarding import (
     DEFAULT_NOTICE,
@@ -85,7 +85,7 @@ class Settings:
     insecure: bool = False
     roles: Roles = BOTH
     log_level: str = "INFO"
-    instance: str = field(default_factory=lambda: _instance(socket.gethostname()))
+    instance: str = field(default_factory=lambda: name_instance(socket.gethostname()))
 
     twilio_account_sid: str | None = None
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
@@ -189,7 +189,7 @@ class Settings:
         Raises:
             SettingsError: one is malformed; none need be there.
         """
-        read = _Reader(environ)
+        read = Reader(environ)
         default = cls()
         return cls(
             public_url=_public_url(read, default.host, insecure=True),
@@ -199,7 +199,7 @@ class Settings:
 
     @classmethod
     def _read(cls, environ: Mapping[str, str], insecure: bool, embedded_nats: bool) -> "Settings":
-        read = _Reader(environ)
+        read = Reader(environ)
         default = cls()
         host = read.text("HOST", default.host)
         roles = read.read("ROLES", read_roles, default.roles)
@@ -214,8 +214,8 @@ class Settings:
             public_url=_public_url(read, host, no_media),
             on_fly=read.optional("FLY_MACHINE_ID") is not None,
             insecure=insecure,
-            log_level=_log_level(read.text("LOG_LEVEL", default.log_level)),
-            instance=_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
+            log_level=log_level(read.text("LOG_LEVEL", default.log_level)),
+            instance=name_instance(read.optional("FLY_MACHINE_ID") or socket.gethostname()),
             **_twilio(read, default, insecure=no_media),
             notice=read.read("NOTICE", read_notice, _default_notice(environ)),
             forward_to=read.read("FORWARD_TO", _forward_to, default.forward_to),
@@ -331,41 +331,6 @@ def _with_stand_in(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
     return filled
 
 
-class _Reader:
-    """Reads single variables; an empty one counts as not set, as deployment tools leave them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def optional(self, name: str) -> str | None:
-        return self._environ.get(name, "").strip() or None
-
-    def text(self, name: str, default: str) -> str:
-        return self.optional(name) or default
-
-    def read(self, name: str, form: Callable[[str], T], default: T) -> T:
-        """Read a value whose form somebody else knows; it raises ValueError, in words."""
-        text = self.optional(name)
-        if text is None:
-            return default
-        try:
-            return form(text)
-        except ValueError as exc:
-            raise SettingsError(name, str(exc)) from exc
-
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
-        text = self.optional(name)
-        if text is None:
-            return default
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise SettingsError(name, f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    def duration(self, name: str, default: float, low: float, high: float) -> float:
-        """Seconds, or a number with one of the units s, m, h, d."""
-        return self.read(name, lambda text: durations.read_between(text, low, high), default)
-
-
 def _check_secret(name: str, text: str) -> None:
     """Refuse what no console gives out; it may be a part of a secret, and is not shown."""
     if not text.isascii() or not text.replace("\n", " ").isprintable():
@@ -398,7 +363,7 @@ class _Twilio(TypedDict):
     twilio_api_url: str
 
 
-def _twilio(read: _Reader, default: Settings, *, insecure: bool) -> _Twilio:
+def _twilio(read: Reader, default: Settings, *, insecure: bool) -> _Twilio:
     return {
         "twilio_account_sid": _account_sid(read.optional("TWILIO_ACCOUNT_SID")),
         "twilio_auth_tokens": _auth_tokens(read, insecure),
@@ -408,7 +373,7 @@ def _twilio(read: _Reader, default: Settings, *, insecure: bool) -> _Twilio:
     }
 
 
-def _auth_tokens(read: _Reader, insecure: bool) -> tuple[str, ...]:
+def _auth_tokens(read: Reader, insecure: bool) -> tuple[str, ...]:
     text = read.optional("TWILIO_AUTH_TOKEN")
     if text is None:
         if insecure or read.optional("TWILIO_ACCOUNTS") is not None:
@@ -456,7 +421,7 @@ def _forward_to(text: str) -> Forwarding:
         raise ValueError(f"{str(path)!r}: {exc}") from exc
 
 
-def _require_ticket(read: _Reader) -> bool | None:
+def _require_ticket(read: Reader) -> bool | None:
     """Read whether tickets are needed; whoever sets up the voice webhook wants them."""
     given = read.read("REQUIRE_TICKET", _switch, None)
     if given is not None:
@@ -471,7 +436,7 @@ def _switch(text: str) -> bool:
         raise ValueError(f"{text!r} is not 1 or 0") from None
 
 
-def _token_keys(read: _Reader, insecure: bool) -> tuple[VerificationKey, ...]:
+def _token_keys(read: Reader, insecure: bool) -> tuple[VerificationKey, ...]:
     keys: list[VerificationKey] = []
     nothing: tuple[str, ...] = ()
     secrets_given = read.read("TOKEN_SECRET", grants.read_secrets, nothing)
@@ -518,7 +483,7 @@ def _jwks_url(text: str | None) -> str | None:
     return text
 
 
-def _origins(read: _Reader, name: str) -> tuple[str, ...]:
+def _origins(read: Reader, name: str) -> tuple[str, ...]:
     """Read origins of pages, spelled as browsers spell them."""
     return tuple(_origin(name, part) for part in re.split(r"[,\s]+", read.text(name, "")) if part)
 
@@ -537,7 +502,7 @@ def _origin(name: str, text: str) -> str:
     return origin
 
 
-def _public_url(read: _Reader, host: str, insecure: bool) -> str | None:
+def _public_url(read: Reader, host: str, insecure: bool) -> str | None:
     name = "PUBLIC_URL"
     text = read.optional(name)
     if text is None:
@@ -588,7 +553,7 @@ def _watchdog(text: str) -> float:
     return seconds
 
 
-def _traces_url(read: _Reader) -> str | None:
+def _traces_url(read: Reader) -> str | None:
     """Read where OpenTelemetry's exporters are told to send to, by its own variables."""
     if read.text("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
@@ -645,16 +610,3 @@ def _account_sid(text: str | None) -> str | None:
     if text is not None and not ACCOUNT_SID.fullmatch(text):
         raise SettingsError("TWILIO_ACCOUNT_SID", f"{text!r} is not AC and 32 hex digits")
     return text
-
-
-def _log_level(text: str) -> str:
-    level = text.upper()
-    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise SettingsError("LOG_LEVEL", f"{text!r} is not DEBUG, INFO, WARNING or ERROR")
-    return level
-
-
-def _instance(name: str) -> str:
-    """Name this process: readable, and unique for each life, as epochs are made from it."""
-    readable = re.sub(r"[^A-Za-z0-9]", "", name)[:16] or "partyline"
-    return f"{readable}_{secrets.token_hex(4)}"

@@ -5,7 +5,6 @@ Counting is plain integers where things happen; they are read when a scrape come
 line of a table here: its name, what it says, and where the number is.
 """
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -13,18 +12,14 @@ from typing import NamedTuple, Protocol, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from broker.broker import Broker
 from broker.observer import Observer
 from broker.outbox import UNREACHABLE
 from broker.records import Record
 from handler import logs
-from handler.addresses import cannot_listen
 from handler.audio.loss import Reason
 from handler.audio.mulaw import seconds
 from handler.calls.live_calls import LiveCalls
@@ -36,7 +31,7 @@ from handler.config import Settings
 from handler.deepgram.recogniser import Standing
 from handler.refusals import refusals
 from handler.roles import Role
-from handler.server.side_port import SidePort
+from handler.server import scraped
 from handler.server.vitals import Vitals
 from handler.subscribers.admission import Subscribers
 from handler.task_protection import TaskProtection
@@ -367,8 +362,6 @@ COUNTERS_BY_KIND = (
     ),
 )
 
-# Connections at once: some Prometheus servers, and somebody who looks.
-SCRAPERS = 16
 # From speech to its record, in seconds. Deepgram's finals come some hundred ms after the pause.
 DELAY_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 # From a record to its readers: some ms in one place, and clocks that differ.
@@ -444,17 +437,7 @@ class Metrics(Collector, Observer):
         Raises:
             OSError: the port cannot be opened; says which setting named it.
         """
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host, port), family=family)
-        except OSError as exc:
-            raise OSError(f"METRICS_PORT: {cannot_listen(host, port, exc)}") from exc
-        return SidePort(self._tell, listener, SCRAPERS).close
-
-    async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for the metrics."""
-        response = Response(generate_latest(self._registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-        await response(scope, receive, send)
+        return scraped.serve(self._registry, host, port)
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of this moment; there are none before all parts are there."""

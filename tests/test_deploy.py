@@ -384,9 +384,8 @@ def test_nats_on_fly_is_set_up_as_elsewhere_but_for_where_it_listens(name):
 def test_nats_takes_its_configurations(name, tmp_path):
     shutil.copy(ROOT / "deploy" / "nats" / name, tmp_path)
     shutil.copy(SERVERS / "users.conf", tmp_path)
-    passwords = {
-        f"{user}_PASSWORD": "pw" for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
-    }
+    users = ("ADMIN", "HANDLER", "TAP", "HISTORY", "FORWARD", "ROUTE")
+    passwords = {f"{user}_PASSWORD": "pw" for user in users}
     checked = subprocess.run(
         [find_binary(), "-t", "-c", tmp_path / name],
         env={**ENVIRON, **passwords, "CLUSTER_ROUTE": "nats://route:pw@127.0.0.1:1"},

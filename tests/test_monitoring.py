@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 from support.credentials import AUTH_TOKEN
 from support.inside import inside
 from support.log_events import refused_events
@@ -30,6 +31,7 @@ from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
 from handler.config import Settings
 from handler.errors import EndCode
+from handler.forward.counts import Counts
 from handler.refusals import refusals
 from handler.twilio.stream_errors import PROBLEMS
 from rehearsal.audio import SAMPLE_RATE
@@ -83,7 +85,8 @@ def faults(asked: list[str], known: Known) -> list[str]:
 async def known() -> Known:
     port = free_port()
     async with inside(ready=False, METRICS_PORT=str(port)):
-        return known_series(await scrape(port))
+        service = known_series(await scrape(port))
+    return {**service, **known_series(generate_latest(Counts()).decode())}
 
 
 async def test_what_is_asked_for_is_told(known):
@@ -234,6 +237,10 @@ def _healthy(instance: str) -> dict[str, str]:
         f'partyline_twilio_stream_errors_total{{{at},code="31924"}}': "_x40 1+0x50",
         f"partyline_calls_one_sided_total{{{at}}}": "0+0x60 1+0x30",
         f"partyline_recogniser_messages_unreadable_total{{{at}}}": "0+0x90",
+        # A receiver that was restarted, and one call's that it does not take.
+        f"partyline_forward_sent_total{{{at}}}": "0+50x90",
+        f"partyline_forward_failed_total{{{at}}}": "0+0x30 20+1x60",
+        f'partyline_forward_given_up_total{{{at},reason="expired"}}': "0+0x90",
         f'partyline_log_lines_total{{{at},level="warning"}}': "0+5x90",
         f'partyline_log_lines_total{{{at},level="error"}}': "1+0x90",
     }
@@ -249,6 +256,7 @@ def _histogram(name: str, at: str, buckets: dict[str, int], count: int) -> dict[
 
 
 A = 'instance="a"'
+SENT = f"partyline_forward_sent_total{{{A}}}"
 # And one of readers alone, which has no calls and does not ask Deepgram.
 READERS = {
     'partyline_calls{instance="readers"}': "0+0x90",
@@ -367,6 +375,14 @@ FAULT: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PartylineDeepgramUnreadable": (
         {f"partyline_recogniser_messages_unreadable_total{{{A}}}": "0+0x27 1+0x63"},
         {"instance": "a"},
+    ),
+    "PartylineNotForwarded": (
+        {f"partyline_forward_failed_total{{{A}}}": "0+9x90", SENT: "7+0x90"},
+        {"instance": "a"},
+    ),
+    "PartylineForwardGivenUp": (
+        {f'partyline_forward_given_up_total{{{A},reason="expired"}}': "0+0x27 4+0x63"},
+        {"reason": "expired"},
     ),
     "PartylineErrors": (
         {f'partyline_log_lines_total{{{A},level="error"}}': "1+0x27 2+0x63"},

@@ -15,7 +15,7 @@ from bench.processes import free_ports
 from broker.server.embedded import find_binary
 
 ROOT = Path(__file__).parent.parent
-USERS = ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
+USERS = ("ADMIN", "HANDLER", "TAP", "HISTORY", "FORWARD", "ROUTE")
 AGAIN = 0.5
 
 

@@ -10,7 +10,13 @@ from broker import durations
 from broker.cli.arguments import Parser
 from broker.cli.connect import add_options, add_shards, argument, connected, parse, run
 from broker.errors import BrokerError
-from broker.provision import check_version, look_at, oldest_age, provision
+from broker.provision import (
+    check_version,
+    look_at,
+    oldest_age,
+    provision,
+    provision_forward,
+)
 from broker.settings import BrokerSettings, read_megabytes, read_replicas, read_retention
 from broker.shape import SECOND, Config, losses, stream_config
 from broker.subjects import Subjects
@@ -41,6 +47,8 @@ async def _provision(arguments: argparse.Namespace) -> int:
         if lost and not arguments.shorten:
             raise BrokerError(f"{'; '.join(lost)}. {ON_PURPOSE}")
         changed = await provision(client, subjects, settings)
+        if arguments.forward:
+            changed += await provision_forward(client, subjects, settings)
     for text in lost:
         print(f"shortened: {text}")
     for text in changed:
@@ -52,6 +60,8 @@ async def _provision(arguments: argparse.Namespace) -> int:
         f"{_or_unlimited(durations.shown, settings.retention)}, "
         f"{_or_unlimited(lambda size: f'{size >> 20} MB', settings.max_bytes)}"
     )
+    if arguments.forward:
+        print(f"bucket {subjects.forward_bucket}, for `partyline forward`")
     return 0
 
 
@@ -104,6 +114,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="N",
         help="what the streams may hold; beyond it the oldest go (default: MAX_MEGABYTES, or "
         f"{kept}, or 4096)",
+    )
+    parser.add_argument(
+        "--forward",
+        action="store_true",
+        help="also the bucket in which `partyline forward` keeps its place",
     )
     parser.add_argument(
         "--shorten",

@@ -33,6 +33,7 @@ COMMANDS = {
     "token": Command("handler.cli.mint_token", "make a token for a subscriber"),
     "watch": Command("handler.cli.watch", "read a call live in the terminal"),
     "tap": Command("broker.cli.tap", "print what is published to NATS"),
+    "forward": Command("handler.cli.forward", "send records to a webhook, as they are stored"),
     "provision": Command("broker.cli.provision", "create the stream and the bucket on NATS"),
     "move": Command("broker.cli.move", "let another container take a live call"),
     "purge": Command("broker.cli.purge", "delete the records of a call"),

@@ -25,7 +25,7 @@ from broker.settings import BrokerSettings
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {
     f"{user}_PASSWORD": f"pw-{user.lower()}"
-    for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "ROUTE")
+    for user in ("ADMIN", "HANDLER", "TAP", "HISTORY", "FORWARD", "ROUTE")
 }
 
 

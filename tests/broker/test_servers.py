@@ -14,7 +14,9 @@ import nats.errors
 import pytest
 from nats.js.api import RePublish
 from support.brokers import ENDED
+from support.forwarders import QUICK, forwarding
 from support.processes import ENVIRON, partyline, running
+from support.receivers import Receiver
 from support.servers import nats_server
 from support.timing import PATIENCE, patience, until
 
@@ -29,6 +31,7 @@ from broker.subjects import Subjects
 SERVERS = Path(package.__file__).parent / "server"
 PASSWORDS = {f"{user.upper()}_PASSWORD": f"pw-{user}" for user in ("admin", "handler", "tap")}
 PASSWORDS |= {"HISTORY_PASSWORD": "pw-history", "ROUTE_PASSWORD": "pw-route"}
+PASSWORDS |= {"FORWARD_PASSWORD": "pw-forward"}
 
 
 @pytest.fixture
@@ -183,7 +186,7 @@ def for_each_stream(users: str, streams: tuple[str, ...]) -> str:
 async def test_rights_for_several_streams_are_those_for_one_with_each_name(tmp_path, facts):
     subjects = Subjects(shards=2)
     users = for_each_stream((SERVERS / "users.conf").read_text(), subjects.streams)
-    assert users.count("TRANSCRIPTS_1_OF_2") == 14
+    assert users.count("TRANSCRIPTS_1_OF_2") == 17
     with serving(tmp_path, users) as port:
         made = partyline("provision", "--url", url("admin", port), "--shards=2")
         assert (made.returncode, made.stderr) == (0, "")
@@ -205,7 +208,7 @@ async def test_rights_for_several_streams_are_those_for_one_with_each_name(tmp_p
         await history.close()
 
 
-@pytest.mark.parametrize("user", ["tap", "history", "handler"])
+@pytest.mark.parametrize("user", ["tap", "history", "handler", "forward"])
 async def test_no_reader_can_write_and_nobody_but_the_admin_can_delete(port, facts, user):
     provisioned(port)
     call = facts()
@@ -271,6 +274,52 @@ async def test_the_admin_can_read_redirect_and_empty_as_the_operator_is_told(por
     await admin.jetstream().purge_stream("TRANSCRIPTS")
     assert (await admin.jetstream().stream_info("TRANSCRIPTS")).state.messages == 0
     await admin.close()
+
+
+TO_NOBODY = {**QUICK, "FORWARD_URL": "http://127.0.0.1:1"}
+
+
+async def test_a_forwarder_needs_no_more_than_it_may(port, facts, make_final):
+    made = partyline("provision", "--url", url("admin", port), "--forward")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "bucket TRANSCRIPTS_FORWARD, for `partyline forward`" in made.stdout
+    call = facts()
+    async with Broker(service(port)) as broker, Receiver() as receiver, patience():
+        writer = broker.writer(call, broker.next_epoch())
+        running = asyncio.create_task(writer.run())
+        writer.put(make_final(1))
+        receiver.answer = lambda one: 422 if one.name.endswith(":2") else 200
+        async with forwarding(url("forward", port), receiver.url) as forwarder:
+            await until(lambda: forwarder.counts.given_up["refused"] == 1)
+            writer.put(ENDED)
+            writer.finish()
+            await running
+            await until(lambda: receiver.seqs(call.call_sid) == [1, 3])
+        assert forwarder.counts.failed == 0
+    to = {"NATS_URL": url("forward", port), **TO_NOBODY}
+    told = await asyncio.to_thread(partyline, "forward", "--given-up", **to)
+    letter = json.loads(told.stdout)
+    assert (letter["callSid"], letter["reason"]) == (call.call_sid, "refused")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "ingest.transcripts.a",
+        "$KV.TRANSCRIPTS_CALLS.call.a",
+        "$JS.API.STREAM.PURGE.KV_TRANSCRIPTS_FORWARD",
+        "$JS.API.STREAM.MSG.GET.KV_TRANSCRIPTS_CALLS",
+        "$JS.API.CONSUMER.CREATE.TRANSCRIPTS.a.transcripts.>",
+    ],
+)
+async def test_a_forwarder_may_touch_nothing_else(port, subject):
+    problems: list[str] = []
+    client = await connect_as("forward", port, problems)
+    await client.publish(subject, b"{}")
+    await client.flush()
+    await until(lambda: any(f'publish to "{subject.lower()}"' in text for text in problems))
+    await client.close()
+    assert len(problems) == 1
 
 
 def test_who_may_only_tap_reads_with_our_own_command(port):

@@ -12,6 +12,8 @@ from broker.shape import (
     brought_up_to_date,
     bucket_config,
     bucket_differences,
+    forward_config,
+    forward_differences,
     has,
     losses,
     stream_config,
@@ -22,12 +24,14 @@ from broker.subjects import Subjects
 SUBJECTS = Subjects()
 SETTINGS = BrokerSettings(servers=("nats://h",), instance="i")
 STREAM, BUCKET = stream_config(SUBJECTS, SETTINGS), bucket_config(SUBJECTS, SETTINGS)
+FORWARD = forward_config(SUBJECTS, SETTINGS)
 HOUR = 3600 * 10**9
 
 
 def test_what_we_create_is_as_we_need_it():
     assert stream_differences(SUBJECTS, STREAM) == []
     assert bucket_differences(SUBJECTS, BUCKET) == []
+    assert forward_differences(SUBJECTS, FORWARD) == []
 
 
 def test_a_short_retention_makes_the_window_of_repetitions_short_too():
@@ -120,6 +124,23 @@ def test_what_nats_changes_in_no_stream_is_to_be_deleted_or_left_to_others(chang
 )
 def test_what_keeps_the_list_of_calls_from_being_kept_or_read_is_named(changes):
     (difference,) = bucket_differences(SUBJECTS, {**BUCKET, **changes})
+    assert difference.text.startswith(f"{next(iter(changes))} is ")
+
+
+def test_what_forwarders_keep_is_told_to_nobody():
+    assert (FORWARD["name"], FORWARD["subjects"]) == (
+        "KV_TRANSCRIPTS_FORWARD",
+        ["$KV.TRANSCRIPTS_FORWARD.>"],
+    )
+    assert "republish" not in FORWARD
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"subjects": ["other.>"]}, {"max_age": HOUR}, {"max_msg_size": 4096}, {"allow_msg_ttl": None}],
+)
+def test_what_keeps_a_forwarder_from_knowing_its_place_is_named(changes):
+    (difference,) = forward_differences(SUBJECTS, {**FORWARD, **changes})
     assert difference.text.startswith(f"{next(iter(changes))} is ")
 
 

@@ -141,3 +141,17 @@ def test_readers_see_no_shards():
 def test_no_stream_has_what_is_no_call(name):
     with pytest.raises(BadName):
         Subjects(shards=2).stream_of(name)
+
+
+def test_what_forwarders_keep_has_a_bucket_of_its_own():
+    subjects = Subjects("eu")
+    assert (subjects.forward_bucket, subjects.forward_keys) == ("EU_FORWARD", "$KV.EU_FORWARD.>")
+    assert subjects.ledger_key("crm", "EU") == "$KV.EU_FORWARD.ledger.crm.EU"
+    assert subjects.given_up_key("crm", CALL) == f"$KV.EU_FORWARD.dead.crm.{CALL}"
+    assert subjects.given_up_keys("crm") == "$KV.EU_FORWARD.dead.crm.*"
+    assert subjects.stored == ("eu.*.*.final.*", "eu.*.*.event.*")
+    for name in ("", "a.b", "*", "x" * 33):
+        with pytest.raises(BadName):
+            subjects.ledger_key(name, "EU")
+    with pytest.raises(BadName):
+        subjects.given_up_key("crm", "*")

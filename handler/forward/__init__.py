@@ -1,0 +1,1 @@
+"""Words for other services: records of calls are brought to a webhook, or to a directory."""

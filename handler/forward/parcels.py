@@ -1,0 +1,96 @@
+"""What is sent of a record: itself, or the whole transcript of the call that it ends. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from handler.forward.lanes import Kept
+from handler.subscribers import captions
+from handler.subscribers.speakers import speakers_of
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """
+    What is sent at once.
+
+    Attributes:
+        name: The same each time that it is sent; no other parcel has it.
+        call_sid: Whose it is.
+        body: JSON.
+        captions: WebVTT; empty but for a whole transcript.
+    """
+
+    name: str
+    call_sid: str
+    body: bytes
+    captions: bytes = b""
+
+
+class _Head(msgspec.Struct):
+    type: str = ""
+
+
+class _Started(msgspec.Struct):
+    """What ``CallStarted`` says of who is on the telephone."""
+
+    type: str = ""
+    from_: str | None = msgspec.field(default=None, name="from")
+    to: str | None = None
+
+
+def is_end(record: Kept) -> bool:
+    """Whether a record is a ``CallEnded``."""
+    return record.kind == "event" and _read_head(record.payload) == "CallEnded"
+
+
+def numbers(payload: bytes) -> tuple[str | None, str | None] | None:
+    """Return the numbers of a call whose first record this is; None if it is none such."""
+    try:
+        started = _decode_started(payload)
+    except msgspec.MsgspecError:
+        return None
+    return (started.from_, started.to) if started.type == "CallStarted" else None
+
+
+def of_record(call_sid: str, record: Kept) -> Parcel:
+    """Return a record as it is sent: the bytes that subscribers and taps get."""
+    return Parcel(f"{call_sid}:{record.seq}", call_sid, record.payload)
+
+
+def of_call(call_sid: str, end: Kept, payloads: Sequence[bytes], *, first: int) -> Parcel:
+    """
+    Return the whole transcript of a call, as ``GET /calls/{callSid}/transcript.json`` has it.
+
+    Args:
+        call_sid: The call.
+        end: Its ``CallEnded``, which names this: a call that goes on ends, and is sent, again.
+        payloads: All that is kept of it up to there.
+        first: The ``seq`` of the first of them: above 1 the beginning is lost.
+    """
+    records = list(_readable(payloads))
+    started = next((record for record in records if record["type"] == "CallStarted"), {})
+    names = speakers_of(started)
+    body = msgspec.json.encode(captions.document(records, names))
+    spoken = captions.vtt(captions.all_captions(records, names), expired=first > 1)
+    return Parcel(f"{call_sid}:{end.seq}:transcript", call_sid, body, spoken.encode())
+
+
+def _readable(payloads: Sequence[bytes]) -> Iterator[captions.Message]:
+    """Yield the records; what somebody else has put into the stream is none."""
+    for payload in payloads:
+        if _read_head(payload):
+            yield _decode(payload)
+
+
+def _read_head(payload: bytes) -> str:
+    try:
+        return _decode_head(payload).type
+    except msgspec.MsgspecError:
+        return ""
+
+
+_decode = msgspec.json.Decoder(dict).decode
+_decode_head = msgspec.json.Decoder(_Head).decode
+_decode_started = msgspec.json.Decoder(_Started).decode

@@ -1,0 +1,64 @@
+"""handler/forward/parcels.py: what is sent of a record, and of a call that has ended."""
+
+import msgspec
+import pytest
+from support.sids import call_sid
+
+from handler.forward import parcels
+from handler.forward.lanes import Kept
+
+CALL = call_sid(1)
+
+
+def record(seq: int, kind: str, **body: object) -> Kept:
+    payload = msgspec.json.encode({"callSid": CALL, "seq": seq, **body})
+    return Kept(seq + 100, seq, kind, payload)
+
+
+NUMBERS = {"from": "+15550100001", "to": "+15550100002"}
+STARTED = record(1, "event", type="CallStarted", direction="inbound", **NUMBERS)
+SAID = record(
+    2,
+    "final",
+    type="Results",
+    track="inbound",
+    start=1.0,
+    duration=1.5,
+    channel={"alternatives": [{"transcript": "Yes, please."}]},
+)
+ENDED = record(3, "event", type="CallEnded", reason="completed", duration=9.0)
+FOREIGN = Kept(9, 9, "event", b"\xff")
+
+
+def test_a_record_is_sent_as_it_is_under_a_name_of_its_own():
+    assert parcels.of_record(CALL, SAID) == parcels.Parcel(f"{CALL}:2", CALL, SAID.payload)
+
+
+def test_a_call_is_sent_whole_when_it_has_ended():
+    payloads = [one.payload for one in (STARTED, SAID, FOREIGN, ENDED)]
+    parcel = parcels.of_call(CALL, ENDED, payloads, first=1)
+    assert (parcel.name, parcel.call_sid) == (f"{CALL}:3:transcript", CALL)
+    document = msgspec.json.decode(parcel.body)
+    assert (document["type"], document["from"]) == ("Transcript", "+15550100001")
+    assert [turn["text"] for turn in document["turns"]] == ["Yes, please."]
+    assert document["ended"] is True
+    text = parcel.captions.decode()
+    assert text.startswith("WEBVTT\n\n00:00:01.000 --> 00:00:02.500\n<v Caller>Yes, please.")
+
+
+def test_captions_say_that_the_beginning_is_lost():
+    parcel = parcels.of_call(CALL, ENDED, [SAID.payload, ENDED.payload], first=2)
+    assert b"NOTE [the beginning is no longer kept]" in parcel.captions
+
+
+@pytest.mark.parametrize(
+    ("one", "is_end"), [(STARTED, False), (SAID, False), (ENDED, True), (FOREIGN, False)]
+)
+def test_the_end_of_a_call_is_known_by_its_type(one, is_end):
+    assert parcels.is_end(one) is is_end
+
+
+def test_numbers_are_those_of_the_first_record():
+    assert parcels.numbers(STARTED.payload) == ("+15550100001", "+15550100002")
+    assert parcels.numbers(SAID.payload) is None
+    assert parcels.numbers(FOREIGN.payload) is None
