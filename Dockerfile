@@ -15,6 +15,8 @@ RUN python -m venv --without-pip /venv \
       --requirement /build/production.txt ${TRACING:+--requirement /build/tracing.txt} \
  && python -m pip install --no-cache-dir --require-hashes --requirement /build/build.txt --target /build/tools
 COPY pyproject.toml README.md LICENSE /source/
+# The page's client: a link in the page's files leads there.
+COPY clients/js/ /source/clients/js/
 COPY handler/ /source/handler/
 COPY broker/ /source/broker/
 COPY clients/python/partyline_client/ /source/clients/python/partyline_client/

@@ -47,7 +47,7 @@ lint: $(VENV)/dev  ## Check format, lint rules, imports and types
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini
 	$(DENO) check --quiet --config jsconfig.json clients/js/*.js handler/page/static/*.js
-	$(DENO) check --quiet --config jsconfig.json tests/clients/*.js tests/handler/page/*.js
+	$(DENO) check --quiet --config jsconfig.json tests/clients/*.js tests/clients/*.mjs tests/handler/page/*.js
 
 format: $(VENV)/dev  ## Format the code
 	$(BIN)/ruff format .

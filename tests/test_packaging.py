@@ -104,7 +104,7 @@ def built(source: Path, directory: Path) -> zipfile.ZipFile:
 
 
 def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
-    """Rooms, the page's files, the servers' configurations, the client."""
+    """Rooms, the page's files, the servers' configurations, the clients."""
     source = tmp_path / "source"
     packages = ("handler", "broker", "rehearsal", "clients/python/partyline_client")
     for name in packages:
@@ -117,12 +117,13 @@ def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
         for path in (source / name).rglob("*")
         if path.is_file()
     }
-    page, servers, client = (
+    known = (
         "handler/page/static/index.html",
+        "handler/page/static/partyline/partyline.js",
         "broker/server/single.conf",
         "partyline_client/py.typed",
     )
-    assert {page, servers, client} < files
+    assert set(known) < files
     names = set(built(source, tmp_path).namelist())
     assert {name for name in names if ".dist-info/" not in name} == files
 
@@ -149,7 +150,7 @@ def test_the_image_holds_what_the_service_is_made_of():
     """``demo`` alone loads the rehearsal, by name; all else that the command runs is copied."""
     copied = re.findall(r"^COPY ([\w/]+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert set(copied) == {"handler", "broker", "clients/python/partyline_client"}
+    assert set(copied) == {"handler", "broker", "clients/js", "clients/python/partyline_client"}
     assert {f"!{name}" for name in copied} < set(ignored)
 
 

@@ -24,7 +24,8 @@ class Page:
         Args:
             frame_ancestors: Origins of pages that may show it within them; ``*``: any may.
         """
-        self._files = StaticFiles(directory=DIRECTORY, html=True)
+        # In a checkout the client is where it is at home, and a link leads there.
+        self._files = StaticFiles(directory=DIRECTORY, html=True, follow_symlink=True)
         self._frames = " ".join(frame_ancestors) or "'none'"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

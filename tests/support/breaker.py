@@ -15,7 +15,7 @@ class Breaker(Cable):
     it does not do is to lose or change bytes within a connection: TCP does neither.
     """
 
-    def __init__(self, port: int, *, longest: int = 6_000) -> None:
+    def __init__(self, port: int, *, longest: int = 3_000) -> None:
         super().__init__(port)
         self._random = random.Random(port)
         self._longest = longest

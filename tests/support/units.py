@@ -29,6 +29,7 @@ FIRST = (
     "tests/handler/calls/test_relocator.py",
     "tests/handler/calls/test_relocation.py",
     "tests/system/test_page.py",
+    "tests/system/test_clients.py",
     "tests/system/test_restarts.py",
     "tests/handler/deepgram/test_session.py",
     "tests/system/test_doors.py",

@@ -137,10 +137,10 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(service, mint, tell, sch
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
         url = f"http://127.0.0.1:{cable.port}"
         async with embedded(url, call.sid, mint(calls=["*"]), color_scheme=scheme) as page:
+            await expect(page.locator("partyline-call .gap")).to_be_visible()
             ground = await page.locator("partyline-call").evaluate(
                 "(one) => getComputedStyle(one).backgroundColor"
             )
-            await expect(page.locator("partyline-call .gap")).to_be_visible()
             found.append(("live", await Axe().run(page)))
             cable.cut()
             await expect(state(page)).to_contain_text("offline")

@@ -2,20 +2,29 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from playwright.async_api import expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from support.cable import Cable
 from support.credentials import TOKEN_SECRET
 from support.page import needs_chromium, opened, shares_browser
 from support.processes import ENVIRON
-from support.timing import PATIENCE, until
+from support.timing import PATIENCE, patience, until
+from support.twilio_api import serving
 
 from handler.tokens import grants, tokens
 
@@ -37,6 +46,131 @@ READ = """async ({ name, code, url, callSid, token }) => {
   await read(url, callSid, given, note).catch((error) => texts.push(error.message));
   return texts;
 }"""
+
+
+def of_clients(language: str, holds: str, *, url: str, call_sid: str = "") -> str:
+    """Return a program of docs/clients.md, of this service and this call."""
+    program = example("clients.md", language, holds).replace("https://calls.example.com", url)
+    return program.replace("CA00000000000000000000000000000000", call_sid)
+
+
+@asynccontextmanager
+async def site(token: str, html: str):
+    """Serve somebody's own page, and the tokens that it gets from there; yields its address."""
+
+    async def give_token(_: Request) -> Response:
+        return PlainTextResponse(token)
+
+    async def give_page(_: Request) -> Response:
+        return HTMLResponse(html)
+
+    routes = [Route("/token", give_token), Route("/", give_page)]
+    async with serving(Starlette(routes=routes)) as url:
+        yield url
+
+
+async def said_over_a_break(page, cable, call, line: str) -> None:
+    """Say something, before and behind a break; the page shows each of it, once."""
+    call.say("Good morning.", 1.0)
+    await expect(page.locator(line)).to_have_text(["Good morning."])
+    cable.cut()
+    cable.mend()
+    call.say("Still there?", 5.0, "outbound")
+    await expect(page.locator(line)).to_have_text(["Good morning.", "Still there?"])
+
+
+@needs_chromium
+@shares_browser
+async def test_somebodys_own_page_reads_a_call_by_our_client(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    async with Cable(service.port) as cable:
+        url = f"http://127.0.0.1:{cable.port}"
+        html = of_clients("html", "new Partyline", url=url, call_sid=call.sid)
+        async with site(token, html) as own, opened(own) as page:
+            await expect(page.locator("#state")).to_have_text("live")
+            await said_over_a_break(page, cable, call, "#said li")
+            await call.end()
+            await expect(page.locator("#state")).to_have_text("over")
+
+
+UMD = Path("/usr/share/nodejs")
+REACT_PAGE = """<!doctype html><title>A call</title><div id="call"></div>
+<script>{react}</script><script>{dom}</script>
+<script type="importmap">{imports}</script>
+<script type="module">{program}</script>"""
+NAMED = {
+    "react": "export const { createElement, useEffect, useState } = React;",
+    "react-dom/client": "export const { createRoot } = ReactDOM;",
+}
+
+
+@needs_chromium
+@shares_browser
+@pytest.mark.skipif(
+    not (UMD / "react-dom").exists() and not os.environ.get("CI"),
+    reason="needs React; on Debian and Ubuntu: apt install node-react-dom",
+)
+async def test_a_component_of_react_shows_a_call(serve, token, tell):
+    """Debian's React, as it is for pages without a bundler: an import map stands for one."""
+    service = serve()
+    call = await tell(service)
+    async with Cable(service.port) as cable:
+        url = f"http://127.0.0.1:{cable.port}"
+        program = of_clients("js", "useCall", url=url, call_sid=call.sid)
+        assert len(program.splitlines()) < 20
+        modules = {name: f"data:text/javascript,{quote(text)}" for name, text in NAMED.items()}
+        html = REACT_PAGE.format(
+            react=(UMD / "react/umd/react.production.min.js").read_text(),
+            dom=(UMD / "react-dom/umd/react-dom.production.min.js").read_text(),
+            imports=json.dumps({"imports": modules}),
+            program=program.replace("./partyline/", f"{url}/partyline/"),
+        )
+        # As a bundler does, the client's own modules find React by its name: so does an import map.
+        async with site(token, html) as own, opened(own) as page:
+            await expect(page.locator("section.live")).to_be_attached()
+            await said_over_a_break(page, cable, call, "li")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+async def test_a_service_in_node_follows_a_number(serve, token, tell):
+    number = "+15551230000"
+    service = serve()
+    program = of_clients("js", "client.number", url=service.url)
+    assert len(program.splitlines()) < 20
+    root = DOCS.parent.as_uri()
+    async with Cable(service.port) as cable:
+        environ = {
+            **ENVIRON,
+            "PARTYLINE_URL": f"http://127.0.0.1:{cable.port}",
+            "PARTYLINE_TOKEN": token,
+            "NUMBER": number,
+        }
+        command = ["node", "--experimental-websocket", "--input-type=module", "--eval"]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            program.replace("./clients/", f"{root}/clients/"),
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        async with patience():
+            while await process.stderr.readline() != b"live\n":
+                pass
+            call = await tell(service, to=number)
+            call.say("Good morning.", 1.0)
+            await call.stored()
+            cable.cut()
+            cable.mend()
+            while await process.stderr.readline() != b"live\n":
+                pass
+            call.say("Still there?", 20.0, "outbound")
+            await call.end()
+            told = json.loads(await process.stdout.readline())
+            process.kill()
+            await process.communicate()
+    lines = ["Good morning.", "Still there?"]
+    assert told == {"callSid": call.sid, "reason": "completed", "lines": lines}
 
 
 @needs_chromium

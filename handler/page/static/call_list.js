@@ -4,7 +4,7 @@ import { make, makeButton, write } from "./dom.js";
 import { clock, digits, directionName, parties, speakers } from "./format.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Transcript } from "./transcript.js" */
+/** @import { Transcript } from "./partyline/transcript.js" */
 
 const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "last"]);
 

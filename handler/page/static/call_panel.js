@@ -6,8 +6,8 @@ import { byId, find, make } from "./dom.js";
 import { clock, otherNumber } from "./format.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Change, Transcript } from "./transcript.js" */
-/** @import { CallMessage } from "./wire.js" */
+/** @import { Change, Transcript } from "./partyline/transcript.js" */
+/** @import { CallMessage } from "./partyline/messages.d.ts" */
 
 /**
  * @typedef {object} PanelListener

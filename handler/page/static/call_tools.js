@@ -1,8 +1,8 @@
 // What can be done with a call on the screen: find, mark, copy, download, follow its number.
 
-import { authorization } from "./connection.js";
 import { find } from "./dom.js";
 import { clock } from "./format.js";
+import { authorization } from "./partyline/token.js";
 
 /** @import { TranscriptView } from "./transcript_view.js" */
 

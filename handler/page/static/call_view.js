@@ -4,12 +4,12 @@ import { Delay } from "./delay.js";
 import { find, write } from "./dom.js";
 import { clock, endReason, speakers, title } from "./format.js";
 import { NextFrame } from "./next_frame.js";
+import { spoken } from "./partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
-import { spoken } from "./wire.js";
 
 /** @import { About } from "./format.js" */
-/** @import { Change, Transcript } from "./transcript.js" */
-/** @import { CallMessage, Results } from "./wire.js" */
+/** @import { Change, Transcript } from "./partyline/transcript.js" */
+/** @import { CallMessage, Results } from "./partyline/messages.d.ts" */
 
 /**
  * What may be known of a call from elsewhere than its records.
@@ -80,12 +80,13 @@ export class CallView {
    */
   receive(message, change) {
     if (change) this.changes.push(change);
-    if (message.type === "Results" && !this.transcript.catchingUp && spoken(message).text) this.newest = message;
+    if (message.type === "Results" && this.view.upToDate && spoken(message).text) this.newest = message;
     this.frame.request();
   }
 
   /** The past is complete. */
   catchUp() {
+    this.view.upToDate = true;
     this.drawNow();
     this.view.keepUp();
     requestAnimationFrame(() => this.view.announce());
@@ -121,6 +122,7 @@ export class CallView {
    */
   lose(why = "") {
     this.lost = why;
+    this.view.upToDate = false;
     this.transcript.forgetInterims();
     this.parts.delay.textContent = "";
     this.#drawState();

@@ -1,6 +1,6 @@
 // Words and numbers for people.
 
-/** @import { Told, Track } from "./wire.js" */
+/** @import { Told, Track } from "./partyline/messages.d.ts" */
 
 /**
  * What is known of a call: some of it, or nothing.

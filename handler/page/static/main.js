@@ -1,17 +1,15 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
-import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
-import { CALL_SID } from "./wire.js";
+import { CALL_SID } from "./identifiers.js";
+import { Partyline } from "./partyline/partyline.js";
 import { Workspace } from "./workspace.js";
 
 const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 
-const OVER = {
-  expired: "Your token has expired. Paste a fresh one: what you have read stays.",
-  refused: "This token opens nothing here.",
-  origin: "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.",
-};
+const EXPIRED = "Your token has expired. Paste a fresh one: what you have read stays.";
+const REFUSED = "This token opens nothing here.";
+const WRONG_ORIGIN = "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.";
 
 const status = byId("connection", HTMLElement);
 const signIn = byId("sign-in", HTMLFormElement);
@@ -21,10 +19,16 @@ const problem = byId("problem", HTMLElement);
 const otherToken = byId("other-token", HTMLElement);
 const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
-const workspace = new Workspace();
-/** @type {Connection | null} */
-let connection = null;
+const client = new Partyline({
+  url: new URL(".", location.href),
+  token: () => sessionStorage.getItem(TOKEN),
+  onState: show,
+});
+const workspace = new Workspace(client);
+/** @type {Moment | null} what a link asks for, until it may be read */
+let wanted = null;
 
+/** @import { State } from "./partyline/partyline.js" */
 /** @typedef {{ callSid: string, at: number }} Moment */
 
 /** Follow what the address says, and leave nothing of it there: it would be kept and copied. */
@@ -32,19 +36,21 @@ function begin() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   if (location.hash) history.replaceState(null, "", location.pathname);
   const callSid = fragment.get("call") ?? "";
-  const link = CALL_SID.test(callSid) ? { callSid, at: Number(fragment.get("t") ?? NaN) } : null;
+  if (CALL_SID.test(callSid)) wanted = { callSid, at: Number(fragment.get("t") ?? NaN) };
   const token = fragment.get("token") || null;
   const inUse = sessionStorage.getItem(TOKEN);
   const isNew = token !== null && token !== inUse;
   if (isNew && inUse === null) sessionStorage.setItem(TOKEN, token);
   else {
     if (isNew) askWhich(token);
-    if (connection && !connection.closed) {
-      if (link) workspace.open(link.callSid, link);
-      return;
-    }
+    if (!["idle", "expired", "refused"].includes(client.state)) return openWanted();
   }
-  read(sessionStorage.getItem(TOKEN), link);
+  read(sessionStorage.getItem(TOKEN));
+}
+
+function openWanted() {
+  if (wanted) workspace.open(wanted.callSid, wanted);
+  wanted = null;
 }
 
 /**
@@ -63,12 +69,10 @@ function askWhich(token) {
 }
 
 /**
- * Open with a token, or without one where none is asked for.
+ * Read with a token, or without one where none is asked for.
  * @param {string | null} token
- * @param {Moment | null} link
  */
-async function read(token, link = null) {
-  if (link) workspace.open(link.callSid, link);
+async function read(token) {
   if (token === null) {
     status.textContent = "Looking …";
     const answer = await fetch("calls").catch(() => null);
@@ -78,30 +82,29 @@ async function read(token, link = null) {
   signIn.hidden = true;
   workspace.root.hidden = false;
   signOut.hidden = token === null;
-  status.textContent = "Connecting …";
-  connection?.close();
-  connection = connect(token);
+  workspace.begin();
+  openWanted();
 }
 
-/** @param {string | null} token */
-function connect(token) {
-  const opened = new Connection(token, {
-    opened: () => {
-      showLost(false, "Connected");
-      workspace.connect(opened);
-    },
-    received: (message) => workspace.receive(message),
-    lost: () => {
-      showLost(true, "Reconnecting …");
-      workspace.lose();
-    },
-    over: (reason) => {
+/**
+ * @param {State} state
+ * @param {number} [code]
+ */
+function show(state, code) {
+  switch (state) {
+    case "connecting":
+      return showLost(false, "Connecting …");
+    case "live":
+      return showLost(false, "Connected");
+    case "offline":
+    case "draining":
+      return showLost(true, "Reconnecting …");
+    case "expired":
+    case "refused":
       sessionStorage.removeItem(TOKEN);
-      workspace.lose();
-      ask(OVER[reason]);
-    },
-  });
-  return opened;
+      if (code === 403) return ask(WRONG_ORIGIN);
+      return ask(state === "expired" ? EXPIRED : REFUSED);
+  }
 }
 
 /**

@@ -5,25 +5,22 @@
 // docs/embedding.md says what it takes.
 
 import { CallView } from "./call_view.js";
-import { Connection } from "./connection.js";
 import { make } from "./dom.js";
 import { clock } from "./format.js";
-import { Transcript } from "./transcript.js";
-import { CALL_SID } from "./wire.js";
+import { CALL_SID } from "./identifiers.js";
+import { Partyline } from "./partyline/partyline.js";
+import { Transcript } from "./partyline/transcript.js";
 
-/** @import { Reason } from "./connection.js" */
-/** @import { Message } from "./wire.js" */
+/** @import { State } from "./partyline/partyline.js" */
+/** @import { CallState, PartylineError } from "./partyline/reading.js" */
 
 // The service that this comes from.
 const SERVICE = new URL(".", import.meta.url);
 const SHEETS = ["call.css", "partyline-call.css"];
 
-/** @type {Record<Reason, string>} */
-const OVER = {
-  expired: "the token has expired: what you have read stays",
-  refused: "this token opens nothing here",
-  origin: "this page may not read here: see ALLOWED_ORIGINS in the service's settings",
-};
+const EXPIRED = "the token has expired: what you have read stays";
+const REFUSED = "this token opens nothing here";
+const WRONG_ORIGIN = "this page may not read here: see ALLOWED_ORIGINS in the service's settings";
 
 /**
  * The sheets, as objects: a page that allows no inline styles allows them. All elements share them.
@@ -44,8 +41,11 @@ export class PartylineCall extends HTMLElement {
     root.adoptedStyleSheets = sheets;
     this.panel = panel();
     root.append(this.panel);
-    /** @type {Connection | null} */
-    this.connection = null;
+    this.client = new Partyline({
+      url: SERVICE,
+      token: () => this.getAttribute("token"),
+      onState: (state, code) => this.#note(state, code),
+    });
     /** @type {CallView | null} */
     this.view = null;
     /** @type {number | undefined} */
@@ -67,7 +67,7 @@ export class PartylineCall extends HTMLElement {
    */
   attributeChangedCallback(name, before, now) {
     if (!this.view || before === now) return; // it has not begun, or it is the same
-    if (name === "token") this.#connect(this.view);
+    if (name === "token") this.client.connect();
     else this.#begin();
   }
 
@@ -81,55 +81,58 @@ export class PartylineCall extends HTMLElement {
     view.describe({});
     if (!CALL_SID.test(callSid)) return this.#show("refused", "no call: the attribute call is no callSid");
     this.clock = setInterval(() => view.tick(), 1000);
-    this.#connect(view);
+    const { transcript } = view;
+    this.client.call(callSid, {
+      stay: true,
+      onMessage: (message) => {
+        view.receive(message, transcript.receive(message));
+        if (message.type === "CallStarted") view.describe({});
+      },
+      onState: (state, error) => this.#noteOfCall(view, state, error),
+    });
   }
 
   #end() {
     clearInterval(this.clock);
-    this.connection?.close();
-    this.connection = null;
     this.view?.close();
     this.view = null;
+    this.client.close();
   }
 
-  /** @param {CallView} view */
-  #connect(view) {
-    this.connection?.close();
-    const { transcript } = view;
-    const connection = (this.connection = new Connection(this.getAttribute("token"), {
-      opened: () => connection.send({ subscribe: transcript.callSid, since: transcript.last }),
-      received: (message) => this.#receive(view, message),
-      lost: () => {
-        view.lose("offline: reconnecting …");
-        this.#tell("offline");
-      },
-      over: (reason) => this.#show(reason, OVER[reason]),
-    }, SERVICE));
+  /**
+   * @param {State} state
+   * @param {number} [code]
+   */
+  #note(state, code) {
+    switch (state) {
+      case "offline": case "draining":
+        this.view?.lose("offline: reconnecting …");
+        return this.#tell("offline");
+      case "expired":
+        return this.#show("expired", EXPIRED);
+      case "refused":
+        return code === 403 ? this.#show("origin", WRONG_ORIGIN) : this.#show("refused", REFUSED);
+    }
   }
 
   /**
    * @param {CallView} view
-   * @param {Message} message
+   * @param {CallState} state
+   * @param {PartylineError} [error]
    */
-  #receive(view, message) {
-    const { transcript } = view;
-    switch (message.type) {
-      case "Subscribed":
-        view.admit();
-        return this.#tell("live");
-      case "CaughtUp":
-        if (transcript.catchUp(message.seq)) view.catchUp();
+  #noteOfCall(view, state, error) {
+    switch (state) {
+      case "past":
+        return view.admit();
+      case "live":
+        view.catchUp();
+        if (!view.transcript.ended) this.#tell("live");
         return;
-      case "Error":
-        return this.#show("refused", message.message);
-      case "Over":
+      case "over":
         view.drawNow();
         return this.#tell("ended");
-      case "Waiting": case "Calls": case "Token":
-        return;
-      default:
-        view.receive(message, transcript.receive(message));
-        if (message.type === "CallStarted") view.describe({});
+      case "refused":
+        return this.#show("refused", error?.message ?? "");
     }
   }
 

@@ -1,12 +1,12 @@
 // The lists beside the transcripts: live calls and ended ones, the search, followed numbers.
 
 import { CallList } from "./call_list.js";
-import { byId, make, makeButton } from "./dom.js";
+import { byId, make, makeButton, write } from "./dom.js";
 import { digits } from "./format.js";
-import { CALL_SID, NUMBER } from "./wire.js";
+import { CALL_SID, NUMBER } from "./identifiers.js";
 
 /** @import { KnownCalls } from "./known_calls.js" */
-/** @import { Transcript } from "./transcript.js" */
+/** @import { Transcript } from "./partyline/transcript.js" */
 
 /**
  * @typedef {object} SidebarListener
@@ -101,7 +101,7 @@ export class Sidebar {
 
   /** @param {string} text */
   notify(text) {
-    byId("notice", HTMLElement).textContent = text;
+    write(byId("notice", HTMLElement), text);
   }
 
   #search() {

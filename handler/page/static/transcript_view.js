@@ -2,12 +2,12 @@
 
 import { find, make } from "./dom.js";
 import { blankBetween, clock, joined, speakers } from "./format.js";
+import { isSpoken } from "./partyline/transcript.js";
 import { Search } from "./search.js";
-import { isSpoken } from "./transcript.js";
 import { gapElement, interimElement, isUncertain, turnElement, writeSegments } from "./turn_elements.js";
 
-/** @import { Change, SpokenTurn, Transcript, Turn } from "./transcript.js" */
-/** @import { Track } from "./wire.js" */
+/** @import { Change, SpokenTurn, Transcript, Turn } from "./partyline/transcript.js" */
+/** @import { Track } from "./partyline/messages.d.ts" */
 
 /**
  * @typedef {object} ViewListener
@@ -42,6 +42,7 @@ export class TranscriptView {
     this.interims = [];
     this.unseen = 0; // turns and segments that came while the reader was elsewhere
     this.following = true;
+    this.upToDate = false; // whether what is drawn is all there is: the past is complete
     this.top = 0;
     log.onscroll = () => this.#onScroll();
     // Turned phones, other panels, and turns that are laid out late move the end away.
@@ -61,14 +62,14 @@ export class TranscriptView {
     this.interims = [];
     for (const change of changes) if (change.isNew) this.#insert(change.turn, change.before);
     for (const turn of new Set(changes.map((change) => change.turn))) if (isSpoken(turn)) this.#write(turn);
-    if (!this.following && !this.transcript.catchingUp) this.unseen += changes.length;
+    if (!this.following && this.upToDate) this.unseen += changes.length;
     this.#drawInterims();
     this.keepUp();
   }
 
   /** Show the end, if it is followed; the past is not chased through. */
   keepUp() {
-    if (!this.following || this.transcript.catchingUp) return;
+    if (!this.following || !this.upToDate) return;
     this.log.scrollTop = this.log.scrollHeight;
     this.top = this.log.scrollTop;
   }
@@ -136,7 +137,7 @@ export class TranscriptView {
 
   /** Tell those who listen of what is added, from now on. */
   announce() {
-    if (!this.transcript.catchingUp) this.log.setAttribute("aria-live", "polite");
+    if (this.upToDate) this.log.setAttribute("aria-live", "polite");
   }
 
   /** A plain text of it all. */

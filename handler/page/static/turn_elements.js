@@ -2,10 +2,10 @@
 
 import { make } from "./dom.js";
 import { blankBetween, clock, gapReason } from "./format.js";
-import { partsOf } from "./wire.js";
+import { partsOf } from "./words.js";
 
-/** @import { GapTurn, Segment } from "./transcript.js" */
-/** @import { Track, Word } from "./wire.js" */
+/** @import { GapTurn, Segment } from "./partyline/transcript.js" */
+/** @import { Track, Word } from "./partyline/messages.d.ts" */
 
 const UNCERTAIN = 0.6; // confidence below it
 

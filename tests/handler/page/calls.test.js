@@ -1,9 +1,8 @@
-// Which calls are known, previewed, opened by themselves.
+// Which calls are known, and which are previewed.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { FollowedNumbers } from "../../../handler/page/static/followed_numbers.js";
 import { KnownCalls } from "../../../handler/page/static/known_calls.js";
 import { Previews } from "../../../handler/page/static/previews.js";
 
@@ -46,35 +45,12 @@ test("what is previewed already stays while there is room", () => {
   previews.change(sids(1, 30));
   assert.deepEqual(previews.change(sids(26, 40)), { begun: sids(31, 40), ended: [] });
   assert.deepEqual(previews.change(sids(41, 50)), { begun: sids(41, 50), ended: sids(1, 10) });
-  assert.equal(previews.has("call 10"), false);
-  assert.equal(previews.has("call 11"), true);
+  assert.deepEqual([...previews.calls], sids(11, 50));
 });
 
-for (const [first, last, since] of [[1, 100, 95], [1, 3, 0], [99, 100, 98], [1, 0, 0]]) {
-  test(`of records ${first} to ${last}, a preview asks once for those after ${since}`, () => {
-    const previews = new Previews();
-    previews.change(["a"]);
-    const subscribed = { type: /** @type {const} */ ("Subscribed"), callSid: "a", first: first ?? 0, last: last ?? 0 };
-    assert.equal(previews.since(subscribed), since);
-    assert.equal(previews.since(subscribed), null);
-  });
-}
-
-test("a call that is not previewed is not asked for", () => {
+test("a call that opens is previewed no longer", () => {
   const previews = new Previews();
   previews.change(["a", "b"]);
   previews.delete("a");
-  assert.equal(previews.since({ type: "Subscribed", callSid: "a", first: 1, last: 9 }), null);
-  previews.clear();
-  assert.equal(previews.has("b"), false);
-});
-
-test("the calls of a number that is followed open once", () => {
-  const followed = new FollowedNumbers();
-  const calls = [listed("a"), listed("b", "+15550002222"), { ...listed("c"), from: null, to: "+15550001111" }];
-  assert.deepEqual(followed.toOpen(calls), []);
-  followed.numbers.add("+15550001111");
-  assert.deepEqual(followed.toOpen(calls), ["a", "c"]);
-  followed.opened.add("a");
-  assert.deepEqual(followed.toOpen(calls), ["c"]);
+  assert.deepEqual([...previews.calls], ["b"]);
 });

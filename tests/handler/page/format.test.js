@@ -1,11 +1,11 @@
-// Words and numbers for people; what comes over the wire.
+// Words and numbers for people.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Delay } from "../../../handler/page/static/delay.js";
 import * as format from "../../../handler/page/static/format.js";
-import { parse, partsOf, spoken } from "../../../handler/page/static/wire.js";
+import { partsOf } from "../../../handler/page/static/words.js";
 
 /** @type {[string, unknown, unknown][]} */
 const TABLE = [
@@ -46,8 +46,6 @@ const TABLE = [
   ["finals of a script without blanks", format.joined(["您好。", "请问", "OK"]), "您好。请问 OK"],
   ["nothing before it", format.blankBetween("", "x"), ""],
   ["nothing after it", format.blankBetween("x", ""), ""],
-  ["a message", parse('{"type":"Calls","calls":[]}'), { type: "Calls", calls: [] }],
-  ["the array of callSids at the beginning", parse('["CA0"]'), null],
 ];
 
 for (const [name, got, wanted] of TABLE) test(name, () => assert.deepEqual(got, wanted));
@@ -70,23 +68,6 @@ const PARTED = [
 ];
 
 for (const [name, got, wanted] of PARTED) test(`a text by its words has ${name}`, () => assert.equal(got, wanted));
-
-const WORD = { word: "yes", start: 2, end: 3, confidence: 1 };
-const LATER = { word: "no", start: 4, end: 5, confidence: 1 };
-
-for (const [name, alternatives, wanted] of /** @type {const} */ ([
-  ["words", [{ transcript: "yes", words: [WORD] }], { text: "yes", words: [WORD], start: 2, end: 3 }],
-  ["words out of the order of their times", [{ transcript: "no yes", words: [LATER, WORD] }],
-    { text: "no yes", words: [LATER, WORD], start: 2, end: 5 }],
-  ["no words", [{ transcript: "yes" }], { text: "yes", words: [], start: 1, end: 5 }],
-  ["nothing", [], { text: "", words: [], start: 1, end: 5 }],
-])) {
-  test(`what a result says that has ${name}`, () => {
-    const channel = { alternatives: alternatives.map((one) => ({ ...one, words: "words" in one ? [...one.words] : undefined })) };
-    const results = { type: /** @type {const} */ ("Results"), callSid: "CA0", at: 0, seq: 1, track: /** @type {const} */ ("inbound") };
-    assert.deepEqual(spoken({ ...results, start: 1, duration: 4, channel }), wanted);
-  });
-}
 
 test("the delay counts from the end of the words, by clocks that may differ", () => {
   const delay = new Delay();

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Transcript, isSpoken } from "../../../handler/page/static/transcript.js";
+import { Transcript, isSpoken, spoken } from "../../clients/js/transcript.js";
 
-/** @import { CallMessage, Track } from "../../../handler/page/static/wire.js" */
+/** @import { CallMessage, Track } from "../../clients/js/messages.d.ts" */
 
 const callSid = `CA${"0".repeat(32)}`;
 
@@ -65,11 +65,7 @@ const TURNS = [
       final(3, "inbound", 2, "b")],
     ["inbound: a", "media-lost", "inbound: b"]],
   ["a result without words says nothing", [final(1, "inbound", 0, "")], []],
-  ["a record that is known changes nothing", [final(1, "inbound", 0, "a"), final(1, "inbound", 0, "a")], ["inbound: a"]],
-  ["until the past is complete, a record after a hole is left out",
-    [final(1, "inbound", 0, "a"), final(3, "inbound", 9, "c"), final(2, "inbound", 5, "b")],
-    ["inbound: a", "inbound: b"]],
-  ["what is no longer kept is no hole",
+  ["what follows what is no longer kept stands alone",
     [{ type: "Expired", callSid, first: 7 }, final(7, "inbound", 0, "a")], ["inbound: a"]],
 ];
 
@@ -121,7 +117,6 @@ test("the call's state follows its events", () => {
 
 test("a call that moves is drawn as if nothing had been, with what its side is saying", () => {
   const transcript = new Transcript(callSid);
-  transcript.catchUp(0);
   transcript.receive(final(1, "inbound", 0, "One."));
   assert.equal(transcript.receive({ type: "CallResumed", callSid, seq: 2, reason: "moved" }), null);
   assert.equal(transcript.turns.length, 1);
@@ -140,10 +135,23 @@ test("what a call is told of its recogniser is no trouble, and the newest of it 
   assert.equal(transcript.trouble, "");
 });
 
-test("the past is complete when we have what it was sent up to", () => {
-  const transcript = transcriptOf(final(1, "inbound", 0, "a"));
-  assert.equal(transcript.catchUp(2), false);
-  transcript.receive(final(2, "inbound", 1, "b"));
-  assert.equal(transcript.catchUp(2), true);
-  assert.equal(transcript.catchingUp, false);
+const WORD = { word: "yes", start: 2, end: 3, confidence: 1 };
+const LATER = { word: "no", start: 4, end: 5, confidence: 1 };
+
+for (const [name, alternatives, wanted] of /** @type {const} */ ([
+  ["words", [{ transcript: "yes", words: [WORD] }], { text: "yes", words: [WORD], start: 2, end: 3 }],
+  ["words out of the order of their times", [{ transcript: "no yes", words: [LATER, WORD] }],
+    { text: "no yes", words: [LATER, WORD], start: 2, end: 5 }],
+  ["no words", [{ transcript: "yes" }], { text: "yes", words: [], start: 1, end: 5 }],
+  ["nothing", [], { text: "", words: [], start: 1, end: 5 }],
+])) {
+  test(`what a result says that has ${name}`, () => {
+    const channel = { alternatives: alternatives.map((one) => ({ ...one, words: "words" in one ? [...one.words] : undefined })) };
+    const results = { type: /** @type {const} */ ("Results"), callSid: "CA0", at: 0, seq: 1, track: /** @type {const} */ ("inbound") };
+    assert.deepEqual(spoken({ ...results, start: 1, duration: 4, channel }), wanted);
+  });
+}
+
+test("what is no longer kept is known by the first record that is", () => {
+  assert.equal(transcriptOf({ type: "Expired", callSid, first: 7 }).expired, 7);
 });

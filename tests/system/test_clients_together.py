@@ -1,0 +1,49 @@
+"""The JavaScript client: what is read together shares a connection, and each gets all of it."""
+
+import asyncio
+import json
+import subprocess
+
+from deno import find_deno_bin
+from support.breaker import Breaker
+from support.clients import PROGRAMS
+from support.processes import ENVIRON
+from support.timing import patience
+
+NUMBER = "+15550003333"
+RECORDS = 1500
+
+
+async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_again(
+    serve, token, tell
+):
+    """
+    One that does not keep up, one that begins late, one of the newest records, one from behind a
+    record, and one of the call's number; then nothing keeps the program alive.
+    """
+    service = serve()
+    call = await tell(service, to=NUMBER)
+    await call.say_much("x", RECORDS)
+    async with Breaker(service.port) as breaker, patience():
+        url = f"http://127.0.0.1:{breaker.port}"
+        program = str(PROGRAMS / "together.mjs")
+        process = await asyncio.create_subprocess_exec(
+            *(find_deno_bin(), "run", "--no-check", "--allow-net", program),
+            *(url, token, call.sid, NUMBER),
+            env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            limit=1024 * 1024,
+        )
+        assert json.loads(await process.stdout.readline()) == "reading"
+        await call.end()
+        told = json.loads(await process.stdout.readline())
+        assert await process.wait() == 0
+    last = RECORDS + 2
+    everything = list(range(1, last + 1))
+    assert told["seqs"]["slow"] == told["seqs"]["late"] == told["seqs"]["number"] == everything
+    assert told["seqs"]["behind"] == list(range(1491, last + 1))
+    # The three newest when it began, and what came then.
+    assert told["seqs"]["newest"] == list(range(RECORDS - 1, last + 1))
+    assert told["refused"] == "more than 100 subscriptions"
+    assert told["state"] == "idle"
+    assert breaker.connections == 1
