@@ -94,13 +94,11 @@ class _Link:
 
     def why(self, exc: PartylineError) -> str:
         """Say why it is over."""
-        if isinstance(exc.__cause__, Exception):
-            return self._words(exc.__cause__)
-        if isinstance(exc, Refused):  # of a call, over a connection that is there
-            return f"{self._target}: {shown(exc.reason)}"
-        return self._words(exc)
+        return self._words(exc.__cause__ if isinstance(exc.__cause__, Exception) else exc)
 
     def _words(self, exc: Exception) -> str:
+        if isinstance(exc, Refused):  # of a call, over a connection that is there
+            return f"{self._target}: {shown(exc.reason)}"
         return in_words(exc, url=self._url, has_token=self._has_token, was_there=self._was_there)
 
     def _connected(self) -> str:

@@ -170,6 +170,14 @@ async def test_a_call_that_cannot_be_read_is_an_error_and_one_of_a_number_is_non
         await numbers.aclose()
 
 
+async def test_who_asked_too_much_comes_back():
+    visits = Visit([error(4429, "too many")], None), Visit(code=4429), Visit([over(1)])
+    async with patience(), scripted_service(*visits) as service, client(service) as reader:
+        events = await all_of(reader.call(CALL))
+    offline = [StateChanged(state=State.OFFLINE, reason=why) for why in ("4429 too many", "4429")]
+    assert events == [LIVE, offline[0], LIVE, offline[1], LIVE, *told(over(1))]
+
+
 async def test_the_list_is_followed():
     lists: list[Body] = [{"type": "Calls", "calls": []}]
     async with patience(), scripted_service(Visit(lists)) as service, client(service) as reader:

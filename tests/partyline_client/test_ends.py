@@ -24,8 +24,8 @@ from partyline_client.errors import (
     NoSuchCall,
     NotAllowed,
     NotPartyline,
-    TooMuch,
     Unreachable,
+    refused,
 )
 from partyline_client.messages import State
 
@@ -67,6 +67,11 @@ def test_what_passes_is_worth_another_try(exc, reason):
     assert judge(exc) == Lost(State.OFFLINE, reason)
 
 
+@pytest.mark.parametrize("exc", [closed(4429, "too many"), refused(4429, "too many")])
+def test_who_asked_too_much_stays_away_for_a_while(exc):
+    assert judge(exc) == Lost(State.OFFLINE, "4429 too many", stays_away=True)
+
+
 def test_a_process_that_leaves_is_told_from_a_network_that_breaks():
     assert judge(closed(1012, "leaving")) == Lost(State.DRAINING, "leaving")
 
@@ -76,7 +81,6 @@ FOR_GOOD = [
     (closed(4401), InvalidToken),
     (closed(4403), NotAllowed),
     (closed(4404), NoSuchCall),
-    (closed(4429), TooMuch),
     (status(400), BadRequest),
     (status(401), InvalidToken),
     (status(403), NotAllowed),

@@ -16,7 +16,6 @@ from partyline_client.errors import (
     NotPartyline,
     PartylineError,
     Refused,
-    TooMuch,
     Unreachable,
 )
 from partyline_client.messages import (
@@ -83,7 +82,6 @@ __all__ = [
     "StateChanged",
     "Subscribed",
     "Subscription",
-    "TooMuch",
     "Track",
     "Unreachable",
     "UtteranceEnd",

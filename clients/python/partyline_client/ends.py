@@ -13,7 +13,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import Close
 
-from partyline_client.errors import NotPartyline, PartylineError, Unreachable, refused
+from partyline_client.errors import NotPartyline, PartylineError, TooMuch, Unreachable, refused
 from partyline_client.messages import State
 
 # Codes after which the same subscription may go on: the path broke, or we are to come back.
@@ -24,14 +24,20 @@ TOKEN = 4401
 FAULTS = frozenset({1002, 1007, 1009})
 UNANSWERED = "the connection was closed without an answer"
 # Everything that a connection may end with, or never begin for.
-Ended = ConnectionClosed | InvalidHandshake | InvalidURI | NotPartyline | OSError
+Ended = ConnectionClosed | InvalidHandshake | InvalidURI | NotPartyline | TooMuch | OSError
 
 
 class Lost(NamedTuple):
-    """The connection is gone, and another one may do better."""
+    """
+    The connection is gone, and another one may do better.
+
+    Attributes:
+        stays_away: Whether the next one is to come after the longest wait.
+    """
 
     state: State
     reason: str
+    stays_away: bool = False
 
 
 def judge(exc: Ended, *, was_there: bool = False) -> Lost | PartylineError:
@@ -53,6 +59,8 @@ def _verdict(exc: Ended) -> Lost | PartylineError:
     match exc:
         case NotPartyline():
             return exc
+        case TooMuch():
+            return Lost(State.OFFLINE, str(exc), stays_away=True)
         case InvalidHandshake() | InvalidURI():
             return _of_handshake(exc)
         case ConnectionClosed(rcvd=None, sent=Close(code=code)) if code in FAULTS:
@@ -89,7 +97,8 @@ def _of_close(exc: ConnectionClosed) -> Lost | PartylineError:
         return Lost(State.DRAINING, reason)
     if code in COME_BACK:
         return Lost(State.OFFLINE, f"{code} {reason}".strip())
-    return refused(code, reason)
+    error = refused(code, reason)
+    return _verdict(error) if isinstance(error, TooMuch) else error
 
 
 def _of_the_system(exc: OSError) -> Lost | PartylineError:

@@ -11,8 +11,7 @@ What passes (a connection that breaks, a service that restarts or is full) is no
         ├── BadRequest        400, 4400
         ├── InvalidToken      401, 4401
         ├── NotAllowed        403, 4403
-        ├── NoSuchCall        4404
-        └── TooMuch           4429
+        └── NoSuchCall        4404
 
 Their ``__cause__`` is what the connection ended with, if it was a connection that ended.
 """
@@ -66,7 +65,7 @@ class NoSuchCall(Refused):
 
 
 class TooMuch(Refused):
-    """Too many subscriptions, or too many calls that are waited for."""
+    """4429: too much at once, of this socket or this token. It passes, and no reader gets it."""
 
 
 _BY_CODE: dict[int, type[Refused]] = {

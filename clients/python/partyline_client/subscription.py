@@ -9,10 +9,14 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from partyline_client.backoff import Backoff
 from partyline_client.connection import Connection, Connections
-from partyline_client.ends import TOKEN, Ended, judge
-from partyline_client.errors import InvalidToken, NotPartyline, PartylineError
+from partyline_client.ends import TOKEN, Ended, Lost, judge
+from partyline_client.errors import InvalidToken, NotPartyline, PartylineError, TooMuch
 from partyline_client.messages import Calls, Event, Record, State, StateChanged
 from partyline_client.progress import Progress
+
+ENDED = (ConnectionClosed, InvalidHandshake, InvalidURI, NotPartyline, TooMuch, OSError)
+# So many failures that the wait is the longest.
+MANY = 32
 
 
 class Subscription:
@@ -60,24 +64,17 @@ class Subscription:
                         async for event in events:
                             brought = brought or isinstance(event, Record | Calls)
                             yield event
-                except (
-                    ConnectionClosed,
-                    InvalidHandshake,
-                    InvalidURI,
-                    NotPartyline,
-                    OSError,
-                ) as exc:
+                except ENDED as exc:
                     if self._connections.closed:
                         return
-                    lost = self._judged(exc)
+                    lost, cause = self._judged(exc), exc
                 else:
                     return
                 was_good = brought or time.monotonic() - since > self._backoff.good_life
                 failures = 1 if was_good else failures + 1
-                yield self._became(lost)
-                if not await self._connections.pause(
-                    self._backoff.seconds(failures, self._chance())
-                ):
+                yield self._became(StateChanged(state=lost.state, reason=lost.reason, cause=cause))
+                wait = self._backoff.seconds(MANY if lost.stays_away else failures, self._chance())
+                if not await self._connections.pause(wait):
                     return
         finally:
             if self._state is State.LIVE:
@@ -103,17 +100,16 @@ class Subscription:
                 return
             await connection.say(step.say)
 
-    def _judged(self, exc: Ended) -> StateChanged:
+    def _judged(self, exc: Ended) -> Lost:
         """Say what the end of a connection means; raises what is for good."""
         verdict = judge(exc, was_there=self._was_there)
         if isinstance(verdict, InvalidToken) and verdict.code == TOKEN:
-            expired = StateChanged(state=State.EXPIRED, reason=verdict.reason, cause=exc)
+            self._state = State.EXPIRED
             if self._connections.credentials.renewable:
-                return expired
-            self._became(expired)
+                return Lost(State.EXPIRED, verdict.reason)
         if isinstance(verdict, PartylineError):
             raise verdict from exc
-        return StateChanged(state=verdict.state, reason=verdict.reason, cause=exc)
+        return verdict
 
     def _became(self, change: StateChanged) -> StateChanged:
         self._state = change.state
