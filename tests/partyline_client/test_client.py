@@ -25,6 +25,7 @@ from partyline_client import (
     connection,
     credentials,
 )
+from partyline_client.wire import Unreadable
 
 SOON = Backoff(first=0.01, longest=0.02)
 LIVE = StateChanged(state=State.LIVE)
@@ -190,8 +191,9 @@ async def test_the_list_is_followed():
 @pytest.mark.parametrize("visit", [Visit(begins="hello"), Visit(begins="{}")])
 async def test_what_is_no_service_is_told_from_one(visit):
     async with patience(), scripted_service(visit) as service, client(service) as reader:
-        with pytest.raises(NotPartyline):
+        with pytest.raises(NotPartyline) as raised:
             await all_of(reader.calls())
+        assert isinstance(raised.value.__cause__, Unreadable)
 
 
 async def test_an_address_that_speaks_no_tls_is_not_waited_for():

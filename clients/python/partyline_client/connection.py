@@ -186,5 +186,7 @@ async def _greeted(socket: ClientConnection) -> tuple[str, ...]:
     try:
         async with asyncio.timeout(GREETING_SECONDS):
             return greeting(await socket.recv(decode=True))
-    except (TimeoutError, Unreadable, UnicodeDecodeError) as exc:
+    except TimeoutError:
+        raise NotPartyline(f"it says nothing for {GREETING_SECONDS:g} s") from None
+    except (Unreadable, UnicodeDecodeError) as exc:
         raise NotPartyline("it does not begin as a service does") from exc

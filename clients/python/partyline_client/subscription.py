@@ -107,6 +107,8 @@ class Subscription:
             self._state = State.EXPIRED
             if self._connections.credentials.renewable:
                 return Lost(State.EXPIRED, verdict.reason)
+        if verdict is exc:
+            raise exc
         if isinstance(verdict, PartylineError):
             raise verdict from exc
         return verdict
