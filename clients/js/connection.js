@@ -49,7 +49,7 @@ export class Connection {
    * @param {Listener} listener
    */
   constructor({ url, token, wait = 500, quiet = 20_000 }, listener) {
-    this.service = new URL(url);
+    this.service = new URL(`${url}`.replace(/^ws/, "http").replace(/\/?$/, "/"));
     this.askToken = token;
     this.firstWait = wait;
     this.quiet = quiet;
@@ -79,7 +79,7 @@ export class Connection {
     const turn = this.#drop();
     this.#timer = setTimeout(() => this.#lose(), OPEN_TIMEOUT);
     try {
-      this.#token = (await this.askToken?.()) || null;
+      this.#token = await this.#freshToken();
     } catch {
       if (turn === this.#turn) this.#lose();
       return;
@@ -88,7 +88,6 @@ export class Connection {
     if (this.#token && this.#token === this.#refused) return this.#end("expired", EXPIRED);
     const url = new URL("client", this.service);
     url.protocol = url.protocol.replace("http", "ws");
-    url.hash = "";
     if (this.#token) url.searchParams.set("token", this.#token);
     const socket = (this.#socket = new WebSocket(url));
     socket.onopen = () => {
@@ -107,6 +106,10 @@ export class Connection {
     };
     socket.onclose = ({ code, reason }) => this.#lose(code, reason);
     socket.onerror = () => this.#lose(); // no word of the service's comes behind it, and in Node nothing may
+  }
+
+  async #freshToken() {
+    return (await this.askToken?.()) || null;
   }
 
   /**
@@ -135,7 +138,7 @@ export class Connection {
 
   async #renew() {
     const turn = this.#turn;
-    const token = await Promise.resolve(this.askToken?.()).catch(() => null);
+    const token = await this.#freshToken().catch(() => null); // the one in use is good yet
     if (turn !== this.#turn) return;
     if (!token || token === this.#token) return this.#renewInTime(expiryOf(this.#token));
     this.#token = token;

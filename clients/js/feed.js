@@ -2,11 +2,13 @@
 
 import { Reading } from "./reading.js";
 
-/** @import { CallMessage, CallStarted, Message } from "./messages.d.ts" */
+/** @import { CallMessage, CallStarted, Calls, Message, Token } from "./messages.d.ts" */
 /** @import { CallReading } from "./reading.js" */
 
 // Of a number's calls that are over, so many are remembered, as they may go on.
 const MAX_OVER = 100;
+// What is said of a subscription, by what it asked for.
+const OF_SUBSCRIPTIONS = new Set(["Waiting", "Expired", "Subscribed", "CaughtUp", "Over", "Error"]);
 
 export class Feed {
   /** @type {Set<CallReading>} */
@@ -31,21 +33,31 @@ export class Feed {
     return [...this.readings].some(({ interim }) => interim);
   }
 
+  /** Whether somebody asked for it by its callSid. */
+  get isNamed() {
+    return [...this.readings].some(({ number }) => !number);
+  }
+
   /** Whether to ask for it on a new connection: a number's call that was over comes by its number. */
-  get wanted() {
-    return [...this.readings].some(({ state, ofNumber }) => !ofNumber || state !== "over");
+  get isWanted() {
+    return [...this.readings].some(({ state, number }) => !number || state !== "over");
+  }
+
+  /**
+   * Whether a message is for those who read here: of a child leg, what its parent's records say.
+   * @param {Exclude<Message, Calls | Token>} message
+   */
+  concerns({ callSid, type }) {
+    return callSid === this.callSid || (callSid === this.leadsTo && !OF_SUBSCRIPTIONS.has(type));
   }
 
   /**
    * Returns whether it was new to anybody.
-   * @param {Message} message
+   * @param {Exclude<Message, Calls | Token>} message
    */
   receive(message) {
     let isNew = false;
     switch (message.type) {
-      case "Calls":
-      case "Token":
-        return false;
       case "CaughtUp":
         if (this.asked) return false;
         break;
@@ -91,5 +103,10 @@ export class NumberReading extends Reading {
     if (over.length <= MAX_OVER || !over[0]) return;
     this.calls.delete(over[0].callSid);
     over[0].close();
+  }
+
+  /** @override */
+  drained() {
+    for (const call of this.calls.values()) call.drained();
   }
 }

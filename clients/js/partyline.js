@@ -53,7 +53,7 @@ export class Partyline {
    * @param {CallOptions} [options]
    */
   call(callSid, options = {}) {
-    if (!this.#feeds.has(callSid)) this.#checkRoom();
+    if (!this.#feeds.get(callSid)?.isNamed) this.#checkRoom();
     const reading = this.#reading(callSid, options);
     this.#enter(reading);
     this.#ask(callSid);
@@ -133,7 +133,8 @@ export class Partyline {
   }
 
   #checkRoom() {
-    if (this.#feeds.size + this.#numbers.size + this.#lists.size >= MAX_SUBSCRIPTIONS) {
+    const named = [...this.#feeds.values()].filter(({ isNamed }) => isNamed);
+    if (named.length + this.#numbers.size + this.#lists.size >= MAX_SUBSCRIPTIONS) {
       throw new RangeError(`more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     }
   }
@@ -183,8 +184,10 @@ export class Partyline {
   #opened() {
     this.#left.clear();
     const room = MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
-    // Those that a number began take no room until they are asked for: the others come by it again.
-    for (const { callSid } of [...this.#feeds.values()].filter(({ wanted }) => wanted).slice(-room)) this.#ask(callSid);
+    // Those that a number began take room if they are asked for; what is too many comes by it again.
+    const wanted = [...this.#feeds.values()].filter(({ isWanted }) => isWanted);
+    wanted.sort((one, other) => Number(other.isNamed) - Number(one.isNamed));
+    for (const { callSid } of wanted.slice(0, room)) this.#ask(callSid);
     for (const { number, interim } of this.#numbers) this.#send({ subscribe: number, interim });
     if (this.#lists.size) this.#send({ list: true });
   }
@@ -222,7 +225,7 @@ export class Partyline {
     }
     let isNew = false;
     for (const feed of [...this.#feeds.values()]) {
-      if (feed.callSid === callSid || feed.leadsTo === callSid) isNew = feed.receive(message) || isNew;
+      if (feed.concerns(message)) isNew = feed.receive(message) || isNew;
     }
     if (isNew) this.#connection?.succeed();
   }
@@ -236,7 +239,7 @@ export class Partyline {
     if ((number.number !== from && number.number !== to) || number.calls.has(callSid)) return;
     const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
     const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
-    reading.ofNumber = true;
+    reading.number = number;
     const known = this.#feeds.has(callSid);
     number.keep(reading);
     this.#enter(reading);

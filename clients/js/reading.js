@@ -111,7 +111,8 @@ export class Reading {
 export class CallReading extends Reading {
   /** @type {CallState} */
   state = "asked";
-  ofNumber = false; // it is read for who follows a number
+  /** @type {Reading<CallMessage> | null} who follows its number, if it is read for that */
+  number = null;
   #cut = false; // what came was not taken, as there was no room
 
   /**
@@ -172,7 +173,7 @@ export class CallReading extends Reading {
     const isNew = position.take(message);
     if (isNew) this.tell(message);
     else if (complete && !position.complete) this.ask(this); // something is missing
-    this.#cut = this.full;
+    this.#cut = (this.number ?? this).full;
     return isNew;
   }
 

@@ -27,7 +27,13 @@ const over = (name, options) => new Promise((done) => {
 });
 
 const others = [over("newest", { newest: 3 }), over("behind", { since: 1490 })];
-const ofNumber = client.number(number, { onMessage: keep("number") });
+const ofNumber = client.number(number);
+(async () => {
+  for await (const message of ofNumber) {
+    keep("number")(message);
+    if (seqs.number?.length === 1) await rest(1000);
+  }
+})();
 for await (const message of client.call(callSid)) {
   keep("slow")(message);
   if (seqs.slow?.length !== 1) continue;

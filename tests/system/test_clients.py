@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from support.breaker import Breaker
 from support.clients import CLIENTS, Message, Program, TokenSource, client_program, token_source
 from support.processes import Service
 from support.timing import patience
+from support.webhooks import call_status
 
 STREAM = "TRANSCRIPTS"
 LONG = "word " * 40
@@ -263,6 +265,20 @@ async def test_who_may_not_read_is_told_why(service, mint, tell):
         async with reading(service, call.sid, make_token) as readings:
             await readings.gave_up({"state": "refused", "code": code})
             assert [at.program.records for at in readings.each] == [[] for _ in readings.each]
+
+
+async def test_a_child_leg_is_read_as_its_parents_call_over_a_break(service, token, tell):
+    call, leg = await tell(service), f"CA{os.urandom(16).hex()}"
+    await call_status(service, leg, "initiated", ParentCallSid=call.sid)
+    async with reading(service, leg, lambda: token) as readings:
+        await readings.heard(1)
+        for breaker in readings.breakers:
+            breaker.cut()
+            breaker.mend()
+        call.say("Hello.", 1.0)
+        await readings.heard(2)
+        await call.end()
+        await readings.told(await stored(service, call.sid))
 
 
 async def test_a_number_is_followed_over_a_break(service, token, tell):
