@@ -85,6 +85,11 @@ PLANTED = {
         "import handler.errors",
         {"client-alone"},
     ),
+    "watch connects by itself": (
+        "handler/cli/watch.py",
+        "import websockets",
+        {"watch-by-the-client"},
+    ),
     "broker imports the client": (
         "broker/errors.py",
         "import partyline_client.errors",
