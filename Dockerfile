@@ -19,6 +19,7 @@ COPY pyproject.toml README.md LICENSE /source/
 COPY clients/js/ /source/clients/js/
 COPY handler/ /source/handler/
 COPY broker/ /source/broker/
+COPY clients/python/partyline_client/ /source/clients/python/partyline_client/
 RUN PYTHONPATH=/build/tools SOURCE_DATE_EPOCH=1767225600 python -m pip wheel --no-cache-dir --no-deps \
       --no-build-isolation --wheel-dir /build /source \
  && python -m pip --python /venv/bin/python install --no-cache-dir --no-deps --no-compile /build/*.whl

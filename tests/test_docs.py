@@ -9,9 +9,10 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = (ROOT, ROOT / "docs", ROOT / "bench")
 # The changelog may name what is gone.
 DOCUMENTS = {path for folder in FOLDERS for path in folder.glob("*.md")} - {ROOT / "CHANGELOG.md"}
-CODE = {path for name in ("handler", "broker", "rehearsal") for path in (ROOT / name).rglob("*.py")}
+PACKAGES = ("handler", "broker", "rehearsal", "clients")
+CODE = {path for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
 PATH = re.compile(
-    r"(?<![\w./-])(?:handler|broker|rehearsal|bench|tests|deploy|requirements|\.ci|docs)/[\w./-]*\w"
+    r"(?<![\w./-])(?:handler|broker|rehearsal|bench|clients|tests|deploy|requirements|\.ci|docs)/[\w./-]*\w"
 )
 GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 PROOFS = sorted(set(re.findall(r"`pytest ([^`]+)`", GUARANTEES)))

@@ -20,6 +20,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 Rounds = Callable[..., range]
+# Packages that do not lie at the root.
+HOMES = {"partyline_client": "clients/python/"}
 
 
 def pure_modules() -> list[str]:
@@ -28,7 +30,8 @@ def pure_modules() -> list[str]:
     (rule,) = (rule for rule in rules["contracts"] if rule["id"] == "pure")
     paths = []
     for name in rule["source_modules"]:
-        found = sorted(ROOT.glob(name.replace(".", "/") + ".py"))
+        home = HOMES.get(name.partition(".")[0], "")
+        found = sorted(ROOT.glob(home + name.replace(".", "/") + ".py"))
         assert found, f"{name} is in the list of pure modules, but not in the tree"
         paths += [str(path.relative_to(ROOT)) for path in found if path.stem != "__init__"]
     return paths
@@ -38,7 +41,8 @@ def own_tests(module: str) -> list[str]:
     """Find the tests of a module by its name: ``test_mixer.py``, ``test_mixer_properties.py``."""
     path = Path(module)
     others = {other.stem for other in (ROOT / path).parent.glob("*.py")} - {path.stem}
-    folder = ROOT / "tests" / path.parent
+    homes = (home for home in HOMES.values() if module.startswith(home))
+    folder = ROOT / "tests" / path.parent.relative_to(next(homes, ""))
     found = [folder / f"test_{path.stem}.py", *sorted(folder.glob(f"test_{path.stem}_*.py"))]
     return [
         str(test.relative_to(ROOT))

@@ -89,40 +89,68 @@ def test_the_service_starts_without_what_only_some_of_its_work_needs():
     assert (ended.stdout, ended.stderr) == ("\n", "")
 
 
+def built(source: Path, directory: Path) -> zipfile.ZipFile:
+    """Build a wheel, which writes beside its source."""
+    command = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, directory, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = directory.glob("*.whl")
+    return zipfile.ZipFile(wheel)
+
+
 def test_a_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
-    """Rooms, the page's files and the servers' configurations; a build writes beside its source."""
+    """Rooms, the page's files, the servers' configurations, the clients."""
     source = tmp_path / "source"
-    packages = ("handler", "broker", "rehearsal")
+    packages = ("handler", "broker", "rehearsal", "clients/python/partyline_client")
     for name in packages:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     files = {
-        str(path.relative_to(source))
+        str(path.relative_to(source)).removeprefix("clients/python/")
         for name in packages
         for path in (source / name).rglob("*")
         if path.is_file()
     }
-    client = "handler/page/static/partyline/partyline.js"
-    assert {"handler/page/static/index.html", client, "broker/server/single.conf"} < files
-    command = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
-    built = subprocess.run(
-        [sys.executable, "-m", *command, tmp_path, source],
-        capture_output=True,
-        text=True,
-        check=False,
+    known = (
+        "handler/page/static/index.html",
+        "handler/page/static/partyline/partyline.js",
+        "broker/server/single.conf",
+        "partyline_client/py.typed",
     )
-    assert built.returncode == 0, built.stdout + built.stderr
-    (wheel,) = tmp_path.glob("*.whl")
-    names = set(zipfile.ZipFile(wheel).namelist())
+    assert set(known) < files
+    names = set(built(source, tmp_path).namelist())
     assert {name for name in names if ".dist-info/" not in name} == files
+
+
+def test_the_client_is_installed_by_itself_and_needs_one_package(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "clients" / "python", source, ignore=ignored)
+    files = {f"partyline_client/{path.name}" for path in (source / "partyline_client").iterdir()}
+    wheel = built(source, tmp_path)
+    names = set(wheel.namelist())
+    assert {name for name in names if ".dist-info/" not in name} == files
+    (metadata,) = (name for name in names if name.endswith("/METADATA"))
+    needs = re.findall(r"^Requires-Dist: (.*)$", wheel.read(metadata).decode(), re.MULTILINE)
+    assert needs == [one for one in project()["dependencies"] if one.startswith("websockets")]
+
+
+def test_the_client_by_itself_has_the_licence_of_the_whole() -> None:
+    own = ROOT / "clients" / "python"
+    assert (own / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
 def test_the_image_holds_what_the_service_is_made_of():
     """``demo`` alone loads the rehearsal, by name; all else that the command runs is copied."""
     copied = re.findall(r"^COPY ([\w/]+)/ ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert set(copied) == {"handler", "broker", "clients/js"}
+    assert set(copied) == {"handler", "broker", "clients/js", "clients/python/partyline_client"}
     assert {f"!{name}" for name in copied} < set(ignored)
 
 

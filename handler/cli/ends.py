@@ -1,12 +1,10 @@
 """What the end of a connection to the service means to whoever watches: in words, with a remedy."""
 
 from ssl import SSLEOFError
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from websockets.exceptions import (
     ConnectionClosed,
-    InvalidHandshake,
     InvalidMessage,
     InvalidStatus,
     InvalidURI,
@@ -14,14 +12,11 @@ from websockets.exceptions import (
 from websockets.http11 import Response
 
 from broker.printable import shown
-from broker.words import is_for_good, said
+from broker.words import said
 from handler import addresses
 from handler.probe.answers import first_line, phrase
+from partyline_client.ends import COME_BACK, FAULTS
 
-# Codes after which the same subscription may go on: the path broke, or we are to come back.
-COME_BACK = frozenset({1000, 1001, 1006, 1011, 1012, 4408})
-# What our side closes with when the other one breaks the rules of the protocol, or of its text.
-FAULTS = frozenset({1002, 1007, 1009})
 # Of what a service says of a refusal, so many characters are shown.
 MAX_WORDS = 300
 IS_IT_PARTYLINE = "is it Partyline that answers there, and --url its address?"
@@ -37,24 +32,7 @@ REMEDIES = {
 }
 
 
-class NotPartyline(Exception):
-    """Something takes websockets there, but says what no service says."""
-
-
-class End(NamedTuple):
-    """Why a connection ended, and whether another one may do better."""
-
-    come_back: bool
-    reason: str
-
-
-def judge(
-    exc: ConnectionClosed | InvalidHandshake | InvalidURI | NotPartyline | OSError,
-    *,
-    url: str,
-    has_token: bool,
-    was_there: bool = False,
-) -> End:
+def in_words(exc: Exception, *, url: str, has_token: bool, was_there: bool = False) -> str:
     """
     Say what the end of a connection means.
 
@@ -62,34 +40,32 @@ def judge(
         exc: How it ended.
         url: The address of the service, as it was given.
         has_token: Whether a token was shown.
-        was_there: Whether the service has answered before: then its name and its certificate were
-            right, and what is wrong with them now passes.
+        was_there: Whether the service has answered before: then it speaks TLS as the address says.
     """
     at = addresses.shown(url)
     match exc:
         case InvalidStatus(response=response):
-            come_back = response.status_code == 429 or response.status_code >= 500
-            return End(come_back, _refusal(response, at, has_token=has_token))
+            return _refusal(response, at, has_token=has_token)
         case InvalidMessage(__cause__=EOFError()) | ConnectionResetError() | SSLEOFError():
             hint = "" if was_there else _of_tls(url)
-            return End(True, f"{at} closed the connection without an answer{hint}")
+            return f"{at} closed the connection without an answer{hint}"
         case InvalidURI(uri=uri):
-            return End(False, f"{at} leads on to {addresses.shown(shown(uri))}: is that --url?")
-        case InvalidHandshake() | NotPartyline():
-            return End(False, f"{at} does not answer as the service does: {IS_IT_PARTYLINE}")
+            return f"{at} leads on to {addresses.shown(shown(uri))}: is that --url?"
         case ConnectionClosed():
             return _of_close(exc, at)
+        case OSError():
+            return f"cannot reach {at}: {said(exc)}"
         case _:
-            return End(was_there or not is_for_good(exc), f"cannot reach {at}: {said(exc)}")
+            return f"{at} does not answer as the service does: {IS_IT_PARTYLINE}"
 
 
-def _of_close(exc: ConnectionClosed, at: str) -> End:
+def _of_close(exc: ConnectionClosed, at: str) -> str:
     if exc.rcvd is None and exc.sent is not None and exc.sent.code in FAULTS:
-        return End(False, f"{at} sends what cannot be read: {IS_IT_PARTYLINE}")
+        return f"{at} sends what cannot be read: {IS_IT_PARTYLINE}"
     if exc.rcvd is None or exc.rcvd.code in COME_BACK:
-        return End(True, f"the connection to {at} was lost")
+        return f"the connection to {at} was lost"
     why = shown(exc.rcvd.reason) or "without a word"
-    return End(False, f"{at} ended the connection ({exc.rcvd.code}): {why}")
+    return f"{at} ended the connection ({exc.rcvd.code}): {why}"
 
 
 def _of_tls(url: str) -> str:

@@ -2,23 +2,26 @@
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import sys
-from contextlib import nullcontext
-from typing import Any
-
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from broker.cli.arguments import Parser
 from broker.identifiers import CALL_SID, E164
-from broker.printable import escaped
+from broker.printable import escaped, shown
 from handler import addresses
 from handler.cli.arguments import read_service
-from handler.cli.ends import NotPartyline, judge
+from handler.cli.ends import in_words
 from handler.cli.transcript import Transcript
+from partyline_client import (
+    Backoff,
+    Message,
+    Partyline,
+    PartylineError,
+    Refused,
+    State,
+    StateChanged,
+)
 
 try:
     from rich.console import Console
@@ -30,11 +33,8 @@ else:
     RICH = True
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-RECONNECT_SECONDS = 1.0
-# The list of live calls comes at once; what says nothing for so long is no service.
-LIST_SECONDS = 10.0
-# Calls of a number that a new connection asks for by name; it may hold 100 subscriptions.
-MAX_RESUMED = 50
+# Somebody looks on: they come back sooner than a program would.
+BACKOFF = Backoff(longest=2.0)
 # As a token is written, which goes into a header; tokens of others may have more than ours.
 TOKEN = re.compile(r"[!-~]*")
 MALFORMED = "is no token, such as `partyline token` prints"
@@ -54,131 +54,104 @@ def main(argv: list[str], prog: str = "partyline watch") -> int:
 
 
 async def _watch(arguments: argparse.Namespace, token: str) -> int:
-    transcript = Transcript(several=_is_number(arguments.target))
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    problem, was_there = "", False
-    while True:
+    screen = _Screen(as_json=arguments.json, several=_is_number(arguments.target))
+    link = _Link(arguments, has_token=bool(token))
+    async with Partyline(arguments.url, token or None, backoff=BACKOFF) as client:
+        follow = client.number if _is_number(arguments.target) else client.call
         try:
-            async with connect(
-                _client_url(arguments.url),
-                additional_headers=headers,
-                compression=None,
-                proxy=None,
-            ) as connection:
-                await _begin(connection, transcript, arguments)
-                if problem or _is_number(arguments.target):
-                    print(_connected(arguments), file=sys.stderr, flush=True)
-                problem, was_there = "", True
-                await _read(connection, transcript, arguments)
-                return 0
-        except _Unreadable as exc:
-            print(exc, file=sys.stderr)
+            with screen:
+                async for event in follow(arguments.target):
+                    if isinstance(event, StateChanged):
+                        link.change(event)
+                        screen.forget_interims()
+                    else:
+                        screen.show(event)
+        except PartylineError as exc:
+            print(link.why(exc), file=sys.stderr)
             return 1
-        except BrokenPipeError:
-            raise  # of standard output: another connection would find no reader either
-        except (ConnectionClosed, InvalidHandshake, InvalidURI, NotPartyline, OSError) as exc:
-            end = judge(exc, url=arguments.url, has_token=bool(token), was_there=was_there)
-        if not end.come_back:
-            print(end.reason, file=sys.stderr)
-            return 1
-        if end.reason != problem:
-            problem = end.reason
-            print(f"{problem}; trying again", file=sys.stderr, flush=True)
-        await asyncio.sleep(RECONNECT_SECONDS)
+    return 0
 
 
-class _Unreadable(Exception):
-    """The call that was asked for cannot be read; says why."""
+class _Link:
+    """Tells how it stands with the connection, on standard error."""
+
+    def __init__(self, arguments: argparse.Namespace, *, has_token: bool) -> None:
+        self._url = str(arguments.url)
+        self._target = str(arguments.target)
+        self._has_token = has_token
+        self._was_there = False
+        self._problem = ""
+
+    def change(self, change: StateChanged) -> None:
+        """Tell that the connection is there, or is not; of one that stays away once."""
+        if change.state is State.LIVE:
+            if self._problem or _is_number(self._target):
+                print(self._connected(), file=sys.stderr, flush=True)
+            self._problem, self._was_there = "", True
+        elif change.cause is not None and (reason := self._words(change.cause)) != self._problem:
+            self._problem = reason
+            print(f"{reason}; trying again", file=sys.stderr, flush=True)
+
+    def why(self, exc: PartylineError) -> str:
+        """Say why it is over."""
+        return self._words(exc.__cause__ if isinstance(exc.__cause__, Exception) else exc)
+
+    def _words(self, exc: Exception) -> str:
+        if isinstance(exc, Refused):  # of a call, over a connection that is there
+            return f"{self._target}: {shown(exc.reason)}"
+        return in_words(exc, url=self._url, has_token=self._has_token, was_there=self._was_there)
+
+    def _connected(self) -> str:
+        waits = f": waiting for calls of {self._target}" if _is_number(self._target) else ""
+        return f"connected to {addresses.shown(self._url)}{waits}"
 
 
-def subscriptions(target: str, transcript: Transcript) -> list[dict[str, Any]]:
-    """
-    Return what a connection is to say first: each call goes on where it was.
+class _Screen:
+    """Prints what comes: on a terminal what is interim too, elsewhere one line each."""
 
-    A number begins with the whole of each call that lives, and knows nothing of one that has ended
-    meanwhile: so the calls that were begun are asked for by themselves.
-    """
-    begun = transcript.to_resume
-    if not _is_number(target):
-        return [{"subscribe": target, "since": begun.get(target, 0)}]
-    newest = list(begun.items())[-MAX_RESUMED:]
-    resumed = [{"subscribe": call_sid, "since": seq} for call_sid, seq in newest]
-    return [*resumed, {"subscribe": target}]
+    def __init__(self, *, as_json: bool, several: bool) -> None:
+        self._as_json = as_json
+        self._transcript = Transcript(several=several)
+        console = Console(highlight=False) if RICH and not as_json else None
+        self._live = (
+            Live(console=console, refresh_per_second=12, transient=True)
+            if console is not None and console.is_terminal
+            else None
+        )
 
+    def __enter__(self) -> None:
+        if self._live is not None:
+            self._live.start()
 
-async def _begin(
-    connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
-) -> None:
-    """
-    Read the list of live calls, with which a service begins, and ask for the call or the number.
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
 
-    Raises:
-        NotPartyline: something else began.
-        ConnectionClosed: however it was closed.
-    """
-    try:
-        async with asyncio.timeout(LIST_SECONDS):
-            calls = json.loads(await connection.recv())
-    except (TimeoutError, ValueError) as exc:
-        raise NotPartyline from exc
-    if not isinstance(calls, list):
-        raise NotPartyline
-    transcript.interim.clear()  # their finals may come to nobody
-    for command in subscriptions(arguments.target, transcript):
-        await connection.send(json.dumps(command))
+    def show(self, message: Message) -> None:
+        """Print what stands, and what does not yet."""
+        if self._as_json:  # other programs read it
+            print(escaped(message.wire), flush=True)
+            return
+        for style, row in self._transcript.receive(message):
+            if self._live is not None:
+                self._live.console.print(Text(row, style=style))
+            else:
+                print(row, flush=True)
+        self._show_interims()
 
+    def forget_interims(self) -> None:
+        """Show nothing of what may still change: its finals may come to nobody."""
+        self._transcript.interim.clear()
+        self._show_interims()
 
-async def _read(
-    connection: ClientConnection, transcript: Transcript, arguments: argparse.Namespace
-) -> None:
-    """
-    Print what comes; returns when the one call that was asked for is over.
-
-    Raises:
-        _Unreadable: that call cannot be read.
-        ConnectionClosed: however it was closed.
-    """
-    # Elsewhere than on a terminal one line each: other programs read it.
-    console = Console(highlight=False) if RICH and not arguments.json else None
-    if console is not None and not console.is_terminal:
-        console = None
-    live = (
-        Live(console=console, refresh_per_second=12, transient=True)
-        if console is not None
-        else nullcontext()
-    )
-    with live as display:
-        while arguments.target not in transcript.over:
-            text = await connection.recv()  # iterating would take 1001 for a good end
-            message = json.loads(text)
-            if arguments.json and not transcript.is_known(message):
-                print(escaped(text if isinstance(text, str) else text.decode()), flush=True)
-            for style, row in transcript.receive(message):
-                if arguments.json:
-                    continue
-                if console is not None:
-                    console.print(Text(row, style=style))
-                else:
-                    print(row, flush=True)
-            if transcript.error is not None:
-                raise _Unreadable(f"{arguments.target}: {transcript.error}")
-            if display is not None:
-                display.update(Text("\n".join(transcript.interim.values()), style="dim italic"))
+    def _show_interims(self) -> None:
+        if self._live is not None:
+            rows = self._transcript.interim.values()
+            self._live.update(Text("\n".join(rows), style="dim italic"))
 
 
 def _is_number(target: str) -> bool:
     return target.startswith("+")
-
-
-def _connected(arguments: argparse.Namespace) -> str:
-    waits = f": waiting for calls of {arguments.target}" if _is_number(arguments.target) else ""
-    return f"connected to {addresses.shown(arguments.url)}{waits}"
-
-
-def _client_url(url: str) -> str:
-    """Turn the address of a service into that of its ``/client``."""
-    there = addresses.for_websockets(url)
-    return there if there.endswith("/client") else f"{there}/client"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

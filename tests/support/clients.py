@@ -9,6 +9,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ PROGRAMS = ROOT / "tests" / "clients"
 # Each name is a line of the suite's table.
 CLIENTS: dict[str, list[str]] = {
     "deno": [find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / "read.mjs")],
+    "python": [sys.executable, str(PROGRAMS / "read.py")],
+    "python, sync": [sys.executable, str(PROGRAMS / "read.py"), "--sync"],
 }
 if (NODE := shutil.which("node")) is not None:
     # Before version 22 it has its WebSocket on request.

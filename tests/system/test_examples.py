@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +23,7 @@ from support.cable import Cable
 from support.credentials import TOKEN_SECRET
 from support.page import needs_chromium, opened, shares_browser
 from support.processes import ENVIRON
-from support.timing import PATIENCE, patience
+from support.timing import PATIENCE, patience, until
 from support.twilio_api import serving
 
 from handler.tokens import grants, tokens
@@ -216,6 +217,58 @@ async def test_the_python_subscriber_reads_a_live_call(serve, token, tell):
     await call.end()
     assert await asyncio.wait_for(process.communicate(), PATIENCE) == (b"", None)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("holds", ["asyncio.run", "partyline_client.sync"])
+async def test_the_python_client_reads_a_live_call_over_a_break(serve, token, tell, holds):
+    service = serve()
+    call = await tell(service)
+    async with Cable(service.port) as cable:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", example("clients_python.md", "python", holds)),
+            *(f"http://127.0.0.1:{cable.port}", call.sid),
+            env={**ENVIRON, "PARTYLINE_TOKEN": token},
+            stdout=subprocess.PIPE,
+        )
+        for text in ("Good morning.", "Still there?"):
+            call.say(text)
+            line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
+            assert line.decode() == f"inbound {text}\n"
+            cable.cut()
+            cable.mend()
+        await call.end()
+        assert await asyncio.wait_for(process.communicate(), PATIENCE) == (b"", None)
+    assert process.returncode == 0
+
+
+async def test_the_python_client_shows_nothing_stale(serve, mint, tell, capsys):
+    """The example of the page, called as a program would."""
+    names: dict[str, Any] = {}
+    exec(example("clients_python.md", "python", "being_said"), names)  # noqa: S102  our own
+    service, number = serve(), "+15550001111"
+    call = await tell(service, from_=number)
+    async with Cable(service.port) as cable:
+        url = f"http://127.0.0.1:{cable.port}"
+        showing = asyncio.create_task(names["show"](url, number, lambda: mint(calls=["*"])))
+        told = ""
+
+        async def shown(line: str) -> None:
+            def found() -> bool:
+                nonlocal told
+                told += capsys.readouterr().out
+                return told.endswith(f"{line}\n")
+
+            await until(found)
+
+        await shown("live")
+        cable.cut()
+        await shown("not live: offline")
+        cable.mend()
+        await shown("live")
+        call.say("Good morning.")
+        await shown(f"{call.sid} inbound Good morning.")
+        showing.cancel()
+        await asyncio.wait([showing])
 
 
 def run(*command: str) -> str:

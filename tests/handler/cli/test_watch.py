@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import pytest
+from support.messages import CALL, ended, error, final, over, resumed, started
 from support.processes import ENVIRON, partyline
 from support.sids import call_sid
 from support.timing import patience
@@ -27,31 +28,16 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from handler.cli.ends import judge
-from handler.cli.transcript import Transcript
-from handler.cli.watch import main, subscriptions
+from handler.cli.ends import in_words
+from handler.cli.watch import main
 
-CALL, OTHER = call_sid(1), call_sid(2)
+OTHER = call_sid(2)
 CALL_ASKED = call_sid(3)  # where a single call is asked for
 NUMBER = "+15550100001"
 
 
-def record(kind: str, seq: int, call: str = CALL, **rest: object) -> dict:
-    return {"type": kind, "callSid": call, "seq": seq, **rest}
-
-
-def said(text: str, seq: int, call: str = CALL) -> dict:
-    channel = {"alternatives": [{"transcript": text}]}
-    head = record("Results", seq, call, track="inbound", start=1.0)
-    return {**head, "is_final": True, "channel": channel}
-
-
-def ended(seq: int, call: str = CALL) -> dict:
-    return record("CallEnded", seq, call, duration=3.0)
-
-
-def over(seq: int, call: str = CALL) -> dict:
-    return record("Over", seq, call)
+def asked(call: str, since: int) -> dict:
+    return {"subscribe": call, "since": since, "interim": True}
 
 
 class Script:
@@ -102,15 +88,17 @@ async def printed(script: Script, *arguments: str) -> tuple[list[str], str, int 
 
 async def test_a_call_goes_on_after_a_broken_connection_where_it_was():
     script = Script(
-        (1001, [record("CallStarted", 1, CALL_ASKED), said("Hello.", 2, CALL_ASKED)]),
-        (1012, [said("Again.", 3, CALL_ASKED)]),
+        (1001, [started(call=CALL_ASKED), final("Hello.", 2, CALL_ASKED)]),
+        (1012, [final("Again.", 3, CALL_ASKED)]),
         (1012, [ended(4, CALL_ASKED)]),
-        (1012, [record("CallResumed", 5, CALL_ASKED), said("Back.", 6, CALL_ASKED)]),
+        (1012, [resumed(5, CALL_ASKED), final("Back.", 6, CALL_ASKED)]),
         (1000, [ended(7, CALL_ASKED), over(7, CALL_ASKED)]),
     )
     lines, errors, code = await printed(script, CALL_ASKED)
     positions = (0, 2, 3, 4, 6)
-    assert script.commands == [[{"subscribe": CALL_ASKED, "since": since}] for since in positions]
+    assert script.commands == [
+        [{"subscribe": CALL_ASKED, "since": since, "interim": True}] for since in positions
+    ]
     assert lines == [
         "── call begins",
         "00:01.0  caller  Hello.",
@@ -126,18 +114,19 @@ async def test_a_call_goes_on_after_a_broken_connection_where_it_was():
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
 async def test_a_number_prints_nothing_twice_after_a_broken_connection(flags):
-    begun = [record("CallStarted", 1), said("Hello.", 2), record("CallStarted", 1, OTHER)]
+    begun = [started(), final("Hello.", 2), started(call=OTHER)]
     script = Script(
         (1012, begun),
         # OTHER has ended meanwhile: only who asks for it by name is told.
-        (1012, [*begun, said("Again.", 3), ended(2, OTHER), over(2, OTHER)]),
+        (1012, [*begun, final("Again.", 3), ended(2, OTHER), over(2, OTHER)]),
         (4401, begun),
     )
     lines, _, code = await printed(script, NUMBER, *flags)
+    number = {"subscribe": NUMBER, "interim": True}
     assert script.commands == [
-        [{"subscribe": NUMBER}],
-        [{"subscribe": CALL, "since": 2}, {"subscribe": OTHER, "since": 1}, {"subscribe": NUMBER}],
-        [{"subscribe": CALL, "since": 3}, {"subscribe": NUMBER}],
+        [number],
+        [asked(OTHER, 1), asked(CALL, 2), number],
+        [asked(CALL, 3), number],
     ]
     if flags:
         messages = [line for line in map(json.loads, lines) if line["type"] != "Over"]
@@ -155,12 +144,13 @@ async def test_a_number_prints_nothing_twice_after_a_broken_connection(flags):
 
 
 async def test_a_call_that_cannot_be_read_ends_it_and_one_of_a_number_does_not():
-    def error(call: str) -> dict:
-        return {"type": "Error", "callSid": call, "code": 4404, "message": "no such call"}
-
-    lines, errors, code = await printed(Script((4401, [error(CALL_ASKED)])), CALL_ASKED)
+    lines, errors, code = await printed(
+        Script((4401, [error(4404, "no such call", CALL_ASKED)])), CALL_ASKED
+    )
     assert (lines, errors, code) == ([], f"{CALL_ASKED}: no such call\n", 1)
-    lines, _, _ = await printed(Script((4401, [error(CALL), said("Hi.", 1, OTHER)])), NUMBER)
+    lines, _, _ = await printed(
+        Script((4401, [error(4404, "no such call"), final("Hi.", 1, OTHER)])), NUMBER
+    )
     assert lines == [f"…{CALL[-6:]}  ── no such call", f"…{OTHER[-6:]}  00:01.0  caller  Hi."]
 
 
@@ -169,7 +159,7 @@ async def test_it_ends_in_silence_when_nobody_reads_what_it_prints(flags):
     """As with ``| head``: another connection would find no reader either."""
     reading, writing = os.pipe()
     os.close(reading)
-    script = Script((1012, [said("Hello.", 1)]), (4401, []))
+    script = Script((1012, [final("Hello.", 1)]), (4401, []))
     async with patience(), watching(script, NUMBER, *flags, stdout=writing) as watch:
         os.close(writing)
         _, errors = await watch.communicate()
@@ -183,34 +173,27 @@ def refused(status: int) -> InvalidStatus:
 
 
 @pytest.mark.parametrize(
-    ("exc", "has_token", "come_back", "words"),
+    ("exc", "has_token", "words"),
     [
-        (refused(503), True, True, "full or restarting"),
-        (refused(429), True, True, "too many connections"),
-        (refused(401), False, False, "a token is needed"),
-        (refused(401), True, False, "refuses this token"),
-        (refused(404), True, False, "HTTP 404"),
-        (ConnectionClosedError(None, None), True, True, "the connection to http://h was lost"),
-        (ConnectionClosedError(None, Close(1011, "no pong")), True, True, "was lost"),
-        (ConnectionClosedError(None, Close(1007, "")), True, False, "is it Partyline"),
-        (ConnectionClosedError(Close(4408, ""), None), True, True, "was lost"),
-        (ConnectionClosedOK(Close(1001, ""), None), True, True, "was lost"),
-        (ConnectionClosedError(Close(4401, "why"), None), True, False, "(4401): why"),
-        (ConnectionRefusedError(111, ""), True, True, "cannot reach http://h: connection refused"),
-        (TimeoutError("during handshake"), True, True, "cannot reach http://h: no answer in time"),
-        (socket.gaierror(socket.EAI_AGAIN, ""), True, True, "no such host: is the name right?"),
-        (socket.gaierror(socket.EAI_NONAME, ""), True, False, "no such host: is the name right?"),
+        (refused(503), True, "full or restarting"),
+        (refused(429), True, "too many connections"),
+        (refused(401), False, "a token is needed"),
+        (refused(401), True, "refuses this token"),
+        (refused(404), True, "HTTP 404"),
+        (ConnectionClosedError(None, None), True, "the connection to http://h was lost"),
+        (ConnectionClosedError(None, Close(1011, "no pong")), True, "was lost"),
+        (ConnectionClosedError(None, Close(1007, "")), True, "is it Partyline"),
+        (ConnectionClosedError(Close(4408, ""), None), True, "was lost"),
+        (ConnectionClosedOK(Close(1001, ""), None), True, "was lost"),
+        (ConnectionClosedError(Close(4401, "why"), None), True, "(4401): why"),
+        (ConnectionRefusedError(111, ""), True, "cannot reach http://h: connection refused"),
+        (TimeoutError("during handshake"), True, "cannot reach http://h: no answer in time"),
+        (socket.gaierror(socket.EAI_AGAIN, ""), True, "no such host: is the name right?"),
+        (socket.gaierror(socket.EAI_NONAME, ""), True, "no such host: is the name right?"),
     ],
 )
-def test_the_end_of_a_connection_says_whether_to_come_back(exc, has_token, come_back, words):
-    end = judge(exc, url="http://h", has_token=has_token)
-    assert end.come_back is come_back
-    assert words in end.reason
-
-
-def test_what_was_right_before_is_tried_again():
-    lost = socket.gaierror(socket.EAI_NONAME, "")
-    assert judge(lost, url="http://h", has_token=True, was_there=True).come_back
+def test_the_end_of_a_connection_is_told_in_words(exc, has_token, words):
+    assert words in in_words(exc, url="http://h", has_token=has_token)
 
 
 @asynccontextmanager
@@ -232,51 +215,49 @@ def answer(status: int, *headers: str, body: str = "") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("said", "come_back", "words"),
+    ("said", "words"),
     [
-        (b"", True, "closed the connection without an answer: if it speaks TLS"),
-        (b"SSH-2.0-OpenSSH\r\n", False, "does not answer as the service does: is it Partyline"),
-        (b"HTTP/1.1 101 x\r\n\r\n", False, "does not answer as the service does"),
-        (answer(200, body="Hello"), False, "HTTP 200: ok: is it Partyline"),
-        (answer(301, "Location: https://u:secret@h/client"), False, "leads on to https://h/client"),
-        (answer(302), False, "HTTP 302: found: is it Partyline that answers there"),
-        (answer(401, "WWW-Authenticate: Basic realm=x"), False, "asks for a user and a password"),
-        (answer(403, body="forbidden: this page\nmore"), False, "HTTP 403: forbidden: this page"),
-        (answer(404, body="<html>"), False, "HTTP 404: there is no /client: is it Partyline"),
-        (answer(426), False, "HTTP 426: a proxy before the service takes Upgrade away"),
-        (answer(429, body="too many: come back"), True, "HTTP 429: too many: come back"),
-        (answer(500), True, "HTTP 500: internal server error"),
-        (answer(502, body="<html>"), True, "HTTP 502: a proxy is there, but not the service"),
-        (answer(599, body='{"a":1}'), True, "HTTP 599: which is no status"),
+        (b"", "closed the connection without an answer: if it speaks TLS"),
+        (b"SSH-2.0-OpenSSH\r\n", "does not answer as the service does: is it Partyline"),
+        (b"HTTP/1.1 101 x\r\n\r\n", "does not answer as the service does"),
+        (answer(200, body="Hello"), "HTTP 200: ok: is it Partyline"),
+        (answer(301, "Location: https://u:secret@h/client"), "leads on to https://h/client"),
+        (answer(302), "HTTP 302: found: is it Partyline that answers there"),
+        (answer(401, "WWW-Authenticate: Basic realm=x"), "asks for a user and a password"),
+        (answer(403, body="forbidden: this page\nmore"), "HTTP 403: forbidden: this page"),
+        (answer(404, body="<html>"), "HTTP 404: there is no /client: is it Partyline"),
+        (answer(426), "HTTP 426: a proxy before the service takes Upgrade away"),
+        (answer(429, body="too many: come back"), "HTTP 429: too many: come back"),
+        (answer(500), "HTTP 500: internal server error"),
+        (answer(502, body="<html>"), "HTTP 502: a proxy is there, but not the service"),
+        (answer(599, body='{"a":1}'), "HTTP 599: which is no status"),
     ],
 )
-async def test_what_is_no_service_or_takes_nobody_is_told_in_our_words(said, come_back, words):
+async def test_what_is_no_service_or_takes_nobody_is_told_in_our_words(said, words):
     async with raw_server(said) as url, patience():
         with pytest.raises((InvalidHandshake, InvalidURI)) as caught:
             await connect(f"ws://{url}/client", proxy=None)
     assert isinstance(caught.value, InvalidHandshake | InvalidURI)
-    end = judge(caught.value, url=f"http://{url}", has_token=True)
-    assert end.come_back is come_back
-    assert words in end.reason
-    assert url in end.reason
-    assert "secret" not in end.reason
+    told = in_words(caught.value, url=f"http://{url}", has_token=True)
+    assert words in told
+    assert url in told
+    assert "secret" not in told
 
 
 @pytest.mark.parametrize(
-    ("said", "come_back", "words"),
+    ("said", "words"),
     [
-        (answer(400), False, "TLS failed (wrong version number): does the server speak it on this"),
-        (b"", True, "without an answer: if it speaks no TLS on this port, --url begins with http:"),
+        (answer(400), "TLS failed (wrong version number): does the server speak it on this"),
+        (b"", "without an answer: if it speaks no TLS on this port, --url begins with http:"),
     ],
 )
-async def test_tls_to_a_plain_port_is_told_as_that(said, come_back, words):
+async def test_tls_to_a_plain_port_is_told_as_that(said, words):
     async with raw_server(said) as url, patience():
         with pytest.raises((ssl.SSLError, ConnectionResetError)) as caught:
             await connect(f"wss://{url}/client", proxy=None)
-    end = judge(caught.value, url=f"https://{url}", has_token=True)
-    assert end.come_back is come_back
-    assert words in end.reason
-    assert url in end.reason
+    told = in_words(caught.value, url=f"https://{url}", has_token=True)
+    assert words in told
+    assert url in told
 
 
 @pytest.mark.parametrize("begins", ["{}", "hello", "4"])
@@ -305,16 +286,6 @@ def test_what_cannot_be_a_token_is_refused_in_words(token):
     ended = partyline("watch", NUMBER, PARTYLINE_TOKEN=token)
     assert ended.returncode == 2
     assert ended.stderr.startswith("partyline watch: PARTYLINE_TOKEN: is no token")
-
-
-def test_of_very_many_calls_those_that_began_last_are_resumed():
-    transcript = Transcript(several=True)
-    for number in range(1, 61):
-        list(transcript.receive(said("Hello.", 7, call_sid(number))))
-    commands = subscriptions(NUMBER, transcript)
-    assert commands[0] == {"subscribe": call_sid(11), "since": 7}
-    assert commands[-1] == {"subscribe": NUMBER}
-    assert len(commands) == 51
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""
+Reads live transcripts of phone calls from Partyline, over connections that break.
+
+:class:`Partyline` is the client, :class:`partyline_client.sync.Partyline` the same for programs
+without a loop; what comes is in :mod:`partyline_client.messages`.
+"""
+
+from partyline_client.backoff import Backoff
+from partyline_client.client import Partyline
+from partyline_client.errors import (
+    BadRequest,
+    InvalidToken,
+    NoSuchCall,
+    NotAllowed,
+    NotOpen,
+    NotPartyline,
+    PartylineError,
+    Refused,
+    Unreachable,
+)
+from partyline_client.messages import (
+    CallEnded,
+    CallMessage,
+    CallResumed,
+    Calls,
+    CallStarted,
+    CaughtUp,
+    Event,
+    Expired,
+    Final,
+    Gap,
+    Interim,
+    ListedCall,
+    Message,
+    Other,
+    Over,
+    Recogniser,
+    Record,
+    Refusal,
+    SpeechStarted,
+    State,
+    StateChanged,
+    Subscribed,
+    Track,
+    UtteranceEnd,
+    Waiting,
+    Word,
+)
+from partyline_client.subscription import Subscription
+
+__all__ = [
+    "Backoff",
+    "BadRequest",
+    "CallEnded",
+    "CallMessage",
+    "CallResumed",
+    "CallStarted",
+    "Calls",
+    "CaughtUp",
+    "Event",
+    "Expired",
+    "Final",
+    "Gap",
+    "Interim",
+    "InvalidToken",
+    "ListedCall",
+    "Message",
+    "NoSuchCall",
+    "NotAllowed",
+    "NotOpen",
+    "NotPartyline",
+    "Other",
+    "Over",
+    "Partyline",
+    "PartylineError",
+    "Recogniser",
+    "Record",
+    "Refusal",
+    "Refused",
+    "SpeechStarted",
+    "State",
+    "StateChanged",
+    "Subscribed",
+    "Subscription",
+    "Track",
+    "Unreachable",
+    "UtteranceEnd",
+    "Waiting",
+    "Word",
+]
