@@ -41,8 +41,7 @@ def own_tests(module: str) -> list[str]:
     """Find the tests of a module by its name: ``test_mixer.py``, ``test_mixer_properties.py``."""
     path = Path(module)
     others = {other.stem for other in (ROOT / path).parent.glob("*.py")} - {path.stem}
-    homes = (home for home in HOMES.values() if module.startswith(home))
-    folder = ROOT / "tests" / path.parent.relative_to(next(homes, ""))
+    folder = ROOT / "tests" / path.parent
     found = [folder / f"test_{path.stem}.py", *sorted(folder.glob(f"test_{path.stem}_*.py"))]
     return [
         str(test.relative_to(ROOT))

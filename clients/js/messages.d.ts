@@ -78,6 +78,7 @@ export interface CallEnded {
   seq: number;
   duration: number;
   reason: string;
+  words?: number;
 }
 
 export type CallRecord = FinalResults | Gap | CallStarted | CallResumed | Recogniser | CallEnded;

@@ -179,12 +179,18 @@ class Recogniser(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Record):
-    """The call has ended; for a few seconds it may still go on with :class:`CallResumed`."""
+    """
+    The call has ended; for a few seconds it may still go on with :class:`CallResumed`.
+
+    Attributes:
+        words: How many its finals say; None of a call from before that was told.
+    """
 
     duration: float
     reason: str
     request_ids: tuple[str, ...]
     call_status: str | None = None
+    words: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def agrees(kind: type, schema: dict[str, Any]) -> bool:
 
 
 def test_each_message_of_a_socket_is_known():
-    assert set(TYPES) | {"Results", "Transcript"} == set(SCHEMAS)
+    assert set(TYPES) | {"Results", "Transcript", "EndedCalls"} == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("name", TYPES)
