@@ -170,7 +170,8 @@ export class Connection {
     // A browser does not say why a handshake was refused: a plain request does.
     const status = opened || !tried || turn !== this.#turn ? 0 : await this.#status();
     if (turn !== this.#turn) return;
-    if (status === 401 || status === 403) return this.#end(this.#everOpened ? "expired" : "refused", status);
+    const over = this.#everOpened || (expiryOf(this.#token) ?? Infinity) * 1000 < Date.now();
+    if (status === 401 || status === 403) return this.#end(over && status === 401 ? "expired" : "refused", status);
     const longest = code === TOO_MUCH ? LONGEST_WAIT : this.firstWait * 2 ** this.#failures++;
     this.#waits = true;
     this.#timer = setTimeout(() => this.#open(), Math.min(LONGEST_WAIT, longest) * (0.5 + Math.random() / 2));

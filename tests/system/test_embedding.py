@@ -46,6 +46,15 @@ async def embedded(url: str, call: str, token: str, **options) -> AsyncIterator[
         yield shown
 
 
+async def note_states(page: Page) -> None:
+    """Have the title say each state that the page is told of from now on."""
+    await page.evaluate(
+        "document.title = 'told:';"
+        "document.querySelector('partyline-call').addEventListener("
+        "'partyline-state', ({ detail }) => { document.title += ` ${detail.state}`; })"
+    )
+
+
 def state(page):
     return page.locator("partyline-call .state")
 
@@ -55,10 +64,7 @@ async def test_a_call_is_live_in_a_foreign_page_from_its_beginning_to_its_end(se
     call.say("good morning", 0.0)
     await call.stored()
     async with embedded(service.url, call.sid, token) as page:
-        await page.evaluate(
-            "document.querySelector('partyline-call')"
-            ".addEventListener('partyline-state', (told) => (document.title = told.detail.state))"
-        )
+        await note_states(page)
         await expect(state(page)).to_have_text("live")
         await expect(page.locator("partyline-call .title")).to_contain_text("Ana")
         call.say("how are you", 2.0, "outbound")
@@ -71,7 +77,7 @@ async def test_a_call_is_live_in_a_foreign_page_from_its_beginning_to_its_end(se
         assert await log.evaluate("(one) => getComputedStyle(one).overflowY") == "auto"
         await call.end()
         await expect(state(page)).to_have_text("ended")
-        await expect(page).to_have_title("ended")
+        await expect(page).to_have_title(re.compile(r"live( offline live)* ended$"))
 
 
 async def test_offline_is_said_and_no_line_is_lost(service, token, tell):
@@ -97,7 +103,9 @@ async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
     call.say("before", 0.0)
     async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=4)) as page:
         await expect(turns(page)).to_have_count(1)
+        await note_states(page)
         await expect(state(page)).to_contain_text("the token has expired")
+        await expect(page).to_have_title(re.compile(r"^told:( offline)? expired$"))
         fresh = mint(calls=[call.sid])
         await page.locator("partyline-call").evaluate(
             "(element, token) => element.setAttribute('token', token)", fresh
@@ -106,6 +114,35 @@ async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
         call.say("after", 9.0)
         await expect(turns(page)).to_have_count(2)
         assert await said(page) == ["before", "after"]
+
+
+async def test_a_call_that_has_ended_stays_so_whatever_becomes_of_line_and_token(
+    service, mint, tell
+):
+    call = await tell(service, from_=MINE)
+    call.say("before", 0.0)
+    await call.end()
+    async with (
+        Cable(int(service.url.rpartition(":")[2])) as cable,
+        embedded(f"http://127.0.0.1:{cable.port}", call.sid, mint(calls=["*"], ttl=3)) as page,
+    ):
+        await expect(state(page)).to_have_text("ended")
+        await note_states(page)
+        async with page.expect_event("websocket"):  # it comes back
+            cable.cut()
+            cable.mend()
+        await expect(page.locator(".lost")).to_have_count(0)
+        assert (await page.title(), await state(page).text_content()) == ("told:", "ended")
+
+
+async def test_a_token_that_was_over_before_is_said_so(service, mint, tell):
+    call = await tell(service, from_=MINE)
+    async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=-60)) as page:
+        await expect(state(page)).to_contain_text("the token has expired")
+        await page.locator("partyline-call").evaluate(
+            "(element, token) => element.setAttribute('token', token)", mint(calls=[call.sid])
+        )
+        await expect(state(page)).to_have_text("live")
 
 
 async def test_a_token_of_a_number_shows_its_calls_and_no_others(service, mint, tell):

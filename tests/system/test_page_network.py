@@ -161,6 +161,28 @@ async def test_only_a_page_that_may_shows_ours_in_a_frame(serve, token, tell):
         await until(lambda: unnamed.frames[-1].url.startswith("chrome-error:"))
 
 
+async def test_frames_of_a_page_read_each_with_the_token_of_its_link(serve, mint, tell):
+    """Side by side, and one after another in the same frame."""
+    port = free_port()
+    allowed = f"http://127.0.0.1:{port}"
+    service = serve(FRAME_ANCESTORS=allowed)
+    calls = [await tell(service) for _ in range(3)]
+    for number, call in enumerate(calls):
+        call.say(f"number {number}", 0.0)
+    links = [f"{service.url}/#token={mint(calls=[one.sid])}&call={one.sid}" for one in calls]
+    frames = "".join(f'<iframe src="{link}" title="a call"></iframe>' for link in links[:2])
+    foreign = HTMLResponse(f"<!doctype html><title>another</title>{frames}")
+    async with serving(foreign, port=port), opened(allowed) as page:
+        for number in range(2):
+            frame = page.frame_locator(f"iframe >> nth={number}")
+            await expect(frame.locator(".said")).to_have_text(f"number {number}")
+        first = page.locator("iframe").first
+        await first.evaluate("(one, link) => { one.src = link; }", links[2])
+        await expect(page.frame_locator("iframe >> nth=0").locator(".said").last).to_have_text(
+            "number 2"
+        )
+
+
 async def test_a_token_that_opens_nothing_is_said(serve):
     service = serve()
     async with opened(f"{service.url}/#token=nonsense") as page:

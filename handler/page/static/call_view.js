@@ -20,6 +20,12 @@ import { TranscriptView } from "./transcript_view.js";
  * @typedef {object} CallViewListener
  * @property {(seconds: number) => HTMLElement} time  shows a moment, and may lead to it
  * @property {() => void} [drawn]  something of the transcript is another
+ * @property {(standing: Standing) => void} [stands]  another one than before
+ */
+
+/**
+ * How it stands with a call: nothing is `live` that may be old.
+ * @typedef {"looking" | "live" | "waiting" | "offline" | "ended" | "expired" | "refused"} Standing
  */
 
 // What may still change is not believed for longer (ms); so does the service.
@@ -37,6 +43,9 @@ export class CallView {
     this.transcript = transcript;
     this.call = call;
     this.refusal = ""; // why it cannot be read
+    this.expired = false; // that is so as the token has ended
+    /** @type {Standing | null} as it was told last */
+    this.told = null;
     this.lost = ""; // why nothing comes at the moment
     this.listener = listener;
     /** @type {Change[]} to be drawn with the next frame */
@@ -52,6 +61,16 @@ export class CallView {
       time: listener.time,
     });
     jump.onclick = () => { this.view.follow(); log.focus(); };
+  }
+
+  /** @returns {Standing} */
+  get standing() {
+    const { ended, known } = this.transcript;
+    if (ended) return "ended"; // and stays so, whatever becomes of the connection
+    if (this.refusal) return this.expired ? "expired" : "refused";
+    if (this.lost) return "offline";
+    if (!known) return "looking";
+    return this.call.state === "waiting" ? "waiting" : "live";
   }
 
   /** What is known of the call: its own first record says more than any list. */
@@ -104,15 +123,18 @@ export class CallView {
   /** The service lets us read, and we do. */
   admit() {
     this.refusal = this.lost = "";
+    this.expired = false;
     this.#drawState();
   }
 
   /**
    * Say why the call cannot be read.
    * @param {string} reason
+   * @param {boolean} expired  as the token has ended
    */
-  refuse(reason) {
+  refuse(reason, expired = false) {
     this.refusal = reason;
+    this.expired = expired;
     this.#drawState();
   }
 
@@ -157,10 +179,11 @@ export class CallView {
   }
 
   #drawState() {
-    const { ended, trouble, notes, expired, known } = this.transcript;
-    this.root.classList.toggle("ended", ended !== null);
-    this.root.classList.toggle("live", known && !ended && !this.refusal && !this.lost);
-    this.root.classList.toggle("lost", this.lost !== "");
+    const { ended, trouble, notes, expired } = this.transcript;
+    const { standing } = this;
+    this.root.classList.toggle("ended", standing === "ended");
+    this.root.classList.toggle("live", standing === "live" || standing === "waiting");
+    this.root.classList.toggle("lost", standing === "offline");
     write(this.parts.state, this.#state());
     const troubles = [];
     if (expired > 1) troubles.push("The beginning of this call is no longer kept.");
@@ -169,15 +192,19 @@ export class CallView {
     write(this.parts.trouble, troubles.join(" "));
     if (ended) this.parts.delay.textContent = "";
     this.tick();
+    if (standing !== this.told) this.listener.stands?.(standing);
+    this.told = standing;
   }
 
   #state() {
-    const { ended, known } = this.transcript;
-    if (this.refusal) return this.refusal;
-    if (ended) return endReason(ended.reason);
-    if (this.lost) return this.lost;
-    if (!known) return "looking for this call …";
-    return this.call.state === "waiting" ? "waiting for its audio stream" : "live";
+    switch (this.standing) {
+      case "ended": return endReason(this.transcript.ended?.reason ?? "");
+      case "expired": case "refused": return this.refusal;
+      case "offline": return this.lost;
+      case "looking": return "looking for this call …";
+      case "waiting": return "waiting for its audio stream";
+      case "live": return "live";
+    }
   }
 
   #drawJump() {

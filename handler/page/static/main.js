@@ -6,6 +6,8 @@ import { Partyline } from "./partyline/partyline.js";
 import { Workspace } from "./workspace.js";
 
 const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
+// Frames of a tab share that storage, and each may show what a token of its own opens.
+const FRAMED = window.top !== window;
 
 const EXPIRED = "Your token has expired. Paste a fresh one: what you have read stays.";
 const REFUSED = "This token opens nothing here.";
@@ -21,7 +23,7 @@ const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
 const client = new Partyline({
   url: new URL(".", location.href),
-  token: () => sessionStorage.getItem(TOKEN),
+  token: () => tokenInUse(),
   onState: show,
 });
 const workspace = new Workspace(client);
@@ -31,6 +33,20 @@ let wanted = null;
 /** @import { State } from "./partyline/partyline.js" */
 /** @typedef {{ callSid: string, at: number }} Moment */
 
+/** @type {string | null} of a frame: its link's */
+let framesToken = null;
+
+function tokenInUse() {
+  return FRAMED ? framesToken : sessionStorage.getItem(TOKEN);
+}
+
+/** @param {string | null} token */
+function useAs(token) {
+  if (FRAMED) framesToken = token;
+  else if (token === null) sessionStorage.removeItem(TOKEN);
+  else sessionStorage.setItem(TOKEN, token);
+}
+
 /** Follow what the address says, and leave nothing of it there: it would be kept and copied. */
 function begin() {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -38,14 +54,15 @@ function begin() {
   const callSid = fragment.get("call") ?? "";
   if (CALL_SID.test(callSid)) wanted = { callSid, at: Number(fragment.get("t") ?? NaN) };
   const token = fragment.get("token") || null;
-  const inUse = sessionStorage.getItem(TOKEN);
+  const inUse = tokenInUse();
   const isNew = token !== null && token !== inUse;
-  if (isNew && inUse === null) sessionStorage.setItem(TOKEN, token);
+  // A frame's links are its page's.
+  if (isNew && (inUse === null || FRAMED)) useAs(token);
   else {
     if (isNew) askWhich(token);
     if (!["idle", "expired", "refused"].includes(client.state)) return openWanted();
   }
-  read(sessionStorage.getItem(TOKEN));
+  read(tokenInUse());
 }
 
 function openWanted() {
@@ -62,7 +79,7 @@ function askWhich(token) {
   keepToken.onclick = () => { otherToken.hidden = true; };
   useToken.onclick = () => {
     otherToken.hidden = true;
-    sessionStorage.setItem(TOKEN, token);
+    useAs(token);
     read(token);
   };
   keepToken.focus();
@@ -101,7 +118,7 @@ function show(state, code) {
       return showLost(true, "Reconnecting …");
     case "expired":
     case "refused":
-      sessionStorage.removeItem(TOKEN);
+      useAs(null);
       if (code === 403) return ask(WRONG_ORIGIN);
       return ask(state === "expired" ? EXPIRED : REFUSED);
   }
@@ -134,11 +151,11 @@ signIn.addEventListener("submit", (event) => {
   const token = tokenInput.value.trim();
   tokenInput.value = "";
   problem.textContent = "";
-  sessionStorage.setItem(TOKEN, token);
+  useAs(token);
   read(token);
 });
 signOut.onclick = () => {
-  sessionStorage.removeItem(TOKEN);
+  useAs(null);
   location.reload();
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();

@@ -11,6 +11,7 @@ import { CALL_SID } from "./identifiers.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
+/** @import { Standing } from "./call_view.js" */
 /** @import { State } from "./partyline/partyline.js" */
 /** @import { CallState, PartylineError } from "./partyline/reading.js" */
 
@@ -20,39 +21,50 @@ const SHEETS = ["call.css", "partyline-call.css"];
 
 const EXPIRED = "the token has expired: what you have read stays";
 const REFUSED = "this token opens nothing here";
-const WRONG_ORIGIN = "this page may not read here: see ALLOWED_ORIGINS in the service's settings";
 
 /**
  * The sheets, as objects: a page that allows no inline styles allows them. All elements share them.
- * @type {CSSStyleSheet[]}
+ * @type {Map<string, CSSStyleSheet>}
  */
-const sheets = SHEETS.map((name) => {
-  const sheet = new CSSStyleSheet();
-  fetch(new URL(name, SERVICE)).then(async (answer) => sheet.replace(await answer.text())).catch(() => {});
-  return sheet;
-});
+const sheets = new Map(SHEETS.map((name) => [name, new CSSStyleSheet()]));
+
+/** Load what is not there yet: with each element, and each time that the service is there again. */
+function dress() {
+  for (const [name, sheet] of sheets) if (!sheet.cssRules.length) load(name, sheet).catch(() => {});
+}
+
+/**
+ * @param {string} name
+ * @param {CSSStyleSheet} sheet
+ */
+async function load(name, sheet) {
+  const answer = await fetch(new URL(name, SERVICE));
+  if (answer.ok) await sheet.replace(await answer.text());
+}
 
 export class PartylineCall extends HTMLElement {
   static observedAttributes = ["call", "token"];
 
+  #panel = panel();
+  #client = new Partyline({
+    url: SERVICE,
+    token: () => this.getAttribute("token"),
+    onState: (state) => this.#note(state),
+  });
+  /** @type {CallView | null} */
+  #view = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #clock;
+
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = sheets;
-    this.panel = panel();
-    root.append(this.panel);
-    this.client = new Partyline({
-      url: SERVICE,
-      token: () => this.getAttribute("token"),
-      onState: (state, code) => this.#note(state, code),
-    });
-    /** @type {CallView | null} */
-    this.view = null;
-    /** @type {number | undefined} */
-    this.clock = undefined;
+    root.adoptedStyleSheets = [...sheets.values()];
+    root.append(this.#panel);
   }
 
   connectedCallback() {
+    dress();
     this.#begin();
   }
 
@@ -66,23 +78,23 @@ export class PartylineCall extends HTMLElement {
    * @param {string | null} now
    */
   attributeChangedCallback(name, before, now) {
-    if (!this.view || before === now) return; // it has not begun, or it is the same
-    if (name === "token") this.client.connect();
-    else this.#begin();
+    if (!this.#view || before === now) return; // it has not begun, or it is the same
+    if (name === "call") this.#begin();
+    else if (CALL_SID.test(this.#view.transcript.callSid)) this.#client.connect();
   }
 
   #begin() {
     this.#end();
     const callSid = this.getAttribute("call") ?? "";
     const fresh = panel();
-    this.panel.replaceWith(fresh);
-    this.panel = fresh;
-    const view = (this.view = new CallView(fresh, new Transcript(callSid), {}, { time }));
+    this.#panel.replaceWith(fresh);
+    this.#panel = fresh;
+    const transcript = new Transcript(callSid);
+    const view = (this.#view = new CallView(fresh, transcript, {}, { time, stands: (how) => this.#tell(how) }));
     view.describe({});
-    if (!CALL_SID.test(callSid)) return this.#show("refused", "no call: the attribute call is no callSid");
-    this.clock = setInterval(() => view.tick(), 1000);
-    const { transcript } = view;
-    this.client.call(callSid, {
+    if (!CALL_SID.test(callSid)) return view.refuse("no call: the attribute call is no callSid");
+    this.#clock = setInterval(() => view.tick(), 1000);
+    this.#client.call(callSid, {
       stay: true,
       onMessage: (message) => {
         view.receive(message, transcript.receive(message));
@@ -93,25 +105,23 @@ export class PartylineCall extends HTMLElement {
   }
 
   #end() {
-    clearInterval(this.clock);
-    this.view?.close();
-    this.view = null;
-    this.client.close();
+    clearInterval(this.#clock);
+    this.#view?.close();
+    this.#view = null;
+    this.#client.close();
   }
 
-  /**
-   * @param {State} state
-   * @param {number} [code]
-   */
-  #note(state, code) {
+  /** @param {State} state */
+  #note(state) {
     switch (state) {
+      case "live":
+        return dress();
       case "offline": case "draining":
-        this.view?.lose("offline: reconnecting …");
-        return this.#tell("offline");
+        return this.#view?.lose("offline: reconnecting …");
       case "expired":
-        return this.#show("expired", EXPIRED);
+        return this.#refuse(EXPIRED, true);
       case "refused":
-        return code === 403 ? this.#show("origin", WRONG_ORIGIN) : this.#show("refused", REFUSED);
+        return this.#refuse(REFUSED);
     }
   }
 
@@ -125,31 +135,26 @@ export class PartylineCall extends HTMLElement {
       case "past":
         return view.admit();
       case "live":
-        view.catchUp();
-        if (!view.transcript.ended) this.#tell("live");
-        return;
+        return view.catchUp();
       case "over":
-        view.drawNow();
-        return this.#tell("ended");
+        return view.drawNow();
       case "refused":
-        return this.#show("refused", error?.message ?? "");
+        return this.#refuse(error?.message ?? "");
     }
   }
 
   /**
    * Say why nothing is read any more.
-   * @param {string} state
    * @param {string} why
    */
-  #show(state, why) {
-    this.view?.lose();
-    this.view?.refuse(why);
-    this.#tell(state);
+  #refuse(why, expired = false) {
+    this.#view?.refuse(why, expired);
+    this.#view?.lose();
   }
 
   /**
-   * Tell the page that it is in: `live`, `offline`, `ended`, `expired`, `refused`, `origin`.
-   * @param {string} state
+   * Tell the page how it stands with the call.
+   * @param {Standing} state
    */
   #tell(state) {
     this.dispatchEvent(new CustomEvent("partyline-state", { detail: { state } }));
@@ -180,4 +185,5 @@ function time(seconds) {
   return make("span", "time", clock(seconds));
 }
 
-customElements.define("partyline-call", PartylineCall);
+// It may have been loaded from another address, too.
+if (!customElements.get("partyline-call")) customElements.define("partyline-call", PartylineCall);
