@@ -104,6 +104,8 @@ async def stored(service: Service, call_sid: str) -> list[Message]:
     subject = f"transcripts.*.{call_sid}.>"
     reader = await nats.jetstream().subscribe(subject, stream=STREAM, ordered_consumer=True)
     state = await reader.consumer_info()
+    assert state.delivered is not None
+    assert state.num_pending is not None
     count = state.delivered.consumer_seq + state.num_pending
     async with patience():
         records = [json.loads((await reader.next_msg()).data) for _ in range(count)]
