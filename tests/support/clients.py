@@ -7,7 +7,6 @@ Each is a process of its own: a table of them, and what the conformance suite as
 import asyncio
 import contextlib
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +15,7 @@ from typing import Any
 
 from deno import find_deno_bin
 from starlette.responses import PlainTextResponse, Response
+from support.node import NODE
 from support.processes import ENVIRON
 from support.timing import patience
 from support.twilio_api import serving
@@ -28,9 +28,8 @@ CLIENTS: dict[str, list[str]] = {
     "python": [sys.executable, str(PROGRAMS / "read.py")],
     "python, sync": [sys.executable, str(PROGRAMS / "read.py"), "--sync"],
 }
-if (NODE := shutil.which("node")) is not None:
-    # Before version 22 it has its WebSocket on request.
-    CLIENTS["node"] = [NODE, "--experimental-websocket", str(PROGRAMS / "read.mjs")]
+if NODE is not None:
+    CLIENTS["node"] = [*NODE, str(PROGRAMS / "read.mjs")]
 # So short that a thousand breaks do not take an hour; users have half a second.
 FIRST_WAIT = "0.01"
 

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from support.cable import Cable
 from support.credentials import TOKEN_SECRET
+from support.node import NODE, needs_node
 from support.page import needs_chromium, opened, shares_browser
 from support.processes import ENVIRON
 from support.timing import PATIENCE, patience, until
@@ -132,7 +133,7 @@ async def test_a_component_of_react_shows_a_call(serve, token, tell):
             await said_over_a_break(page, cable, call, "li")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+@needs_node
 async def test_a_service_in_node_follows_a_number(serve, token, tell):
     number = "+15551230000"
     service = serve()
@@ -146,9 +147,11 @@ async def test_a_service_in_node_follows_a_number(serve, token, tell):
             "PARTYLINE_TOKEN": token,
             "NUMBER": number,
         }
-        command = ["node", "--experimental-websocket", "--input-type=module", "--eval"]
+        assert NODE is not None
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *NODE,
+            "--input-type=module",
+            "--eval",
             program.replace("./clients/", f"{root}/clients/"),
             env=environ,
             stdout=subprocess.PIPE,
