@@ -21,10 +21,12 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         due: The ``seq`` of the record that is sent next; 0 if that is whichever comes next.
         after: The stream sequence after which it lies.
+        newest: The highest ``seq`` that was seen of the call; 0 if nobody knows.
     """
 
     due: int
     after: int
+    newest: int = 0
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def fitted(ledger: Ledger, created: str, first: int, last: int) -> Ledger:
     if ledger.seen <= last:
         return ledger
     behind = {
-        call_sid: Place(place.due, min(place.after, last))
+        call_sid: msgspec.structs.replace(place, after=min(place.after, last))
         for call_sid, place in ledger.behind.items()
     }
     return msgspec.structs.replace(ledger, start=min(ledger.start, last), seen=last, behind=behind)

@@ -143,6 +143,40 @@ async def test_what_the_stream_no_longer_keeps_is_given_up_and_counted(
     assert (letter["first"], letter["last"], letter["reason"]) == (1, 3, "expired")
 
 
+async def test_a_call_of_which_all_that_is_due_has_expired_is_given_up_and_goes_on(
+    server, broker, receiver, facts, make_final
+):
+    call, refused = facts(), True
+    receiver.answer = lambda one: 500 if refused and not one.name.endswith(":1") else 200
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await write(broker, call, make_final(1), make_final(2), ENDED)
+        await until(lambda: forwarder.counts.failed >= 1)
+        await broker.js.purge_stream("TRANSCRIPTS", subject=broker.subjects.call(call.call_sid))
+        await until(lambda: forwarder.counts.given_up["expired"] == 3)
+        await until(lambda: forwarder.counts.waiting() == 0)
+        refused = False
+        await write(broker, call, ENDED)
+        await until(lambda: forwarder.counts.sent == 3)
+    (letter,) = await given_up(broker, "main")
+    assert (letter["first"], letter["last"], letter["records"]) == (2, 4, 3)
+
+
+async def test_a_call_whose_rest_expired_while_nobody_forwarded_is_given_up(
+    server, broker, receiver, facts, make_final
+):
+    call = facts()
+    receiver.answer = lambda one: 200 if one.name.endswith(":1") else 500
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await write(broker, call, make_final(1), make_final(2), ENDED)
+        await until(lambda: forwarder.counts.failed >= 1)
+    await broker.js.purge_stream("TRANSCRIPTS")
+    # Whether a call was to be sent is not known without its first record: it had waited.
+    async with forwarding(server.url, receiver.url, FORWARD_NUMBERS="+15550100002") as forwarder:
+        await until(lambda: forwarder.counts.given_up["expired"] == 3)
+    (letter,) = await given_up(broker, "main")
+    assert (letter["first"], letter["last"], letter["reason"]) == (2, 4, "expired")
+
+
 async def test_what_the_stream_let_go_while_nobody_forwarded_is_counted(
     server, broker, receiver, facts, make_final
 ):
