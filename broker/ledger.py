@@ -6,6 +6,8 @@ where a forwarder is: up to where the stream was seen, and where each call is th
 what was seen of it. Most of the time that is a few calls, whatever the number of those that live.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from broker.errors import BadName
@@ -78,6 +80,24 @@ def begun(created: str, first: int, last: int, start: int | None) -> Ledger:
     oldest = max(first - 1, 0)
     place = min(max(oldest if start is None else start, oldest), last)
     return Ledger(owner=NOBODY, created=created, start=place, seen=place)
+
+
+def again(ledger: Ledger, start: int, firsts: Mapping[str, int]) -> Ledger:
+    """
+    Return the ledger of a forwarder that is let send again; what waits is not dropped for it.
+
+    Args:
+        ledger: How far it is, as it fits the stream.
+        start: The stream sequence after which all is sent again.
+        firsts: Of the calls that wait and have spoken since then, the ``seq`` of the first record
+            that the stream keeps: each is sent from there.
+    """
+    place = min(ledger.seen, start)
+    behind = dict(ledger.behind)
+    for call_sid in behind.keys() & firsts.keys():
+        waits, first = behind[call_sid], firsts[call_sid]
+        behind[call_sid] = Place(min(first, waits.due or first), 0, waits.newest)
+    return msgspec.structs.replace(ledger, start=place, seen=place, behind=behind)
 
 
 def fitted(ledger: Ledger, created: str, first: int, last: int) -> Ledger:

@@ -48,6 +48,21 @@ def test_a_forwarder_of_an_empty_stream_begins_before_its_first_record():
     assert begun(CREATED, 0, 0, None).seen == 0
 
 
+def test_who_sends_again_drops_nothing_that_waits():
+    other, unknown = call_sid(2), call_sid(3)
+    behind = {CALL: Place(4, 12, 6), other: Place(7, 19, 8), unknown: Place(0, 17, 3)}
+    firsts = {other: 1, unknown: 2, call_sid(4): 1}
+    then = {CALL: Place(4, 12, 6), other: Place(1, 0, 8), unknown: Place(2, 0, 3)}
+    new = ledgers.again(ledger(behind=behind), 15, firsts)
+    assert new == ledger(start=15, seen=15, behind=then)
+    # What the stream had let go of it before is to be given up still.
+    assert ledgers.again(ledger(), 2, {CALL: 5}).behind == {CALL: Place(4, 0, 6)}
+
+
+def test_who_sends_again_from_now_on_sees_what_was_not_seen_yet():
+    assert ledgers.again(ledger(), 50, {}) == ledger(start=20)
+
+
 def test_a_ledger_fits_the_stream_that_it_was_written_of():
     assert fitted(ledger(), CREATED, 1, 20) == ledger()
 

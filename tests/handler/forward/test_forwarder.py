@@ -253,8 +253,46 @@ async def test_all_is_sent_again_on_request_by_the_process_that_runs(
         )
         assert await rewind(settings, None) == {"TRANSCRIPTS": 0}
         await until(lambda: forwarder.counts.sent == 4)
-        assert await rewind(settings, time.time() + 3600) == {"TRANSCRIPTS": 2}
+    assert await rewind(settings, time.time() + 3600) == {"TRANSCRIPTS": 2}
     assert receiver.seqs(call.call_sid) == [1, 2]
+
+
+async def test_who_sends_again_from_now_on_drops_nothing_that_waits(
+    server, broker, receiver, facts, make_final
+):
+    calls, refused = [facts(), facts()], True
+    receiver.answer = lambda one: 500 if refused else 200
+    settings = ForwardSettings.from_environ(environ(server.url, receiver.url), host_name="another")
+    for call in calls:
+        await write(broker, call, make_final(1), ENDED)
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: forwarder.counts.failed >= 2)
+    assert await rewind(settings, time.time() + 3600) == {"TRANSCRIPTS": 6}
+    refused = False
+    async with forwarding(server.url, receiver.url):
+        await until(lambda: all(receiver.seqs(call.call_sid) == [1, 2, 3] for call in calls))
+
+
+async def test_who_sends_again_sends_calls_that_wait_from_where_they_are_or_from_the_first(
+    server, broker, receiver, facts, make_final
+):
+    before, since = facts(), facts()
+    refused = True
+    receiver.answer = lambda one: 500 if refused and not one.name.endswith(":1") else 200
+    await write(broker, before, make_final(1), ENDED)
+    then = time.time()
+    await write(broker, since, make_final(1), ENDED)
+    settings = ForwardSettings.from_environ(environ(server.url, receiver.url), host_name="another")
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: forwarder.counts.failed >= 4)
+    assert await rewind(settings, then) == {"TRANSCRIPTS": 3}
+    refused = False
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: receiver.seqs(before.call_sid) == [1, 2, 3])
+        await until(lambda: receiver.seqs(since.call_sid) == [1, 2, 3])
+    taken = Counter(one.name for call in (before, since) for one in receiver.taken[call.call_sid])
+    assert (taken[f"{before.call_sid}:1"], taken[f"{since.call_sid}:1"]) == (1, 2)
+    assert forwarder.counts.given_up.total() == 0
 
 
 async def test_numbers_say_whose_calls_are_sent_and_nothing_of_others_is(
