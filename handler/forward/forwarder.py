@@ -42,6 +42,7 @@ class Forwarder:
         self._broker = ForwardBroker(settings.broker, settings.name)
         self._workers: list[Worker] = []
         self.counts.waiting = lambda: sum(lanes.waiting for lanes in self._lanes())
+        self.counts.unread = lambda: sum(lanes.unread for lanes in self._lanes())
         self.counts.working = lambda: len(self._lanes())
 
     async def run(self) -> None:

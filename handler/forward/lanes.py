@@ -175,11 +175,13 @@ class Lanes:
 
     Attributes:
         seen: The stream sequence of the last record that was seen.
+        newest: That of the last one that the stream has, as it said some seconds ago.
         created: When the stream was.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.seen = ledger.seen
+        self.newest = 0
         self.created = ledger.created
         self._start = ledger.start
         self._lanes = OrderedDict(
@@ -197,6 +199,11 @@ class Lanes:
     def waiting(self) -> int:
         """How many those are."""
         return len(self._busy)
+
+    @property
+    def unread(self) -> int:
+        """How many records the stream has that were not seen."""
+        return max(self.newest - self.seen, 0)
 
     def see(self, call_sid: str, record: Kept) -> Lane:
         """Take a record that the stream keeps next; returns the lane of its call."""

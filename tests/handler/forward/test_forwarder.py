@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 from support.brokers import ENDED, kill_server
 from support.forwarders import environ, forwarding, given_up, stored, write
 from support.receivers import CUT, FLOOD, HALF, SILENT, Receiver
@@ -328,15 +329,21 @@ async def test_of_more_calls_than_may_wait_the_rest_is_left_in_the_stream(
 ):
     monkeypatch.setattr(worker, "MOST_WAITING", 3)
     monkeypatch.setattr(worker, "BATCH", 1)
+    monkeypatch.setattr(worker, "MEASURE_SECONDS", 0.1)
     calls, refused = [facts() for _ in range(8)], True
     receiver.answer = lambda _: 500 if refused else 200
     for call in calls:
         await write(broker, call, make_final(1), ENDED)
-    async with forwarding(server.url, receiver.url) as forwarder:
-        await until(lambda: forwarder.counts.failed >= 12)
-        assert forwarder.counts.waiting() == 3
-        refused = False
-        await until(lambda: all(receiver.seqs(call.call_sid) == [1, 2, 3] for call in calls))
+    with capture_logs() as lines:
+        async with forwarding(server.url, receiver.url) as forwarder:
+            await until(lambda: forwarder.counts.failed >= 12)
+            assert forwarder.counts.waiting() == 3
+            await until(lambda: forwarder.counts.unread() == 24 - 7)  # and the first of the third
+            refused = False
+            await until(lambda: all(receiver.seqs(call.call_sid) == [1, 2, 3] for call in calls))
+            await until(lambda: forwarder.counts.unread() == 0)
+    (told,) = (line for line in lines if line["event"].startswith("too many calls wait"))
+    assert (told["log_level"], told["calls"]) == ("warning", 3)
 
 
 async def test_nats_may_be_killed_meanwhile(tmp_path, receiver, facts, make_final, connect):

@@ -153,6 +153,15 @@ def test_what_is_remembered_of_calls_is_bounded_and_never_of_one_that_waits(monk
     assert waiting.due == 1
 
 
+def test_it_is_known_how_much_of_the_stream_was_not_seen():
+    lanes = Lanes(ledger(4))
+    assert lanes.unread == 0
+    lanes.newest = 9
+    assert lanes.unread == 5
+    lanes.see(ONE, kept(10, 1))
+    assert lanes.unread == 0
+
+
 def test_records_that_went_unseen_are_told_and_nothing_is_known_of_calls_that_were_done():
     lanes = Lanes(ledger(4))
     done, waiting = lanes.see(ONE, kept(5, 1)), lanes.see(OTHER, kept(6, 1))
