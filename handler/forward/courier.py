@@ -103,6 +103,11 @@ class Courier:
             return await self._send_next(lane)
         except (HistoryUnavailable, NotWritten) as exc:
             return Outcome(Verdict.FAILED, f"NATS: {exc}")
+        except Exception as exc:  # noqa: BLE001  whatever it is, it is this call's alone
+            problem = f"defect: {type(exc).__name__}"
+            if self._is_new(f"exception {problem}"):
+                _log.exception("defect: a call cannot be forwarded", call_sid=lane.call_sid)
+            return Outcome(Verdict.FAILED, problem)
 
     async def _send_next(self, lane: Lane) -> Outcome | None:
         if (after := lane.to_read_after) is not None:
