@@ -19,6 +19,7 @@ from handler.forward.answers import Outcome, Verdict
 from handler.forward.counts import EXPIRED, Counts
 from handler.forward.lanes import AT_HAND, Kept, Lane
 from handler.forward.parcels import Parcel
+from handler.forward.places import Places
 from handler.forward.settings import ENDED, ForwardSettings
 from handler.tokens.grants import EVERYTHING
 
@@ -57,7 +58,7 @@ class Courier:
         counts: Counts,
         *,
         start: int,
-        places: asyncio.Semaphore,
+        places: Places,
         leaving: asyncio.Event,
     ) -> None:
         """
@@ -69,7 +70,7 @@ class Courier:
             settings: What is set.
             counts: Told what was done.
             start: The stream sequence after which the forwarder began.
-            places: For so many calls at once; one that waits for its next attempt has none.
+            places: Of calls that are sent at once; one that waits for its next attempt has none.
             leaving: Set once the process is to end.
         """
         self._broker = broker
@@ -85,8 +86,9 @@ class Courier:
         """Send what waits of a call, until nothing does or the process leaves."""
         longest = self._settings.longest_pause
         backoff = supervise.Backoff(min(FIRST_PAUSE, longest), longest)
+        outcome: Outcome | None = None
         while lane.is_busy and not self._leaving.is_set():
-            async with self._places:
+            async with self._places.one(again=outcome is not None):
                 outcome = await self._step(lane)
             if outcome is None:
                 backoff.reset()

@@ -15,6 +15,7 @@ from handler.forward.counts import Counts
 from handler.forward.courier import read_all
 from handler.forward.directory import Directory
 from handler.forward.lanes import Lanes
+from handler.forward.places import Places
 from handler.forward.settings import ForwardSettings
 from handler.forward.webhook import Webhook
 from handler.forward.worker import Worker
@@ -65,7 +66,7 @@ class Forwarder:
             stack.push_async_callback(sink.close)
             await stack.enter_async_context(self._broker)
             await self._reach_nats()
-            places = asyncio.Semaphore(settings.connections)
+            places = Places(settings.connections)
             self._workers += [
                 Worker(
                     stream,

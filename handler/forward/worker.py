@@ -25,6 +25,7 @@ from broker.records import Stored
 from handler.forward.counts import EXPIRED, Counts
 from handler.forward.courier import Courier, Sink, read
 from handler.forward.lanes import Lane, Lanes
+from handler.forward.places import Places
 from handler.forward.settings import ForwardSettings, since_when
 
 # Calls that may wait for their receiver at once, beyond which nothing more is read from the stream.
@@ -61,7 +62,7 @@ class Worker:
         settings: ForwardSettings,
         counts: Counts,
         *,
-        places: asyncio.Semaphore,
+        places: Places,
         leaving: asyncio.Event,
     ) -> None:
         self.lanes: Lanes | None = None

@@ -67,6 +67,25 @@ async def test_a_call_that_is_not_taken_holds_up_no_other_and_comes_in_order_onc
     assert receiver.bodies(bad.call_sid) == await stored(broker, bad.call_sid)
 
 
+async def test_more_silent_calls_than_places_hold_up_no_call_that_is_taken(
+    server, broker, receiver, facts, make_final
+):
+    silent, good = [facts() for _ in range(6)], facts()
+    receiver.answer = lambda one: 200 if one.call_sid == good.call_sid else SILENT
+    settings = {"FORWARD_CONNECTIONS": "2", "FORWARD_TIMEOUT": "0.2"}
+    async with forwarding(server.url, receiver.url, **settings) as forwarder:
+        for call in silent:
+            await write(broker, call, ENDED)
+        await until(lambda: forwarder.counts.failed >= len(silent))
+        await until(lambda: len({one.call_sid for one in receiver.came}) == len(silent))
+        failed = forwarder.counts.failed
+        await write(broker, good, *(make_final(number) for number in range(10)), ENDED)
+        await until(lambda: len(receiver.seqs(good.call_sid)) == 12)
+        # Else each of the twelve had waited for three rounds of those that are silent.
+        assert forwarder.counts.failed - failed < 12
+        receiver.release()
+
+
 async def test_a_receiver_is_left_alone_as_long_as_it_asks(server, broker, receiver, facts):
     asked: list[float] = []
 
