@@ -16,6 +16,20 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 SPOKEN = frozenset({"Results", "Gap", "CallStarted"})
 
 
+class Extent(msgspec.Struct, frozen=True):
+    """The ``seq`` of the first and the last record of a call of which a transcript tells."""
+
+    first: int
+    last: int
+
+    def exceeds(self, other: "Extent") -> bool:
+        """Whether this tells of what the other does not, so that it is not to be replaced by it."""
+        return self.last > other.last or (self.last == other.last and self.first < other.first)
+
+
+NOTHING = Extent(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """
@@ -26,12 +40,14 @@ class Parcel:
         call_sid: Whose it is.
         body: JSON.
         captions: WebVTT; empty but for a whole transcript.
+        extent: What a whole transcript tells of.
     """
 
     name: str
     call_sid: str
     body: bytes
     captions: bytes = b""
+    extent: Extent = NOTHING
 
 
 class _Head(msgspec.Struct):
@@ -119,7 +135,16 @@ def of_call(call_sid: str, end: Kept, payloads: Sequence[bytes], *, first: int) 
     names = speakers_of(started)
     body = msgspec.json.encode(captions.document(records, names))
     spoken = captions.vtt(captions.all_captions(records, names), expired=first > 1)
-    return Parcel(f"{call_sid}:{end.seq}:transcript", call_sid, body, spoken.encode())
+    name, extent = f"{call_sid}:{end.seq}:transcript", Extent(first, end.seq)
+    return Parcel(name, call_sid, body, spoken.encode(), extent)
+
+
+def extent_of(body: bytes) -> Extent | None:
+    """Read of which records a transcript tells; None if it is none."""
+    try:
+        return _decode_extent(body)
+    except UNREADABLE:
+        return None
 
 
 def _readable(payloads: Sequence[bytes]) -> Iterator[captions.Message]:
@@ -143,5 +168,6 @@ def _read_head(payload: bytes) -> str:
 
 _check = msgspec.json.Decoder(_Results | _Gap | _Beginning).decode
 _decode = msgspec.json.Decoder(dict).decode
+_decode_extent = msgspec.json.Decoder(Extent).decode
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_started = msgspec.json.Decoder(_Started).decode

@@ -1,5 +1,6 @@
 """Whole transcripts of ended calls: to a webhook, or into a directory."""
 
+import asyncio
 import json
 import os
 
@@ -13,9 +14,9 @@ from broker.records import Record
 from handler.errors import SettingsError
 from handler.forward.answers import TAKEN, Verdict
 from handler.forward.directory import Directory
-from handler.forward.parcels import Parcel
+from handler.forward.parcels import Extent, Parcel
 
-PARCEL = Parcel("CA1:7:transcript", "CA1", b'{"type":"Transcript"}', b"WEBVTT\n\n")
+PARCEL = Parcel("CA1:7:transcript", "CA1", b'{"type":"Transcript"}', b"WEBVTT\n\n", Extent(1, 7))
 
 
 async def test_a_call_is_sent_whole_once_it_has_ended_and_again_when_it_goes_on(
@@ -62,7 +63,7 @@ async def test_a_defect_in_one_call_holds_up_no_other(server, broker, receiver, 
             await until(lambda: forwarder.counts.failed >= 2)
             await write(broker, other, make_final(1), ENDED)
             await until(lambda: receiver.seqs(other.call_sid) == [3])
-            assert forwarder.counts.waiting() == 1
+            await until(lambda: forwarder.counts.waiting() == 1)
     (told,) = (line for line in lines if line["event"] == "defect: a call cannot be forwarded")
     assert (told["log_level"], told["call_sid"]) == ("error", broken.call_sid)
 
@@ -103,6 +104,52 @@ async def test_a_transcript_that_is_written_again_takes_the_place_of_the_former(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["CA1.json", "CA1.vtt"]
     assert (tmp_path / "CA1.json").read_bytes() == PARCEL.body
     assert (tmp_path / "CA1.vtt").read_bytes() == PARCEL.captions
+
+
+@pytest.mark.parametrize(
+    ("extent", "is_replaced"),
+    [
+        ((1, 7), True),
+        ((1, 9), True),
+        ((4, 9), True),  # what it said anew is not to be had otherwise
+        ((4, 7), False),  # the beginning has expired
+        ((1, 5), False),
+        ((4, 5), False),
+    ],
+)
+async def test_a_transcript_that_tells_of_less_does_not_take_the_place_of_the_former(
+    tmp_path, extent, is_replaced
+):
+    directory = Directory(str(tmp_path), "i1")
+    former, other = (
+        Parcel("CA1:7:transcript", "CA1", body, b"captions " + body, Extent(first, last))
+        for first, last in ((1, 7), extent)
+        for body in [json.dumps({"type": "Transcript", "first": first, "last": last}).encode()]
+    )
+    assert await directory.deliver(former) is TAKEN
+    assert await directory.deliver(other) is TAKEN
+    there = other if is_replaced else former
+    assert (tmp_path / "CA1.json").read_bytes() == there.body
+    assert (tmp_path / "CA1.vtt").read_bytes() == there.captions
+
+
+async def test_what_is_no_transcript_is_replaced(tmp_path):
+    directory = Directory(str(tmp_path), "i1")
+    (tmp_path / "CA1.json").write_bytes(b"{")
+    assert await directory.deliver(PARCEL) is TAKEN
+    assert (tmp_path / "CA1.json").read_bytes() == PARCEL.body
+
+
+async def test_two_that_write_the_same_at_once_do_not_get_into_each_others_way(tmp_path):
+    directory = Directory(str(tmp_path), "i1")
+    parcels = [
+        Parcel("CA1:7:transcript", "CA1", body, b"WEBVTT", Extent(1, 7))
+        for number in range(16)
+        for body in [b'{"first":1,"last":7,"x":"%s"}' % (b"%x" % number * 500_000)]
+    ]
+    assert await asyncio.gather(*map(directory.deliver, parcels)) == [TAKEN] * 16
+    assert (tmp_path / "CA1.json").read_bytes() in [one.body for one in parcels]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["CA1.json", "CA1.vtt"]
 
 
 async def test_a_disk_that_takes_nothing_is_a_failure_that_leaves_nothing_behind(tmp_path):

@@ -6,6 +6,7 @@ from support.sids import call_sid
 
 from handler.forward import parcels
 from handler.forward.lanes import Kept
+from handler.forward.parcels import Extent
 
 CALL = call_sid(1)
 
@@ -44,6 +45,7 @@ def test_a_call_is_sent_whole_when_it_has_ended():
     payloads = [one.payload for one in (STARTED, SAID, FOREIGN, ENDED)]
     parcel = parcels.of_call(CALL, ENDED, payloads, first=1)
     assert (parcel.name, parcel.call_sid) == (f"{CALL}:3:transcript", CALL)
+    assert parcel.extent == parcels.extent_of(parcel.body) == Extent(1, 3)
     document = msgspec.json.decode(parcel.body)
     assert (document["type"], document["from"]) == ("Transcript", "+15550100001")
     assert [turn["text"] for turn in document["turns"]] == ["Yes, please."]
@@ -96,6 +98,19 @@ def test_what_of_a_word_can_be_read_is_told():
     document = msgspec.json.decode(parcels.of_call(CALL, ENDED, [one, ENDED.payload], first=2).body)
     (turn,) = document["turns"]
     assert turn["words"] == [WORD | {"confidence": 0.9, "speaker": None}]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{}", b'{"first":"1","last":2}', b"\xff"])
+def test_what_is_no_transcript_tells_of_nothing(body):
+    assert parcels.extent_of(body) is None
+
+
+def test_which_transcript_tells_of_what_another_does_not():
+    assert Extent(1, 7).exceeds(Extent(1, 6))
+    assert Extent(3, 7).exceeds(Extent(1, 6))
+    assert Extent(1, 7).exceeds(Extent(2, 7))
+    assert not Extent(1, 7).exceeds(Extent(1, 7))
+    assert not Extent(1, 7).exceeds(Extent(3, 8))
 
 
 def test_captions_say_that_the_beginning_is_lost():
