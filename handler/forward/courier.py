@@ -131,9 +131,16 @@ class Courier:
         if lane.missing:
             await self._give_up(lane, lane.missing, EXPIRED, NOT_KEPT)
             lane.note_missing()
+        refused: Outcome | None = None
         for parcel in await self._parcels(lane, head):
-            if (failed := await self._deliver(lane, head, parcel)) is not None:
-                return failed
+            outcome = await self._deliver(lane, parcel)
+            if outcome.verdict is Verdict.FAILED:
+                return outcome
+            if outcome.verdict is not Verdict.TAKEN:
+                refused = refused or outcome
+        if refused is not None:  # once, though its record is sent in two forms
+            what = range(head.seq, head.seq + 1)
+            await self._give_up(lane, what, refused.verdict, refused.detail)
         lane.done()
         return None
 
@@ -179,20 +186,14 @@ class Courier:
         # Some 10,000 records: not while others wait for the loop.
         return await asyncio.to_thread(parcels.of_call, call_sid, end, payloads, first=kept[0].seq)
 
-    async def _deliver(self, lane: Lane, head: Kept, parcel: Parcel) -> Outcome | None:
-        """Send one; returns what is to be tried again, and None if it is done with."""
-        outcome = Outcome(Verdict.GONE, "gone before")
-        if not lane.is_gone:
-            outcome = await self._sink.deliver(parcel)
-        match outcome.verdict:
-            case Verdict.TAKEN:
-                self._counts.sent += 1
-            case Verdict.FAILED:
-                return outcome
-            case verdict:
-                lane.is_gone = verdict is Verdict.GONE
-                await self._give_up(lane, range(head.seq, head.seq + 1), verdict, outcome.detail)
-        return None
+    async def _deliver(self, lane: Lane, parcel: Parcel) -> Outcome:
+        """Send one, unless its call is wanted no more; returns what became of it."""
+        if lane.is_gone:
+            return Outcome(Verdict.GONE, "gone before")
+        outcome = await self._sink.deliver(parcel)
+        self._counts.sent += outcome.verdict is Verdict.TAKEN
+        lane.is_gone = outcome.verdict is Verdict.GONE
+        return outcome
 
     async def _give_up(self, lane: Lane, what: range, reason: str, detail: str) -> None:
         """Count and tell what is never sent; also of a call that waited, and left no number."""

@@ -7,7 +7,7 @@ import os
 import pytest
 from structlog.testing import capture_logs
 from support.brokers import ENDED
-from support.forwarders import forwarding, write
+from support.forwarders import forwarding, given_up, write
 from support.timing import until
 
 from broker.records import Record
@@ -75,6 +75,19 @@ async def test_records_and_the_whole_may_be_had_both(server, broker, receiver, f
         await until(lambda: forwarder.counts.sent == 3)
     names = [one.name.partition(":")[2] for one in receiver.came]
     assert names == ["1", "2", "2:transcript"]
+
+
+@pytest.mark.parametrize(("status", "reason"), [(422, "refused"), (410, "gone")])
+async def test_a_record_that_is_refused_in_both_forms_is_given_up_once(
+    server, broker, receiver, facts, status, reason
+):
+    receiver.answer = lambda one: 200 if one.name.endswith(":1") else status
+    async with forwarding(server.url, receiver.url, FORWARD="event,ended") as forwarder:
+        await write(broker, facts(), ENDED)
+        await until(lambda: forwarder.counts.waiting() == 0 and forwarder.counts.sent == 1)
+        assert forwarder.counts.given_up[reason] == forwarder.counts.given_up.total() == 1
+    (letter,) = await given_up(broker, "main")
+    assert (letter["records"], letter["detail"]) == (1, f"HTTP {status}")
 
 
 async def test_a_directory_gets_each_ended_call_as_json_and_captions(
