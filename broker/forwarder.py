@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from broker import ledger as ledgers
 from broker.bucket import Bucket
 from broker.connection import Connection
+from broker.dead_letters import GivenUp, joined
 from broker.errors import HistoryUnavailable, NotProvisioned, NotWritten
 from broker.ledger import Ledger
 from broker.ledgers import KeptLedger
@@ -37,29 +38,6 @@ class StreamState:
     created: str
     first: int
     last: int
-
-
-class GivenUp(msgspec.Struct, frozen=True, rename="camel"):
-    """
-    A dead letter: what of a call was given up last, and how much.
-
-    Attributes:
-        call_sid: The call.
-        first: The ``seq`` of the first record that was given up.
-        last: Of the last one.
-        records: How many there were.
-        reason: Why the last one was: ``expired``, ``refused``, ``gone``.
-        detail: What the receiver answered, in words.
-        at: Unix time in ms of the last one.
-    """
-
-    call_sid: str
-    first: int
-    last: int
-    records: int
-    reason: str
-    detail: str
-    at: int
 
 
 class ForwardBroker:
@@ -123,7 +101,8 @@ class ForwardBroker:
             form = datetime.fromtimestamp(since, UTC).isoformat().replace("+00:00", "Z")
             found = await self._read(stream, self.subjects.live, most=1, since=form)
             start = found[0].sequence - 1 if found else state.last
-        return ledgers.begun(state.created, state.first, state.last, start)
+        begun_at = time.time_ns() // 1_000_000
+        return ledgers.begun(state.created, state.first, state.last, start, begun_at)
 
     async def after(self, stream: str, sequence: int, most: int) -> list[Stored]:
         """Return what a stream has stored next, of all calls: so many records at the most."""
@@ -147,9 +126,18 @@ class ForwardBroker:
                 raise HistoryUnavailable("the replica lags behind its leader")
         return found
 
-    async def give_up(self, call_sid: str, first: int, last: int, reason: str, detail: str) -> None:
+    async def give_up(
+        self, call_sid: str, what: range, reason: str, detail: str, *, begun_at: int = 0
+    ) -> None:
         """
         Note what is given up of a call, with what was before.
+
+        Args:
+            call_sid: The call.
+            what: The numbers of the records.
+            reason: See :class:`GivenUp`.
+            detail: Likewise.
+            begun_at: Unix time in ms at which the forwarder began, or was let send again.
 
         Raises:
             HistoryUnavailable: it cannot be noted now.
@@ -157,17 +145,11 @@ class ForwardBroker:
         """
         subject = self.subjects.given_up_key(self._name, call_sid)
         revision, before = await self._bucket.look(subject, GivenUp)
-        if before is not None and before.last >= last:
-            return  # it was noted by who was killed before it could say so
-        note = GivenUp(
-            call_sid,
-            before.first if before else first,
-            last,
-            last - first + 1 + (before.records if before else 0),
-            reason,
-            detail,
-            time.time_ns() // 1_000_000,
-        )
+        at = time.time_ns() // 1_000_000
+        new = GivenUp(call_sid, what[0], what[-1], len(what), reason, detail, at)
+        note = joined(before, new, begun_at)
+        if note is None:
+            return
         # It stays as long as the records that it tells of might have.
         ttl = max(60, round(self._settings.retention))
         letter = msgspec.json.encode(note)

@@ -42,6 +42,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             is sent from its first record all the same.
         seen: Each record up to this stream sequence is done, but for those of ``behind``.
         behind: The calls that are not, by callSid.
+        begun_at: Unix time in ms at which it began, or was let send again; 0 if nobody knows.
     """
 
     owner: str
@@ -49,6 +50,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     seen: int
     behind: dict[str, Place] = {}
+    begun_at: int = 0
 
 
 def encode(ledger: Ledger) -> bytes:
@@ -67,7 +69,7 @@ def decode(data: bytes) -> Ledger | None:
     return ledger
 
 
-def begun(created: str, first: int, last: int, start: int | None) -> Ledger:
+def begun(created: str, first: int, last: int, start: int | None, begun_at: int = 0) -> Ledger:
     """
     Return the ledger of a forwarder that begins.
 
@@ -76,28 +78,31 @@ def begun(created: str, first: int, last: int, start: int | None) -> Ledger:
         first: The stream sequence of its oldest record.
         last: Of its newest.
         start: After which sequence to begin; None is at the oldest record.
+        begun_at: When that is, Unix time in ms.
     """
     oldest = max(first - 1, 0)
     place = min(max(oldest if start is None else start, oldest), last)
-    return Ledger(owner=NOBODY, created=created, start=place, seen=place)
+    return Ledger(owner=NOBODY, created=created, start=place, seen=place, begun_at=begun_at)
 
 
-def again(ledger: Ledger, start: int, firsts: Mapping[str, int]) -> Ledger:
+def again(ledger: Ledger, new: Ledger, firsts: Mapping[str, int]) -> Ledger:
     """
     Return the ledger of a forwarder that is let send again; what waits is not dropped for it.
 
     Args:
         ledger: How far it is, as it fits the stream.
-        start: The stream sequence after which all is sent again.
+        new: That of one that begins there.
         firsts: Of the calls that wait and have spoken since then, the ``seq`` of the first record
             that the stream keeps: each is sent from there.
     """
-    place = min(ledger.seen, start)
+    place = min(ledger.seen, new.start)
     behind = dict(ledger.behind)
     for call_sid in behind.keys() & firsts.keys():
         waits, first = behind[call_sid], firsts[call_sid]
         behind[call_sid] = Place(min(first, waits.due or first), 0, waits.newest)
-    return msgspec.structs.replace(ledger, start=place, seen=place, behind=behind)
+    return msgspec.structs.replace(
+        ledger, start=place, seen=place, behind=behind, begun_at=new.begun_at
+    )
 
 
 def fitted(ledger: Ledger, created: str, first: int, last: int) -> Ledger:

@@ -13,6 +13,7 @@ from broker import supervise
 from broker.errors import HistoryUnavailable, NotWritten
 from broker.forwarder import CALL_SEQ, ForwardBroker
 from broker.identifiers import CALL_SID
+from broker.ledger import Ledger
 from broker.records import Stored
 from handler.forward import parcels
 from handler.forward.answers import Outcome, Verdict
@@ -57,7 +58,7 @@ class Courier:
         settings: ForwardSettings,
         counts: Counts,
         *,
-        start: int,
+        ledger: Ledger,
         places: Places,
         leaving: asyncio.Event,
     ) -> None:
@@ -69,7 +70,7 @@ class Courier:
             sink: Where it goes.
             settings: What is set.
             counts: Told what was done.
-            start: The stream sequence after which the forwarder began.
+            ledger: With which the forwarder goes on.
             places: Of calls that are sent at once; one that waits for its next attempt has none.
             leaving: Set once the process is to end.
         """
@@ -77,7 +78,8 @@ class Courier:
         self._sink = sink
         self._settings = settings
         self._counts = counts
-        self._start = start
+        self._start = ledger.start
+        self._begun_at = ledger.begun_at
         self._places = places
         self._leaving = leaving
         self._told: dict[str, float] = {}
@@ -199,7 +201,7 @@ class Courier:
         """Count and tell what is never sent; also of a call that waited, and left no number."""
         if not what or lane.is_wanted is False:
             return
-        await self._broker.give_up(lane.call_sid, what[0], what[-1], reason, detail)
+        await self._broker.give_up(lane.call_sid, what, reason, detail, begun_at=self._begun_at)
         self._counts.given_up[reason] += len(what)
         if self._is_new(f"{reason} {detail}"):
             _log.warning(

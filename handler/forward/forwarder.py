@@ -167,7 +167,7 @@ async def _rewind(broker: ForwardBroker, stream: str, since: float | None) -> in
             for call_sid in fits.behind.keys() - asked:
                 firsts |= await _first_since(broker, call_sid, new.start)
                 asked.add(call_sid)
-            ledger = again(fits, new.start, firsts)
+            ledger = again(fits, new, firsts)
         try:
             await kept.leave(ledger)
         except Replaced:

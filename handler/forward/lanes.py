@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from broker.ledger import Ledger, Place
+import msgspec
+
+from broker.ledger import NOBODY, Ledger, Place
 
 # What of one call is at hand at the most: so many records, and none beyond so many bytes.
 AT_HAND = 16
@@ -183,7 +185,7 @@ class Lanes:
         self.seen = ledger.seen
         self.newest = 0
         self.created = ledger.created
-        self._start = ledger.start
+        self._ledger = ledger
         self._lanes = OrderedDict(
             (call_sid, Lane(call_sid, place, ledger.seen))
             for call_sid, place in ledger.behind.items()
@@ -240,6 +242,4 @@ class Lanes:
     def ledger(self) -> Ledger:
         """Return how far all of it is."""
         behind = {call_sid: lane.place for call_sid, lane in self._busy.items()}
-        return Ledger(
-            owner="", created=self.created, start=self._start, seen=self.seen, behind=behind
-        )
+        return msgspec.structs.replace(self._ledger, owner=NOBODY, seen=self.seen, behind=behind)

@@ -138,7 +138,7 @@ class Worker:
             self._sink,
             self._settings,
             self._counts,
-            start=ledger.start,
+            ledger=ledger,
             places=self._places,
             leaving=self._leaving,
         )

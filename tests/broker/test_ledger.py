@@ -53,14 +53,17 @@ def test_who_sends_again_drops_nothing_that_waits():
     behind = {CALL: Place(4, 12, 6), other: Place(7, 19, 8), unknown: Place(0, 17, 3)}
     firsts = {other: 1, unknown: 2, call_sid(4): 1}
     then = {CALL: Place(4, 12, 6), other: Place(1, 0, 8), unknown: Place(2, 0, 3)}
-    new = ledgers.again(ledger(behind=behind), 15, firsts)
-    assert new == ledger(start=15, seen=15, behind=then)
+    new = ledgers.again(ledger(behind=behind), begun(CREATED, 1, 20, 15, 77), firsts)
+    assert new == ledger(start=15, seen=15, behind=then, begun_at=77)
     # What the stream had let go of it before is to be given up still.
-    assert ledgers.again(ledger(), 2, {CALL: 5}).behind == {CALL: Place(4, 0, 6)}
+    assert ledgers.again(ledger(), begun(CREATED, 1, 20, 2), {CALL: 5}).behind == {
+        CALL: Place(4, 0, 6)
+    }
 
 
 def test_who_sends_again_from_now_on_sees_what_was_not_seen_yet():
-    assert ledgers.again(ledger(), 50, {}) == ledger(start=20)
+    new = begun(CREATED, 1, 50, 50, 77)
+    assert ledgers.again(ledger(), new, {}) == ledger(start=20, begun_at=77)
 
 
 def test_a_ledger_fits_the_stream_that_it_was_written_of():

@@ -90,7 +90,7 @@ async def test_without_nats_nothing_is_known_nor_written(server, open_one):
     for ask in (
         broker.state(STREAM),
         broker.after(STREAM, 0, 1),
-        broker.give_up(call_sid(1), 1, 1, "refused", "HTTP 422"),
+        broker.give_up(call_sid(1), range(1, 2), "refused", "HTTP 422"),
     ):
         with pytest.raises(HistoryUnavailable):
             await ask
@@ -99,7 +99,7 @@ async def test_without_nats_nothing_is_known_nor_written(server, open_one):
 async def test_a_dead_letter_tells_of_all_that_was_given_up_and_of_nothing_twice(open_one, broker):
     one = await open_one("i1")
     for first, last in ((2, 3), (2, 3), (7, 7)):
-        await one.give_up(call_sid(1), first, last, "refused", "HTTP 422")
+        await one.give_up(call_sid(1), range(first, last + 1), "refused", "HTTP 422")
     subject = broker.subjects.given_up_key("main", call_sid(1))
     stream = f"KV_{broker.subjects.forward_bucket}"
     newest = await last_stored(broker.client, stream, subject)

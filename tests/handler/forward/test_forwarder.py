@@ -247,7 +247,7 @@ async def test_the_newest_process_works_and_another_goes_on_when_it_leaves(
         second = facts()
         await write(broker, second, ENDED)
         await until(lambda: receiver.seqs(second.call_sid) == [1, 2])
-        assert older.counts.sent == 2
+        await until(lambda: older.counts.sent == 2)
     assert len(receiver.came) == 4
 
 
@@ -313,6 +313,23 @@ async def test_who_sends_again_sends_calls_that_wait_from_where_they_are_or_from
     taken = Counter(one.name for call in (before, since) for one in receiver.taken[call.call_sid])
     assert (taken[f"{before.call_sid}:1"], taken[f"{since.call_sid}:1"]) == (1, 2)
     assert forwarder.counts.given_up.total() == 0
+
+
+async def test_what_is_sent_again_and_refused_again_leaves_a_letter_again(
+    server, broker, receiver, facts, make_final
+):
+    call, bad = facts(), [":2", ":4"]
+    receiver.answer = lambda one: 422 if one.name.endswith(tuple(bad)) else 200
+    settings = ForwardSettings.from_environ(environ(server.url, receiver.url), host_name="another")
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await write(broker, call, make_final(1), make_final(2), ENDED)
+        await until(lambda: forwarder.counts.given_up["refused"] == 2)
+    bad = [":3"]
+    await rewind(settings, None)
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: forwarder.counts.given_up["refused"] == 1)
+    (letter,) = await given_up(broker, "main")
+    assert (letter["first"], letter["last"], letter["records"]) == (3, 3, 1)
 
 
 async def test_numbers_say_whose_calls_are_sent_and_nothing_of_others_is(

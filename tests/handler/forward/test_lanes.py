@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from support.sids import call_sid
 
@@ -105,10 +106,11 @@ def test_of_a_call_that_is_met_in_its_middle_nobody_knows_what_came_before():
 
 
 def test_a_forwarder_goes_on_where_the_ledger_says():
-    lanes = Lanes(ledger(9, **{ONE: Place(3, 5, 7)}))
+    found = ledger(9, **{ONE: Place(3, 5, 7)})
+    lanes = Lanes(msgspec.structs.replace(found, owner="i1", start=4, begun_at=77))
     (lane,) = lanes.busy
     assert (lane.due, lane.to_read_after, lane.newest, lanes.seen) == (3, 5, 7, 9)
-    assert lanes.ledger() == ledger(9, **{ONE: Place(3, 5, 7)})
+    assert lanes.ledger() == msgspec.structs.replace(found, start=4, begun_at=77)
 
 
 @pytest.mark.parametrize(
