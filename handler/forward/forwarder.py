@@ -111,7 +111,8 @@ class Forwarder:
         if not self._leaving.is_set():
             _log.info(
                 "ready",
-                to=addresses.shown(settings.url) or settings.directory,
+                # Its path may be a secret, as where whoever knows it may post.
+                to=addresses.origin(settings.url) if settings.url else settings.directory,
                 kinds=sorted(settings.kinds),
                 name=settings.name,
                 instance=settings.broker.instance,

@@ -59,7 +59,7 @@ class ForwardSettings:
         broker: How NATS is reached.
     """
 
-    url: str = field(default="", repr=False)  # it may hold a key in its query
+    url: str = field(default="", repr=False)  # it may hold a key in its path or its query
     directory: str = ""
     kinds: frozenset[str] = RECORDS
     keys: tuple[bytes, ...] = field(default=(), repr=False)
@@ -172,12 +172,12 @@ def _secret(text: str) -> bytes:
 
 def _destination(text: str, *, insecure: bool) -> tuple[str, str]:
     """Return the address of a webhook, or a directory."""
-    name = "FORWARD_URL"
+    name, shown = "FORWARD_URL", _shown(text)
     try:
+        addresses.read(shown)  # what it says of a wrong one repeats it
         url = addresses.read(text)
     except ValueError as exc:
         raise SettingsError(name, str(exc)) from exc
-    shown = addresses.shown(text)
     if url.scheme == "file":
         if url.netloc or not url.path.startswith("/") or url.query or url.fragment:
             raise SettingsError(name, f"{shown!r} is not like file:///var/lib/transcripts")
@@ -185,7 +185,7 @@ def _destination(text: str, *, insecure: bool) -> tuple[str, str]:
     if url.scheme not in ("http", "https") or not url.hostname or url.fragment:
         raise SettingsError(name, f"{shown!r} is not like https://crm.example.com/calls")
     try:
-        addresses.origin(text)
+        addresses.origin(shown)
     except ValueError as exc:
         raise SettingsError(name, str(exc)) from exc
     if url.username is not None:
@@ -197,6 +197,15 @@ def _destination(text: str, *, insecure: bool) -> tuple[str, str]:
             "https:// (or start with --insecure)",
         )
     return text, ""
+
+
+def _shown(text: str) -> str:
+    """Return an address as a message may show it: a path may be a secret, but of a directory."""
+    shown = addresses.shown(text)
+    if shown.startswith("file:"):
+        return shown
+    found = re.match(r"(\w+://)?+[^/?#]*/(?=.)", shown, flags=re.DOTALL)
+    return shown if found is None else f"{found[0]}…"
 
 
 def _kinds(text: str) -> frozenset[str]:

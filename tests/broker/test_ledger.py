@@ -56,9 +56,8 @@ def test_who_sends_again_drops_nothing_that_waits():
     new = ledgers.again(ledger(behind=behind), begun(CREATED, 1, 20, 15, 77), firsts)
     assert new == ledger(start=15, seen=15, behind=then, begun_at=77)
     # What the stream had let go of it before is to be given up still.
-    assert ledgers.again(ledger(), begun(CREATED, 1, 20, 2), {CALL: 5}).behind == {
-        CALL: Place(4, 0, 6)
-    }
+    new = ledgers.again(ledger(), begun(CREATED, 1, 20, 2), {CALL: 5})
+    assert new.behind == {CALL: Place(4, 0, 6)}
 
 
 def test_who_sends_again_from_now_on_sees_what_was_not_seen_yet():

@@ -54,7 +54,7 @@ async def test_it_forwards_until_sigterm_and_tells_what_it_did():
             await broker.wait_ready()
         await write(broker, CALL, ENDED)
         receiver.answer = lambda one: 422 if one.name.endswith(":2") else 200
-        settings = environ(server.url, f"{receiver.url}?key=secret", METRICS_PORT=str(port))
+        settings = environ(server.url, f"{receiver.url}/secret?key=secret", METRICS_PORT=str(port))
         with running(**settings, HOST="127.0.0.1") as process:
             await until(lambda: len(receiver.came) == 2)
             again = await asyncio.to_thread(partyline, "forward", "--since", "1h", **settings)
@@ -69,7 +69,10 @@ async def test_it_forwards_until_sigterm_and_tells_what_it_did():
     assert "partyline_forward_working 1.0" in told
     lines = [json.loads(line) for line in log.splitlines()]
     (ready,) = (line for line in lines if line["event"] == "ready")
-    assert (ready["to"], ready["kinds"]) == (f"{receiver.url}?…", ["event", "final"])
+    assert (ready["to"], ready["kinds"]) == (
+        receiver.url.removesuffix("/calls"),
+        ["event", "final"],
+    )
     (stopped,) = (line for line in lines if line["event"] == "stopped")
     assert (stopped["sent"], stopped["given_up"]["refused"]) == (2, 2)
     assert "secret" not in log

@@ -89,6 +89,27 @@ def test_what_is_wrong_is_named_with_what_to_set(name, value, words):
     assert "u:secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("start", "shown"),
+    [
+        ("http://crm.example.com/", "http://crm.example.com/…"),
+        ("https://crm.example.com:x/", "https://crm.example.com:x/…"),
+        ("https://crm..example.com/", "https://crm..example.com/…"),
+        ("https://u@crm.example.com/", ""),
+        ("https:///", "https:///…"),
+        ("https:/", "https:/…"),
+        ("crm.example.com/", "crm.example.com/…"),
+        ("https://[/", "https://[/…"),
+        ("http://crm.example.com?key=", "http://crm.example.com?…"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said_without_its_path(start, shown):
+    with pytest.raises(SettingsError) as caught:
+        read(FORWARD_URL=f"{start}hunter2/hunter2?hunter2#hunter2")
+    assert shown in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_directory_takes_no_single_records():
     with pytest.raises(SettingsError, match="FORWARD: a directory takes whole transcripts alone"):
         read(FORWARD_URL="file:///x", FORWARD="final,ended")
