@@ -8,7 +8,8 @@ from enum import StrEnum
 LONGEST_WAIT = 3600.0
 # It says that this very record will never do. What a wrong secret, address or right would be
 # answered with (400, 401, 403, 404) is mended by somebody, and is no reason to give anything up.
-REFUSALS = frozenset({413, 422})
+TOO_LARGE = 413
+REFUSALS = frozenset({TOO_LARGE, 422})
 GONE = 410
 
 
@@ -47,7 +48,8 @@ def judge(status: int, retry_after: str | None, now: float) -> Outcome:
     detail = f"HTTP {status}"
     if status == GONE:
         return Outcome(Verdict.GONE, detail)
-    if status in REFUSALS:
+    # With a time at which to try again it is too large for now: RFC 9110 section 15.5.14.
+    if status in REFUSALS and not (status == TOO_LARGE and retry_after is not None):
         return Outcome(Verdict.REFUSED, detail)
     if 300 <= status < 400:  # who can redirect could have the words sent anywhere
         detail += ": redirections are not followed; set FORWARD_URL to where it leads"

@@ -17,7 +17,12 @@ def test_each_2xx_takes_it(status):
     [(410, Verdict.GONE), (413, Verdict.REFUSED), (422, Verdict.REFUSED)],
 )
 def test_some_answers_are_for_good(status, verdict):
-    assert judge(status, "5", NOW) == Outcome(verdict, f"HTTP {status}")
+    assert judge(status, None, NOW) == Outcome(verdict, f"HTTP {status}")
+
+
+def test_what_is_too_large_for_now_is_tried_again():
+    assert judge(413, "5", NOW) == Outcome(Verdict.FAILED, "HTTP 413", 5.0)
+    assert judge(422, "5", NOW).verdict is Verdict.REFUSED
 
 
 @pytest.mark.parametrize("status", [100, 400, 401, 403, 404, 409, 429, 500, 502, 503, 599])
