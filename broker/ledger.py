@@ -6,6 +6,8 @@ where a forwarder is: up to where the stream was seen, and where each call is th
 what was seen of it. Most of the time that is a few calls, whatever the number of those that live.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from broker.errors import BadName
@@ -21,10 +23,12 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         due: The ``seq`` of the record that is sent next; 0 if that is whichever comes next.
         after: The stream sequence after which it lies.
+        newest: The highest ``seq`` that was seen of the call; 0 if nobody knows.
     """
 
     due: int
     after: int
+    newest: int = 0
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +82,24 @@ def begun(created: str, first: int, last: int, start: int | None) -> Ledger:
     return Ledger(owner=NOBODY, created=created, start=place, seen=place)
 
 
+def again(ledger: Ledger, start: int, firsts: Mapping[str, int]) -> Ledger:
+    """
+    Return the ledger of a forwarder that is let send again; what waits is not dropped for it.
+
+    Args:
+        ledger: How far it is, as it fits the stream.
+        start: The stream sequence after which all is sent again.
+        firsts: Of the calls that wait and have spoken since then, the ``seq`` of the first record
+            that the stream keeps: each is sent from there.
+    """
+    place = min(ledger.seen, start)
+    behind = dict(ledger.behind)
+    for call_sid in behind.keys() & firsts.keys():
+        waits, first = behind[call_sid], firsts[call_sid]
+        behind[call_sid] = Place(min(first, waits.due or first), 0, waits.newest)
+    return msgspec.structs.replace(ledger, start=place, seen=place, behind=behind)
+
+
 def fitted(ledger: Ledger, created: str, first: int, last: int) -> Ledger:
     """
     Return a ledger as it is to be used with the stream that is there now.
@@ -90,7 +112,7 @@ def fitted(ledger: Ledger, created: str, first: int, last: int) -> Ledger:
     if ledger.seen <= last:
         return ledger
     behind = {
-        call_sid: Place(place.due, min(place.after, last))
+        call_sid: msgspec.structs.replace(place, after=min(place.after, last))
         for call_sid, place in ledger.behind.items()
     }
     return msgspec.structs.replace(ledger, start=min(ledger.start, last), seen=last, behind=behind)

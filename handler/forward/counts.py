@@ -24,6 +24,7 @@ class Counts(Collector):
         failed: Attempts that were to be repeated.
         given_up: Records that will never be sent, by why.
         waiting: Says how many calls wait for their receiver.
+        unread: Says how many records the streams hold of which it has seen nothing yet.
         working: Says of how many streams this process forwards; of the others it stands by.
     """
 
@@ -32,6 +33,7 @@ class Counts(Collector):
         self.failed = 0
         self.given_up = Counter(dict.fromkeys(REASONS, 0))
         self.waiting: Callable[[], int] = lambda: 0
+        self.unread: Callable[[], int] = lambda: 0
         self.working: Callable[[], int] = lambda: 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -58,6 +60,11 @@ class Counts(Collector):
             "partyline_forward_waiting_calls",
             "Calls of which something is yet to be taken",
             value=self.waiting(),
+        )
+        yield GaugeMetricFamily(
+            "partyline_forward_unread_records",
+            "Records that the streams hold and that were not read yet, of whichever calls",
+            value=self.unread(),
         )
         yield GaugeMetricFamily(
             "partyline_forward_working",

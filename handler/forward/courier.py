@@ -26,6 +26,7 @@ FIRST_PAUSE = 1.0
 # A reason is logged once for all calls in so many seconds; it is counted each time.
 TOLD_SECONDS = 60.0
 MOST_REASONS = 100
+NOT_KEPT = "the stream no longer keeps it"
 # As a call numbers its records.
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -102,11 +103,21 @@ class Courier:
             return await self._send_next(lane)
         except (HistoryUnavailable, NotWritten) as exc:
             return Outcome(Verdict.FAILED, f"NATS: {exc}")
+        except Exception as exc:  # noqa: BLE001  whatever it is, it is this call's alone
+            problem = f"defect: {type(exc).__name__}"
+            if self._is_new(f"exception {problem}"):
+                _log.exception("defect: a call cannot be forwarded", call_sid=lane.call_sid)
+            return Outcome(Verdict.FAILED, problem)
 
     async def _send_next(self, lane: Lane) -> Outcome | None:
         if (after := lane.to_read_after) is not None:
+            lost, until = lane.unsent, lane.until  # more may be seen while this is asked
             stored = await self._broker.of_call(lane.call_sid, after, AT_HAND)
-            lane.fill(read_all(stored), stored[-1].sequence if stored else None)
+            if stored:
+                lane.fill(read_all(stored), stored[-1].sequence)
+            else:
+                await self._give_up(lane, lost, EXPIRED, NOT_KEPT)
+                lane.note_expired(lost, until)
         head = lane.head
         if head is None:
             return None
@@ -116,7 +127,7 @@ class Courier:
         if lane.is_wanted is None:
             lane.is_wanted = await self._passes(lane.call_sid, head)
         if lane.missing:
-            await self._give_up(lane, lane.missing, EXPIRED, "the stream no longer keeps it")
+            await self._give_up(lane, lane.missing, EXPIRED, NOT_KEPT)
             lane.note_missing()
         for parcel in await self._parcels(lane, head):
             if (failed := await self._deliver(lane, head, parcel)) is not None:
@@ -182,7 +193,8 @@ class Courier:
         return None
 
     async def _give_up(self, lane: Lane, what: range, reason: str, detail: str) -> None:
-        if not lane.is_wanted:
+        """Count and tell what is never sent; also of a call that waited, and left no number."""
+        if not what or lane.is_wanted is False:
             return
         await self._broker.give_up(lane.call_sid, what[0], what[-1], reason, detail)
         self._counts.given_up[reason] += len(what)

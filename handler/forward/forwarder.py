@@ -9,8 +9,10 @@ import structlog
 from broker import supervise
 from broker.errors import BrokerError, Replaced
 from broker.forwarder import ForwardBroker
+from broker.ledger import again, fitted
 from handler import addresses
 from handler.forward.counts import Counts
+from handler.forward.courier import read_all
 from handler.forward.directory import Directory
 from handler.forward.lanes import Lanes
 from handler.forward.settings import ForwardSettings
@@ -40,6 +42,7 @@ class Forwarder:
         self._broker = ForwardBroker(settings.broker, settings.name)
         self._workers: list[Worker] = []
         self.counts.waiting = lambda: sum(lanes.waiting for lanes in self._lanes())
+        self.counts.unread = lambda: sum(lanes.unread for lanes in self._lanes())
         self.counts.working = lambda: len(self._lanes())
 
     async def run(self) -> None:
@@ -139,24 +142,42 @@ async def rewind(settings: ForwardSettings, since: float | None) -> dict[str, in
     """
     Let whoever forwards begin anew with what was stored since a Unix time, or with all.
 
-    Returns behind which sequence of each stream that is.
+    What waits for its receiver, and what was not seen yet, is sent all the same. Returns behind
+    which sequence of each stream it begins.
 
     Raises:
         BrokerError: NATS is not reached in time, or does not take it.
     """
-    found = {}
     async with reached(settings) as broker:
-        for stream in broker.subjects.streams:
-            kept, ledger = broker.ledger(stream), await broker.begin(stream, since)
-            # Whoever works writes all the time: our write must be the next one after our look.
-            for attempt in range(REWIND_TRIES):
-                await kept.look()
-                try:
-                    await kept.leave(ledger)
-                except Replaced:
-                    if attempt == REWIND_TRIES - 1:
-                        raise
-                else:
-                    break
-            found[stream] = ledger.seen
-    return found
+        return {stream: await _rewind(broker, stream, since) for stream in broker.subjects.streams}
+
+
+async def _rewind(broker: ForwardBroker, stream: str, since: float | None) -> int:
+    kept, new = broker.ledger(stream), await broker.begin(stream, since)
+    asked: set[str] = set()
+    firsts: dict[str, int] = {}
+    # Whoever works writes all the time: our write must be the next one after our look. What is
+    # asked in between is asked once, so that each try is quicker than the one before.
+    for _ in range(REWIND_TRIES):
+        found, ledger = await kept.look(), new
+        if found is not None:
+            state = await broker.state(stream)
+            fits = fitted(found, state.created, state.first, state.last)
+            for call_sid in fits.behind.keys() - asked:
+                firsts |= await _first_since(broker, call_sid, new.start)
+                asked.add(call_sid)
+            ledger = again(fits, new.start, firsts)
+        try:
+            await kept.leave(ledger)
+        except Replaced:
+            continue
+        return ledger.seen
+    raise Replaced("whoever forwards writes its place all the time: try again")
+
+
+async def _first_since(broker: ForwardBroker, call_sid: str, start: int) -> dict[str, int]:
+    """Return the number of the first record of a call; nothing if it said nothing since."""
+    if not await broker.of_call(call_sid, start, 1):
+        return {}
+    kept = read_all(await broker.of_call(call_sid, most=1))
+    return {call_sid: kept[0].seq} if kept else {}

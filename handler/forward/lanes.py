@@ -45,34 +45,29 @@ class Lane:
     Attributes:
         due: The ``seq`` that is sent next; 0 while nobody knows what came before it.
         after: The stream sequence of the last record that is done.
+        until: That of the newest record of the call that was seen, at the latest.
+        newest: The highest ``seq`` that was seen of it; 0 if nobody knows.
         is_gone: The receiver wants nothing more of the call.
         is_wanted: Whether it passes the filter; None while that is not known.
     """
 
-    def __init__(self, call_sid: str, due: int, after: int, until: int) -> None:
-        """
-        Begin behind a place in the stream.
-
-        Args:
-            call_sid: The call.
-            due: See above.
-            after: See above.
-            until: The newest record of the call that was seen, at the latest.
-        """
+    def __init__(self, call_sid: str, place: Place, until: int) -> None:
+        """Begin behind a place in the stream; all are said above."""
         self.call_sid = call_sid
-        self.due = due
-        self.after = after
+        self.due = place.due
+        self.after = place.after
+        self.until = until
+        self.newest = place.newest
         self.is_gone = False
         self.is_wanted: bool | None = None
         self._at_hand: deque[Kept] = deque()
         self._bytes = 0
-        self._read = after  # up to where it is at hand, or done
-        self._until = until
+        self._read = self.after  # up to where it is at hand, or done
 
     @property
     def place(self) -> Place:
         """Where it is, for the ledger."""
-        return Place(self.due, self.after)
+        return Place(self.due, self.after, self.newest)
 
     @property
     def is_busy(self) -> bool:
@@ -96,6 +91,17 @@ class Lane:
             return range(0)
         return range(self.due, self.head.seq)
 
+    @property
+    def unsent(self) -> range:
+        """
+        The numbers of what was seen and is not done, as far as they are known.
+
+        Of a call that was met in its middle that is all of it, which may be too much; of one whose
+        newest number is not known, what is due.
+        """
+        first = self.due or 1
+        return range(first, (self.newest or first) + 1)
+
     def see(self, record: Kept) -> None:
         """Take a record that was seen in the stream; kept at hand where there is room."""
         if record.sequence <= self._read:
@@ -104,20 +110,31 @@ class Lane:
         if room and not self._lags:
             self._take(record)
             self._read = record.sequence
-        self._until = max(self._until, record.sequence)
+        self.until = max(self.until, record.sequence)
+        self.newest = max(self.newest, record.seq)
 
-    def fill(self, records: Iterable[Kept], last: int | None) -> None:
+    def fill(self, records: Iterable[Kept], last: int) -> None:
         """
         Take what the stream keeps behind :attr:`to_read_after`.
 
         Args:
             records: Of it those that are ours.
-            last: The sequence of the last of all; None if there is nothing: what is to be there
-                has expired.
+            last: The sequence of the last of all.
         """
         for record in records:
             self._take(record)
-        self._read = self._until if last is None else last
+        self._read = last
+
+    def note_expired(self, lost: range, until: int) -> None:
+        """
+        The stream keeps nothing behind :attr:`to_read_after`: what was to be there is given up.
+
+        Args:
+            lost: :attr:`unsent`, when the stream was asked: more may have been seen since.
+            until: :attr:`until`, at that moment.
+        """
+        self.due = max(self.due, lost.stop)
+        self.after = self._read = max(self.after, until)
 
     def note_missing(self) -> None:
         """What is missing is given up: go on with what is there."""
@@ -137,7 +154,7 @@ class Lane:
 
     def let_go(self) -> None:
         """Keep nothing at hand: it cannot be sent now, and is read again when it can."""
-        self._until = max(self._until, self._read)
+        self.until = max(self.until, self._read)
         self._at_hand.clear()
         self._bytes = 0
         self._read = self.after
@@ -145,10 +162,11 @@ class Lane:
     def _take(self, record: Kept) -> None:
         self._at_hand.append(record)
         self._bytes += len(record.payload)
+        self.newest = max(self.newest, record.seq)
 
     @property
     def _lags(self) -> bool:
-        return self._read < self._until
+        return self._read < self.until
 
 
 class Lanes:
@@ -157,15 +175,17 @@ class Lanes:
 
     Attributes:
         seen: The stream sequence of the last record that was seen.
+        newest: That of the last one that the stream has, as it said some seconds ago.
         created: When the stream was.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.seen = ledger.seen
+        self.newest = 0
         self.created = ledger.created
         self._start = ledger.start
         self._lanes = OrderedDict(
-            (call_sid, Lane(call_sid, place.due, place.after, ledger.seen))
+            (call_sid, Lane(call_sid, place, ledger.seen))
             for call_sid, place in ledger.behind.items()
         )
         self._busy = dict(self._lanes)
@@ -180,12 +200,17 @@ class Lanes:
         """How many those are."""
         return len(self._busy)
 
+    @property
+    def unread(self) -> int:
+        """How many records the stream has that were not seen."""
+        return max(self.newest - self.seen, 0)
+
     def see(self, call_sid: str, record: Kept) -> Lane:
         """Take a record that the stream keeps next; returns the lane of its call."""
         lane = self._lanes.get(call_sid)
         if lane is None:
             due = 1 if record.seq == 1 else 0
-            lane = self._lanes[call_sid] = Lane(call_sid, due, record.sequence - 1, 0)
+            lane = self._lanes[call_sid] = Lane(call_sid, Place(due, record.sequence - 1), 0)
         self._lanes.move_to_end(call_sid)
         lane.see(record)
         self.seen = record.sequence

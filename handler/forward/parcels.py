@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
 from handler.forward.lanes import Kept
 from handler.subscribers import captions
 from handler.subscribers.speakers import speakers_of
+
+# What reading what is no record raises: a text that is no UTF-8 is an error of its own.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+# The types of records of which a transcript tells more than that they are there.
+SPOKEN = frozenset({"Results", "Gap", "CallStarted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,45 @@ class _Started(msgspec.Struct):
     to: str | None = None
 
 
+# What captions and turns are made of, and cannot be made without.
+
+
+class _Word(msgspec.Struct):
+    start: float
+    end: float
+    word: str
+    punctuated_word: str | None = None
+
+
+class _Alternative(msgspec.Struct):
+    transcript: str
+    words: list[_Word] = []
+
+
+class _Channel(msgspec.Struct):
+    alternatives: Annotated[list[_Alternative], msgspec.Meta(min_length=1)]
+
+
+class _Results(msgspec.Struct, tag="Results"):
+    track: str
+    start: float
+    duration: float
+    channel: _Channel
+
+
+class _Gap(msgspec.Struct, tag="Gap"):
+    start: float
+    end: float
+    reason: str
+    track: str | None = None
+
+
+class _Beginning(msgspec.Struct, tag="CallStarted"):
+    direction: str | None = None
+    callerName: str | None = None  # noqa: N815  as on the wire
+    calleeName: str | None = None  # noqa: N815
+
+
 def is_end(record: Kept) -> bool:
     """Whether a record is a ``CallEnded``."""
     return record.kind == "event" and _read_head(record.payload) == "CallEnded"
@@ -49,7 +94,7 @@ def numbers(payload: bytes) -> tuple[str | None, str | None] | None:
     """Return the numbers of a call whose first record this is; None if it is none such."""
     try:
         started = _decode_started(payload)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return (started.from_, started.to) if started.type == "CallStarted" else None
 
@@ -78,19 +123,25 @@ def of_call(call_sid: str, end: Kept, payloads: Sequence[bytes], *, first: int) 
 
 
 def _readable(payloads: Sequence[bytes]) -> Iterator[captions.Message]:
-    """Yield the records; what somebody else has put into the stream is none."""
+    """Yield the records; what cannot be read, as what somebody else has stored, is left out."""
     for payload in payloads:
-        if _read_head(payload):
-            yield _decode(payload)
+        try:
+            if (kind := _decode_head(payload).type) in SPOKEN:
+                _check(payload)
+            if kind:
+                yield _decode(payload)
+        except UNREADABLE:
+            continue
 
 
 def _read_head(payload: bytes) -> str:
     try:
         return _decode_head(payload).type
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return ""
 
 
+_check = msgspec.json.Decoder(_Results | _Gap | _Beginning).decode
 _decode = msgspec.json.Decoder(dict).decode
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_started = msgspec.json.Decoder(_Started).decode

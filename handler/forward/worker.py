@@ -28,14 +28,16 @@ from handler.forward.lanes import Lane, Lanes
 from handler.forward.settings import ForwardSettings, since_when
 
 # Calls that may wait for their receiver at once, beyond which nothing more is read from the stream.
-# Each is a line of the ledger, which is one message.
-MOST_WAITING = 1000
+# Each is a line of the ledger, which is one message: of no more than 256 KB, as NATS is set up.
+MOST_WAITING = 3000
 # Records that are read at once.
 BATCH = 250
 # How often it is written down how far the work is, while it goes on.
 WRITE_SECONDS = 0.25
 # While nothing is told of, the stream is looked at all the same.
 FIRST_LOOK, LONGEST_LOOK = 0.05, 5.0
+# How often the stream is asked how much of it is not read yet.
+MEASURE_SECONDS = 5.0
 # What is under way when the process is to leave may end.
 LEAVE_SECONDS = 5.0
 LAST_TRIES = 3
@@ -72,6 +74,7 @@ class Worker:
         self._leaving = leaving
         self._ledger = broker.ledger(stream)
         self._fewer_wait = asyncio.Event()
+        self._is_full = False  # and that was told
         self._returns = broker.returns
         self._is_sure = True  # that the stream is the one that it was
 
@@ -140,8 +143,9 @@ class Worker:
         )
         async with asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(self._keep(lanes), name=f"{self._stream} ledger")
+            measuring = tasks.create_task(self._measure(lanes), name=f"{self._stream} unread")
             await self._forward(lanes, courier)
-            await supervise.end(keeping)
+            await supervise.end(keeping, measuring)
         await self._leave(lanes)
 
     async def _forward(self, lanes: Lanes, courier: Courier) -> None:
@@ -172,6 +176,7 @@ class Worker:
         """See what the stream stores, until the process leaves."""
         look = supervise.Backoff(FIRST_LOOK, LONGEST_LOOK)
         while not self._leaving.is_set():
+            self._note_full(lanes.waiting)
             if lanes.waiting >= MOST_WAITING:
                 self._fewer_wait.clear()
                 await self._fewer_wait.wait()
@@ -186,6 +191,16 @@ class Worker:
                 pause = look.next()
                 await self._wait_for_news(pause)
                 self._is_sure = self._is_sure and pause < LONGEST_LOOK
+
+    def _note_full(self, waiting: int) -> None:
+        """Say once that too many calls wait; again when it was better meanwhile."""
+        if waiting >= MOST_WAITING and not self._is_full:
+            _log.warning(
+                "too many calls wait: no other is forwarded", stream=self._stream, calls=waiting
+            )
+            self._is_full = True
+        elif waiting < MOST_WAITING // 2:
+            self._is_full = False
 
     async def _next(self, lanes: Lanes) -> list[Stored]:
         """Return what the stream has stored next; nothing if nothing, or nobody who says so."""
@@ -238,6 +253,14 @@ class Worker:
                 await self._ledger.write(ledger)
                 written, at = ledger, time.monotonic()
             supervise.heed_cancellation()
+
+    async def _measure(self, lanes: Lanes) -> None:
+        """Ask again and again how far the stream is."""
+        while True:
+            with contextlib.suppress(HistoryUnavailable):
+                lanes.newest = (await self._broker.state(self._stream)).last
+            supervise.heed_cancellation()
+            await asyncio.sleep(MEASURE_SECONDS)
 
     async def _leave(self, lanes: Lanes) -> None:
         """Let another process go on at once. Raises Replaced if one does already."""

@@ -13,7 +13,11 @@ CALL = call_sid(1)
 
 def ledger(**changes: object) -> Ledger:
     found = Ledger(
-        owner="i1", created=CREATED, start=3, seen=20, behind={CALL: Place(due=4, after=12)}
+        owner="i1",
+        created=CREATED,
+        start=3,
+        seen=20,
+        behind={CALL: Place(due=4, after=12, newest=6)},
     )
     return msgspec.structs.replace(found, **changes)
 
@@ -21,7 +25,12 @@ def ledger(**changes: object) -> Ledger:
 def test_a_ledger_is_read_as_it_was_written():
     written = ledgers.encode(ledger())
     assert ledgers.decode(written) == ledger()
-    assert f'"behind":{{"{CALL}":[4,12]}}'.encode() in written
+    assert f'"behind":{{"{CALL}":[4,12,6]}}'.encode() in written
+
+
+def test_a_place_that_was_written_without_the_newest_number_is_read():
+    written = ledgers.encode(ledger()).replace(b"[4,12,6]", b"[4,12]")
+    assert ledgers.decode(written) == ledger(behind={CALL: Place(4, 12)})
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", ledgers.encode(ledger(behind={"*": (1, 2)}))])
@@ -39,6 +48,21 @@ def test_a_forwarder_of_an_empty_stream_begins_before_its_first_record():
     assert begun(CREATED, 0, 0, None).seen == 0
 
 
+def test_who_sends_again_drops_nothing_that_waits():
+    other, unknown = call_sid(2), call_sid(3)
+    behind = {CALL: Place(4, 12, 6), other: Place(7, 19, 8), unknown: Place(0, 17, 3)}
+    firsts = {other: 1, unknown: 2, call_sid(4): 1}
+    then = {CALL: Place(4, 12, 6), other: Place(1, 0, 8), unknown: Place(2, 0, 3)}
+    new = ledgers.again(ledger(behind=behind), 15, firsts)
+    assert new == ledger(start=15, seen=15, behind=then)
+    # What the stream had let go of it before is to be given up still.
+    assert ledgers.again(ledger(), 2, {CALL: 5}).behind == {CALL: Place(4, 0, 6)}
+
+
+def test_who_sends_again_from_now_on_sees_what_was_not_seen_yet():
+    assert ledgers.again(ledger(), 50, {}) == ledger(start=20)
+
+
 def test_a_ledger_fits_the_stream_that_it_was_written_of():
     assert fitted(ledger(), CREATED, 1, 20) == ledger()
 
@@ -50,7 +74,7 @@ def test_of_a_stream_that_was_made_anew_all_is_seen_again():
 
 
 def test_of_a_stream_that_lost_its_newest_records_what_follows_is_seen_again():
-    behind = {CALL: Place(4, 12), call_sid(2): Place(7, 19)}
-    clamped = {CALL: Place(4, 12), call_sid(2): Place(7, 15)}
+    behind = {CALL: Place(4, 12, 6), call_sid(2): Place(7, 19, 8)}
+    clamped = {CALL: Place(4, 12, 6), call_sid(2): Place(7, 15, 8)}
     assert fitted(ledger(behind=behind), CREATED, 1, 15) == ledger(seen=15, behind=clamped)
     assert fitted(ledger(), CREATED, 1, 2).start == 2

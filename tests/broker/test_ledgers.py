@@ -12,9 +12,10 @@ from support.timing import patience, until
 from broker.broker import Broker
 from broker.errors import HistoryUnavailable, NotWritten, Replaced
 from broker.forwarder import ForwardBroker
-from broker.ledger import begun
+from broker.ledger import Place, begun
 from broker.settings import BrokerSettings
 from broker.stream import last_stored
+from handler.forward.worker import BATCH, MOST_WAITING
 
 STREAM = "TRANSCRIPTS"
 
@@ -61,6 +62,15 @@ async def test_a_write_whose_answer_was_lost_is_known_as_ones_own(open_one):
     with pytest.raises(NotWritten):
         await kept.write(ledger)
     await kept.write(ledger)
+
+
+async def test_as_many_calls_as_may_wait_fit_into_one_message(open_one):
+    """Each with numbers as large as they get; what is read at once may come on top."""
+    far = Place(due=999_999_999, after=10**12, newest=999_999_999)
+    behind = {call_sid(number): far for number in range(MOST_WAITING + BATCH)}
+    kept = (await open_one("i1")).ledger(STREAM)
+    await kept.write(msgspec.structs.replace(begun("c", 1, 9, None), behind=behind))
+    assert (await kept.look()).behind == behind
 
 
 async def test_forwarders_of_different_names_have_ledgers_of_their_own(open_one):

@@ -4,10 +4,12 @@ import json
 import os
 
 import pytest
+from structlog.testing import capture_logs
 from support.brokers import ENDED
 from support.forwarders import forwarding, write
 from support.timing import until
 
+from broker.records import Record
 from handler.errors import SettingsError
 from handler.forward.answers import TAKEN, Verdict
 from handler.forward.directory import Directory
@@ -32,6 +34,37 @@ async def test_a_call_is_sent_whole_once_it_has_ended_and_again_when_it_goes_on(
     ]
     assert (first.json["type"], first.json["last"], first.json["ended"]) == ("Transcript", 3, True)
     assert [turn["text"] for turn in second.json["turns"]] == ["word 1 word 2"]
+
+
+async def test_a_record_that_cannot_be_read_is_left_out_of_its_transcript(
+    server, broker, receiver, facts, make_final
+):
+    call, other = facts(), facts()
+    async with forwarding(server.url, receiver.url, FORWARD="ended") as forwarder:
+        odd = Record("final", "inbound", {"type": "Results", "start": 1.0, "duration": 1.0})
+        await write(broker, call, make_final(1), odd, ENDED)
+        await write(broker, other, make_final(1), ENDED)
+        await until(lambda: forwarder.counts.sent == 2)
+        assert forwarder.counts.failed == 0
+    (came,) = (one for one in receiver.came if one.call_sid == call.call_sid)
+    assert [turn["text"] for turn in came.json["turns"]] == ["word 1"]
+    assert (came.json["first"], came.json["last"]) == (1, 4)
+
+
+async def test_a_defect_in_one_call_holds_up_no_other(server, broker, receiver, facts, make_final):
+    """By times that can be read, and that no caption can have."""
+    broken, other = facts(), facts()
+    odd = make_final(1)
+    odd.body["start"] = odd.body["duration"] = 1e308
+    with capture_logs() as lines:
+        async with forwarding(server.url, receiver.url, FORWARD="ended") as forwarder:
+            await write(broker, broken, odd, ENDED)
+            await until(lambda: forwarder.counts.failed >= 2)
+            await write(broker, other, make_final(1), ENDED)
+            await until(lambda: receiver.seqs(other.call_sid) == [3])
+            assert forwarder.counts.waiting() == 1
+    (told,) = (line for line in lines if line["event"] == "defect: a call cannot be forwarded")
+    assert (told["log_level"], told["call_sid"]) == ("error", broken.call_sid)
 
 
 async def test_records_and_the_whole_may_be_had_both(server, broker, receiver, facts):

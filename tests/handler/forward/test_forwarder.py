@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 from support.brokers import ENDED, kill_server
 from support.forwarders import environ, forwarding, given_up, stored, write
 from support.receivers import CUT, FLOOD, HALF, SILENT, Receiver
@@ -143,6 +144,40 @@ async def test_what_the_stream_no_longer_keeps_is_given_up_and_counted(
     assert (letter["first"], letter["last"], letter["reason"]) == (1, 3, "expired")
 
 
+async def test_a_call_of_which_all_that_is_due_has_expired_is_given_up_and_goes_on(
+    server, broker, receiver, facts, make_final
+):
+    call, refused = facts(), True
+    receiver.answer = lambda one: 500 if refused and not one.name.endswith(":1") else 200
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await write(broker, call, make_final(1), make_final(2), ENDED)
+        await until(lambda: forwarder.counts.failed >= 1)
+        await broker.js.purge_stream("TRANSCRIPTS", subject=broker.subjects.call(call.call_sid))
+        await until(lambda: forwarder.counts.given_up["expired"] == 3)
+        await until(lambda: forwarder.counts.waiting() == 0)
+        refused = False
+        await write(broker, call, ENDED)
+        await until(lambda: forwarder.counts.sent == 3)
+    (letter,) = await given_up(broker, "main")
+    assert (letter["first"], letter["last"], letter["records"]) == (2, 4, 3)
+
+
+async def test_a_call_whose_rest_expired_while_nobody_forwarded_is_given_up(
+    server, broker, receiver, facts, make_final
+):
+    call = facts()
+    receiver.answer = lambda one: 200 if one.name.endswith(":1") else 500
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await write(broker, call, make_final(1), make_final(2), ENDED)
+        await until(lambda: forwarder.counts.failed >= 1)
+    await broker.js.purge_stream("TRANSCRIPTS")
+    # Whether a call was to be sent is not known without its first record: it had waited.
+    async with forwarding(server.url, receiver.url, FORWARD_NUMBERS="+15550100002") as forwarder:
+        await until(lambda: forwarder.counts.given_up["expired"] == 3)
+    (letter,) = await given_up(broker, "main")
+    assert (letter["first"], letter["last"], letter["reason"]) == (2, 4, "expired")
+
+
 async def test_what_the_stream_let_go_while_nobody_forwarded_is_counted(
     server, broker, receiver, facts, make_final
 ):
@@ -219,8 +254,46 @@ async def test_all_is_sent_again_on_request_by_the_process_that_runs(
         )
         assert await rewind(settings, None) == {"TRANSCRIPTS": 0}
         await until(lambda: forwarder.counts.sent == 4)
-        assert await rewind(settings, time.time() + 3600) == {"TRANSCRIPTS": 2}
+    assert await rewind(settings, time.time() + 3600) == {"TRANSCRIPTS": 2}
     assert receiver.seqs(call.call_sid) == [1, 2]
+
+
+async def test_who_sends_again_from_now_on_drops_nothing_that_waits(
+    server, broker, receiver, facts, make_final
+):
+    calls, refused = [facts(), facts()], True
+    receiver.answer = lambda one: 500 if refused else 200
+    settings = ForwardSettings.from_environ(environ(server.url, receiver.url), host_name="another")
+    for call in calls:
+        await write(broker, call, make_final(1), ENDED)
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: forwarder.counts.failed >= 2)
+    assert await rewind(settings, time.time() + 3600) == {"TRANSCRIPTS": 6}
+    refused = False
+    async with forwarding(server.url, receiver.url):
+        await until(lambda: all(receiver.seqs(call.call_sid) == [1, 2, 3] for call in calls))
+
+
+async def test_who_sends_again_sends_calls_that_wait_from_where_they_are_or_from_the_first(
+    server, broker, receiver, facts, make_final
+):
+    before, since = facts(), facts()
+    refused = True
+    receiver.answer = lambda one: 500 if refused and not one.name.endswith(":1") else 200
+    await write(broker, before, make_final(1), ENDED)
+    then = time.time()
+    await write(broker, since, make_final(1), ENDED)
+    settings = ForwardSettings.from_environ(environ(server.url, receiver.url), host_name="another")
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: forwarder.counts.failed >= 4)
+    assert await rewind(settings, then) == {"TRANSCRIPTS": 3}
+    refused = False
+    async with forwarding(server.url, receiver.url) as forwarder:
+        await until(lambda: receiver.seqs(before.call_sid) == [1, 2, 3])
+        await until(lambda: receiver.seqs(since.call_sid) == [1, 2, 3])
+    taken = Counter(one.name for call in (before, since) for one in receiver.taken[call.call_sid])
+    assert (taken[f"{before.call_sid}:1"], taken[f"{since.call_sid}:1"]) == (1, 2)
+    assert forwarder.counts.given_up.total() == 0
 
 
 async def test_numbers_say_whose_calls_are_sent_and_nothing_of_others_is(
@@ -256,15 +329,21 @@ async def test_of_more_calls_than_may_wait_the_rest_is_left_in_the_stream(
 ):
     monkeypatch.setattr(worker, "MOST_WAITING", 3)
     monkeypatch.setattr(worker, "BATCH", 1)
+    monkeypatch.setattr(worker, "MEASURE_SECONDS", 0.1)
     calls, refused = [facts() for _ in range(8)], True
     receiver.answer = lambda _: 500 if refused else 200
     for call in calls:
         await write(broker, call, make_final(1), ENDED)
-    async with forwarding(server.url, receiver.url) as forwarder:
-        await until(lambda: forwarder.counts.failed >= 12)
-        assert forwarder.counts.waiting() == 3
-        refused = False
-        await until(lambda: all(receiver.seqs(call.call_sid) == [1, 2, 3] for call in calls))
+    with capture_logs() as lines:
+        async with forwarding(server.url, receiver.url) as forwarder:
+            await until(lambda: forwarder.counts.failed >= 12)
+            assert forwarder.counts.waiting() == 3
+            await until(lambda: forwarder.counts.unread() == 24 - 7)  # and the first of the third
+            refused = False
+            await until(lambda: all(receiver.seqs(call.call_sid) == [1, 2, 3] for call in calls))
+            await until(lambda: forwarder.counts.unread() == 0)
+    (told,) = (line for line in lines if line["event"].startswith("too many calls wait"))
+    assert (told["log_level"], told["calls"]) == ("warning", 3)
 
 
 async def test_nats_may_be_killed_meanwhile(tmp_path, receiver, facts, make_final, connect):

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from support.sids import call_sid
 
 from broker.ledger import Ledger, Place
@@ -20,7 +21,7 @@ def ledger(seen: int = 0, **behind: Place) -> Ledger:
 
 
 def new() -> Lane:
-    return Lane(ONE, 1, 0, 0)
+    return Lane(ONE, Place(1, 0), 0)
 
 
 def test_records_are_sent_in_the_order_in_which_they_were_seen():
@@ -31,7 +32,7 @@ def test_records_are_sent_in_the_order_in_which_they_were_seen():
     assert (lane.head, lane.missing, lane.to_read_after) == (kept(1, 1), range(1, 1), None)
     lane.done()
     assert (lane.head, lane.due, lane.after) == (kept(3, 2), 2, 1)
-    assert lanes.ledger().behind == {ONE: Place(2, 1), OTHER: Place(1, 1)}
+    assert lanes.ledger().behind == {ONE: Place(2, 1, 2), OTHER: Place(1, 1, 1)}
     assert lanes.ledger().seen == 3
     lane.done()
     assert (lane.head, lane.is_busy, lanes.waiting) == (None, False, 2)
@@ -54,7 +55,7 @@ def test_what_a_call_has_beyond_what_is_at_hand_is_read_again():
     assert lane.to_read_after == AT_HAND + 2
     lane.fill([], AT_HAND + 3)  # nothing of ours
     assert lane.to_read_after == AT_HAND + 3
-    lane.fill([], None)  # the rest has expired
+    lane.note_expired(lane.unsent, lane.until)
     assert not lane.is_busy
 
 
@@ -76,7 +77,7 @@ def test_a_call_that_cannot_be_sent_holds_nothing_but_its_place():
     lane.see(kept(4, 2))
     lane.done()
     lane.let_go()
-    assert (lane.head, lane.place, lane.to_read_after) == (None, Place(2, 1), 1)
+    assert (lane.head, lane.place, lane.to_read_after) == (None, Place(2, 1, 2), 1)
     lane.see(kept(6, 3))
     assert lane.head is None
     lane.fill([kept(4, 2), kept(6, 3)], 6)
@@ -96,7 +97,7 @@ def test_what_the_stream_no_longer_keeps_is_missing():
 
 def test_of_a_call_that_is_met_in_its_middle_nobody_knows_what_came_before():
     lane = Lanes(ledger()).see(ONE, kept(7, 3))
-    assert (lane.due, lane.place, list(lane.missing)) == (0, Place(0, 6), [])
+    assert (lane.due, lane.place, list(lane.missing)) == (0, Place(0, 6, 3), [])
     lane.begin_anew()
     assert (lane.due, lane.to_read_after, lane.head) == (1, 0, None)
     lane.fill([kept(2, 1), kept(5, 2), kept(7, 3)], 7)
@@ -104,10 +105,39 @@ def test_of_a_call_that_is_met_in_its_middle_nobody_knows_what_came_before():
 
 
 def test_a_forwarder_goes_on_where_the_ledger_says():
-    lanes = Lanes(ledger(9, **{ONE: Place(3, 5)}))
+    lanes = Lanes(ledger(9, **{ONE: Place(3, 5, 7)}))
     (lane,) = lanes.busy
-    assert (lane.due, lane.to_read_after, lanes.seen) == (3, 5, 9)
-    assert lanes.ledger() == ledger(9, **{ONE: Place(3, 5)})
+    assert (lane.due, lane.to_read_after, lane.newest, lanes.seen) == (3, 5, 7, 9)
+    assert lanes.ledger() == ledger(9, **{ONE: Place(3, 5, 7)})
+
+
+@pytest.mark.parametrize(
+    ("place", "unsent"),
+    [
+        (Place(3, 5, 7), range(3, 8)),
+        (Place(8, 5, 7), range(8, 8)),
+        (Place(0, 5, 7), range(1, 8)),
+        (Place(3, 5), range(3, 4)),  # as a version wrote it that did not know the newest
+        (Place(0, 5), range(1, 2)),
+    ],
+)
+def test_of_a_call_that_expired_it_is_known_what_was_unsent(place, unsent):
+    (lane,) = Lanes(ledger(9, **{ONE: place})).busy
+    assert lane.unsent == unsent
+    lane.note_expired(lane.unsent, lane.until)
+    assert (lane.is_busy, lane.due, lane.after) == (False, unsent.stop, 9)
+
+
+def test_what_is_seen_while_the_rest_expires_is_not_lost_with_it():
+    lane = new()
+    lane.see(kept(1, 1))
+    lane.let_go()
+    lost, until = lane.unsent, lane.until
+    lane.see(kept(2, 2))
+    lane.note_expired(lost, until)
+    assert (lane.due, lane.to_read_after) == (2, 1)
+    lane.fill([kept(2, 2)], 2)
+    assert (lane.head, list(lane.missing)) == (kept(2, 2), [])
 
 
 def test_what_is_remembered_of_calls_is_bounded_and_never_of_one_that_waits(monkeypatch):
@@ -121,6 +151,15 @@ def test_what_is_remembered_of_calls_is_bounded_and_never_of_one_that_waits(monk
     known = [lanes.see(call_sid(number), kept(number + 10, 2)).due for number in range(1, 6)]
     assert known == [0, 0, 0, 2, 2]
     assert waiting.due == 1
+
+
+def test_it_is_known_how_much_of_the_stream_was_not_seen():
+    lanes = Lanes(ledger(4))
+    assert lanes.unread == 0
+    lanes.newest = 9
+    assert lanes.unread == 5
+    lanes.see(ONE, kept(10, 1))
+    assert lanes.unread == 0
 
 
 def test_records_that_went_unseen_are_told_and_nothing_is_known_of_calls_that_were_done():

@@ -28,6 +28,12 @@ SAID = record(
 )
 ENDED = record(3, "event", type="CallEnded", reason="completed", duration=9.0)
 FOREIGN = Kept(9, 9, "event", b"\xff")
+WORD = {"word": "Yes", "start": 1.0, "end": 2.0}
+TIMES = {"type": "Results", "track": "inbound", "start": 1.0, "duration": 1.0}
+
+
+def said(*words: object, transcript: object = "Yes") -> dict[str, object]:
+    return {"channel": {"alternatives": [{"transcript": transcript, "words": list(words)}]}}
 
 
 def test_a_record_is_sent_as_it_is_under_a_name_of_its_own():
@@ -44,6 +50,52 @@ def test_a_call_is_sent_whole_when_it_has_ended():
     assert document["ended"] is True
     text = parcel.captions.decode()
     assert text.startswith("WEBVTT\n\n00:00:01.000 --> 00:00:02.500\n<v Caller>Yes, please.")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"[]",
+        b'{"type":"Results"',
+        b'{"type":"Results"}',
+        b'{"type":1}',
+        b'{"type":"\xff"}',
+        b'{"type":"Other","reason":"\xff"}',
+        b'{"type":"Gap","start":1,"end":2,"reason":"\xff"}',
+        b'{"type":"Other","deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        *map(
+            msgspec.json.encode,
+            [
+                TIMES | {"channel": {"alternatives": []}},
+                TIMES | {"channel": []},
+                TIMES | said(transcript=7),
+                TIMES | said(WORD, {"word": "Yes"}),
+                TIMES | said(WORD | {"punctuated_word": 7}),
+                TIMES | said(WORD) | {"start": "1"},
+                TIMES | said(WORD) | {"track": []},
+                {"type": "Gap", "start": 1.0},
+                {"type": "CallStarted", "callerName": {}},
+                {"type": "CallStarted", "direction": 7},
+            ],
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_left_out_and_nothing_else(payload):
+    payloads = [STARTED.payload, payload, SAID.payload, payload, ENDED.payload]
+    without = [STARTED.payload, SAID.payload, ENDED.payload]
+    assert parcels.of_call(CALL, ENDED, payloads, first=1) == parcels.of_call(
+        CALL, ENDED, without, first=1
+    )
+    assert parcels.numbers(payload) in (None, (None, None))
+    assert not parcels.is_end(Kept(9, 9, "event", payload))
+
+
+def test_what_of_a_word_can_be_read_is_told():
+    one = msgspec.json.encode(TIMES | said(WORD | {"confidence": 0.9, "speaker": None}))
+    document = msgspec.json.decode(parcels.of_call(CALL, ENDED, [one, ENDED.payload], first=2).body)
+    (turn,) = document["turns"]
+    assert turn["words"] == [WORD | {"confidence": 0.9, "speaker": None}]
 
 
 def test_captions_say_that_the_beginning_is_lost():
