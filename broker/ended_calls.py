@@ -63,7 +63,7 @@ class EndedCalls:
         self._index = EndedIndex(max_bytes)
         self._streams = {name: _Reading(name) for name in subjects.streams}
         self._turn, self._check = asyncio.Lock(), asyncio.Lock()
-        self._looks = 0  # that were begun
+        self._begun = self._done = 0  # the newest look that was begun, and that came to its end
         self._told_foreign = False
         self._task: asyncio.Task[None] | None = None
 
@@ -114,17 +114,18 @@ class EndedCalls:
 
     async def _look(self) -> None:
         """Read what is new; those who ask together share a look that begins after they asked."""
-        before = self._looks
+        wanted = self._begun + 1
         async with self._turn:
-            if self._looks > before:
+            if self._done >= wanted:
                 return
-            self._looks += 1
+            self._begun = number = self._begun + 1
             for reading in self._streams.values():
                 await self._look_at(reading)
             for reading in self._streams.values():
                 await self._read(reading)
             self._index.forget_oldest(self._is_in_reach)
             self.complete = True
+            self._done = number
 
     async def _look_at(self, reading: _Reading) -> None:
         info = await stream_info(self._connection.client, reading.name)

@@ -154,7 +154,7 @@ class EndedIndex:
                 return Page(found, last.place)
             last = call
             looked_at += 1
-            if _may_be_seen(call, wanted.names):
+            if wanted.number is None or wanted.number in call.numbers:
                 found.append(call)
         return Page(found, None)
 
@@ -232,10 +232,15 @@ class EndedIndex:
         self.dropped += before - len(self._calls)
 
     def _candidates(self, wanted: Wanted) -> Iterator[EndedCall]:
-        """Yield the calls among which those are that are wanted, newest first; some twice."""
-        if wanted.number is not None:
+        """
+        Yield the calls among which those are that are wanted, newest first; some twice.
+
+        Each of them may be seen: a page that ends with one tells of it.
+        """
+        everything = ANY_CALL in wanted.names
+        if wanted.number is not None and (everything or wanted.number in wanted.names):
             lists = [self._by_number.get(wanted.number, [])]
-        elif ANY_CALL in wanted.names:
+        elif everything:
             lists = [self._order]
         else:
             lists = [self._by_number[name] for name in wanted.names if name in self._by_number]
@@ -304,10 +309,6 @@ def _given(**facts: object) -> Mapping[str, object]:
 def _number(text: str | None) -> str | None:
     """Return a number; None for what is none."""
     return text if text is not None and E164.fullmatch(text) else None
-
-
-def _may_be_seen(call: EndedCall, names: Collection[str]) -> bool:
-    return ANY_CALL in names or call.call_sid in names or any(n in names for n in call.numbers)
 
 
 def _place(call: EndedCall) -> Place:

@@ -30,6 +30,8 @@ export class Connection {
   #waits = false;
   /** @type {string | null} */
   #token = null;
+  /** @type {number | null} of the token for which a renewal is planned */
+  #expires = null;
   #refused = ""; // a token that has expired
   /** @type {WebSocket | null} */
   #socket = null;
@@ -101,7 +103,8 @@ export class Connection {
     socket.onmessage = ({ data }) => {
       this.#expectMessage(this.quiet);
       const message = JSON.parse(data);
-      if (message.type === "Token") this.#renewInTime(message.exp);
+      // The answer to a question whether it is there puts nothing off.
+      if (message.type === "Token" && message.exp !== this.#expires) this.#renewInTime(message.exp);
       this.listener.received(message);
     };
     socket.onclose = ({ code, reason }) => this.#lose(code, reason);
@@ -130,6 +133,7 @@ export class Connection {
    * @param {number | null} expires  Unix time
    */
   #renewInTime(expires) {
+    this.#expires = expires;
     clearTimeout(this.#renewal);
     const left = (expires ?? 0) * 1000 - Date.now();
     if (left < LAST_MOMENT) return; // or by our clock long ago: the service will say

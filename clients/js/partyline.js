@@ -39,6 +39,8 @@ export class Partyline {
   #numbers = new Set();
   /** @type {Set<Reading<ListedCall[]>>} */
   #lists = new Set();
+  /** @type {ListedCall[]} what the list said last, if it is read */
+  #listed = [];
   /** @type {Set<string>} callSids that were let go on this connection: something may be under way */
   #left = new Set();
 
@@ -75,7 +77,7 @@ export class Partyline {
       this.#rest();
     });
     this.#numbers.add(reading);
-    for (const { started } of this.#feeds.values()) if (started) this.#beginFor(reading, started);
+    for (const feed of this.#feeds.values()) this.#beginKnown(feed);
     this.#begun({ subscribe: number, interim: reading.interim });
     return reading;
   }
@@ -89,6 +91,7 @@ export class Partyline {
     /** @type {Reading<ListedCall[]>} */
     const reading = new Reading(onList, () => {
       this.#lists.delete(reading);
+      if (!this.#lists.size) this.#listed = [];
       this.#rest();
     });
     this.#checkRoom();
@@ -178,7 +181,24 @@ export class Partyline {
     const feed = this.#feeds.get(callSid);
     if (!feed || this.state !== "live") return;
     feed.asked = true;
-    this.#send({ subscribe: callSid, since: feed.since, interim: feed.interim });
+    // Whose call it is says its first record, if nothing else does.
+    const since = this.#numbers.size && !this.#about(feed) ? 0 : feed.since;
+    this.#send({ subscribe: callSid, since, interim: feed.interim });
+  }
+
+  /** @param {Feed} feed */
+  #about({ started, callSid }) {
+    return started ?? this.#listed.find((call) => call.callSid === callSid);
+  }
+
+  /**
+   * Read a call that is read already for who follows its number: the service does not begin it again.
+   * @param {Feed} feed
+   */
+  #beginKnown(feed) {
+    const about = this.#about(feed);
+    if (about) for (const number of this.#numbers) this.#beginFor(number, about);
+    else this.#ask(feed.callSid);
   }
 
   #opened() {
@@ -213,6 +233,8 @@ export class Partyline {
   #receive(message) {
     if (message.type === "Calls") {
       for (const list of this.#lists) { list.forget(); list.tell(message.calls); }
+      this.#listed = message.calls;
+      if (this.#numbers.size) for (const feed of this.#feeds.values()) this.#beginKnown(feed);
     }
     if (!("callSid" in message)) return;
     const { callSid, type } = message;

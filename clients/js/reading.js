@@ -107,6 +107,9 @@ export class Reading {
  * @property {boolean} [stay]  go on reading when the call is over: it may go on
  */
 
+const TOO_MUCH = 4429;
+const ASK_AGAIN = 15_000; // ms
+
 /** @extends {Reading<CallMessage>} */
 export class CallReading extends Reading {
   /** @type {CallState} */
@@ -155,6 +158,11 @@ export class CallReading extends Reading {
         if (!this.stay) this.finish();
         return false;
       case "Error": {
+        if (message.code === TOO_MUCH) { // for now
+          this.#change("waiting");
+          setTimeout(() => this.ask(this), ASK_AGAIN);
+          return false;
+        }
         const error = new PartylineError("refused", message.code, message.message);
         this.#change("refused", error);
         this.finish(error);

@@ -122,7 +122,10 @@ class Subscriptions:
         self._calls.pop(call_sid, None)
 
     def _check_room(self) -> None:
-        """Calls that a number begins do not count, nor those that have ended."""
-        asked = sum(why.asked_for and sid not in self.ended for sid, why in self._calls.items())
+        """Calls of a number that is followed do not count, nor those that have ended."""
+        asked = sum(
+            why.asked_for and not why.numbers and call_sid not in self.ended
+            for call_sid, why in self._calls.items()
+        )
         if asked + len(self._numbers) + self._has_list >= MAX_SUBSCRIPTIONS:
             raise SubscriberError(EndCode.TOO_MUCH, f"more than {MAX_SUBSCRIPTIONS} subscriptions")

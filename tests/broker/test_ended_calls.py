@@ -1,6 +1,7 @@
 """broker/ended_calls.py: the calls that are over, as a server keeps them."""
 
 import asyncio
+import itertools
 import json
 from contextlib import asynccontextmanager
 
@@ -148,6 +149,24 @@ async def test_those_who_ask_at_once_share_a_look(broker, facts, monkeypatch):
         pages = await asyncio.gather(*(sids(found) for _ in range(20)))
         assert pages == 20 * [[call.call_sid]]
         assert len(looks) <= 2
+
+
+async def test_a_look_that_fails_is_nobody_s(broker, facts, monkeypatch):
+    """Who waited for it looks, or is told so: none gets what was known before."""
+    await write(broker, facts())
+    async with reading(broker) as found:
+        await sids(found)
+        answers = itertools.count(1)
+
+        async def failing(client, stream, subject=None):
+            await asyncio.sleep(0)
+            if next(answers) > 1:
+                raise HistoryUnavailable("away")
+            return await stream_info(client, stream, subject)
+
+        monkeypatch.setattr(ended_calls, "stream_info", failing)
+        told = await asyncio.gather(*(sids(found) for _ in range(4)), return_exceptions=True)
+    assert [isinstance(one, HistoryUnavailable) for one in told] == [False, True, True, True]
 
 
 async def test_nothing_is_told_before_all_was_read_or_while_nats_is_away(broker):

@@ -211,9 +211,26 @@ def test_a_page_ends_with_those_that_were_looked_at(monkeypatch):
     story.call(ONE, 10, A, B)
     for number in (2, 3, 4):
         story.call(call_sid(number), 10 * number, C, B)
-    first = story.index.find(Wanted({A}, 50, number=B))
-    assert first == Page([], Place(30, THREE))
-    assert story.sids({A}, number=B, before=first.before) == [ONE]
+    for number in (5, 6, 7):
+        story.call(call_sid(number), 10 * number, C, A)
+    second = story.index.find(Wanted({A}, 50, number=B))
+    assert second == Page([], Place(60, call_sid(6)))
+    assert story.sids({A}, number=B, before=second.before) == [ONE]
+
+
+@pytest.mark.parametrize("limit", [1, 50])
+def test_no_page_tells_of_a_call_that_may_not_be_seen(monkeypatch, limit):
+    """Neither whose it is, nor when it ended, nor that there is one."""
+    monkeypatch.setattr(ended_index, "MOST_LOOKED_AT", 2)
+    story = Story()
+    story.call(ONE, 10, A, B)
+    for number in (2, 3, 4):
+        story.call(call_sid(number), 10 * number, C, B)
+    for names in ({A}, {ONE}):
+        page = story.index.find(Wanted(names, limit, number=B))
+        assert [call.call_sid for call in page.calls] == [ONE]
+        assert page.before is None
+    assert story.index.find(Wanted({"+15550004444"}, limit, number=B)) == Page([], None)
 
 
 def test_what_is_not_kept_any_more_is_forgotten():

@@ -18,6 +18,8 @@ from partyline_client.wire import Unreadable, greeting, parse
 
 # A service begins at once; what says nothing for so long is none.
 GREETING_SECONDS = 10.0
+# A line that says nothing for so long is asked whether it is there, and has so long to say so.
+PING_SECONDS, ANSWER_SECONDS = 20.0, 5.0
 # The list of live calls may be long; all else is small.
 MAX_MESSAGE = 16 * 1024 * 1024
 # A callback that gives no token, or always the same, is asked again no sooner.
@@ -177,6 +179,8 @@ class Connections:
             compression=None,
             max_size=MAX_MESSAGE,
             proxy=self._proxy,
+            ping_interval=PING_SECONDS,
+            ping_timeout=ANSWER_SECONDS,
             **self._tls,
         )
 

@@ -25,6 +25,18 @@ export class PastCalls {
   }
 
   /**
+   * Read with another token from now on: what the former one showed may not be its own.
+   * @param {string | null} token
+   */
+  renew(token) {
+    if (token === this.token) return;
+    this.token = token;
+    this.#show([], null);
+    this.notice.textContent = "";
+    if (this.part.open) this.#look(null);
+  }
+
+  /**
    * Mark the calls that are open.
    * @param {{ has(callSid: string): boolean }} open
    */
@@ -37,17 +49,19 @@ export class PastCalls {
    * @param {string | null} cursor
    */
   async #look(cursor) {
+    const { token } = this;
     this.notice.textContent = "Looking …";
     this.older.hidden = true;
     try {
       const query = new URLSearchParams({ state: "ended", ...(cursor && { cursor }) });
-      const answer = await fetch(`calls?${query}`, { headers: authorization(this.token) });
+      const answer = await fetch(`calls?${query}`, { headers: authorization(token) });
       if (!answer.ok) throw new Error((await answer.text()).trim());
       const page = await answer.json();
+      if (token !== this.token) return; // another one is looked with meanwhile
       const calls = page.calls.map(withStart);
       this.#show(cursor ? [...this.calls, ...calls] : calls, page.cursor);
     } catch (error) {
-      this.notice.textContent = `Not read: ${error instanceof Error ? error.message : error}`;
+      if (token === this.token) this.notice.textContent = `Not read: ${error instanceof Error ? error.message : error}`;
     }
   }
 

@@ -70,7 +70,7 @@ export class Workspace {
    */
   renew(token) {
     this.token = token;
-    this.sidebar.past.token = token;
+    this.sidebar.past.renew(token);
     for (const panel of this.panels.values()) panel.tools.token = token;
   }
 

@@ -150,7 +150,23 @@ def test_what_is_followed_already_needs_no_room_and_what_a_number_begins_does_no
     assert not subscriptions.ask_number(A)
     assert not subscriptions.ask_list()
     with pytest.raises(SubscriberError):
-        subscriptions.ask_call(begun[0])  # from now on it counts
+        subscriptions.ask_call(begun[0])  # by name there is no room for it
+
+
+def test_a_call_that_is_asked_for_counts_no_more_once_its_number_is_followed():
+    """Who comes back asks for the calls that it had by name, to go on where it was."""
+    subscriptions = Subscriptions()
+    had = [call_sid(number) for number in range(MAX_SUBSCRIPTIONS - 1)]
+    for one in had:
+        subscriptions.ask_call(one)
+    subscriptions.ask_number(A)
+    with pytest.raises(SubscriberError):
+        subscriptions.ask_call(call_sid(10**6))
+    assert see(subscriptions, A, had) == []
+    subscriptions.ask_call(call_sid(10**6))
+    subscriptions.drop(A)
+    with pytest.raises(SubscriberError):
+        subscriptions.ask_call(call_sid(10**6 + 1))
 
 
 def test_calls_that_have_ended_take_no_room():
