@@ -59,6 +59,7 @@ def test_a_call_is_sent_whole_when_it_has_ended():
     [
         b"",
         b"[]",
+        b"{}",
         b'{"type":"Results"',
         b'{"type":"Results"}',
         b'{"type":1}',

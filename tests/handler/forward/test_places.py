@@ -1,34 +1,10 @@
 """handler/forward/places.py: calls whose receiver has failed them leave half of all places free."""
 
 import asyncio
-from contextlib import AsyncExitStack
 
 import pytest
 
 from handler.forward.places import Places
-
-
-async def taken(places: Places, again: list[bool]) -> tuple[list[bool], AsyncExitStack]:
-    """Take places for calls in turn; returns which of them have one, as all of them want."""
-    got: list[bool] = []
-    stack = AsyncExitStack()
-
-    async def take(is_again: bool) -> None:
-        async with places.one(again=is_again):
-            got.append(is_again)
-            await asyncio.Event().wait()
-
-    tasks = [asyncio.create_task(take(one)) for one in again]
-
-    async def end() -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    stack.push_async_callback(end)
-    for _ in range(5):
-        await asyncio.sleep(0)
-    return got, stack
 
 
 @pytest.mark.parametrize(
@@ -42,10 +18,19 @@ async def taken(places: Places, again: list[bool]) -> tuple[list[bool], AsyncExi
     ],
 )
 async def test_calls_that_are_tried_again_have_half_of_the_places(number, wanted, got):
-    places = Places(number)
-    have, stack = await taken(places, wanted)
-    assert have == got
-    await stack.aclose()
-    have, stack = await taken(places, wanted)  # all of them are free again
-    assert have == got
-    await stack.aclose()
+    places, free = Places(number), asyncio.Event()
+    have: list[bool] = []
+
+    async def take(again: bool) -> None:
+        async with places.one(again=again):
+            have.append(again)
+            await free.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for again in wanted:
+            tasks.create_task(take(again))
+        for _ in range(5):  # each takes its place in one turn of the loop
+            await asyncio.sleep(0)
+        assert have == got
+        free.set()
+    assert sorted(have) == sorted(wanted)  # those that waited had theirs when the others left
