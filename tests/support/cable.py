@@ -9,6 +9,7 @@ class Cable:
     def __init__(self, port: int) -> None:
         self._target = port
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._whole = True
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -24,6 +25,10 @@ class Cable:
     async def __aexit__(self, *_):
         self.cut()
         self._server.close()
+        for serving in self._serving:
+            serving.cancel()
+        if self._serving:  # no socket is left to be found open
+            await asyncio.wait(self._serving)
 
     def cut(self) -> None:
         self._whole = False
@@ -45,6 +50,17 @@ class Cable:
         self._flowing.set()
 
     async def _take(self, reader, writer) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:  # the end
+            writer.transport.abort()
+        finally:
+            self._serving.discard(serving)
+
+    async def _serve(self, reader, writer) -> None:
         if self._stranger is not None:
             self.answered += 1
             writer.write(self._stranger)

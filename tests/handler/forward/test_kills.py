@@ -7,6 +7,7 @@ Forwarders are processes and end by kill -9. What comes twice has the same name 
 import asyncio
 import json
 import random
+import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -193,7 +194,8 @@ async def test_whoever_is_killed_a_directory_has_whole_transcripts_alone(
         await until(lambda: set(whole(tmp_path)) == set(chatter.tapped))
     finally:
         forwarder.terminate()
-    assert await ended(forwarder) == 0
+    # The last one may have had nothing left to do, and be told to end before it heeds signals.
+    assert await ended(forwarder) in (0, -signal.SIGTERM)
     found = whole(tmp_path)
     assert {transcript["last"] for transcript in found.values()} == {FINALS + 2}
     assert list(tmp_path.glob(".*")) == []
