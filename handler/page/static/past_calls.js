@@ -7,6 +7,8 @@ import { authorization } from "./partyline/token.js";
 
 /** @import { PastCall } from "./format.js" */
 
+const AGAIN = 2000; // ms
+
 export class PastCalls {
   /** @param {(callSid: string) => void} choose */
   constructor(choose) {
@@ -55,6 +57,7 @@ export class PastCalls {
     try {
       const query = new URLSearchParams({ state: "ended", ...(cursor && { cursor }) });
       const answer = await fetch(`calls?${query}`, { headers: authorization(token) });
+      if (answer.status === 503) setTimeout(() => this.#lookAgain(cursor, token), AGAIN);
       if (!answer.ok) throw new Error((await answer.text()).trim());
       const page = await answer.json();
       if (token !== this.token) return; // another one is looked with meanwhile
@@ -63,6 +66,15 @@ export class PastCalls {
     } catch (error) {
       if (token === this.token) this.notice.textContent = `Not read: ${error instanceof Error ? error.message : error}`;
     }
+  }
+
+  /**
+   * A container that has just begun reads what is kept: it says so, and is asked again.
+   * @param {string | null} cursor
+   * @param {string | null} token
+   */
+  #lookAgain(cursor, token) {
+    if (this.part.open && token === this.token) this.#look(cursor);
   }
 
   /**
