@@ -168,7 +168,8 @@ async def test_a_key_that_deepgram_refuses_is_said_at_the_start_and_the_service_
     port = free_port()
     async with DeepgramStandIn(faults=Faults(refuse=Refusal(401))) as deepgram:
         service = await asyncio.to_thread(serve, DEEPGRAM_URL=deepgram.url, METRICS_PORT=str(port))
-    line = service.wait_for("deepgram refuses: no call is heard")
+        event = "deepgram refuses: no call is heard"
+        line = await asyncio.to_thread(service.wait_for, event)  # before the stand-in leaves
     assert line["advice"].startswith("check DEEPGRAM_API_KEY")
     assert DEEPGRAM_KEY not in service.text
     metrics = await asyncio.to_thread(fetched, f"http://127.0.0.1:{port}/metrics")
