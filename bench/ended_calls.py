@@ -17,10 +17,10 @@ from urllib.parse import urlencode
 
 import nats
 import uvloop
-from nats.aio.client import Client
 
 from bench.calls_list import NUMBER_OF_ALL, Service, service
 from bench.processes import cpu_seconds, resident_mb
+from bench.storing import ToStore, store
 from broker.provision import look_at, provision
 from broker.records import CallFacts, Record, call_ended, encode_record
 from broker.server.embedded import EmbeddedServer
@@ -33,7 +33,6 @@ ACCOUNT = f"AC{1:032x}"
 EPOCH = "bench-1"
 BEGAN = 1_795_341_600_000  # Unix ms
 SECOND = 1000
-IN_FLIGHT = 2000
 FINAL_BYTES = 1120  # what the recorded call of bench/fleet has
 CALLS_OF_A_NUMBER = 10  # of the callers' numbers; all calls have the called one
 ROUNDS = 100
@@ -71,32 +70,15 @@ def records(number: int, finals: int) -> Iterator[Record]:
     yield ended
 
 
-async def fill(client: Client, calls: int, finals: int) -> None:
-    """Store calls: so many records in flight, acknowledged in their order."""
-    sent = acked = 0
-    room = asyncio.Event()
-    inbox = client.new_inbox()
-
-    async def take(_: object) -> None:
-        nonlocal acked
-        acked += 1
-        room.set()
-
-    await client.subscribe(inbox, cb=take)
+def to_store(calls: int, finals: int) -> Iterator[ToStore]:
+    """Yield the records of calls as they are published."""
     for number in range(calls):
         sid, at = call_sid(number), BEGAN + number * SECOND
         for seq, record in enumerate(records(number, finals), 1):
             subject = SUBJECTS.ingested(Address(ACCOUNT, sid, record.kind, record.track))
-            payload = encode_record(record, call_sid=sid, seq=seq, epoch=EPOCH, at=at)
+            body = encode_record(record, call_sid=sid, seq=seq, epoch=EPOCH, at=at)
             headers = {"Nats-Msg-Id": f"{sid}:{EPOCH}:{seq}", "Call-Seq": str(seq)}
-            await client.publish(subject, payload, reply=inbox, headers=headers)
-            sent += 1
-        while sent - acked >= IN_FLIGHT:
-            room.clear()
-            await room.wait()
-    while acked < sent:
-        room.clear()
-        await room.wait()
+            yield ToStore(subject, body, headers)
 
 
 class Asking:
@@ -157,7 +139,7 @@ async def measure(calls: int, finals: int) -> None:
                 await asyncio.sleep(0.05)
             empty = resident_mb(running.pid)
         begun = time.monotonic()
-        await fill(client, calls, finals)
+        await store(client, to_store(calls, finals))
         _, state = await look_at(client, SUBJECTS.streams[0])
         took = time.monotonic() - begun
         print(

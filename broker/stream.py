@@ -88,10 +88,10 @@ async def read_history(
         try:
             while True:
                 batch_over = asyncio.get_running_loop().create_future()
-                ask = _question(subject, found[-1].sequence + 1 if found else first, most)
+                start: dict[str, Any] = {"seq": found[-1].sequence + 1 if found else first}
                 if since is not None and not found:
-                    ask = {**ask, "start_time": since}
-                    del ask["seq"]
+                    start = {"start_time": since}
+                ask = {**start, "batch": most or BATCH, "next_by_subj": subject}
                 await client.publish(
                     f"$JS.API.DIRECT.GET.{stream}", json.dumps(ask).encode(), reply=inbox
                 )
@@ -196,10 +196,6 @@ def stored_at(headers: Mapping[str, str]) -> int | None:
         return int(datetime.fromisoformat(stamp).timestamp() * 1000)
     except ValueError:
         return None
-
-
-def _question(subject: str, first: int, most: int | None) -> dict[str, Any]:
-    return {"seq": first, "batch": most or BATCH, "next_by_subj": subject}
 
 
 def _check_connected(client: Client) -> None:

@@ -6,6 +6,7 @@ One node, so that the machine has room for it; a node of a cluster holds the sam
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import nats
@@ -14,6 +15,7 @@ from nats.aio.client import Client
 from bench.fleet.cluster import Cluster
 from bench.fleet.load import ACCOUNT, EPOCH, call_sid, payload
 from bench.fleet.trace import Message
+from bench.storing import ToStore, store
 from broker.provision import look_at, provision
 from broker.settings import BrokerSettings
 from broker.stream import last_stored, read_history
@@ -21,7 +23,6 @@ from broker.subjects import Address, Subjects
 
 SUBJECTS = Subjects()
 SIDES = (("event", "call"), ("final", "inbound"), ("final", "outbound"))
-IN_FLIGHT = 2000
 RECORD_BYTES = 300  # a smaller record than a real one: the index does not know its size
 LOOKS = 20
 
@@ -63,7 +64,7 @@ async def measure(count: int) -> Seen:
         client = await nats.connect(cluster.urls)
         await provision(client, SUBJECTS, settings)
         begun = time.monotonic()
-        await _fill(client, count)
+        await store(client, _to_store(count))
         seen.fill = time.monotonic() - begun
         _, state = await look_at(client, SUBJECTS.streams[0])
         if state["num_subjects"] < count:
@@ -84,17 +85,8 @@ async def measure(count: int) -> Seen:
     return seen
 
 
-async def _fill(client: Client, count: int) -> None:
-    """Store a record for each subject: so many in flight, acknowledged in their order."""
-    acked, room = 0, asyncio.Event()
-    inbox = client.new_inbox()
-
-    async def take(_: object) -> None:
-        nonlocal acked
-        acked += 1
-        room.set()
-
-    await client.subscribe(inbox, cb=take)
+def _to_store(count: int) -> Iterator[ToStore]:
+    """Yield a record for each subject."""
     for number in range(count):
         call, (kind, track) = call_sid(number // 3), SIDES[number % 3]
         subject = SUBJECTS.ingested(Address(ACCOUNT, call, kind, track))
@@ -102,18 +94,7 @@ async def _fill(client: Client, count: int) -> None:
             "Nats-Msg-Id": f"{call}:{EPOCH}:{number % 3 + 1}",
             "Call-Seq": str(number % 3 + 1),
         }
-        await client.publish(
-            subject,
-            payload(Message(0.0, kind, track, RECORD_BYTES), 0),
-            reply=inbox,
-            headers=headers,
-        )
-        while number - acked >= IN_FLIGHT:
-            room.clear()
-            await room.wait()
-    while acked < count:
-        room.clear()
-        await room.wait()
+        yield ToStore(subject, payload(Message(0.0, kind, track, RECORD_BYTES), 0), headers)
 
 
 async def _look(client: Client, count: int, seen: Seen) -> None:
