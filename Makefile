@@ -46,7 +46,7 @@ lint: $(VENV)/dev  ## Check format, lint rules, imports and types
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini
-	$(DENO) check --quiet --config jsconfig.json clients/js/*.js handler/page/static/*.js
+	$(DENO) check --quiet --config jsconfig.json clients/js/*.js handler/page/static/*.js handler/page/static/*/*.js
 	$(DENO) check --quiet --config jsconfig.json tests/clients/*.js tests/clients/*.mjs tests/handler/page/*.js
 
 format: $(VENV)/dev  ## Format the code

@@ -1,9 +1,9 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
-import { byId } from "./dom.js";
-import { CALL_SID } from "./identifiers.js";
+import { byId } from "./shared/dom.js";
+import { CALL_SID } from "./shared/identifiers.js";
 import { Partyline } from "./partyline/partyline.js";
-import { Workspace } from "./workspace.js";
+import { Workspace } from "./desk/workspace.js";
 
 const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 // Frames of a tab share that storage, and each may show what a token of its own opens.

@@ -4,14 +4,14 @@
 //
 // docs/embedding.md says what it takes.
 
-import { CallView } from "./call_view.js";
-import { make } from "./dom.js";
-import { clock } from "./format.js";
-import { CALL_SID } from "./identifiers.js";
+import { CallView } from "./call/call_view.js";
+import { make } from "./shared/dom.js";
+import { clock } from "./shared/format.js";
+import { CALL_SID } from "./shared/identifiers.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
-/** @import { Standing } from "./call_view.js" */
+/** @import { Standing } from "./call/call_view.js" */
 /** @import { State } from "./partyline/partyline.js" */
 /** @import { CallState, PartylineError } from "./partyline/reading.js" */
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { KnownCalls } from "../../../handler/page/static/known_calls.js";
-import { Previews } from "../../../handler/page/static/previews.js";
+import { KnownCalls } from "../../../handler/page/static/list/known_calls.js";
+import { Previews } from "../../../handler/page/static/list/previews.js";
 
 /** @param {string} callSid */
 function listed(callSid, from = "+15550001111") {

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Delay } from "../../../handler/page/static/delay.js";
-import * as format from "../../../handler/page/static/format.js";
-import { partsOf } from "../../../handler/page/static/words.js";
+import { Delay } from "../../../handler/page/static/call/delay.js";
+import * as format from "../../../handler/page/static/shared/format.js";
+import { partsOf } from "../../../handler/page/static/shared/words.js";
 
 const past = {
   callSid: "CA1",

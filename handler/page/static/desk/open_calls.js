@@ -1,6 +1,6 @@
 // The calls that are open, side by side; on a narrow screen either they are seen, or the lists.
 
-import { byId } from "./dom.js";
+import { byId } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
 

@@ -1,11 +1,11 @@
 // The calls that are over and still kept, newest first: read when the reader asks for them.
 
 import { CallList } from "./call_list.js";
-import { byId } from "./dom.js";
-import { ended } from "./format.js";
-import { authorization } from "./partyline/token.js";
+import { byId } from "../shared/dom.js";
+import { ended } from "../shared/format.js";
+import { authorization } from "../partyline/token.js";
 
-/** @import { PastCall } from "./format.js" */
+/** @import { PastCall } from "../shared/format.js" */
 
 const AGAIN = 2000; // ms
 

@@ -1,10 +1,10 @@
 // A list of calls: those that are live, or those that were.
 
-import { make, makeButton, write } from "./dom.js";
-import { clock, digits, directionName, parties, speakers } from "./format.js";
+import { make, makeButton, write } from "../shared/dom.js";
+import { clock, digits, directionName, parties, speakers } from "../shared/format.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Transcript } from "./partyline/transcript.js" */
+/** @import { Transcript } from "../partyline/transcript.js" */
 
 const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "last"]);
 

@@ -1,6 +1,6 @@
 // Words and numbers for people.
 
-/** @import { Told, Track } from "./partyline/messages.d.ts" */
+/** @import { Told, Track } from "../partyline/messages.d.ts" */
 
 /**
  * What is known of a call: some of it, or nothing.
@@ -29,7 +29,7 @@ const END_REASONS = {
 
 /**
  * A call that is over, as `GET /calls?state=ended` tells of it.
- * @typedef {import("./known_calls.js").KnownCall & { endedAt: number, duration: number, reason: string, words?: number }} PastCall
+ * @typedef {import("../list/known_calls.js").KnownCall & { endedAt: number, duration: number, reason: string, words?: number }} PastCall
  */
 
 /**

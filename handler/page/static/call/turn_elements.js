@@ -1,11 +1,11 @@
 // The elements of which a transcript is made on the screen: turns, gaps, what was said.
 
-import { make } from "./dom.js";
-import { blankBetween, clock, gapReason } from "./format.js";
-import { partsOf } from "./words.js";
+import { make } from "../shared/dom.js";
+import { blankBetween, clock, gapReason } from "../shared/format.js";
+import { partsOf } from "../shared/words.js";
 
-/** @import { GapTurn, Segment } from "./partyline/transcript.js" */
-/** @import { Track, Word } from "./partyline/messages.d.ts" */
+/** @import { GapTurn, Segment } from "../partyline/transcript.js" */
+/** @import { Track, Word } from "../partyline/messages.d.ts" */
 
 const UNCERTAIN = 0.6; // confidence below it
 

@@ -1,15 +1,15 @@
 // One call on the screen, wherever that is: what it is, what is the matter with it, its transcript.
 
 import { Delay } from "./delay.js";
-import { find, write } from "./dom.js";
-import { clock, endReason, speakers, title } from "./format.js";
-import { NextFrame } from "./next_frame.js";
-import { spoken } from "./partyline/transcript.js";
+import { find, write } from "../shared/dom.js";
+import { clock, endReason, speakers, title } from "../shared/format.js";
+import { NextFrame } from "../shared/next_frame.js";
+import { spoken } from "../partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
 
-/** @import { About } from "./format.js" */
-/** @import { Change, Transcript } from "./partyline/transcript.js" */
-/** @import { CallMessage, Results } from "./partyline/messages.d.ts" */
+/** @import { About } from "../shared/format.js" */
+/** @import { Change, Transcript } from "../partyline/transcript.js" */
+/** @import { CallMessage, Results } from "../partyline/messages.d.ts" */
 
 /**
  * What may be known of a call from elsewhere than its records.

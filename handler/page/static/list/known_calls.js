@@ -1,6 +1,6 @@
 // What is known of the calls: those that are live, and those that were while the page was open.
 
-/** @import { ListedCall } from "./partyline/messages.d.ts" */
+/** @import { ListedCall } from "../partyline/messages.d.ts" */
 
 /**
  * A call that was listed; `endedAt` (Unix ms) if it is no longer.

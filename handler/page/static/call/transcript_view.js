@@ -1,13 +1,13 @@
 // A transcript on the screen: its turns, what may still change, and which part of it is in sight.
 
-import { find, make } from "./dom.js";
-import { blankBetween, clock, joined, speakers } from "./format.js";
-import { isSpoken } from "./partyline/transcript.js";
+import { find, make } from "../shared/dom.js";
+import { blankBetween, clock, joined, speakers } from "../shared/format.js";
+import { isSpoken } from "../partyline/transcript.js";
 import { Search } from "./search.js";
 import { gapElement, interimElement, isUncertain, turnElement, writeSegments } from "./turn_elements.js";
 
-/** @import { Change, SpokenTurn, Transcript, Turn } from "./partyline/transcript.js" */
-/** @import { Track } from "./partyline/messages.d.ts" */
+/** @import { Change, SpokenTurn, Transcript, Turn } from "../partyline/transcript.js" */
+/** @import { Track } from "../partyline/messages.d.ts" */
 
 /**
  * @typedef {object} ViewListener

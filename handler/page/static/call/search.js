@@ -1,8 +1,8 @@
 // Finding words in a transcript. What is found is marked without touching what is written.
 
-import { isSpoken } from "./partyline/transcript.js";
+import { isSpoken } from "../partyline/transcript.js";
 
-/** @import { SpokenTurn, Turn } from "./partyline/transcript.js" */
+/** @import { SpokenTurn, Turn } from "../partyline/transcript.js" */
 
 /** Which of a turn's places. @typedef {{ turn: SpokenTurn, index: number }} Hit */
 

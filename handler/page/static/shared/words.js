@@ -1,6 +1,6 @@
 // A text and its words.
 
-/** @import { Word } from "./partyline/messages.d.ts" */
+/** @import { Word } from "../partyline/messages.d.ts" */
 
 /**
  * Part a text by its words: it has its own blanks, or none, as its script has it. What is between

@@ -2,17 +2,17 @@
 // knows what to ask the client for.
 
 import { CallPanel } from "./call_panel.js";
-import { title } from "./format.js";
-import { KnownCalls } from "./known_calls.js";
+import { title } from "../shared/format.js";
+import { KnownCalls } from "../list/known_calls.js";
 import { MAX_OPEN, OpenCalls } from "./open_calls.js";
-import { Transcript } from "./partyline/transcript.js";
-import { Previews } from "./previews.js";
-import { Sidebar } from "./sidebar.js";
+import { Transcript } from "../partyline/transcript.js";
+import { Previews } from "../list/previews.js";
+import { Sidebar } from "../list/sidebar.js";
 
-/** @import { KnownCall } from "./known_calls.js" */
-/** @import { CallMessage, ListedCall } from "./partyline/messages.d.ts" */
-/** @import { Partyline } from "./partyline/partyline.js" */
-/** @import { CallOptions, CallReading, CallState, Reading } from "./partyline/reading.js" */
+/** @import { KnownCall } from "../list/known_calls.js" */
+/** @import { CallMessage, ListedCall } from "../partyline/messages.d.ts" */
+/** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { CallOptions, CallReading, CallState, Reading } from "../partyline/reading.js" */
 
 // What the list shows of a call is a few records back.
 const PREVIEWED = 5;

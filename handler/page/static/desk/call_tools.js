@@ -1,10 +1,10 @@
 // What can be done with a call on the screen: find, mark, copy, download, follow its number.
 
-import { find } from "./dom.js";
-import { clock } from "./format.js";
-import { authorization } from "./partyline/token.js";
+import { find } from "../shared/dom.js";
+import { clock } from "../shared/format.js";
+import { authorization } from "../partyline/token.js";
 
-/** @import { TranscriptView } from "./transcript_view.js" */
+/** @import { TranscriptView } from "../call/transcript_view.js" */
 
 const narrow = matchMedia("(max-width: 48rem)");
 

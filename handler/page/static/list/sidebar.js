@@ -1,13 +1,13 @@
 // The lists beside the transcripts: live calls and ended ones, the search, followed numbers.
 
 import { CallList } from "./call_list.js";
-import { byId, make, makeButton, write } from "./dom.js";
-import { digits } from "./format.js";
-import { CALL_SID, NUMBER } from "./identifiers.js";
+import { byId, make, makeButton, write } from "../shared/dom.js";
+import { digits } from "../shared/format.js";
+import { CALL_SID, NUMBER } from "../shared/identifiers.js";
 import { PastCalls } from "./past_calls.js";
 
 /** @import { KnownCalls } from "./known_calls.js" */
-/** @import { Transcript } from "./partyline/transcript.js" */
+/** @import { Transcript } from "../partyline/transcript.js" */
 
 /**
  * @typedef {object} SidebarListener

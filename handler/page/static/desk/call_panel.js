@@ -1,13 +1,13 @@
 // A call on the page, beside others: what can be done with it, and what an application said of it.
 
 import { CallTools } from "./call_tools.js";
-import { CallView } from "./call_view.js";
-import { byId, find, make } from "./dom.js";
-import { clock, otherNumber } from "./format.js";
+import { CallView } from "../call/call_view.js";
+import { byId, find, make } from "../shared/dom.js";
+import { clock, otherNumber } from "../shared/format.js";
 
-/** @import { KnownCall } from "./known_calls.js" */
-/** @import { Change, Transcript } from "./partyline/transcript.js" */
-/** @import { CallMessage } from "./partyline/messages.d.ts" */
+/** @import { KnownCall } from "../list/known_calls.js" */
+/** @import { Change, Transcript } from "../partyline/transcript.js" */
+/** @import { CallMessage } from "../partyline/messages.d.ts" */
 
 /**
  * @typedef {object} PanelListener
