@@ -9,6 +9,8 @@ import { MAX_OPEN, OpenCalls } from "./open_calls.js";
 import { Transcript } from "../partyline/transcript.js";
 import { Previews } from "../list/previews.js";
 import { Sidebar } from "../list/sidebar.js";
+import { ServiceClock } from "../shared/service_clock.js";
+import { WordPart } from "../words/word_part.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { CallMessage, ListedCall } from "../partyline/messages.d.ts" */
@@ -42,6 +44,12 @@ export class Workspace {
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.#unfollow(number),
       searched: () => this.#changePreviews(),
+    });
+    this.clock = new ServiceClock();
+    this.words = new WordPart(client, this.clock, {
+      opened: (callSid, at) => this.open(callSid, { at }),
+      about: (callSid) => this.calls.find(callSid),
+      changed: (callSid) => this.#showLast(callSid),
     });
     setInterval(() => this.#tick(), 1000);
   }
@@ -99,6 +107,7 @@ export class Workspace {
     });
     this.openCalls.add(panel);
     this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
+    this.#tellWords();
     this.sidebar.mark(this.panels);
     if (byItself) this.sidebar.notify(texts.desk.openedByItself(title(call)));
     if (!byItself || this.panels.size === 1) this.openCalls.goTo(panel, !byItself);
@@ -142,6 +151,7 @@ export class Workspace {
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
       this.panels.get(callSid)?.receive(message, change);
+      if (message.type === "Results") this.clock.learn(message.at, Date.now());
       this.sidebar.showLast(callSid, transcript);
     };
     const reading = this.client.call(callSid, { ...options, onMessage });
@@ -222,11 +232,25 @@ export class Workspace {
   #changePreviews() {
     const { begun, ended } = this.previews.change(this.sidebar.shown.filter((callSid) => !this.panels.has(callSid)));
     for (const callSid of ended) this.#stopReading(callSid);
+    this.#tellWords(); // who lets go of those, too, before others come
     for (const callSid of begun) this.#read(new Transcript(callSid), { newest: PREVIEWED });
+    this.#tellWords();
+  }
+
+  /** Tell which calls are read: their words are to be had. */
+  #tellWords() {
+    this.words.reads(this.read.keys(), this.calls.live.keys());
+  }
+
+  /** @param {string} callSid */
+  #showLast(callSid) {
+    const one = this.read.get(callSid);
+    if (one) this.sidebar.showLast(callSid, one.transcript);
   }
 
   #tick() {
     this.sidebar.tick();
+    this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
     for (const [callSid, { transcript }] of this.read) this.sidebar.showLast(callSid, transcript);
   }
