@@ -45,6 +45,7 @@ export const texts = {
   list: {
     region: "Calls",
     search: "Number, name or callSid",
+    searchKey: "Ctrl K",
     example: "+1 555 …",
     followed: "Followed numbers",
     title: "Live calls",
