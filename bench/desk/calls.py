@@ -5,8 +5,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Self
 
@@ -21,7 +20,6 @@ from handler.tokens import tokens
 
 HEARD_AFTER = 0.3  # seconds from a word to what the recogniser makes of it
 HOLE = (14.0, 7.0)  # so many seconds ago words were lost
-TICK = 1.0  # seconds between two results of a call
 DEEPEST = 100  # records of a call that wait to be stored
 
 
@@ -41,10 +39,11 @@ class DeskCall:
         self.running = asyncio.create_task(self.writer.run())
         self._lines: Iterator[Line] = talk.lines()
         self._line = next(self._lines)
+        self.last = self._line
+        """What was said last, once something was."""
         self.hole: list[Line] = []
         """What was said and is in no transcript."""
         self.is_heard = True
-        self.records = 0
 
     @property
     def sid(self) -> str:
@@ -61,8 +60,8 @@ class DeskCall:
         body = self._line.result()
         assert body is not None
         self.writer.put(Record("final", self._line.track, body))
+        self.last = self._line
         self._line = next(self._lines)
-        self.records += 1
 
     def begin(self, *, loses: bool) -> None:
         """Say what was said so far; words of a moment ago may be lost."""
@@ -100,6 +99,12 @@ class DeskCall:
             self.say()
         if body := self._line.result(heard):
             self.writer.interim(self._line.track, body)
+
+    def be_heard(self) -> None:
+        """Be heard in mid-line, whatever the time."""
+        line = self._line
+        if body := line.result(line.start + line.duration * 0.6):
+            self.writer.interim(line.track, body)
 
     def tell(self, **body: object) -> None:
         """Tell an event."""
@@ -174,24 +179,31 @@ class Desk:
         for call in self.calls:
             call.talk_on()
 
-    @asynccontextmanager
-    async def talking(self) -> AsyncIterator[None]:
-        """Let the calls talk on meanwhile, one after the other within a second."""
-        talking = asyncio.create_task(self._talk())
-        try:
-            yield
-        finally:
-            talking.cancel()
-            await asyncio.wait({talking})
-            if not talking.cancelled():
-                talking.result()
+    async def speak(
+        self,
+        records: int,
+        rate: float,
+        *,
+        interims: int = 0,
+        calls: Sequence[DeskCall] | None = None,
+    ) -> None:
+        """
+        Let calls speak in turn, so many records in all and a second.
 
-    async def _talk(self) -> None:
-        begun = time.monotonic()
-        for turn in count():
-            calls = [call for call in self.calls if not call.running.done()]
-            calls[turn % len(calls)].talk_on()
-            await asyncio.sleep(max(0.0, begun + turn * TICK / len(calls) - time.monotonic()))
+        Args:
+            records: How many.
+            rate: How many a second, at most: it waits until they are stored.
+            interims: How many other calls are heard in mid-line with each record.
+            calls: Which of them; None for all.
+        """
+        begun, calls = time.monotonic(), calls or self.calls
+        for number in range(records):
+            at = number % len(calls)
+            calls[at].say()
+            await calls[at].stored()
+            for one in range(1, interims + 1):
+                calls[(at + one * len(calls) // (interims + 1)) % len(calls)].be_heard()
+            await asyncio.sleep(max(0.0, begun + (number + 1) / rate - time.monotonic()))
 
     async def end(self) -> None:
         """Hang up, all of them."""
