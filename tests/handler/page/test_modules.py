@@ -5,7 +5,7 @@ from pathlib import Path
 from support.deno import missed_lines
 
 # They have no document, no clock, no network.
-PURE = ("delay", "format", "known_calls", "previews", "words")
+PURE = ("delay", "en", "format", "known_calls", "numbers", "previews", "texts", "words")
 
 
 def test_the_pure_modules_pass_their_tests_which_reach_every_line(tmp_path):

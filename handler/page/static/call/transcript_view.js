@@ -2,6 +2,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { blankBetween, clock, joined, speakers } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { isSpoken } from "../partyline/transcript.js";
 import { Search } from "./search.js";
 import { gapElement, interimElement, isUncertain, turnElement, writeSegments } from "./turn_elements.js";
@@ -144,7 +145,7 @@ export class TranscriptView {
   toString() {
     const lines = this.transcript.turns.map((turn) => {
       const text = isSpoken(turn)
-        ? `${this.speakers[turn.track]}: ${joined(turn.segments.map((one) => one.text))}`
+        ? texts.call.said(this.speakers[turn.track], joined(turn.segments.map((one) => one.text)))
         : this.#elementOf(turn).textContent;
       return `[${clock(turn.start)}] ${text}`;
     });

@@ -2,6 +2,7 @@
 
 import { make } from "../shared/dom.js";
 import { blankBetween, clock, gapReason } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { partsOf } from "../shared/words.js";
 
 /** @import { GapTurn, Segment } from "../partyline/transcript.js" */
@@ -28,9 +29,9 @@ export function turnElement(track, speaker, time) {
  * @param {Record<Track, string>} speakers
  */
 export function gapElement(gap, speakers) {
-  const side = gap.track ? ` of ${speakers[gap.track]}` : "";
-  const bounds = `from ${clock(gap.start)} to ${clock(gap.end)}`;
-  return make("p", "gap", `No transcript${side} ${bounds}: ${gapReason(gap.reason)}.`);
+  const speaker = gap.track ? speakers[gap.track] : "";
+  const [from, to, why] = [clock(gap.start), clock(gap.end), gapReason(gap.reason)];
+  return make("p", "gap", texts.call.gap({ speaker, from, to, why }));
 }
 
 /**
@@ -86,6 +87,6 @@ export function isUncertain(word) {
 function marked({ text, word }) {
   if (!word || !isUncertain(word)) return text;
   const mark = make("mark", "doubt", text);
-  mark.title = `${Math.round(100 * word.confidence)} % sure`;
+  mark.title = texts.call.sure(word.confidence);
   return mark;
 }

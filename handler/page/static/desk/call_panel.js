@@ -4,6 +4,7 @@ import { CallTools } from "./call_tools.js";
 import { CallView } from "../call/call_view.js";
 import { byId, find, make } from "../shared/dom.js";
 import { clock, otherNumber } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
@@ -82,7 +83,7 @@ export class CallPanel {
   #timeLink(seconds) {
     const link = make("a", "time", clock(seconds));
     link.href = `#call=${this.transcript.callSid}&t=${seconds.toFixed(1)}`;
-    link.title = "Copy a link to this moment";
+    link.title = texts.desk.copyLink;
     link.onclick = (event) => {
       event.preventDefault();
       this.tools.copyLink(seconds, link.href);

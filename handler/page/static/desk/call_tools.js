@@ -2,6 +2,7 @@
 
 import { find } from "../shared/dom.js";
 import { clock } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { authorization } from "../partyline/token.js";
 
 /** @import { TranscriptView } from "../call/transcript_view.js" */
@@ -33,7 +34,7 @@ export class CallTools {
    */
   offer(number) {
     this.followButton.hidden = !number;
-    this.followButton.textContent = `Follow ${number}`;
+    this.followButton.textContent = number ? texts.desk.follow(number) : "";
     this.followButton.onclick = () => { if (number) this.follow(number); };
   }
 
@@ -47,7 +48,7 @@ export class CallTools {
    * @param {string} href
    */
   copyLink(seconds, href) {
-    this.#copy(href, `Link to ${clock(seconds)} copied`);
+    this.#copy(href, texts.desk.linkCopied(clock(seconds)));
   }
 
   /** @param {HTMLElement} root */
@@ -60,7 +61,7 @@ export class CallTools {
     };
     const uncertain = find(root, ".uncertain", HTMLInputElement);
     uncertain.onchange = () => this.view.markUncertain(uncertain.checked);
-    find(root, ".copy", HTMLButtonElement).onclick = () => this.#copy(String(this.view), "Copied");
+    find(root, ".copy", HTMLButtonElement).onclick = () => this.#copy(String(this.view), texts.desk.copied);
     for (const form of ["txt", "srt", "vtt", "json"]) {
       find(root, `[data-form="${form}"]`, HTMLButtonElement).onclick = () => this.#download(form);
     }
@@ -80,7 +81,7 @@ export class CallTools {
       await navigator.clipboard.writeText(text); // there is one on https and localhost alone
       this.notice.textContent = done;
     } catch {
-      this.notice.textContent = "The browser does not let this page copy";
+      this.notice.textContent = texts.desk.mayNotCopy;
     }
   }
 
@@ -89,14 +90,14 @@ export class CallTools {
     try {
       const path = `calls/${this.callSid}/transcript.${form}`;
       const answer = await fetch(path, { headers: authorization(this.token) });
-      if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+      if (!answer.ok) throw new Error(texts.desk.answered(answer.status));
       const link = document.createElement("a");
       link.href = URL.createObjectURL(await answer.blob());
       link.download = `${this.callSid}.${form}`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     } catch (error) {
-      this.notice.textContent = `Not downloaded: ${error instanceof Error ? error.message : error}`;
+      this.notice.textContent = texts.desk.notDownloaded(String(error instanceof Error ? error.message : error));
     }
   }
 }
