@@ -16,6 +16,7 @@ PURE = (
     "delay",
     "en",
     "folding",
+    "following",
     "format",
     "keys",
     "known_calls",
