@@ -24,7 +24,7 @@ DOCUMENT, MAIN = "index.html", "main.js"
 # What is loaded by a browser as a whole; what these load later leaves out what they have.
 ENTRIES = (MAIN, "partyline-call.js")
 SHEET = re.compile(r'^ *<link rel="stylesheet" href="([\w./-]+)">\n', re.MULTILINE)
-SCRIPT = re.compile(r'<script type="module" src="main\.js"></script>')
+SCRIPT = re.compile(r'<script type="module" src="main\.js"([^>]*)></script>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,12 @@ class Shelf:
         """Put into the page what it names: its sheets, in their order, and its modules."""
         style = "".join(without_comments(self._texts[name]) for name in SHEET.findall(text))
         script = self._linker.link(MAIN, DOCUMENT)
-        within = f'<style>{style}</style>\n  <script type="module">{script}</script>'
-        text = SCRIPT.sub(lambda _: within, SHEET.sub("", text))
+        text = SCRIPT.sub(
+            lambda found: (
+                f'<style>{style}</style>\n  <script type="module"{found[1]}>{script}</script>'
+            ),
+            SHEET.sub("", text),
+        )
         return _file(DOCUMENT, text, script=_hash(script), style=_hash(style))
 
 

@@ -1,7 +1,9 @@
 // What can be done with a call on the screen: find, mark, copy, download, follow its number.
 
+import { obey } from "../help/obey.js";
 import { find } from "../shared/dom.js";
 import { clock } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { authorization } from "../partyline/token.js";
 
 /** @import { TranscriptView } from "../call/transcript_view.js" */
@@ -33,7 +35,7 @@ export class CallTools {
    */
   offer(number) {
     this.followButton.hidden = !number;
-    this.followButton.textContent = `Follow ${number}`;
+    this.followButton.textContent = number ? texts.desk.follow(number) : "";
     this.followButton.onclick = () => { if (number) this.follow(number); };
   }
 
@@ -47,20 +49,36 @@ export class CallTools {
    * @param {string} href
    */
   copyLink(seconds, href) {
-    this.#copy(href, `Link to ${clock(seconds)} copied`);
+    this.#copy(href, texts.desk.linkCopied(clock(seconds)));
+  }
+
+  /**
+   * @param {number} seconds
+   * @param {string} line
+   */
+  copyLine(seconds, line) {
+    this.#copy(line, texts.desk.lineCopied(clock(seconds)));
+  }
+
+  /** Follow the end, or stay if it is followed. */
+  followOrStay() {
+    const { following } = this.view;
+    if (following) this.view.stay();
+    else this.view.follow();
+    this.notice.textContent = following ? texts.desk.staying : texts.desk.following;
   }
 
   /** @param {HTMLElement} root */
   #wire(root) {
     const look = () => { this.view.find(this.query.value); this.#showHits(); };
     this.query.oninput = look;
-    this.query.onkeydown = (event) => {
-      if (event.key === "Enter") { this.view.findNext(event.shiftKey ? -1 : 1); this.#showHits(); }
-      if (event.key === "Escape") { this.query.value = ""; look(); }
-    };
-    const uncertain = find(root, ".uncertain", HTMLInputElement);
-    uncertain.onchange = () => this.view.markUncertain(uncertain.checked);
-    find(root, ".copy", HTMLButtonElement).onclick = () => this.#copy(String(this.view), "Copied");
+    const step = (/** @type {1 | -1} */ by) => { this.view.findNext(by); this.#showHits(); };
+    obey(this.query, "find", {
+      next: () => step(1),
+      previous: () => step(-1),
+      clear: () => { this.query.value = ""; look(); },
+    });
+    find(root, ".copy", HTMLButtonElement).onclick = () => this.#copy(String(this.view), texts.desk.copied);
     for (const form of ["txt", "srt", "vtt", "json"]) {
       find(root, `[data-form="${form}"]`, HTMLButtonElement).onclick = () => this.#download(form);
     }
@@ -80,7 +98,7 @@ export class CallTools {
       await navigator.clipboard.writeText(text); // there is one on https and localhost alone
       this.notice.textContent = done;
     } catch {
-      this.notice.textContent = "The browser does not let this page copy";
+      this.notice.textContent = texts.desk.mayNotCopy;
     }
   }
 
@@ -89,14 +107,14 @@ export class CallTools {
     try {
       const path = `calls/${this.callSid}/transcript.${form}`;
       const answer = await fetch(path, { headers: authorization(this.token) });
-      if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+      if (!answer.ok) throw new Error(texts.desk.answered(answer.status));
       const link = document.createElement("a");
       link.href = URL.createObjectURL(await answer.blob());
       link.download = `${this.callSid}.${form}`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     } catch (error) {
-      this.notice.textContent = `Not downloaded: ${error instanceof Error ? error.message : error}`;
+      this.notice.textContent = texts.desk.notDownloaded(String(error instanceof Error ? error.message : error));
     }
   }
 }

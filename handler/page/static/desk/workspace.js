@@ -2,7 +2,8 @@
 // knows what to ask the client for.
 
 import { CallPanel } from "./call_panel.js";
-import { title } from "../shared/format.js";
+import { refusal, title } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { MAX_OPEN, OpenCalls } from "./open_calls.js";
 import { Transcript } from "../partyline/transcript.js";
@@ -86,7 +87,7 @@ export class Workspace {
       if (at >= 0) open.shown.show(at);
       return this.openCalls.goTo(open);
     }
-    if (!this.#makeRoom()) return this.sidebar.notify(`${MAX_OPEN} calls are open: close one first.`);
+    if (!this.#makeRoom()) return this.sidebar.notify(texts.desk.full(MAX_OPEN));
     this.#stopReading(callSid); // for a preview
     this.opened.add(callSid);
     if (at >= 0) this.moments.set(callSid, at);
@@ -97,9 +98,9 @@ export class Workspace {
       followed: (number) => this.#follow(number),
     });
     this.openCalls.add(panel);
-    this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, error?.message ?? "") });
+    this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
     this.sidebar.mark(this.panels);
-    if (byItself) this.sidebar.notify(`Opened by itself: ${title(call)}`);
+    if (byItself) this.sidebar.notify(texts.desk.openedByItself(title(call)));
     if (!byItself || this.panels.size === 1) this.openCalls.goTo(panel, !byItself);
   }
 
@@ -116,7 +117,7 @@ export class Workspace {
   #follow(number) {
     if (this.followed.has(number)) return;
     this.sidebar.showFollowed(number);
-    this.sidebar.notify(`The next call of ${number} opens by itself.`);
+    this.sidebar.notify(texts.desk.next(number));
     const onMessage = (/** @type {CallMessage} */ message) => {
       const { callSid } = message;
       const about = message.type === "CallStarted" ? message : {};
@@ -164,7 +165,7 @@ export class Workspace {
     const { callSid, ended } = panel.transcript;
     const { shown } = panel;
     if (state === "past") shown.admit();
-    if (state === "offline") shown.lose("reconnecting …");
+    if (state === "offline") shown.lose(texts.desk.reconnecting);
     if (state === "refused" && !ended) shown.refuse(why);
     if (state !== "live") return;
     shown.catchUp();
