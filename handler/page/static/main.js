@@ -1,5 +1,7 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
+import { obey } from "./help/obey.js";
+import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
 import { CALL_SID } from "./shared/identifiers.js";
@@ -7,7 +9,7 @@ import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Workspace } from "./desk/workspace.js";
 
-await choose(navigator.languages);
+await choose([settings.language, ...navigator.languages]);
 document.documentElement.lang = texts.tag;
 document.documentElement.dir = texts.direction;
 dress(document);
@@ -162,11 +164,21 @@ signOut.onclick = () => {
   location.reload();
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();
-document.onkeydown = (event) => {
-  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || workspace.root.hidden) return;
-  workspace.search();
-  event.preventDefault();
-};
+const readingButton = byId("reading", HTMLButtonElement);
+readingButton.addEventListener("click", async () => {
+  (await import("./reading/reading_menu.js")).openReadingMenu(readingButton);
+}, { once: true });
+byId("help", HTMLButtonElement).onclick = showHelp;
+obey(document, "page", {
+  search: () => workspace.root.hidden ? false : workspace.search(),
+  help: () => { showHelp(); },
+});
+
+/** Seldom asked for, and loaded then. */
+async function showHelp() {
+  (await import("./help/help_sheet.js")).showHelp();
+}
+
 addEventListener("hashchange", begin);
 
 begin();

@@ -2,6 +2,8 @@
 
 import { CallTools } from "./call_tools.js";
 import { CallView } from "../call/call_view.js";
+import { TurnWalk } from "../call/turn_walk.js";
+import { obey } from "../help/obey.js";
 import { byId, find, make } from "../shared/dom.js";
 import { clock, otherNumber } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
@@ -33,6 +35,13 @@ export class CallPanel {
       drawn: () => this.tools.countHits(),
     });
     this.tools = new CallTools(this.root, transcript.callSid, this.shown.view, token, listener.followed);
+    const walk = new TurnWalk(this.shown.view, (text, seconds) => this.tools.copyLine(seconds, text));
+    obey(this.root, "call", {
+      next: () => walk.step(1),
+      previous: () => walk.step(-1),
+      copyLine: () => walk.copyLine(),
+      follow: () => this.tools.followOrStay(),
+    });
     find(this.root, ".close", HTMLButtonElement).onclick = listener.closed;
     this.describe({});
   }
@@ -74,7 +83,7 @@ export class CallPanel {
    */
   #drawMetadata(metadata) {
     const items = Object.entries(metadata).map(([name, value]) =>
-      make("div", "", make("dt", "", name), make("dd", "", value)));
+      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value))));
     this.metadata.replaceChildren(...items);
     this.metadata.hidden = !items.length;
   }

@@ -1,5 +1,6 @@
 // What can be done with a call on the screen: find, mark, copy, download, follow its number.
 
+import { obey } from "../help/obey.js";
 import { find } from "../shared/dom.js";
 import { clock } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
@@ -51,16 +52,32 @@ export class CallTools {
     this.#copy(href, texts.desk.linkCopied(clock(seconds)));
   }
 
+  /**
+   * @param {number} seconds
+   * @param {string} line
+   */
+  copyLine(seconds, line) {
+    this.#copy(line, texts.desk.lineCopied(clock(seconds)));
+  }
+
+  /** Follow the end, or stay if it is followed. */
+  followOrStay() {
+    const { following } = this.view;
+    if (following) this.view.stay();
+    else this.view.follow();
+    this.notice.textContent = following ? texts.desk.staying : texts.desk.following;
+  }
+
   /** @param {HTMLElement} root */
   #wire(root) {
     const look = () => { this.view.find(this.query.value); this.#showHits(); };
     this.query.oninput = look;
-    this.query.onkeydown = (event) => {
-      if (event.key === "Enter") { this.view.findNext(event.shiftKey ? -1 : 1); this.#showHits(); }
-      if (event.key === "Escape") { this.query.value = ""; look(); }
-    };
-    const uncertain = find(root, ".uncertain", HTMLInputElement);
-    uncertain.onchange = () => this.view.markUncertain(uncertain.checked);
+    const step = (/** @type {1 | -1} */ by) => { this.view.findNext(by); this.#showHits(); };
+    obey(this.query, "find", {
+      next: () => step(1),
+      previous: () => step(-1),
+      clear: () => { this.query.value = ""; look(); },
+    });
     find(root, ".copy", HTMLButtonElement).onclick = () => this.#copy(String(this.view), texts.desk.copied);
     for (const form of ["txt", "srt", "vtt", "json"]) {
       find(root, `[data-form="${form}"]`, HTMLButtonElement).onclick = () => this.#download(form);

@@ -9,13 +9,13 @@ export const texts = {
   /** What browsers call the language, and which way it is written: `ltr` or `rtl`. */
   tag: "en",
   direction: "ltr",
-  /** What it calls itself. */
-  language: "English",
 
   /** The frame of the page, and how one comes in. */
   door: {
     allCalls: "All calls",
     forgetToken: "Forget the token",
+    reading: "Text size, colours, language",
+    help: "Keys",
     otherToken: "The link brings another token than the one in use here.",
     keepToken: "Keep the one in use",
     useToken: "Use the link's",
@@ -45,6 +45,7 @@ export const texts = {
   list: {
     region: "Calls",
     search: "Number, name or callSid",
+    searchKey: "Ctrl K",
     example: "+1 555 …",
     followed: "Followed numbers",
     title: "Live calls",
@@ -87,13 +88,16 @@ export const texts = {
     metadata: "Metadata",
     tools: "Tools",
     find: "Find",
-    uncertain: "Mark uncertain words",
     copy: "Copy",
     download: "Download",
     copied: "Copied",
     copyLink: "Copy a link to this moment",
     /** @param {string} time */
     linkCopied: (time) => `Link to ${time} copied`,
+    /** @param {string} time */
+    lineCopied: (time) => `Copied: the turn at ${time}`,
+    following: "Following the end",
+    staying: "Staying here",
     mayNotCopy: "The browser does not let this page copy",
     /** @param {string} why */
     notDownloaded: (why) => `Not downloaded: ${why}`,
@@ -127,6 +131,12 @@ export const texts = {
     incoming: "incoming",
     outgoing: "outgoing",
     /**
+     * Who it is, by name and number.
+     * @param {string} name
+     * @param {string} number
+     */
+    party: (name, number) => `${name} ${number}`,
+    /**
      * It may break before the arrow.
      * @param {string} caller
      * @param {string} callee
@@ -153,6 +163,7 @@ export const texts = {
     words: (count) => counted(count, { one: "word", other: "words" }),
     /** @param {number} seconds */
     behind: (seconds) => `${tenths(seconds)} s behind`,
+    copyLine: "Copy line",
     jump: "Jump to live",
     /** @param {number} count */
     jumpNew: (count) => `Jump to live (${whole(count)} new)`,
@@ -185,6 +196,37 @@ export const texts = {
       "owner-lost": "the server that carried the call was lost",
       paused: "streaming was paused",
     },
+  },
+
+  /** How the reader wants to read. */
+  reading: {
+    title: "Reading",
+    size: { title: "Text size", small: "Small", normal: "Normal", large: "Large", largest: "Largest" },
+    density: { title: "Spacing", comfortable: "Comfortable", compact: "Compact" },
+    theme: { title: "Colours", system: "System", light: "Light", dark: "Dark" },
+    times: "Show times",
+    uncertain: "Mark uncertain words",
+    language: "Language",
+    browserLanguage: "Browser's",
+  },
+
+  /** The keys, by place and by what they do: see help/keys.js. */
+  help: {
+    title: "Keys",
+    close: "Close",
+    places: { page: "Anywhere", list: "In a list of calls", call: "In a call", find: "While you look for words" },
+    keys: {
+      page: { search: "Search the calls", help: "Show this sheet" },
+      list: { next: "Next call", previous: "Call before" },
+      call: {
+        next: "Next turn",
+        previous: "Turn before",
+        copyLine: "Copy the turn, with its time and a link",
+        follow: "Follow the end, or stay here",
+      },
+      find: { next: "Next place", previous: "Place before", clear: "Look for nothing" },
+    },
+    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc" },
   },
 
   /** A call in the page of somebody else. */

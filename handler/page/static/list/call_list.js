@@ -1,5 +1,6 @@
 // A list of calls: those that are live, or those that were.
 
+import { obey } from "../help/obey.js";
 import { make, makeButton, write } from "../shared/dom.js";
 import { clock, digits, directionName, parties, speakers } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
@@ -28,7 +29,7 @@ export class CallList {
     /** @type {Map<string, Item>} */
     this.items = new Map();
     this.filterText = "";
-    list.onkeydown = (event) => this.#move(event);
+    obey(list, "list", { next: () => this.#move(1), previous: () => this.#move(-1) });
   }
 
   /**
@@ -142,15 +143,12 @@ export class CallList {
     return item;
   }
 
-  /** @param {KeyboardEvent} event */
-  #move(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
+  /** @param {1 | -1} step */
+  #move(step) {
     /** @type {HTMLButtonElement[]} */
     const buttons = [...this.list.querySelectorAll(/** @type {"button"} */ ("li:not([hidden]) button"))];
     const at = buttons.findIndex((button) => button === document.activeElement);
     buttons[(at + step + buttons.length) % buttons.length]?.focus();
-    event.preventDefault();
   }
 }
 

@@ -1,5 +1,6 @@
 // Words and numbers for people.
 
+import { isolate } from "./bidi.js";
 import { locale, textFor, texts } from "./texts.js";
 
 /** @import { Told, Track } from "../partyline/messages.d.ts" */
@@ -109,10 +110,17 @@ export function directionName(direction) {
  * @param {About} call
  */
 export function parties({ from, to, callerName, calleeName }) {
-  const caller = [callerName, from].filter(Boolean).join(" ");
-  const callee = [calleeName, to].filter(Boolean).join(" ");
+  const [caller, callee] = [party(callerName, from), party(calleeName, to)];
   if (!caller && !callee) return null;
   return { caller: caller || texts.call.unknown, callee: callee || texts.call.unknown };
+}
+
+/**
+ * @param {string | undefined} name
+ * @param {string | null | undefined} number
+ */
+function party(name, number) {
+  return name && number ? texts.call.party(name, number) : isolate(name || number || "", texts.direction);
 }
 
 /** @param {About & { callSid: string }} call */
