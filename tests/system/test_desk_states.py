@@ -33,7 +33,19 @@ async def with_a_gap(page, desk):
     await states.be_gapped(page, desk)
 
 
+async def with_the_keys(page, desk):
+    await page.get_by_role("button", name="Keys").click()
+    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+
+
+async def with_how_to_read(page, desk):
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Text size").click()
+    await expect(page.get_by_role("dialog", name="Reading")).to_be_visible()
+
+
 async def offline(page, desk):
+    await page.keyboard.press("Escape")
     await states.be_offline(page, desk)
 
 
@@ -53,7 +65,18 @@ async def ended(page, desk):
 
 
 # Each follows from the one before.
-STATES = (without_calls, live, with_a_gap, offline, asked_which_token, expired, ended, at_the_door)
+STATES = (
+    without_calls,
+    live,
+    with_a_gap,
+    with_the_keys,
+    with_how_to_read,
+    offline,
+    asked_which_token,
+    expired,
+    ended,
+    at_the_door,
+)
 
 
 @pytest.mark.proof
