@@ -182,7 +182,7 @@ async def test_the_words_that_are_waited_for_are_changed_by_the_keyboard(service
         await wait_for(page, "Kündigung", "取消")
         await page.keyboard.press("Enter")
         await expect(page.get_by_label("Word or phrase")).to_be_focused()
-        await page.keyboard.type("kuendigung")
+        await page.keyboard.type("KÜNDIGUNG")
         await page.keyboard.press("Enter")
         await expect(page.locator("#watch-dialog .problem")).to_have_text("It is in the list.")
         results = await Axe().run(page)

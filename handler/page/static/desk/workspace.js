@@ -230,7 +230,9 @@ export class Workspace {
 
   /** Read the calls that are seen in the list for their last words. */
   #changePreviews() {
-    const { begun, ended } = this.previews.change(this.sidebar.shown.filter((callSid) => !this.panels.has(callSid)));
+    // Those that are not seen have words as well.
+    const wanted = [...new Set([...this.sidebar.shown, ...this.calls.live.keys()])];
+    const { begun, ended } = this.previews.change(wanted.filter((callSid) => !this.panels.has(callSid)));
     for (const callSid of ended) this.#stopReading(callSid);
     this.#tellWords(); // who lets go of those, too, before others come
     for (const callSid of begun) this.#read(new Transcript(callSid), { newest: PREVIEWED });
