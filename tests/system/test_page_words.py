@@ -111,7 +111,7 @@ async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, t
         await page.locator("#watch-words").click()
         await page.get_by_role("switch").check()
         await expect(page.get_by_role("switch")).to_be_checked()
-        await page.get_by_role("button", name="Close", exact=True).last.click()
+        await page.locator("#watch-dialog .done").click()
         assert await page.evaluate("window.notifications") == []
         call.writer.interim("inbound", interim("I want to cancel", 5.0))
         told = "window.notifications.filter(({isOpen}) => isOpen).length"

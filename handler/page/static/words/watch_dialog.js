@@ -25,7 +25,7 @@ export class WatchDialog {
       this.#add();
     };
     this.notify.onchange = () => this.#switch();
-    find(this.root, ".close", HTMLButtonElement).onclick = () => this.root.close();
+    find(this.root, ".done", HTMLButtonElement).onclick = () => this.root.close();
     this.#fill();
   }
 
