@@ -191,3 +191,18 @@ async def test_the_words_that_are_waited_for_are_changed_by_the_keyboard(service
         await page.keyboard.press("Enter")
         await expect(page.locator("#watch-dialog li")).to_have_count(1)
         await expect(page.locator("#watch-dialog [type=text]")).to_be_focused()
+
+
+async def test_who_speaks_and_who_does_over_the_other_is_seen_at_a_glance(service, token, tell):
+    """Told from the times of the words, on the call's clock; of a call that is over nothing is."""
+    call = await tell(service, from_="+15550001111", caller_name="Ana")
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(page.locator(".call-panel .state")).to_have_text("live")
+        signal = page.locator(".signal")
+        now = time.time() - call.writer.call.started_at / 1000
+        call.writer.interim("inbound", interim("I do not understand", now - 3, 13.0))
+        await expect(signal).to_have_text("Ana speaks")
+        call.writer.interim("outbound", interim("But you said", now - 2, 12.0))
+        await expect(signal).to_have_text("Both speak")
+        await call.end()
+        await expect(signal).to_be_hidden()

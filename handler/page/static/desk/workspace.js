@@ -2,7 +2,7 @@
 // knows what to ask the client for.
 
 import { CallPanel } from "./call_panel.js";
-import { refusal, title } from "../shared/format.js";
+import { refusal, speakers, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { MAX_OPEN, OpenCalls } from "./open_calls.js";
@@ -10,6 +10,8 @@ import { Transcript } from "../partyline/transcript.js";
 import { Previews } from "../list/previews.js";
 import { Sidebar } from "../list/sidebar.js";
 import { ServiceClock } from "../shared/service_clock.js";
+import { showSignals } from "../words/signal_elements.js";
+import { signals } from "../words/signals.js";
 import { WordPart } from "../words/word_part.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -150,8 +152,10 @@ export class Workspace {
     const { callSid } = transcript;
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
-      this.panels.get(callSid)?.receive(message, change);
       if (message.type === "Results") this.clock.learn(message.at, Date.now());
+      const panel = this.panels.get(callSid);
+      panel?.receive(message, change);
+      if (panel) this.#showSignals(panel);
       this.sidebar.showLast(callSid, transcript);
     };
     const reading = this.client.call(callSid, { ...options, onMessage });
@@ -174,6 +178,7 @@ export class Workspace {
   #note(panel, state, why) {
     const { callSid, ended } = panel.transcript;
     const { shown } = panel;
+    this.#showSignals(panel);
     if (state === "past") shown.admit();
     if (state === "offline") shown.lose(texts.desk.reconnecting);
     if (state === "refused" && !ended) shown.refuse(why);
@@ -244,6 +249,22 @@ export class Workspace {
     this.words.reads(this.read.keys(), this.calls.live.keys());
   }
 
+  /**
+   * What a call is doing; null if what is known of it may be old.
+   * @param {string} callSid
+   */
+  signalsOf(callSid) {
+    const { transcript, reading } = this.read.get(callSid) ?? {};
+    const startedAt = transcript?.started?.startedAt ?? this.calls.find(callSid)?.startedAt;
+    if (!transcript || startedAt === undefined || transcript.ended || reading?.state !== "live") return null;
+    return signals(transcript, this.clock.seconds(startedAt, Date.now()), this.words.of(callSid));
+  }
+
+  /** @param {CallPanel} panel */
+  #showSignals(panel) {
+    showSignals(panel.root, this.signalsOf(panel.transcript.callSid), speakers(panel.shown.about));
+  }
+
   /** @param {string} callSid */
   #showLast(callSid) {
     const one = this.read.get(callSid);
@@ -253,7 +274,10 @@ export class Workspace {
   #tick() {
     this.sidebar.tick();
     this.words.tick();
-    for (const panel of this.panels.values()) panel.shown.tick();
+    for (const panel of this.panels.values()) {
+      panel.shown.tick();
+      this.#showSignals(panel);
+    }
     for (const [callSid, { transcript }] of this.read) this.sidebar.showLast(callSid, transcript);
   }
 }
