@@ -26,6 +26,7 @@ PURE = (
     "settings",
     "signals",
     "texts",
+    "truth",
     "vocabulary",
     "watch_words",
     "word_index",

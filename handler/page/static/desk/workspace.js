@@ -1,6 +1,7 @@
 // What the reader has before them: the lists, the open calls, the numbers that are followed. It
 // knows what to ask the client for.
 
+import { lostBy } from "../call/truth.js";
 import { CallPanel } from "./call_panel.js";
 import { refusal, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
@@ -12,7 +13,7 @@ import { Sidebar } from "../list/sidebar.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { CallMessage, ListedCall } from "../partyline/messages.d.ts" */
-/** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { Partyline, State } from "../partyline/partyline.js" */
 /** @import { CallOptions, CallReading, CallState, Reading } from "../partyline/reading.js" */
 
 // What the list shows of a call is a few records back.
@@ -66,6 +67,18 @@ export class Workspace {
   }
 
   /**
+   * It stands otherwise with the connection: nothing is shown as live that may be old.
+   * @param {State} state
+   */
+  stand(state) {
+    const why = lostBy(state);
+    if (!why) return;
+    for (const panel of this.panels.values()) panel.shown.lose(why);
+    for (const { transcript } of this.read.values()) transcript.forgetInterims();
+    this.#showSpoken();
+  }
+
+  /**
    * Use another token, for downloads too.
    * @param {string | null} token
    */
@@ -99,6 +112,7 @@ export class Workspace {
     });
     this.openCalls.add(panel);
     this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
+    if (this.client.state !== "connecting") this.stand(this.client.state);
     this.sidebar.mark(this.panels);
     if (byItself) this.sidebar.notify(texts.desk.openedByItself(title(call)));
     if (!byItself || this.panels.size === 1) this.openCalls.goTo(panel, !byItself);
@@ -165,7 +179,7 @@ export class Workspace {
     const { callSid, ended } = panel.transcript;
     const { shown } = panel;
     if (state === "past") shown.admit();
-    if (state === "offline") shown.lose(texts.desk.reconnecting);
+    if (state === "over") shown.end();
     if (state === "refused" && !ended) shown.refuse(why);
     if (state !== "live") return;
     shown.catchUp();
@@ -226,8 +240,12 @@ export class Workspace {
   }
 
   #tick() {
-    this.sidebar.tick();
+    if (this.client.state === "live") this.sidebar.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
+    this.#showSpoken();
+  }
+
+  #showSpoken() {
     for (const [callSid, { transcript }] of this.read) this.sidebar.showLast(callSid, transcript);
   }
 }
