@@ -90,10 +90,16 @@ async def be_back(page: Page, desk: Desk) -> None:
     await expect(panels(page, ".live")).to_have_count(len(desk.calls[:MOST_OPEN]))
 
 
-async def be_expired(page: Page, desk: Desk) -> None:
-    """Read on with a token that ends soon, and does."""
+async def be_asked(page: Page, desk: Desk) -> None:
+    """Follow a link with another token, one that ends soon."""
     link = desk.link(seconds=SHORT)
     await page.evaluate("hash => { location.hash = hash; }", link.partition("#")[2])
+    await expect(page.locator("#use-token")).to_be_visible()
+
+
+async def be_expired(page: Page, desk: Desk) -> None:
+    """Read on with a token that ends soon, and does."""
+    await be_asked(page, desk)
     await page.locator("#use-token").click()
     await expect(page.locator("#problem")).to_contain_text("expired")
 

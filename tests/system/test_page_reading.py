@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import needs_chromium, opened, shares_browser, turns
+from support.page import letters, needs_chromium, opened, shares_browser, turns
 
 pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
@@ -138,3 +138,54 @@ async def test_how_one_reads_is_kept(service, token, tell):
         await page.evaluate("localStorage.setItem('partyline.reading', '{\"size\": \"moon\"')")
         await page.reload()
         await expect(page.locator("html")).to_have_attribute("data-size", "normal")
+
+
+async def test_each_turn_is_written_as_its_script_is_and_numbers_stay_as_they_are(
+    service, token, tell
+):
+    call = await tell(service, from_=NUMBER, to=OTHER, caller_name="نور", metadata={"שם": "+1 555"})
+    call.say("صباح الخير، رقمي +1 555 010 0200 شكرا", 1.0)
+    call.say("שלום, מה שלומך?", 5.0, "outbound")
+    call.say("I have +1 555 010 0300, نعم", 9.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(3)
+        directions = await page.locator(".said").evaluate_all(
+            "all => all.map((one) => getComputedStyle(one).direction)"
+        )
+        assert directions == ["rtl", "rtl", "ltr"]
+        texts = [
+            (".said", "+1 555 010 0200"),
+            (".said", "+1 555 010 0300"),
+            (".call-panel .title", NUMBER),
+            (".call-panel .title", OTHER),
+            ("#calls", NUMBER),
+        ]
+        for selector, text in texts:
+            lefts = await letters(page, selector, text)
+            assert lefts == sorted(lefts), text
+        # The name stands before its number, and both before the other side.
+        name = await letters(page, ".call-panel .title", "نور")
+        numbers = [(await letters(page, ".call-panel .title", one))[0] for one in (NUMBER, OTHER)]
+        assert name[0] < numbers[0] < numbers[1]
+        assert name == sorted(name, reverse=True)
+        # What is found across a number's edge is found.
+        await page.fill(".find", "رقمي +1 555")
+        await expect(page.locator(".hits")).to_have_text("1 of 1")
+
+
+async def test_nothing_that_may_change_is_told_to_those_who_listen(service, token, tell):
+    """Nor is the button that the pointer brings; what has the focus is told as it is."""
+    call = await tell(service, from_=NUMBER)
+    call.say("Good morning.", 1.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(page.locator(".log")).to_have_attribute("aria-live", "polite")
+        await turns(page).first.hover()
+        await expect(page.get_by_text("Copy line")).to_be_visible()
+        log = page.get_by_role("log")
+        await expect(log).to_match_aria_snapshot(
+            "- log:\n"
+            "  - paragraph:\n"
+            "    - text: Caller\n"
+            '    - link "00:01"\n'
+            "  - paragraph: Good morning.\n"
+        )

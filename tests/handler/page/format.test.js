@@ -74,8 +74,8 @@ for (const [name, got, wanted] of TABLE) test(name, () => assert.deepEqual(got, 
 
 /** @param {string} text @param {string[]} written */
 function parted(text, ...written) {
-  const words = written.map((word) => ({ word, start: 0, end: 1, confidence: 1 }));
-  return partsOf(text, words).map((part) => (part.word ? `[${part.text}]` : part.text)).join("");
+  const words = written.map((word) => ({ word: word.replace("?", ""), start: 0, end: 1, confidence: word.endsWith("?") ? 0.5 : 1 }));
+  return partsOf(text, words, ({ confidence }) => confidence === 1).map((part) => (part.word ? `[${part.text}]` : part.text)).join("");
 }
 
 /** @type {[string, string, string][]} */
@@ -86,6 +86,7 @@ const PARTED = [
     "[It] [costs] $5 [today]"],
   ["no word within another", parted("I said a lot", "I", "a", "lot"), "[I] said [a] [lot]"],
   ["what is behind the last", parted("Yes!", "Yes"), "[Yes]!"],
+  ["none for words that are not wanted", parted("The cat the dog", "The?", "cat?", "the", "dog?"), "The cat [the] dog"],
   ["no word in the midst of another", parted("I said it", "I", "a", "it"), "[I] said [it]"],
 ];
 

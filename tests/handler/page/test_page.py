@@ -33,8 +33,8 @@ async def test_every_module_can_be_linked_alone_and_every_file_has_its_type():
                 kind = "javascript" if path.suffix == ".js" else "css"
                 assert (answer.status_code, kind in answer.headers["content-type"]) == (200, True)
         for entry in ENTRIES:
-            for path in shelf._linker.later(entry):
-                assert (await client.get(f"{shelf.folder}/{path}")).status_code == 200, path
+            for later in shelf._linker.later(entry):
+                assert (await client.get(f"{shelf.folder}/{later}")).status_code == 200, later
 
 
 async def test_the_page_is_one_answer_of_one_version():

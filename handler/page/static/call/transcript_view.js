@@ -4,6 +4,7 @@ import { find, make } from "../shared/dom.js";
 import { blankBetween, clock, joined, speakers } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { isSpoken } from "../partyline/transcript.js";
+import { Following } from "./following.js";
 import { Search } from "./search.js";
 import { gapElement, interimElement, turnElement, writeSegments } from "./turn_elements.js";
 
@@ -16,8 +17,6 @@ import { gapElement, interimElement, turnElement, writeSegments } from "./turn_e
  * @property {(seconds: number) => HTMLElement} time  shows a moment, and may lead to it
  */
 
-// So near its end, in pixels, the log is followed.
-const NEAR = 48;
 // Turns are laid out by the block: what is not on the screen costs next to nothing.
 const BLOCK = 40;
 
@@ -42,14 +41,18 @@ export class TranscriptView {
     this.interims = [];
     /** @type {Set<Turn> | null} what came while the reader was elsewhere; null before the past is there */
     this.missed = null;
-    this.following = true;
+    this.end = new Following();
     this.upToDate = false; // whether what is drawn is all there is: the past is complete
-    this.top = 0;
     log.onscroll = () => this.#onScroll();
     // Turned phones, other panels, and turns that are laid out late move the end away.
     this.observer = new ResizeObserver(() => requestAnimationFrame(() => this.keepUp()));
     this.observer.observe(log);
     this.observer.observe(this.blocks);
+  }
+
+  /** Whether the end is followed. */
+  get following() {
+    return this.end.isOn;
   }
 
   close() {
@@ -78,7 +81,7 @@ export class TranscriptView {
   keepUp() {
     if (!this.following || !this.upToDate) return;
     this.log.scrollTop = this.log.scrollHeight;
-    this.top = this.log.scrollTop;
+    this.end.note(this.log);
   }
 
   /** Go to the end, and stay there. */
@@ -102,7 +105,7 @@ export class TranscriptView {
     this.stay();
     element.focus({ preventScroll: true });
     element.scrollIntoView({ block: "nearest" });
-    this.top = this.log.scrollTop;
+    this.end.note(this.log);
   }
 
   /**
@@ -190,17 +193,15 @@ export class TranscriptView {
   }
 
   #onScroll() {
-    const { scrollTop, scrollHeight, clientHeight } = this.log;
-    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
-    // Only a reader goes up; what grows below us is not our leaving.
-    if (atEnd || scrollTop < this.top - 1) this.#setFollowing(atEnd);
-    this.top = scrollTop;
+    const { following } = this;
+    if (this.end.scrolled(this.log)) this.keepUp();
+    if (this.following !== following) this.#setFollowing(this.following);
   }
 
   /** @param {boolean} following */
   #setFollowing(following) {
     if (following) this.missed?.clear();
-    this.following = following;
+    this.end.isOn = following;
     this.listener.followingChanged();
   }
 
@@ -219,7 +220,7 @@ export class TranscriptView {
     element.classList.add(mark);
     this.#setFollowing(false);
     element.scrollIntoView({ block: "center" });
-    this.top = this.log.scrollTop;
+    this.end.note(this.log);
   }
 
   /**

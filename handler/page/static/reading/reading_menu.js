@@ -66,7 +66,7 @@ function languagePart() {
       change({ language: tag });
       location.reload(); // every text is another
     });
-    if (tag) button.lang = tag;
+    if (tag) [button.lang, button.translate] = [tag, false];
     button.ariaPressed = String(settings.language === tag);
     return button;
   });

@@ -7,12 +7,20 @@ const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10ff
 const [FIRST_STRONG_ISOLATE, POP] = ["\u2068", "\u2069"];
 
 /**
+ * Whether something in a text is written from right to left.
+ * @param {string} text
+ */
+export function goesLeft(text) {
+  return RIGHT_TO_LEFT.test(text);
+}
+
+/**
  * A text that comes from elsewhere, to be put among ours. Where all goes one way it needs nothing.
  * @param {string} text
  * @param {string} direction  of ours
  */
 export function isolate(text, direction) {
-  const mayMix = direction === "rtl" || RIGHT_TO_LEFT.test(text);
+  const mayMix = direction === "rtl" || goesLeft(text);
   return text && mayMix ? `${FIRST_STRONG_ISOLATE}${text}${POP}` : text;
 }
 
