@@ -1,6 +1,8 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
 import { obey } from "./help/obey.js";
+import { QUIET } from "./call/truth.js";
+import { ConnectionStatus } from "./connection_status.js";
 import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
@@ -18,7 +20,7 @@ const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 // Frames of a tab share that storage, and each may show what a token of its own opens.
 const FRAMED = window.top !== window;
 
-const status = byId("connection", HTMLElement);
+const connection = new ConnectionStatus();
 const signIn = byId("sign-in", HTMLFormElement);
 const signOut = byId("sign-out", HTMLButtonElement);
 const tokenInput = byId("token", HTMLInputElement);
@@ -29,6 +31,7 @@ const useToken = byId("use-token", HTMLButtonElement);
 const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
+  quiet: QUIET,
   onState: show,
 });
 const workspace = new Workspace(client);
@@ -96,7 +99,7 @@ function askWhich(token) {
  */
 async function read(token) {
   if (token === null) {
-    status.textContent = texts.truth.looking;
+    connection.say(texts.truth.looking);
     const answer = await fetch("calls").catch(() => null);
     if (!answer?.ok) return ask(answer ? "" : texts.truth.silent);
   }
@@ -113,20 +116,12 @@ async function read(token) {
  * @param {number} [code]
  */
 function show(state, code) {
-  switch (state) {
-    case "connecting":
-      return showLost(false, texts.truth.connecting);
-    case "live":
-      return showLost(false, texts.truth.connected);
-    case "offline":
-    case "draining":
-      return showLost(true, texts.truth.reconnecting);
-    case "expired":
-    case "refused":
-      useAs(null);
-      if (code === 403) return ask(texts.truth.wrongOrigin);
-      return ask(state === "expired" ? texts.truth.expired : texts.truth.refused);
-  }
+  connection.show(state);
+  workspace.stand(state);
+  if (state !== "expired" && state !== "refused") return;
+  useAs(null);
+  if (code === 403) ask(texts.truth.wrongOrigin);
+  else ask(texts.truth[state]);
 }
 
 /**
@@ -134,21 +129,12 @@ function show(state, code) {
  * @param {string} why
  */
 function ask(why) {
-  showLost(false, "");
+  if (client.state === "idle") connection.say("");
   workspace.root.hidden = !workspace.hasTranscript;
   signIn.hidden = false;
   problem.textContent = why;
   signOut.hidden = true;
   tokenInput.focus();
-}
-
-/**
- * @param {boolean} isLost
- * @param {string} text
- */
-function showLost(isLost, text) {
-  document.body.classList.toggle("lost", isLost);
-  status.textContent = text;
 }
 
 signIn.addEventListener("submit", (event) => {

@@ -27,6 +27,7 @@ PURE = (
     "settings",
     "signals",
     "texts",
+    "truth",
     "vocabulary",
     "watch_words",
     "word_index",

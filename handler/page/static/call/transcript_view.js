@@ -39,7 +39,8 @@ export class TranscriptView {
     this.turns = new WeakMap();
     /** @type {HTMLElement[]} of words that may still change */
     this.interims = [];
-    this.unseen = 0; // turns and segments that came while the reader was elsewhere
+    /** @type {Set<Turn> | null} what came while the reader was elsewhere; null before the past is there */
+    this.missed = null;
     this.end = new Following();
     this.upToDate = false; // whether what is drawn is all there is: the past is complete
     log.onscroll = () => this.#onScroll();
@@ -65,9 +66,15 @@ export class TranscriptView {
     this.interims = [];
     for (const change of changes) if (change.isNew) this.#insert(change.turn, change.before);
     for (const turn of new Set(changes.map((change) => change.turn))) if (isSpoken(turn)) this.#write(turn);
-    if (!this.following && this.upToDate) this.unseen += changes.length;
+    if (this.upToDate) this.missed ??= new Set();
+    if (!this.following) for (const { turn } of changes) this.missed?.add(turn);
     this.#drawInterims();
     this.keepUp();
+  }
+
+  /** How many turns came, or grew, while the reader was elsewhere. */
+  get unseen() {
+    return this.missed?.size ?? 0;
   }
 
   /** Show the end, if it is followed; the past is not chased through. */
@@ -193,7 +200,7 @@ export class TranscriptView {
 
   /** @param {boolean} following */
   #setFollowing(following) {
-    if (following) this.unseen = 0;
+    if (following) this.missed?.clear();
     this.end.isOn = following;
     this.listener.followingChanged();
   }

@@ -1,8 +1,9 @@
 // What the reader has before them: the lists, the open calls, the numbers that are followed. It
 // knows what to ask the client for.
 
+import { lostBy } from "../call/truth.js";
 import { CallPanel } from "./call_panel.js";
-import { refusal, speakers, title } from "../shared/format.js";
+import { refusal, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { MAX_OPEN, OpenCalls } from "./open_calls.js";
@@ -10,13 +11,12 @@ import { Transcript } from "../partyline/transcript.js";
 import { Previews } from "../list/previews.js";
 import { Sidebar } from "../list/sidebar.js";
 import { ServiceClock } from "../shared/service_clock.js";
-import { showSignals } from "../words/signal_elements.js";
-import { signals } from "../words/signals.js";
+import { CallSignals } from "../words/call_signals.js";
 import { WordPart } from "../words/word_part.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { CallMessage, ListedCall } from "../partyline/messages.d.ts" */
-/** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { Partyline, State } from "../partyline/partyline.js" */
 /** @import { CallOptions, CallReading, CallState, Reading } from "../partyline/reading.js" */
 
 // What the list shows of a call is a few records back.
@@ -47,12 +47,11 @@ export class Workspace {
       unfollowed: (number) => this.#unfollow(number),
       searched: () => this.#changePreviews(),
     });
-    this.clock = new ServiceClock();
-    this.words = new WordPart(client, this.clock, {
+    this.words = new WordPart(client, { read: this.read, calls: this.calls, clock: new ServiceClock() }, {
       opened: (callSid, at) => this.open(callSid, { at }),
-      about: (callSid) => this.calls.find(callSid),
-      changed: (callSid) => this.#showLast(callSid),
+      changed: () => this.#showSpoken(),
     });
+    this.signals = new CallSignals(this.words);
     setInterval(() => this.#tick(), 1000);
   }
 
@@ -73,6 +72,18 @@ export class Workspace {
   begin() {
     if (this.client.state !== "idle") this.client.connect();
     this.list ??= this.client.calls({ onList: (calls) => this.#receiveList(calls) });
+  }
+
+  /**
+   * It stands otherwise with the connection: nothing is shown as live that may be old.
+   * @param {State} state
+   */
+  stand(state) {
+    const why = lostBy(state);
+    if (!why) return;
+    for (const panel of this.panels.values()) panel.shown.lose(why);
+    for (const { transcript } of this.read.values()) transcript.forgetInterims();
+    this.#showSpoken();
   }
 
   /**
@@ -109,7 +120,8 @@ export class Workspace {
     });
     this.openCalls.add(panel);
     this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
-    this.#tellWords();
+    this.words.reads();
+    if (this.client.state !== "connecting") this.stand(this.client.state);
     this.sidebar.mark(this.panels);
     if (byItself) this.sidebar.notify(texts.desk.openedByItself(title(call)));
     if (!byItself || this.panels.size === 1) this.openCalls.goTo(panel, !byItself);
@@ -152,10 +164,10 @@ export class Workspace {
     const { callSid } = transcript;
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
-      if (message.type === "Results") this.clock.learn(message.at, Date.now());
+      if (message.type === "Results") this.words.sources.clock.learn(message.at, Date.now());
       const panel = this.panels.get(callSid);
       panel?.receive(message, change);
-      if (panel) this.#showSignals(panel);
+      if (panel) this.signals.show(panel);
       this.sidebar.showLast(callSid, transcript);
     };
     const reading = this.client.call(callSid, { ...options, onMessage });
@@ -178,9 +190,9 @@ export class Workspace {
   #note(panel, state, why) {
     const { callSid, ended } = panel.transcript;
     const { shown } = panel;
-    this.#showSignals(panel);
+    this.signals.show(panel);
     if (state === "past") shown.admit();
-    if (state === "offline") shown.lose(texts.desk.reconnecting);
+    if (state === "over") shown.end();
     if (state === "refused" && !ended) shown.refuse(why);
     if (state !== "live") return;
     shown.catchUp();
@@ -239,45 +251,22 @@ export class Workspace {
     const wanted = [...new Set([...this.sidebar.shown, ...this.calls.live.keys()])];
     const { begun, ended } = this.previews.change(wanted.filter((callSid) => !this.panels.has(callSid)));
     for (const callSid of ended) this.#stopReading(callSid);
-    this.#tellWords(); // who lets go of those, too, before others come
+    this.words.reads(); // who lets go of those, too, before others come
     for (const callSid of begun) this.#read(new Transcript(callSid), { newest: PREVIEWED });
-    this.#tellWords();
-  }
-
-  /** Tell which calls are read: their words are to be had. */
-  #tellWords() {
-    this.words.reads(this.read.keys(), this.calls.live.keys());
-  }
-
-  /**
-   * What a call is doing; null if what is known of it may be old.
-   * @param {string} callSid
-   */
-  signalsOf(callSid) {
-    const { transcript, reading } = this.read.get(callSid) ?? {};
-    const startedAt = transcript?.started?.startedAt ?? this.calls.find(callSid)?.startedAt;
-    if (!transcript || startedAt === undefined || transcript.ended || reading?.state !== "live") return null;
-    return signals(transcript, this.clock.seconds(startedAt, Date.now()), this.words.of(callSid));
-  }
-
-  /** @param {CallPanel} panel */
-  #showSignals(panel) {
-    showSignals(panel.root, this.signalsOf(panel.transcript.callSid), speakers(panel.shown.about));
-  }
-
-  /** @param {string} callSid */
-  #showLast(callSid) {
-    const one = this.read.get(callSid);
-    if (one) this.sidebar.showLast(callSid, one.transcript);
+    this.words.reads();
   }
 
   #tick() {
-    this.sidebar.tick();
+    if (this.client.state === "live") this.sidebar.tick();
     this.words.tick();
     for (const panel of this.panels.values()) {
       panel.shown.tick();
-      this.#showSignals(panel);
+      this.signals.show(panel);
     }
+    this.#showSpoken();
+  }
+
+  #showSpoken() {
     for (const [callSid, { transcript }] of this.read) this.sidebar.showLast(callSid, transcript);
   }
 }

@@ -30,7 +30,28 @@ export const texts = {
     looking: "Looking …",
     connecting: "Connecting …",
     connected: "Connected",
-    reconnecting: "Reconnecting …",
+    offline: "Offline: reconnecting … What you see may be old.",
+    draining: "Reconnecting … The service leaves, and another takes over.",
+    /** @param {string} time  how long */
+    lostFor: (time) => `for ${time}`,
+    /** @param {string} time  of the day */
+    listAsOf: (time) => `As it was at ${time}.`,
+    /** Of a call: why nothing comes. */
+    lost: {
+      offline: "offline: reconnecting …",
+      draining: "reconnecting …: its server leaves, another takes over",
+      expired: "not live: the token has expired",
+      refused: "not live: this token opens nothing here",
+    },
+    catchingUp: "reading what was said …",
+    /** @param {string} time */
+    partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
+    /** @param {string} time */
+    awaySince: (time) => `It has been away since ${time}.`,
+    /** @param {number} seconds */
+    late: (seconds) => `${tenths(seconds)} s behind: words come late`,
+    /** @param {number} count */
+    jumpToEndNew: (count) => `Jump to the end (${whole(count)} new)`,
     silent: "The service does not answer. Try again.",
     expired: "Your token has expired. Paste a fresh one: what you have read stays.",
     refused: "This token opens nothing here.",
@@ -111,7 +132,6 @@ export const texts = {
     openedByItself: (title) => `Opened by itself: ${title}`,
     /** @param {number} most */
     full: (most) => `${counted(most, { one: "call is", other: "calls are" })} open: close one first.`,
-    reconnecting: "reconnecting …",
   },
 
   words: {
@@ -278,8 +298,5 @@ export const texts = {
   /** A call in the page of somebody else. */
   embedded: {
     noCall: "no call: the attribute call is no callSid",
-    offline: "offline: reconnecting …",
-    expired: "the token has expired: what you have read stays",
-    refused: "this token opens nothing here",
   },
 };

@@ -7,14 +7,23 @@ import { texts } from "../shared/texts.js";
 /** @import { Listening } from "./listening.js" */
 /** @import { Words } from "./signals.js" */
 /** @import { Store } from "./watch_words.js" */
-/** @import { KnownCall } from "../list/known_calls.js" */
+/** @import { KnownCalls } from "../list/known_calls.js" */
 /** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { CallReading } from "../partyline/reading.js" */
+/** @import { Transcript } from "../partyline/transcript.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
+
+/**
+ * What there is to hear.
+ * @typedef {object} Sources
+ * @property {ReadonlyMap<string, { transcript: Transcript, reading: CallReading }>} read  what the page reads, by callSid
+ * @property {KnownCalls} calls
+ * @property {ServiceClock} clock
+ */
 
 /**
  * @typedef {object} WordListener
  * @property {(callSid: string, at: number) => void} opened  the reader wants to see a moment of a call (seconds)
- * @property {(callSid: string) => KnownCall | null} about  what is known of a call
  * @property {(callSid: string) => void} changed  its words are others
  */
 
@@ -25,10 +34,6 @@ export const KEY = "partyline.watch-words";
 const NONE = { marked: [], found: 0 };
 
 export class WordPart {
-  /** @type {ReadonlySet<string>} callSids of what the page reads */
-  read = new Set();
-  /** @type {ReadonlySet<string>} callSids of what there is to read */
-  live = new Set();
   /** @type {Listening | null} */
   listening = null;
   store = storeOf();
@@ -39,12 +44,12 @@ export class WordPart {
 
   /**
    * @param {Partyline} client
-   * @param {ServiceClock} clock
+   * @param {Sources} sources
    * @param {WordListener} listener
    */
-  constructor(client, clock, listener) {
+  constructor(client, sources, listener) {
     this.client = client;
-    this.clock = clock;
+    this.sources = sources;
     this.listener = listener;
     this.button.onclick = async () => (await this.#load()).edit();
     this.input.addEventListener("input", () => this.search());
@@ -52,14 +57,8 @@ export class WordPart {
     this.showCount(0);
   }
 
-  /**
-   * The page reads these calls now.
-   * @param {Iterable<string>} read  by callSid, the most important first
-   * @param {Iterable<string>} live
-   */
-  reads(read, live) {
-    this.read = new Set(read);
-    this.live = new Set(live);
+  /** Other calls are read than before. */
+  reads() {
     this.button.hidden = false;
     this.search();
     this.listening?.read();
