@@ -122,7 +122,7 @@ async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(service, t
         await page.evaluate(f"location.hash = 'token={token}&call={other.sid}'")
         await expect(page.locator(".call-panel")).to_have_count(2)
         await expect(page.locator(".said", has_text="another call")).to_be_in_viewport()
-        assert page.url == f"{service.url}/"
+        assert page.url == f"{service.url}/#calls={call.sid},{other.sid}"
         await page.evaluate(f"location.hash = 'call={call.sid}&t=300.0'")
         await expect(page.locator(".said", has_text="line 30")).to_be_in_viewport()
 

@@ -5,7 +5,16 @@ from pathlib import Path
 from support.deno import missed_lines
 
 # They have no document, no clock, no network.
-PURE = ("delay", "format", "known_calls", "previews", "words")
+PURE = (
+    "delay",
+    "desk_address",
+    "format",
+    "identifiers",
+    "known_calls",
+    "pins",
+    "previews",
+    "words",
+)
 
 
 def test_the_pure_modules_pass_their_tests_which_reach_every_line(tmp_path):

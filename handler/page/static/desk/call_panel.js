@@ -2,6 +2,7 @@
 
 import { CallTools } from "./call_tools.js";
 import { CallView } from "../call/call_view.js";
+import { momentLink } from "./desk_address.js";
 import { byId, find, make } from "../shared/dom.js";
 import { clock, otherNumber } from "../shared/format.js";
 
@@ -13,6 +14,7 @@ import { clock, otherNumber } from "../shared/format.js";
  * @typedef {object} PanelListener
  * @property {() => void} closed  the reader closes it
  * @property {(number: string) => void} followed  the reader follows the call's number
+ * @property {() => void} pinned  the reader pins it, or lets it go
  */
 
 export class CallPanel {
@@ -33,6 +35,8 @@ export class CallPanel {
     });
     this.tools = new CallTools(this.root, transcript.callSid, this.shown.view, token, listener.followed);
     find(this.root, ".close", HTMLButtonElement).onclick = listener.closed;
+    this.pinButton = find(this.root, ".pin", HTMLButtonElement);
+    this.pinButton.onclick = listener.pinned;
     this.describe({});
   }
 
@@ -55,6 +59,11 @@ export class CallPanel {
   receive(message, change) {
     if (message.type === "CallStarted") this.describe({});
     this.shown.receive(message, change);
+  }
+
+  /** @param {boolean} pinned */
+  pin(pinned) {
+    this.pinButton.setAttribute("aria-pressed", String(pinned));
   }
 
   focus() {
@@ -81,7 +90,7 @@ export class CallPanel {
   /** @param {number} seconds */
   #timeLink(seconds) {
     const link = make("a", "time", clock(seconds));
-    link.href = `#call=${this.transcript.callSid}&t=${seconds.toFixed(1)}`;
+    link.href = `#${momentLink({ callSid: this.transcript.callSid, at: seconds })}`;
     link.title = "Copy a link to this moment";
     link.onclick = (event) => {
       event.preventDefault();

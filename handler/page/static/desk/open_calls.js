@@ -1,11 +1,9 @@
 // The calls that are open, side by side; on a narrow screen either they are seen, or the lists.
 
+import { MAX_OPEN } from "./desk_address.js";
 import { byId } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
-
-// A socket takes 100 subscriptions: so many open calls, beside the previews.
-export const MAX_OPEN = 24;
 
 export class OpenCalls {
   constructor() {
@@ -20,10 +18,12 @@ export class OpenCalls {
     return this.panels.size >= MAX_OPEN;
   }
 
-  /** The callSid of the one that was opened first of those that have ended, or null. */
-  get oldestEnded() {
-    const [callSid] = [...this.panels].find(([, { transcript }]) => transcript.ended) ?? [null];
-    return callSid;
+  /**
+   * The one that was opened first of those that a test lets through, or null.
+   * @param {(panel: CallPanel) => boolean} may
+   */
+  oldest(may) {
+    return [...this.panels.values()].find(may) ?? null;
   }
 
   /** @param {CallPanel} panel */
