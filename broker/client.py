@@ -10,6 +10,12 @@ from nats.protocol.parser import ERR_RE
 class Client(nats_client.Client):
     """A client that says no password in clear to a server that it was to reach by TLS."""
 
+    async def _connect_to_server(self, s: nats_client.Srv) -> None:
+        """Connect, after closing what an attempt left open that ended half way."""
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
+
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """Take what a server says of itself, before it is told who we are."""
         server = self._current_server

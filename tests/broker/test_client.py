@@ -1,9 +1,11 @@
 """broker/client.py: what the client of NATS lets pass, and ours does not."""
 
 import asyncio
+import gc
 from contextlib import asynccontextmanager
 
 import pytest
+from support.cable import Cable
 from support.processes import partyline
 from support.timing import patience, until
 
@@ -27,6 +29,25 @@ async def server_without_tls():
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server, patience():
         yield server.sockets[0].getsockname()[1], heard
+
+
+@pytest.mark.parametrize("greeting", [b"", b"INFO {\r\n"])
+async def test_an_attempt_to_come_back_that_ends_half_way_leaves_no_socket_open(
+    server, greeting, monkeypatch
+):
+    """What is open when nobody holds it any more is told to this hook."""
+    told: list[str] = []
+    async with Cable(int(server.url.rpartition(":")[2])) as cable, patience():
+        settings = BrokerSettings(servers=(f"nats://127.0.0.1:{cable.port}",), instance="one")
+        async with Broker(settings) as broker:
+            await broker.wait_ready()
+            monkeypatch.setattr("sys.unraisablehook", lambda what: told.append(str(what.exc_value)))
+            cable.lead_to_stranger(greeting)
+            await until(lambda: cable.answered > 2)
+            cable.mend()
+            await until(lambda: broker.connected)
+    gc.collect()
+    assert told == []
 
 
 async def test_no_password_is_said_in_clear_to_a_server_that_was_to_be_reached_by_tls(capfd):
