@@ -135,13 +135,15 @@ async def pictures(browser: Browser, address: str, calls: list[CallWriter]) -> N
     gap = {"type": "Gap", "start": 21.2, "end": 26.5, "track": None}
     call.put(Record("event", "call", {**gap, "reason": "recogniser-unreachable"}))
     call.put(Record("event", "call", RECOGNISER_AWAY))
-    await page.get_by_label("Mark uncertain words").check()
-    await page.get_by_label("Find").fill("window")
+    await page.get_by_label("Tools").click()
+    await page.get_by_role("menuitemcheckbox", name="Mark uncertain words").click()
+    await page.locator(".log").press("f")
+    await page.locator(".find").fill("window")
     await page.locator(".gap").wait_for()
     await shoot(page, "gap")
 
     call.put(Record("event", "call", {**RECOGNISER_AWAY, "state": "up", "reason": ""}))
-    await page.get_by_label("Find").fill("")
+    await page.locator(".find").press("Escape")
     await rows.filter(has_text=ASIDE[3][-20:]).click()
     await page.locator(".said", has_text=ASIDE[3]).wait_for()
     await page.emulate_media(color_scheme="dark")

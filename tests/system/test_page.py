@@ -7,7 +7,7 @@ import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import needs_chromium, opened, said, shares_browser, turns
+from support.page import needs_chromium, opened, said, shares_browser, turns, use_tool
 from support.timing import LOOK, until
 
 from bench.processes import resident_mb
@@ -102,7 +102,7 @@ async def test_downloads_are_what_the_api_says(service, token, tell):
                 url = f"{service.url}/calls/{call.sid}/transcript.{form}?token={token}"
                 wanted = (await client.get(url)).content
                 async with page.expect_download() as download:
-                    await page.locator(f"[data-form={form}]").click()
+                    await use_tool(page, f"Download {form.upper()}")
                 file = await download.value
                 assert file.suggested_filename == f"{call.sid}.{form}"
                 path = Path(await file.path())
@@ -281,7 +281,8 @@ async def test_reading_back_does_not_jump_and_counts_what_is_new(service, token,
         assert await log.evaluate("log => log.scrollTop") == 0
         await page.locator(".jump").click()
         await expect(turns(page).last).to_be_in_viewport()
-        await page.fill(".find", "line 7")
+        await use_tool(page, "Find words")
+        await page.keyboard.type("line 7")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
         await expect(page.locator(".current")).to_be_in_viewport()
 
@@ -301,7 +302,7 @@ async def test_words_of_low_confidence_are_marked_on_request(service, token, tel
         call.writer.put(Record("final", "inbound", body))
         await expect(turns(page)).to_have_count(2)
         await expect(page.locator("mark")).to_have_count(0)
-        await page.get_by_label("Mark uncertain words").check()
+        await use_tool(page, "Mark uncertain words")
         await expect(page.locator("mark")).to_have_text(["Not"])
 
 
@@ -358,9 +359,15 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
         await expect(page.locator(".gap")).to_be_visible()
         call.writer.interim("inbound", interim("It is", 11.0))
         await expect(page.locator(".interim")).to_be_visible()
-        await page.get_by_label("Mark uncertain words").check()
-        await page.fill(".find", "who")
+        await use_tool(page, "Mark uncertain words")
+        await page.locator(".log").focus()
+        await page.keyboard.press("f")
+        await page.keyboard.type("who")
         found.append(("call", await Axe().run(page)))
+        await page.locator(".open-menu").click()
+        await expect(page.locator(".menu")).to_be_visible()
+        found.append(("menu", await Axe().run(page)))
+        await page.keyboard.press("Escape")
         await page.set_viewport_size({"width": 390, "height": 844})
         found.append(("phone", await Axe().run(page)))
         # Everything fits: nothing has to be scrolled sideways, at 200 % neither.
@@ -408,6 +415,7 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         marked = "Array.from(CSS.highlights.get('found'), range => { const r = new Range();"
         marked += "r.setStart(range.startContainer, range.startOffset);"
         marked += "r.setEnd(range.endContainer, range.endOffset); return r.toString(); })"
+        await use_tool(page, "Find words")
         await page.fill(".find", "evening, ABOUT")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
         assert await page.evaluate(marked) == ["evening, about"]
@@ -417,12 +425,12 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         await expect(page.locator(".hits")).to_have_text("2 of 2")
         call.say("Eight it is", 20.0)
         await expect(page.locator(".hits")).to_have_text("2 of 3")
-        await page.get_by_label("Mark uncertain words").check()
+        await use_tool(page, "Mark uncertain words")
         assert await page.evaluate(marked) == ["eight", "Eight", "Eight"]
         await page.fill(".find", "(eight!)")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
-        await page.fill(".find", "")
-        await expect(page.locator(".hits")).to_be_empty()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".find")).to_be_hidden()
         assert await page.evaluate(marked) == []
 
 

@@ -13,6 +13,7 @@ PURE = (
     "known_calls",
     "pins",
     "previews",
+    "tiling",
     "words",
 )
 

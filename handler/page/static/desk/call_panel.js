@@ -1,10 +1,12 @@
-// A call on the page, beside others: what can be done with it, and what an application said of it.
+// An open call on the page, a tile beside others: who, how it stands, its words, and what can be done with it.
 
-import { CallTools } from "./call_tools.js";
-import { CallView } from "../call/call_view.js";
+import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
-import { byId, find, make } from "../shared/dom.js";
-import { clock, otherNumber } from "../shared/format.js";
+import { Finder } from "./finder.js";
+import { CallView } from "../call/call_view.js";
+import { byId, find, make, write } from "../shared/dom.js";
+import { clock, otherNumber, otherParty, title } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
@@ -13,9 +15,14 @@ import { clock, otherNumber } from "../shared/format.js";
 /**
  * @typedef {object} PanelListener
  * @property {() => void} closed  the reader closes it
+ * @property {() => void} enlarged  the reader enlarges it, or sets it back among the others
  * @property {(number: string) => void} followed  the reader follows the call's number
  * @property {() => void} pinned  the reader pins it, or lets it go
+ * @property {() => void} named  it is known who is called
  */
+
+// So long stands what was done (ms).
+const TOLD = 5000;
 
 export class CallPanel {
   /**
@@ -25,30 +32,48 @@ export class CallPanel {
    * @param {PanelListener} listener
    */
   constructor(transcript, call, token, listener) {
-    const copy = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
-    this.root = find(copy, ".call-panel", HTMLElement);
+    const copied = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
+    this.root = find(copied, ".call-panel", HTMLElement);
     this.transcript = transcript;
-    this.metadata = find(this.root, ".metadata", HTMLElement);
+    this.token = token;
+    this.listener = listener;
+    this.pinned = false;
+    this.described = ""; // what was described last
+    /** @type {number | undefined} */
+    this.telling = undefined;
+    this.parts = partsOf(this.root);
     this.shown = new CallView(this.root, transcript, call, {
       time: (seconds) => this.#timeLink(seconds),
-      drawn: () => this.tools.countHits(),
+      drawn: () => this.finder.count(),
     });
-    this.tools = new CallTools(this.root, transcript.callSid, this.shown.view, token, listener.followed);
-    find(this.root, ".close", HTMLButtonElement).onclick = listener.closed;
-    this.pinButton = find(this.root, ".pin", HTMLButtonElement);
-    this.pinButton.onclick = listener.pinned;
-    this.describe({});
+    this.finder = new Finder(this.root, this.shown.view);
+    this.parts.close.onclick = listener.closed;
+    this.parts.enlarge.onclick = listener.enlarged;
+    this.parts.menu.onclick = () => this.openMenu();
+    this.#describe();
+  }
+
+  /** Who it is with, as short as it gets. */
+  get name() {
+    return otherParty({ ...this.shown.about, callSid: this.transcript.callSid });
+  }
+
+  /** The number that may be followed. */
+  get number() {
+    return otherNumber(this.shown.about);
   }
 
   /**
-   * Show what the list says of the call.
+   * Show what the list says of the call; it says so again whenever any call changes.
    * @param {Partial<KnownCall>} call
    */
   describe(call) {
+    const described = JSON.stringify(call);
+    if (described === this.described) return;
+    this.described = described;
     this.shown.describe(call);
-    const { about } = this.shown;
-    this.tools.offer(otherNumber(about));
-    this.#drawMetadata(about.metadata ?? {});
+    this.#describe();
+    this.listener.named();
   }
 
   /**
@@ -57,13 +82,42 @@ export class CallPanel {
    * @param {Change | null} change
    */
   receive(message, change) {
-    if (message.type === "CallStarted") this.describe({});
+    if (message.type === "CallStarted") {
+      this.shown.describe({});
+      this.#describe();
+      this.listener.named();
+    }
     this.shown.receive(message, change);
   }
 
   /** @param {boolean} pinned */
   pin(pinned) {
-    this.pinButton.setAttribute("aria-pressed", String(pinned));
+    this.pinned = pinned;
+    this.root.classList.toggle("pinned", pinned);
+    this.parts.pinned.hidden = !pinned;
+  }
+
+  /** @param {boolean} enlarged */
+  enlarge(enlarged) {
+    this.root.classList.toggle("enlarged", enlarged);
+    const label = enlarged ? texts.desk.back : texts.desk.enlarge;
+    this.parts.enlarge.ariaLabel = this.parts.enlarge.title = label;
+  }
+
+  /** What can be done with it. */
+  async openMenu() {
+    const { openCallMenu } = await import("./call_menu.js");
+    openCallMenu(this);
+  }
+
+  /**
+   * Say what was done, for a while.
+   * @param {string} text
+   */
+  tell(text) {
+    write(this.parts.told, text);
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => write(this.parts.told, ""), TOLD);
   }
 
   focus() {
@@ -72,30 +126,43 @@ export class CallPanel {
 
   /** Leave the screen. */
   close() {
+    clearTimeout(this.telling);
     this.shown.close();
     this.root.remove();
   }
 
-  /**
-   * Show what an application said of the call.
-   * @param {Record<string, string>} metadata
-   */
-  #drawMetadata(metadata) {
-    const items = Object.entries(metadata).map(([name, value]) =>
+  #describe() {
+    const { about } = this.shown;
+    this.parts.party.textContent = this.name;
+    this.parts.party.title = title({ ...about, callSid: this.transcript.callSid });
+    const items = Object.entries(about.metadata ?? {}).map(([name, value]) =>
       make("div", "", make("dt", "", name), make("dd", "", value)));
-    this.metadata.replaceChildren(...items);
-    this.metadata.hidden = !items.length;
+    this.parts.metadata.replaceChildren(...items);
+    this.parts.metadata.hidden = !items.length;
   }
 
   /** @param {number} seconds */
   #timeLink(seconds) {
     const link = make("a", "time", clock(seconds));
     link.href = `#${momentLink({ callSid: this.transcript.callSid, at: seconds })}`;
-    link.title = "Copy a link to this moment";
-    link.onclick = (event) => {
+    link.title = texts.desk.copyMoment;
+    link.onclick = async (event) => {
       event.preventDefault();
-      this.tools.copyLink(seconds, link.href);
+      this.tell(await copy(link.href) ? texts.desk.momentCopied(clock(seconds)) : texts.desk.notCopied);
     };
     return link;
   }
+}
+
+/** @param {HTMLElement} root */
+function partsOf(root) {
+  return {
+    party: find(root, ".party", HTMLElement),
+    pinned: find(root, ".pin-mark", HTMLElement),
+    metadata: find(root, ".metadata", HTMLElement),
+    menu: find(root, ".open-menu", HTMLButtonElement),
+    enlarge: find(root, ".enlarge", HTMLButtonElement),
+    close: find(root, ".close", HTMLButtonElement),
+    told: find(root, ".told", HTMLElement),
+  };
 }

@@ -4,7 +4,6 @@
 import { CallPanel } from "./call_panel.js";
 import { MAX_OPEN } from "./desk_address.js";
 import { FollowedNumbers } from "./followed_numbers.js";
-import { title } from "../shared/format.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
 import { OpenCalls } from "./open_calls.js";
@@ -42,7 +41,7 @@ export class Workspace {
     this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
     /** @type {Set<string>} callSids that were opened: one that was closed does not open by itself */
     this.opened = new Set();
-    this.openCalls = new OpenCalls();
+    this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     /** @type {Map<string, number>} callSid: the seconds to show when its past is there */
     this.moments = new Map();
@@ -68,7 +67,8 @@ export class Workspace {
   /** @returns {Desk} */
   get desk() {
     const calls = [...this.panels.keys()];
-    return { calls, pinned: calls.filter((callSid) => this.pins.has(callSid)), enlarged: null };
+    const pinned = calls.filter((callSid) => this.pins.has(callSid));
+    return { calls, pinned, enlarged: this.openCalls.enlarged?.transcript.callSid ?? null };
   }
 
   /** Whether there is anything to read. */
@@ -89,7 +89,7 @@ export class Workspace {
   renew(token) {
     this.token = token;
     this.sidebar.past.renew(token);
-    for (const panel of this.panels.values()) panel.tools.token = token;
+    for (const panel of this.panels.values()) panel.token = token;
   }
 
   /**
@@ -99,6 +99,8 @@ export class Workspace {
   openAll({ calls, pinned, enlarged, moment }) {
     this.pins.add(pinned);
     for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
+    const large = this.panels.get(enlarged ?? "");
+    if (large) this.openCalls.enlarge(large);
     const first = moment?.callSid ?? enlarged ?? calls[0];
     if (first && this.panels.has(first)) this.open(first, { at: moment?.at });
     return calls.filter((callSid) => !this.panels.has(callSid)).length;
@@ -125,7 +127,7 @@ export class Workspace {
     if (this.opened.has(callSid)) return;
     if (!this.#makeRoom()) return this.#tellFull(callSid);
     const panel = this.#open(callSid, about);
-    this.notices.tell(texts.desk.openedByItself(title({ callSid, ...panel.shown.about })));
+    this.notices.tell(texts.desk.openedByItself(panel.name));
     if (this.panels.size === 1) this.openCalls.goTo(panel, false);
   }
 
@@ -139,9 +141,11 @@ export class Workspace {
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...this.calls.find(callSid) };
     const panel = new CallPanel(transcript, call, this.token, {
-      closed: () => this.#closeAndGoBack(callSid),
+      closed: () => this.#closeAndGoOn(callSid),
+      enlarged: () => this.openCalls.enlarge(this.openCalls.enlarged === panel ? null : panel),
       followed: (number) => this.#follow(number),
       pinned: () => this.pin(callSid),
+      named: () => this.openCalls.name(panel),
     });
     panel.pin(this.pins.has(callSid));
     this.openCalls.add(panel);
@@ -247,20 +251,22 @@ export class Workspace {
   }
 
   /** @param {string} callSid */
-  #closeAndGoBack(callSid) {
-    this.#close(callSid);
+  #closeAndGoOn(callSid) {
+    const next = this.#close(callSid);
+    if (next) return this.openCalls.goTo(next);
     this.openCalls.view("list");
     this.sidebar.focusCall(callSid);
   }
 
   /** @param {string} callSid */
   #close(callSid) {
-    this.openCalls.remove(callSid);
+    const next = this.openCalls.remove(callSid);
     this.#stopReading(callSid);
     this.moments.delete(callSid);
     this.sidebar.mark(this.panels);
     this.#changePreviews();
     this.changed();
+    return next;
   }
 
   /** Close a call that is over if as many are open as may be; returns whether there is room. */
@@ -280,7 +286,7 @@ export class Workspace {
     if (!oldest) return this.notices.tell(texts.desk.allPinned(MAX_OPEN));
     const other = oldest.transcript.callSid;
     const run = () => { this.#close(other); this.open(callSid); };
-    const name = title({ callSid: other, ...oldest.shown.about });
+    const { name } = oldest;
     this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
   }
 

@@ -110,6 +110,15 @@ export function otherNumber({ from, to, direction }) {
   return (isOutbound(direction) ? to : from) ?? null;
 }
 
+/**
+ * Who is at the other end: a name, else a number, else the end of the callSid.
+ * @param {About & { callSid: string }} call
+ */
+export function otherParty(call) {
+  const name = isOutbound(call.direction) ? call.calleeName : call.callerName;
+  return name || otherNumber(call) || `CA…${call.callSid.slice(-6)}`;
+}
+
 /** @param {string | null | undefined} direction */
 export function directionName(direction) {
   return isOutbound(direction) ? "outgoing" : "incoming";
