@@ -135,9 +135,10 @@ async def pictures(browser: Browser, address: str, calls: list[CallWriter]) -> N
     gap = {"type": "Gap", "start": 21.2, "end": 26.5, "track": None}
     call.put(Record("event", "call", {**gap, "reason": "recogniser-unreachable"}))
     call.put(Record("event", "call", RECOGNISER_AWAY))
-    await page.get_by_label("Tools").click()
-    await page.get_by_role("menuitemcheckbox", name="Mark uncertain words").click()
-    await page.locator(".log").press("f")
+    await page.locator("#reading").click()
+    await page.get_by_label("Mark uncertain words").check()
+    await page.keyboard.press("Escape")
+    await page.locator(".log").press("s")
     await page.locator(".find").fill("window")
     await page.locator(".gap").wait_for()
     await shoot(page, "gap")

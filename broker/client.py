@@ -12,8 +12,9 @@ class Client(nats_client.Client):
 
     async def _connect_to_server(self, s: nats_client.Srv) -> None:
         """Connect, after closing what an attempt left open that ended half way."""
-        if self._transport is not None:
-            self._transport.close()  # type: ignore[no-untyped-call]
+        left: Any = self._transport  # nats-py gives its transports no types
+        if left is not None:
+            left.close()
         await super()._connect_to_server(s)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:

@@ -14,7 +14,7 @@ from handler.twilio.rest import RestClient
 
 AUTH_TOKEN, API_KEY = "twilio.auth-token", "twilio.api-key"
 # For an answer with all that is tried again.
-ANSWER_SECONDS = 12.0
+ANSWER_SECONDS = 8.0
 # What is answered so was not judged.
 TOO_MANY, BROKEN = 429, 500
 
@@ -113,6 +113,11 @@ class Twilio:
 
     async def _number(self, number: str, findings: Findings) -> None:
         settings = self._settings
+        # The API is asked with the key where there is one.
+        asked_with = AUTH_TOKEN if self._account.api_key is None else API_KEY
+        if not findings.holds(asked_with):
+            findings.skipped(_name(number), f"{asked_with} must be set right first")
+            return
 
         async def judge(api: RestClient) -> None:
             found = await api.find_number(self._sid, number)
@@ -125,11 +130,7 @@ class Twilio:
                 numbers.judge(findings, _name(number), found, ours)
 
         problem = await self._ask(self._account, judge)
-        # The API is asked with the key where there is one.
-        asked_with = AUTH_TOKEN if self._account.api_key is None else API_KEY
-        if problem and not findings.holds(asked_with):
-            findings.skipped(_name(number), f"{asked_with} must be set right first")
-        elif problem:
+        if problem:
             advice = "the credentials must have the right to read numbers"
             _fail(findings, _name(number), problem, advice)
 

@@ -80,3 +80,9 @@ async def said(page) -> list[str]:
     return [
         " ".join(text.split()) for text in await turns(page).locator(".said").all_text_contents()
     ]
+
+
+async def mark_uncertain_words(page) -> None:
+    await page.locator("#reading").click()
+    await page.get_by_label("Mark uncertain words").check()
+    await page.keyboard.press("Escape")

@@ -347,7 +347,11 @@ async def test_an_account_of_the_file_is_tried_by_its_own_doors_with_its_own_sec
 
 async def test_a_number_that_leads_elsewhere_is_told(world: World):
     listed = {"sid": "PN0", "phone_number": NUMBER, "voice_url": "https://demo.twilio.com/voice"}
-    world.api.answer = lambda _: said(200, {"incoming_phone_numbers": [listed]})
+    world.api.answer = lambda asked: (
+        said(200, {"incoming_phone_numbers": [listed]})
+        if "IncomingPhoneNumbers" in asked.path
+        else said(404, {"code": 20404})
+    )
     name = f"number {NUMBER}"
     found = await examined(world.environ, NUMBER)
     check(found[name], "failed", "its calls go to https://demo.twilio.com/voice", "partyline setup")

@@ -101,6 +101,8 @@ async def test_each_of_two_auth_tokens_and_the_public_url_are_taken(serve, deepg
         assert report.ok
     with pytest.raises(HandshakeRefused):
         await place_call(f"{service.ws}/twilio", b"", b"", Options(auth_token="new"))
+    # Before the recogniser leaves, or their ends would be awaited.
+    await asyncio.to_thread(service.wait_for, "call over", 3)
 
 
 async def test_an_account_is_named_by_the_path_and_has_tokens_of_its_own(serve, deepgram, tmp_path):
@@ -158,6 +160,8 @@ async def test_a_door_without_a_name_takes_no_stream_of_an_account_that_the_file
         call = Options(auth_token=AUTH_TOKEN, account_sid=account)
         report = await place_call(f"{service.ws}/twilio", b"\xff" * 1600, b"", call)
         assert report.close_code == code
+    # Before the recogniser leaves, or its end would be awaited.
+    await asyncio.to_thread(service.wait_for, "call over")
 
 
 async def test_a_subscriber_must_show_a_token(service, mint):

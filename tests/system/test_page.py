@@ -7,7 +7,15 @@ import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import needs_chromium, opened, said, shares_browser, turns, use_tool
+from support.page import (
+    mark_uncertain_words,
+    needs_chromium,
+    opened,
+    said,
+    shares_browser,
+    turns,
+    use_tool,
+)
 from support.timing import LOOK, until
 
 from bench.processes import resident_mb
@@ -301,9 +309,11 @@ async def test_words_of_low_confidence_are_marked_on_request(service, token, tel
         body |= {"speech_final": True, "channel": {"alternatives": [alternative]}}
         call.writer.put(Record("final", "inbound", body))
         await expect(turns(page)).to_have_count(2)
-        await expect(page.locator("mark")).to_have_count(0)
-        await use_tool(page, "Mark uncertain words")
-        await expect(page.locator("mark")).to_have_text(["Not"])
+        doubt = page.locator(".doubt")
+        await expect(doubt).to_have_css("text-decoration-line", "none")
+        await mark_uncertain_words(page)
+        await expect(doubt).to_have_text(["Not"])
+        await expect(doubt).to_have_css("text-decoration-line", "underline")
 
 
 async def test_a_call_that_was_stopped_and_goes_on_is_read_on(service, token, tell):
@@ -359,9 +369,9 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
         await expect(page.locator(".gap")).to_be_visible()
         call.writer.interim("inbound", interim("It is", 11.0))
         await expect(page.locator(".interim")).to_be_visible()
-        await use_tool(page, "Mark uncertain words")
+        await mark_uncertain_words(page)
         await page.locator(".log").focus()
-        await page.keyboard.press("f")
+        await page.keyboard.press("s")
         await page.keyboard.type("who")
         found.append(("call", await Axe().run(page)))
         await page.locator(".open-menu").click()
@@ -425,7 +435,7 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         await expect(page.locator(".hits")).to_have_text("2 of 2")
         call.say("Eight it is", 20.0)
         await expect(page.locator(".hits")).to_have_text("2 of 3")
-        await use_tool(page, "Mark uncertain words")
+        await mark_uncertain_words(page)
         assert await page.evaluate(marked) == ["eight", "Eight", "Eight"]
         await page.fill(".find", "(eight!)")
         await expect(page.locator(".hits")).to_have_text("1 of 1")

@@ -3,17 +3,21 @@
 import { MAX_OPEN, readAddress, writeAddress } from "./desk/desk_address.js";
 import { Pins } from "./desk/pins.js";
 import { Workspace } from "./desk/workspace.js";
+import { obey } from "./help/obey.js";
 import { Partyline } from "./partyline/partyline.js";
+import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
-import { texts } from "./shared/texts.js";
+import { dress } from "./shared/dress.js";
+import { choose, texts } from "./shared/texts.js";
+
+await choose([settings.language, ...navigator.languages]);
+document.documentElement.lang = texts.tag;
+document.documentElement.dir = texts.direction;
+dress(document);
 
 const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 // Frames of a tab share that storage, and each may show what a token of its own opens.
 const FRAMED = window.top !== window;
-
-const EXPIRED = "Your token has expired. Paste a fresh one: what you have read stays.";
-const REFUSED = "This token opens nothing here.";
-const WRONG_ORIGIN = "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.";
 
 const status = byId("connection", HTMLElement);
 const signIn = byId("sign-in", HTMLFormElement);
@@ -104,7 +108,7 @@ function openWanted() {
  */
 function tellOfLink({ malformed }, left) {
   const problems = [];
-  if (malformed.length) problems.push(texts.desk.malformed(malformed));
+  if (malformed.length) problems.push(texts.desk.malformed(malformed.join(", ")));
   if (left) problems.push(texts.desk.tooMany(left, MAX_OPEN));
   if (problems.length) workspace.notices.tell(problems.join(" "));
 }
@@ -130,9 +134,9 @@ function askWhich(token) {
  */
 async function read(token) {
   if (token === null) {
-    status.textContent = "Looking …";
+    status.textContent = texts.truth.looking;
     const answer = await fetch("calls").catch(() => null);
-    if (!answer?.ok) return ask(answer ? "" : "The service does not answer. Try again.");
+    if (!answer?.ok) return ask(answer ? "" : texts.truth.silent);
   }
   workspace.renew(token);
   signIn.hidden = true;
@@ -149,17 +153,17 @@ async function read(token) {
 function show(state, code) {
   switch (state) {
     case "connecting":
-      return showLost(false, "Connecting …");
+      return showLost(false, texts.truth.connecting);
     case "live":
-      return showLost(false, "Connected");
+      return showLost(false, texts.truth.connected);
     case "offline":
     case "draining":
-      return showLost(true, "Reconnecting …");
+      return showLost(true, texts.truth.reconnecting);
     case "expired":
     case "refused":
       useAs(null);
-      if (code === 403) return ask(WRONG_ORIGIN);
-      return ask(state === "expired" ? EXPIRED : REFUSED);
+      if (code === 403) return ask(texts.truth.wrongOrigin);
+      return ask(state === "expired" ? texts.truth.expired : texts.truth.refused);
   }
 }
 
@@ -199,11 +203,21 @@ signOut.onclick = () => {
   location.reload();
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();
-document.onkeydown = (event) => {
-  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || workspace.root.hidden) return;
-  workspace.search();
-  event.preventDefault();
-};
+const readingButton = byId("reading", HTMLButtonElement);
+readingButton.addEventListener("click", async () => {
+  (await import("./reading/reading_menu.js")).openReadingMenu(readingButton);
+}, { once: true });
+byId("help", HTMLButtonElement).onclick = showHelp;
+obey(document, "page", {
+  search: () => workspace.root.hidden ? false : workspace.search(),
+  help: () => { showHelp(); },
+});
+
+/** Seldom asked for, and loaded then. */
+async function showHelp() {
+  (await import("./help/help_sheet.js")).showHelp();
+}
+
 addEventListener("hashchange", begin);
 
 begin();

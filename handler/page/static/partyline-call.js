@@ -6,8 +6,9 @@
 
 import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
-import { clock } from "./shared/format.js";
+import { clock, refusal } from "./shared/format.js";
 import { CALL_SID } from "./shared/identifiers.js";
+import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
@@ -19,14 +20,14 @@ import { Transcript } from "./partyline/transcript.js";
 const SERVICE = new URL(".", import.meta.url);
 const SHEETS = ["call.css", "partyline-call.css"];
 
-const EXPIRED = "the token has expired: what you have read stays";
-const REFUSED = "this token opens nothing here";
-
 /**
  * The sheets, as objects: a page that allows no inline styles allows them. All elements share them.
  * @type {Map<string, CSSStyleSheet>}
  */
 const sheets = new Map(SHEETS.map((name) => [name, new CSSStyleSheet()]));
+
+/** @type {Promise<void> | undefined} of the language: the first element's, else the document's; all read in one */
+let chosen;
 
 /** Load what is not there yet: with each element, and each time that the service is there again. */
 function dress() {
@@ -63,9 +64,10 @@ export class PartylineCall extends HTMLElement {
     root.append(this.#panel);
   }
 
-  connectedCallback() {
+  async connectedCallback() {
     dress();
-    this.#begin();
+    await (chosen ??= choose([this.lang || document.documentElement.lang]));
+    if (this.isConnected) this.#begin();
   }
 
   disconnectedCallback() {
@@ -92,7 +94,7 @@ export class PartylineCall extends HTMLElement {
     const transcript = new Transcript(callSid);
     const view = (this.#view = new CallView(fresh, transcript, {}, { time, stands: (how) => this.#tell(how) }));
     view.describe({});
-    if (!CALL_SID.test(callSid)) return view.refuse("no call: the attribute call is no callSid");
+    if (!CALL_SID.test(callSid)) return view.refuse(texts.embedded.noCall);
     this.#clock = setInterval(() => view.tick(), 1000);
     this.#client.call(callSid, {
       stay: true,
@@ -117,11 +119,11 @@ export class PartylineCall extends HTMLElement {
       case "live":
         return dress();
       case "offline": case "draining":
-        return this.#view?.lose("offline: reconnecting …");
+        return this.#view?.lose(texts.embedded.offline);
       case "expired":
-        return this.#refuse(EXPIRED, true);
+        return this.#refuse(texts.embedded.expired, true);
       case "refused":
-        return this.#refuse(REFUSED);
+        return this.#refuse(texts.embedded.refused);
     }
   }
 
@@ -139,7 +141,7 @@ export class PartylineCall extends HTMLElement {
       case "over":
         return view.drawNow();
       case "refused":
-        return this.#refuse(error?.message ?? "");
+        return this.#refuse(refusal(error));
     }
   }
 

@@ -5,7 +5,10 @@ import test from "node:test";
 
 import { Delay } from "../../../handler/page/static/call/delay.js";
 import * as format from "../../../handler/page/static/shared/format.js";
+import { choose } from "../../../handler/page/static/shared/texts.js";
 import { partsOf } from "../../../handler/page/static/shared/words.js";
+
+await choose(["en-GB"]);
 
 const past = {
   callSid: "CA1",
@@ -28,10 +31,13 @@ const TABLE = [
   ["why there is a gap", format.gapReason("media-lost"), "no audio came"],
   ["a reason that is new", format.gapReason("moon-phase"), "moon-phase"],
   ["why it ended", format.endReason("completed"), "ended"],
-  ["when and how it was over", format.ended(past, "en-GB"), "28 Nov 2026, 09:30 · ended · 212 words"],
-  ["a short one", format.ended({ ...past, words: 1 }, "en-GB"), "28 Nov 2026, 09:30 · ended · 1 word"],
-  ["an end that is new", format.ended({ ...past, reason: "moon", words: undefined }, "en-GB"), "28 Nov 2026, 09:30 · ended: moon"],
+  ["when and how it was over", format.ended(past), "28 Nov 2026, 09:30 · ended · 212 words"],
+  ["a short one", format.ended({ ...past, words: 1 }), "28 Nov 2026, 09:30 · ended · 1 word"],
+  ["an end that is new", format.ended({ ...past, reason: "moon", words: undefined }), "28 Nov 2026, 09:30 · ended: moon"],
   ["an end that is new", format.endReason("moon-phase"), "ended: moon-phase"],
+  ["why it cannot be read", format.refusal({ code: 4404, message: "?" }), "no such call"],
+  ["a refusal that is new", format.refusal({ code: 4499, message: "no moon" }), "no moon"],
+  ["no reason", format.refusal(undefined), ""],
   ["who speaks", format.speakers({ direction: "inbound" }), { inbound: "Caller", outbound: "Callee" }],
   ["who speaks, if we called", format.speakers({ direction: "outbound-api" }), { inbound: "Callee", outbound: "Caller" }],
   ["who speaks, if nobody said who called", format.speakers({}), { inbound: "Caller", outbound: "Callee" }],

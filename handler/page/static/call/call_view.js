@@ -4,6 +4,7 @@ import { Delay } from "./delay.js";
 import { find, write } from "../shared/dom.js";
 import { clock, endReason, speakers, title } from "../shared/format.js";
 import { NextFrame } from "../shared/next_frame.js";
+import { texts } from "../shared/texts.js";
 import { spoken } from "../partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
 
@@ -87,8 +88,8 @@ export class CallView {
     this.view.name(speakers(this.about));
     const name = title({ ...this.about, callSid: this.transcript.callSid });
     this.parts.title.textContent = name;
-    this.root.setAttribute("aria-label", `Call ${name}`);
-    this.parts.log.setAttribute("aria-label", `Transcript of ${name}`);
+    this.root.setAttribute("aria-label", texts.call.region(name));
+    this.parts.log.setAttribute("aria-label", texts.call.transcript(name));
     this.#drawState();
   }
 
@@ -186,9 +187,9 @@ export class CallView {
     this.root.classList.toggle("lost", standing === "offline");
     write(this.parts.state, this.#state());
     const troubles = [];
-    if (expired > 1) troubles.push("The beginning of this call is no longer kept.");
-    if (trouble) troubles.push(`The recogniser is away (${trouble}). What is said now is kept and comes later.`);
-    for (const note of notes) troubles.push(`The recogniser: ${note}.`);
+    if (expired > 1) troubles.push(texts.call.beginningGone);
+    if (trouble) troubles.push(texts.call.recogniserAway(trouble));
+    for (const note of notes) troubles.push(texts.call.recogniserSays(note));
     write(this.parts.trouble, troubles.join(" "));
     if (ended) this.parts.delay.textContent = "";
     this.tick();
@@ -201,17 +202,17 @@ export class CallView {
       case "ended": return endReason(this.transcript.ended?.reason ?? "");
       case "expired": case "refused": return this.refusal;
       case "offline": return this.lost;
-      case "looking": return "looking for this call …";
-      case "waiting": return "waiting for its audio stream";
-      case "live": return "live";
+      case "looking": return texts.call.looking;
+      case "waiting": return texts.call.waiting;
+      case "live": return texts.call.live;
     }
   }
 
   #drawJump() {
     const { unseen, following } = this.view;
     this.parts.jump.hidden = following;
-    this.parts.jump.textContent = unseen ? `Jump to live (${unseen} new)` : "Jump to live";
-    if (this.transcript.ended && !unseen) this.parts.jump.textContent = "Jump to the end";
+    this.parts.jump.textContent = unseen ? texts.call.jumpNew(unseen) : texts.call.jump;
+    if (this.transcript.ended && !unseen) this.parts.jump.textContent = texts.call.jumpToEnd;
   }
 
   /** @param {Results} results */
@@ -220,7 +221,7 @@ export class CallView {
     if (!begun) return;
     const saidAt = begun + spoken(results).end * 1000;
     const seconds = this.delay.measure({ publishedAt: results.at, saidAt, now: Date.now() });
-    this.parts.delay.textContent = `${seconds.toFixed(1)} s behind`;
+    this.parts.delay.textContent = texts.call.behind(seconds);
   }
 }
 

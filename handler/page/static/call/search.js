@@ -1,6 +1,7 @@
 // Finding words in a transcript. What is found is marked without touching what is written.
 
 import { isSpoken } from "../partyline/transcript.js";
+import { texts } from "../shared/texts.js";
 
 /** @import { SpokenTurn, Turn } from "../partyline/transcript.js" */
 
@@ -84,7 +85,7 @@ export class Search {
   toString() {
     if (!this.pattern) return "";
     const hits = this.#hits();
-    return hits.length ? `${this.#position(hits) + 1} of ${hits.length}` : "None found";
+    return hits.length ? texts.words.position(this.#position(hits) + 1, hits.length) : texts.words.none;
   }
 
   clear() {

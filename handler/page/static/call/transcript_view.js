@@ -2,9 +2,10 @@
 
 import { find, make } from "../shared/dom.js";
 import { blankBetween, clock, joined, speakers } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { isSpoken } from "../partyline/transcript.js";
 import { Search } from "./search.js";
-import { gapElement, interimElement, isUncertain, turnElement, writeSegments } from "./turn_elements.js";
+import { gapElement, interimElement, turnElement, writeSegments } from "./turn_elements.js";
 
 /** @import { Change, SpokenTurn, Transcript, Turn } from "../partyline/transcript.js" */
 /** @import { Track } from "../partyline/messages.d.ts" */
@@ -33,7 +34,6 @@ export class TranscriptView {
     this.listener = listener;
     this.search = new Search(transcript.turns);
     this.speakers = speakers({});
-    this.marksUncertain = false;
     /** @type {Map<Turn, HTMLElement>} */
     this.elements = new Map();
     /** @type {WeakMap<Element, Turn>} */
@@ -80,6 +80,24 @@ export class TranscriptView {
     this.keepUp();
   }
 
+  /** Stay here, whatever comes. */
+  stay() {
+    this.#setFollowing(false);
+  }
+
+  /**
+   * Put the focus on a turn, and stay with it.
+   * @param {Turn} turn
+   */
+  goTo(turn) {
+    const element = this.elementOf(turn);
+    element.tabIndex = -1;
+    this.stay();
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+    this.top = this.log.scrollTop;
+  }
+
   /**
    * Show a moment: the turn that has it, or the last before it.
    * @param {number} seconds
@@ -87,21 +105,6 @@ export class TranscriptView {
   show(seconds) {
     const turn = this.transcript.turns.findLast((one) => one.start <= seconds + 0.05) ?? this.transcript.turns[0];
     if (turn) this.#leapTo(turn, "shown");
-  }
-
-  /**
-   * Mark the words that the recogniser is not sure of.
-   * @param {boolean} wanted
-   */
-  markUncertain(wanted) {
-    this.marksUncertain = wanted;
-    // Nothing of it is new to those who listen.
-    this.log.setAttribute("aria-live", "off");
-    for (const turn of this.transcript.turns.filter(isSpoken)) {
-      if (turn.segments.some((segment) => segment.words.some(isUncertain))) this.#write(turn, true);
-    }
-    this.draw([]);
-    requestAnimationFrame(() => this.announce());
   }
 
   /**
@@ -121,10 +124,9 @@ export class TranscriptView {
    * @param {string} text
    */
   find(text) {
-    const { left, top } = this.log.getBoundingClientRect();
-    const seen = document.elementFromPoint(left + 40, top + 20)?.closest(".turn");
+    const { seen } = this;
     this.search.find(text, this.elements);
-    this.#showHit(this.search.stepFrom((seen && this.turns.get(seen)) ?? null));
+    this.#showHit(this.search.stepFrom(seen));
   }
 
   /**
@@ -142,13 +144,42 @@ export class TranscriptView {
 
   /** A plain text of it all. */
   toString() {
-    const lines = this.transcript.turns.map((turn) => {
-      const text = isSpoken(turn)
-        ? `${this.speakers[turn.track]}: ${joined(turn.segments.map((one) => one.text))}`
-        : this.#elementOf(turn).textContent;
-      return `[${clock(turn.start)}] ${text}`;
-    });
-    return `${lines.join("\n")}\n`;
+    return `${this.transcript.turns.map((turn) => this.lineOf(turn)).join("\n")}\n`;
+  }
+
+  /**
+   * A turn as a line of its own, or some words of it.
+   * @param {Turn} turn
+   * @param {string} [words]
+   */
+  lineOf(turn, words) {
+    const text = isSpoken(turn)
+      ? texts.call.said(this.speakers[turn.track], words ?? joined(turn.segments.map((one) => one.text)))
+      : this.elementOf(turn).textContent;
+    return `[${clock(turn.start)}] ${text}`;
+  }
+
+  /** @param {Turn} turn */
+  elementOf(turn) {
+    const element = this.elements.get(turn);
+    if (!element) throw new Error("a turn that was not drawn");
+    return element;
+  }
+
+  /**
+   * The turn that an element is in, or null.
+   * @param {Element | null} element
+   */
+  turnOf(element) {
+    const whole = element?.closest(".turn, .gap");
+    return (whole && this.turns.get(whole)) ?? null;
+  }
+
+  /** A turn that is on the screen: the last one if the end is followed, else the first. */
+  get seen() {
+    if (this.following) return this.transcript.turns.at(-1) ?? null;
+    const { left, top, width } = this.log.getBoundingClientRect();
+    return this.turnOf(document.elementFromPoint(left + width / 2, top + 20));
   }
 
   #onScroll() {
@@ -177,7 +208,7 @@ export class TranscriptView {
    * @param {"shown" | "current"} mark
    */
   #leapTo(turn, mark) {
-    const element = this.#elementOf(turn);
+    const element = this.elementOf(turn);
     element.classList.add(mark);
     this.#setFollowing(false);
     element.scrollIntoView({ block: "center" });
@@ -213,9 +244,9 @@ export class TranscriptView {
   }
 
   /** @param {SpokenTurn} turn */
-  #write(turn, anew = false) {
-    const said = find(this.#elementOf(turn), ".said", HTMLElement);
-    writeSegments(said, turn.segments, { anew, marksUncertain: this.marksUncertain });
+  #write(turn) {
+    const said = find(this.elementOf(turn), ".said", HTMLElement);
+    writeSegments(said, turn.segments);
     this.search.look(turn, said);
   }
 
@@ -237,12 +268,5 @@ export class TranscriptView {
       }
       find(element, ".said", HTMLElement).append(words);
     }
-  }
-
-  /** @param {Turn} turn */
-  #elementOf(turn) {
-    const element = this.elements.get(turn);
-    if (!element) throw new Error("a turn that was not drawn");
-    return element;
   }
 }

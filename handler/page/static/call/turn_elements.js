@@ -2,6 +2,7 @@
 
 import { make } from "../shared/dom.js";
 import { blankBetween, clock, gapReason } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { partsOf } from "../shared/words.js";
 
 /** @import { GapTurn, Segment } from "../partyline/transcript.js" */
@@ -19,8 +20,10 @@ const shownSegments = new WeakMap();
  * @param {HTMLElement} time
  */
 export function turnElement(track, speaker, time) {
-  const head = make("p", "head", make("span", "who", speaker), " ", time);
-  return make("div", `turn ${track}`, head, make("p", "said"));
+  const head = make("p", "head", make("bdi", "who", speaker), " ", time);
+  const said = make("p", "said");
+  said.dir = "auto"; // each turn as its script is written, whatever the page's is
+  return make("div", `turn ${track}`, head, said);
 }
 
 /**
@@ -28,41 +31,40 @@ export function turnElement(track, speaker, time) {
  * @param {Record<Track, string>} speakers
  */
 export function gapElement(gap, speakers) {
-  const side = gap.track ? ` of ${speakers[gap.track]}` : "";
-  const bounds = `from ${clock(gap.start)} to ${clock(gap.end)}`;
-  return make("p", "gap", `No transcript${side} ${bounds}: ${gapReason(gap.reason)}.`);
+  const speaker = gap.track ? speakers[gap.track] : "";
+  const [from, to, why] = [clock(gap.start), clock(gap.end), gapReason(gap.reason)];
+  return make("p", "gap", texts.call.gap({ speaker, from, to, why }));
 }
 
 /**
  * Write the segments of a turn that are not there yet. One that comes between others is rare; those
- * after it are written again, and all of them if `anew`.
+ * after it are written again.
  * @param {Element} said
  * @param {Segment[]} segments
- * @param {{ anew: boolean, marksUncertain: boolean }} how
  */
-export function writeSegments(said, segments, { anew, marksUncertain }) {
+export function writeSegments(said, segments) {
   const shown = [...said.children].map((part) => shownSegments.get(part));
   const differs = segments.findIndex((segment, at) => segment !== shown[at]);
-  const kept = anew ? 0 : differs < 0 ? segments.length : differs;
+  const kept = differs < 0 ? segments.length : differs;
   while (said.children.length > kept) said.lastElementChild?.remove();
   for (let at = kept; at < segments.length; at += 1) {
     const segment = segments[at];
     const before = segments[at - 1]?.text ?? "";
-    if (segment) said.append(segmentElement(segment, blankBetween(before, segment.text), marksUncertain));
+    if (segment) said.append(segmentElement(segment, blankBetween(before, segment.text)));
   }
 }
 
 /**
  * @param {Segment} segment
  * @param {string} blank  before it
- * @param {boolean} marksUncertain
  */
-function segmentElement(segment, blank, marksUncertain) {
+function segmentElement(segment, blank) {
   const part = make("span", "");
   shownSegments.set(part, segment);
   part.title = clock(segment.start);
-  if (marksUncertain && segment.words.some(isUncertain)) {
+  if (segment.words.some(isUncertain)) {
     part.append(blank, ...partsOf(segment.text, segment.words).map(marked));
+    part.normalize(); // one text between two marks, not one for each word
   } else part.textContent = blank + segment.text;
   return part;
 }
@@ -75,17 +77,17 @@ export function interimElement(text) {
 }
 
 /** @param {Word} word */
-export function isUncertain(word) {
+function isUncertain(word) {
   return word.confidence < UNCERTAIN;
 }
 
 /**
- * A part of a text, marked if it is a word that need be.
+ * A part of a text, marked if it is a word that need be: the mark shows if the reader wants it to.
  * @param {{ text: string, word: Word | null }} part
  */
 function marked({ text, word }) {
   if (!word || !isUncertain(word)) return text;
-  const mark = make("mark", "doubt", text);
-  mark.title = `${Math.round(100 * word.confidence)} % sure`;
+  const mark = make("span", "doubt", text);
+  mark.title = texts.call.sure(word.confidence);
   return mark;
 }

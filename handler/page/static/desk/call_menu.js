@@ -1,6 +1,5 @@
 // What can be done with an open call, in its menu. Loaded when a menu is opened first.
 
-import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { openMenu } from "./menu.js";
 import { texts } from "../shared/texts.js";
@@ -22,15 +21,13 @@ export function openCallMenu(panel) {
  */
 function items(panel) {
   const { callSid } = panel.transcript;
-  const { view } = panel.shown;
   const { number } = panel;
   const link = new URL(`#${momentLink({ callSid, at: NaN })}`, location.href).href;
   return [
     { label: texts.desk.find, run: () => panel.finder.open() },
-    { label: texts.desk.uncertain, checked: view.marksUncertain, run: () => view.markUncertain(!view.marksUncertain) },
     { label: texts.desk.pin, checked: panel.pinned, run: () => panel.listener.pinned() },
-    { label: texts.desk.copy, run: () => copyInto(panel, String(view), texts.desk.copied) },
-    { label: texts.desk.copyLink, run: () => copyInto(panel, link, texts.desk.linkCopied) },
+    { label: texts.desk.copy, run: () => panel.take(String(panel.shown.view), texts.desk.copied) },
+    { label: texts.desk.copyLink, run: () => panel.take(link, texts.desk.linkCopied) },
     ...number ? [{ label: texts.desk.follow(number), run: () => panel.listener.followed(number) }] : [],
     ...FORMS.map((form) => ({
       label: texts.desk.download(form.toUpperCase()),
@@ -38,15 +35,6 @@ function items(panel) {
       run: () => download(panel, form),
     })),
   ];
-}
-
-/**
- * @param {CallPanel} panel
- * @param {string} text
- * @param {string} done
- */
-async function copyInto(panel, text, done) {
-  panel.tell(await copy(text) ? done : texts.desk.notCopied);
 }
 
 /**
@@ -58,7 +46,7 @@ async function download(panel, form) {
   const { callSid } = panel.transcript;
   try {
     const answer = await fetch(`calls/${callSid}/transcript.${form}`, { headers: authorization(panel.token) });
-    if (!answer.ok) throw new Error((await answer.text()).trim() || `HTTP ${answer.status}`);
+    if (!answer.ok) throw new Error(texts.desk.answered(answer.status));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await answer.blob());
     link.download = `${callSid}.${form}`;

@@ -4,6 +4,8 @@ import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { CallView } from "../call/call_view.js";
+import { TurnWalk } from "../call/turn_walk.js";
+import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
@@ -47,6 +49,17 @@ export class CallPanel {
       drawn: () => this.finder.count(),
     });
     this.finder = new Finder(this.root, this.shown.view);
+    const walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
+    obey(this.root, "call", {
+      next: () => walk.step(1),
+      previous: () => walk.step(-1),
+      copyLine: () => walk.copyLine(),
+      follow: () => this.#followOrStay(),
+      find: () => this.finder.open(),
+      tools: () => { this.openMenu(); },
+      pin: listener.pinned,
+      close: listener.closed,
+    });
     this.parts.close.onclick = listener.closed;
     this.parts.enlarge.onclick = listener.enlarged;
     this.parts.menu.onclick = () => this.openMenu();
@@ -120,6 +133,15 @@ export class CallPanel {
     this.telling = setTimeout(() => write(this.parts.told, ""), TOLD);
   }
 
+  /**
+   * Take a text along, and say so.
+   * @param {string} text
+   * @param {string} done
+   */
+  async take(text, done) {
+    this.tell(await copy(text) ? done : texts.desk.mayNotCopy);
+  }
+
   focus() {
     this.shown.parts.log.focus({ preventScroll: true });
   }
@@ -136,7 +158,7 @@ export class CallPanel {
     this.parts.party.textContent = this.name;
     this.parts.party.title = title({ ...about, callSid: this.transcript.callSid });
     const items = Object.entries(about.metadata ?? {}).map(([name, value]) =>
-      make("div", "", make("dt", "", name), make("dd", "", value)));
+      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value))));
     this.parts.metadata.replaceChildren(...items);
     this.parts.metadata.hidden = !items.length;
   }
@@ -146,11 +168,20 @@ export class CallPanel {
     const link = make("a", "time", clock(seconds));
     link.href = `#${momentLink({ callSid: this.transcript.callSid, at: seconds })}`;
     link.title = texts.desk.copyMoment;
-    link.onclick = async (event) => {
+    link.onclick = (event) => {
       event.preventDefault();
-      this.tell(await copy(link.href) ? texts.desk.momentCopied(clock(seconds)) : texts.desk.notCopied);
+      this.take(link.href, texts.desk.momentCopied(clock(seconds)));
     };
     return link;
+  }
+
+  /** Follow the end, or stay if it is followed. */
+  #followOrStay() {
+    const { view } = this.shown;
+    const { following } = view;
+    if (following) view.stay();
+    else view.follow();
+    this.tell(following ? texts.desk.staying : texts.desk.following);
   }
 }
 

@@ -1,5 +1,6 @@
 // Finding words in an open call: a line below its header, there while it is used.
 
+import { obey } from "../help/obey.js";
 import { find } from "../shared/dom.js";
 
 /** @import { TranscriptView } from "../call/transcript_view.js" */
@@ -15,10 +16,11 @@ export class Finder {
     this.query = find(root, ".find", HTMLInputElement);
     this.hits = find(root, ".hits", HTMLElement);
     this.query.oninput = () => this.#look();
-    this.query.onkeydown = (event) => {
-      if (event.key === "Enter") this.#step(event.shiftKey ? -1 : 1);
-      if (event.key === "Escape") this.#close();
-    };
+    obey(this.query, "find", {
+      next: () => this.#step(1),
+      previous: () => this.#step(-1),
+      clear: () => this.#close(),
+    });
     find(root, ".find-before", HTMLButtonElement).onclick = () => this.#step(-1);
     find(root, ".find-next", HTMLButtonElement).onclick = () => this.#step(1);
     find(root, ".find-away", HTMLButtonElement).onclick = () => this.#close();

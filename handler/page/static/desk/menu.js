@@ -1,7 +1,7 @@
 // A menu that a button opens: one at a time, above everything, closed by Escape or a look elsewhere.
 // Loaded when it is opened first.
 
-import { make } from "../shared/dom.js";
+import { byId, make } from "../shared/dom.js";
 
 /**
  * @typedef {object} Item
@@ -14,7 +14,7 @@ import { make } from "../shared/dom.js";
 const menu = make("div", "menu");
 menu.popover = "auto";
 menu.role = "menu";
-document.body.append(menu);
+byId("desk", HTMLElement).append(menu); // a part of the page, though it lies above
 // It has no place of its own in a page that is laid out anew.
 addEventListener("resize", () => menu.hidePopover());
 

@@ -4,6 +4,7 @@
 import { MAX_OPEN } from "./desk_address.js";
 import { Switcher } from "./switcher.js";
 import { beside, tiling } from "./tiling.js";
+import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
@@ -31,7 +32,14 @@ export class OpenCalls {
     this.stale = false; // they are to be laid out anew
     /** @type {Tiling} */
     this.tiling = tiling({ count: 0, width: 0, height: 0 });
-    this.place.onkeydown = (event) => this.#onKey(event);
+    obey(this.place, "tiles", {
+      left: (event) => this.#moveAside(event, "left"),
+      right: (event) => this.#moveAside(event, "right"),
+      up: (event) => this.#move(event, "above"),
+      down: (event) => this.#move(event, "below"),
+      enlarge: (event) => this.#toggle(event),
+      back: () => this.enlarged ? this.enlarge(null) : false,
+    });
     this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
     new ResizeObserver(() => this.lay()).observe(this.desk);
   }
@@ -125,7 +133,7 @@ export class OpenCalls {
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
     for (const panel of this.panels.values()) {
       panel.enlarge(panel === this.enlarged);
-      panel.root.classList.toggle("current", panel === this.current);
+      panel.root.classList.toggle("foremost", panel === this.current);
       const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
       panel.root.style.setProperty("--span", String(span));
     }
@@ -141,8 +149,8 @@ export class OpenCalls {
   /** @param {CallPanel | null} panel */
   #enter(panel) {
     if (!panel || panel === this.current) return;
-    this.current?.root.classList.remove("current");
-    panel.root.classList.add("current");
+    this.current?.root.classList.remove("foremost");
+    panel.root.classList.add("foremost");
     this.current = panel;
     this.switcher.show(this.panels, panel);
   }
@@ -153,72 +161,38 @@ export class OpenCalls {
     return this.oldest((panel) => panel.root === root);
   }
 
-  /** @param {KeyboardEvent} event */
-  #onKey(event) {
-    const { target } = event;
-    const panel = this.#panelOf(target);
-    if (!panel || event.defaultPrevented || target instanceof HTMLInputElement) return;
-    if (this.#act(event, panel, target === panel.shown.parts.log)) event.preventDefault();
-  }
-
   /**
-   * Do what a key in a tile asks for; returns whether it is one of ours.
+   * Go to the tile that is beside the one with the focus.
    * @param {KeyboardEvent} event
-   * @param {CallPanel} panel
-   * @param {boolean} inText
-   */
-  #act(event, panel, inText) {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return false;
-    const direction = directionOf(event, this.place, inText);
-    if (direction) return this.#move(panel, direction);
-    if (event.altKey) return false;
-    switch (event.key) {
-      case "Enter": return inText && this.#toggle(panel);
-      case "Escape": return this.enlarged !== null && this.#toggle(this.enlarged);
-      case "Delete": panel.listener.closed(); return true;
-      case "f": panel.finder.open(); return true;
-      case "m": panel.openMenu(); return true;
-      case "p": panel.listener.pinned(); return true;
-      default: return false;
-    }
-  }
-
-  /** @param {CallPanel} panel */
-  #toggle(panel) {
-    panel.listener.enlarged();
-    return true;
-  }
-
-  /**
-   * @param {CallPanel} panel
    * @param {Direction} direction
    */
-  #move(panel, direction) {
+  #move({ target }, direction) {
     const panels = [...this.panels.values()];
+    const at = panels.findIndex(({ root }) => target instanceof Node && root.contains(target));
     const { mode, rows } = this.tiling;
-    const lines = mode === "tiles" ? rows : panels.map(() => 1);
-    const next = panels[beside(lines, panels.indexOf(panel), direction)];
-    if (!next) return false;
+    const next = panels[beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
+    if (!next) return;
     this.#enter(next);
     next.root.scrollIntoView({ block: "nearest" });
     next.focus();
-    return true;
   }
-}
 
-/**
- * Where an arrow leads: sideways on a page that reads from right to left, too. Within the words up
- * and down are for scrolling, and lead on with Alt.
- * @param {KeyboardEvent} event
- * @param {HTMLElement} place
- * @param {boolean} inText
- * @returns {Direction | null}
- */
-function directionOf({ key, altKey }, place, inText) {
-  const turned = getComputedStyle(place).direction === "rtl";
-  if (key === "ArrowLeft" && !altKey) return turned ? "after" : "before";
-  if (key === "ArrowRight" && !altKey) return turned ? "before" : "after";
-  if (inText && !altKey) return null;
-  if (key === "ArrowUp") return "above";
-  return key === "ArrowDown" ? "below" : null;
+  /**
+   * Before and after stand where they are read.
+   * @param {KeyboardEvent} event
+   * @param {"left" | "right"} side
+   */
+  #moveAside(event, side) {
+    const turned = getComputedStyle(this.place).direction === "rtl";
+    this.#move(event, (side === "left") === turned ? "after" : "before");
+  }
+
+  /**
+   * A button or a link does what it is for.
+   * @param {KeyboardEvent} event
+   */
+  #toggle({ target }) {
+    if (target instanceof Element && target.closest("button, a")) return false;
+    return this.#panelOf(target)?.listener.enlarged();
+  }
 }

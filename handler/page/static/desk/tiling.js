@@ -16,7 +16,7 @@
 
 /** @typedef {"before" | "after" | "above" | "below"} Direction */
 
-// In pixels at the usual size of text. What is narrower or lower cannot be read.
+// In pixels at the usual size of text, with the gap. What is narrower or lower cannot be read.
 const NARROWEST = 240;
 const LOWEST = 160;
 // What is wider has no longer lines.
@@ -30,7 +30,7 @@ const LOWEST_IN_STRIP = 72;
 const STRIP = 280;
 
 /**
- * @param {{ count: number, width: number, height: number, enlarged?: boolean }} place  pixels, without gaps
+ * @param {{ count: number, width: number, height: number, enlarged?: boolean }} place  pixels
  * @returns {Tiling}
  */
 export function tiling({ count, width, height, enlarged = false }) {

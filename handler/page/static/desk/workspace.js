@@ -4,6 +4,7 @@
 import { CallPanel } from "./call_panel.js";
 import { MAX_OPEN } from "./desk_address.js";
 import { FollowedNumbers } from "./followed_numbers.js";
+import { refusal } from "../shared/format.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
 import { OpenCalls } from "./open_calls.js";
@@ -149,7 +150,7 @@ export class Workspace {
     });
     panel.pin(this.pins.has(callSid));
     this.openCalls.add(panel);
-    this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, error?.message ?? "") });
+    this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
     this.sidebar.mark(this.panels);
     this.changed();
     return panel;
@@ -185,7 +186,7 @@ export class Workspace {
   #follow(number) {
     if (!this.followed.follow(number)) return;
     this.sidebar.showFollowed(number);
-    this.notices.tell(texts.desk.followed(number));
+    this.notices.tell(texts.desk.next(number));
   }
 
   /**
@@ -221,7 +222,7 @@ export class Workspace {
     const { callSid, ended } = panel.transcript;
     const { shown } = panel;
     if (state === "past") shown.admit();
-    if (state === "offline") shown.lose("reconnecting …");
+    if (state === "offline") shown.lose(texts.desk.reconnecting);
     if (state === "refused" && !ended) shown.refuse(why);
     if (state !== "live") return;
     shown.catchUp();

@@ -1,48 +1,282 @@
 // The page in English. Another language is a file beside this one with the same texts, each a word or
 // a function that puts numbers and names where they belong: languages differ in more than words.
 
-export const texts = {
-  /** What the language calls itself. */
-  language: "English",
+import { numbersOf } from "./numbers.js";
 
-  help: {
-    /** What keys do in an open call: the keys, and what for. */
-    desk: [
-      ["← →", "The call before, the next one"],
-      ["Alt ↑ ↓", "The call above, below"],
-      ["Enter", "Enlarge it; Esc sets it back among the others"],
-      ["F", "Find words in it"],
-      ["M", "Its tools"],
-      ["P", "Pin it, or let it go"],
-      ["Delete", "Close it"],
-    ],
+const { counted, percent, tenths, whole } = numbersOf("en");
+
+export const texts = {
+  /** What browsers call the language, and which way it is written: `ltr` or `rtl`. */
+  tag: "en",
+  direction: "ltr",
+
+  /** The frame of the page, and how one comes in. */
+  door: {
+    allCalls: "All calls",
+    forgetToken: "Forget the token",
+    reading: "Text size, colours, language",
+    help: "Keys",
+    otherToken: "The link brings another token than the one in use here.",
+    keepToken: "Keep the one in use",
+    useToken: "Use the link's",
+    title: "Read a call",
+    token: "Your token",
+    hint: "It stays in this tab. It says which calls you may read.",
+    open: "Open",
+  },
+
+  /** How it stands with the connection, and why nothing can be read. */
+  truth: {
+    looking: "Looking …",
+    connecting: "Connecting …",
+    connected: "Connected",
+    reconnecting: "Reconnecting …",
+    silent: "The service does not answer. Try again.",
+    expired: "Your token has expired. Paste a fresh one: what you have read stays.",
+    refused: "This token opens nothing here.",
+    wrongOrigin: "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.",
+    /** Why a call cannot be read, by the service's code. */
+    refusals: {
+      4403: "this token does not open this call",
+      4404: "no such call",
+    },
+  },
+
+  list: {
+    region: "Calls",
+    search: "Number, name or callSid",
+    searchKey: "Ctrl K",
+    example: "+1 555 …",
+    followed: "Followed numbers",
+    title: "Live calls",
+    none: "There is none. The next one appears here.",
+    noneFits: "None of the live calls fits.",
+    ended: "Ended while you read",
+    past: "Calls that are over",
+    older: "Older calls",
+    nonePast: "None is kept that this token may read.",
+    looking: "Looking …",
+    /** @param {string} why */
+    notRead: (why) => `Not read: ${why}`,
+    /** @param {string} number */
+    follow: (number) => `Follow ${number}, its next call too`,
+    /** @param {string} number */
+    unfollow: (number) => `Following ${number}: stop`,
+    /** @param {string} callee */
+    to: (callee) => `→ ${callee}`,
+    /** @param {string} direction */
+    waiting: (direction) => `${direction}, waiting for its audio`,
+    recogniserAway: "The recogniser is away.",
+    /**
+     * @param {string} name
+     * @param {string} value
+     */
+    item: (name, value) => `${name}: ${value}`,
+    /**
+     * @param {string} speaker
+     * @param {string} words
+     */
+    said: (speaker, words) => `${speaker}: ${words}`,
+    /** @param {string} speaker */
+    speaks: (speaker) => `${speaker} speaks`,
   },
 
   desk: {
+    region: "Transcripts",
+    choose: "Choose a call: its transcript opens here, from the beginning.",
+    close: "Close",
+    metadata: "Metadata",
+    tools: "Tools",
+    /** @param {string} name */
+    toolsOf: (name) => `Tools for ${name}`,
+    open: "Open calls",
+    enlarge: "Enlarge",
+    back: "Back among the others",
     find: "Find words",
-    uncertain: "Mark uncertain words",
+    findHere: "Find in this call",
+    findBefore: "The one before",
+    findNext: "The next one",
+    findAway: "Find no longer",
     pin: "Pin",
+    pinned: "Pinned",
     copy: "Copy the transcript",
+    /** @param {string} form */
+    download: (form) => `Download ${form}`,
     copied: "Copied",
     copyLink: "Copy a link to this call",
     linkCopied: "Link copied: who opens it needs a token of their own",
     copyMoment: "Copy a link to this moment",
-    momentCopied: (/** @type {string} */ time) => `Link to ${time} copied`,
-    notCopied: "The browser does not let this page copy",
-    follow: (/** @type {string} */ number) => `Follow ${number}`,
-    download: (/** @type {string} */ form) => `Download ${form}`,
-    notDownloaded: (/** @type {string} */ why) => `Not downloaded: ${why}`,
-    toolsOf: (/** @type {string} */ name) => `Tools for ${name}`,
-    enlarge: "Enlarge",
-    back: "Back among the others",
-    followed: (/** @type {string} */ number) => `The next call of ${number} opens by itself.`,
-    openedByItself: (/** @type {string} */ name) => `Opened by itself: ${name}`,
-    full: (/** @type {number} */ most, /** @type {string} */ name) =>
-      `${most} calls are open, and no more fit. Close one first: ${name} has been open longest.`,
-    closeInstead: (/** @type {string} */ name) => `Close ${name}`,
-    allPinned: (/** @type {number} */ most) => `${most} calls are open, all of them pinned. Close one, or let one go, first.`,
-    malformed: (/** @type {string[]} */ names) => `The link names what is no call: ${names.join(", ")}.`,
-    tooMany: (/** @type {number} */ left, /** @type {number} */ most) =>
-      `${most} calls may be open at once: ${left} of the link's ${left === 1 ? "is" : "are"} not.`,
+    /** @param {string} time */
+    momentCopied: (time) => `Link to ${time} copied`,
+    /** @param {string} time */
+    lineCopied: (time) => `Copied: the turn at ${time}`,
+    following: "Following the end",
+    staying: "Staying here",
+    mayNotCopy: "The browser does not let this page copy",
+    /** @param {string} why */
+    notDownloaded: (why) => `Not downloaded: ${why}`,
+    /** @param {number} status */
+    answered: (status) => `the service answered ${status}`,
+    /** @param {string} number */
+    follow: (number) => `Follow ${number}`,
+    /** @param {string} number */
+    next: (number) => `The next call of ${number} opens by itself.`,
+    /** @param {string} title */
+    openedByItself: (title) => `Opened by itself: ${title}`,
+    /**
+     * @param {number} most
+     * @param {string} name
+     */
+    full: (most, name) => `${counted(most, { one: "call is", other: "calls are" })} open, and no more fit. `
+      + `Close one first: ${name} has been open longest.`,
+    /** @param {string} name */
+    closeInstead: (name) => `Close ${name}`,
+    /** @param {number} most */
+    allPinned: (most) => `${counted(most, { one: "call is", other: "calls are" })} open, and pinned. Close one first.`,
+    /** @param {string} names */
+    malformed: (names) => `The link names what is no call: ${names}.`,
+    /**
+     * @param {number} left
+     * @param {number} most
+     */
+    tooMany: (left, most) => `${counted(most, { one: "call", other: "calls" })} may be open at once: `
+      + `${counted(left, { one: "is", other: "are" })} missing of those that the link names.`,
+    noticeAway: "Put the notice away",
+    reconnecting: "reconnecting …",
+  },
+
+  words: {
+    none: "None found",
+    /**
+     * @param {number} at
+     * @param {number} of
+     */
+    position: (at, of) => `${whole(at)} of ${whole(of)}`,
+  },
+
+  /** One call, on the page and in others'. */
+  call: {
+    caller: "Caller",
+    callee: "Callee",
+    unknown: "unknown",
+    incoming: "incoming",
+    outgoing: "outgoing",
+    /**
+     * Who it is, by name and number.
+     * @param {string} name
+     * @param {string} number
+     */
+    party: (name, number) => `${name} ${number}`,
+    /**
+     * It may break before the arrow.
+     * @param {string} caller
+     * @param {string} callee
+     */
+    title: (caller, callee) => `${caller} →\u00a0${callee}`,
+    /** @param {string} title */
+    region: (title) => `Call ${title}`,
+    /** @param {string} title */
+    transcript: (title) => `Transcript of ${title}`,
+    looking: "looking for this call …",
+    waiting: "waiting for its audio stream",
+    live: "live",
+    ended: "ended",
+    /** @param {string} reason  one that is not known here */
+    endedAs: (reason) => `ended: ${reason}`,
+    /** How a call ended, by its reason. */
+    ends: {
+      completed: "ended",
+      "stream-lost": "ended: the audio stream was lost",
+      crashed: "ended: the server that carried it was lost",
+      drained: "ended: the server that carried it left",
+    },
+    /** @param {number} count */
+    words: (count) => counted(count, { one: "word", other: "words" }),
+    /** @param {number} seconds */
+    behind: (seconds) => `${tenths(seconds)} s behind`,
+    copyLine: "Copy line",
+    jump: "Jump to live",
+    /** @param {number} count */
+    jumpNew: (count) => `Jump to live (${whole(count)} new)`,
+    jumpToEnd: "Jump to the end",
+    beginningGone: "The beginning of this call is no longer kept.",
+    /** @param {string} why */
+    recogniserAway: (why) => `The recogniser is away (${why}). What is said now is kept and comes later.`,
+    /** @param {string} note */
+    recogniserSays: (note) => `The recogniser: ${note}.`,
+    /** @param {number} confidence  1 is certain */
+    sure: (confidence) => `${percent(confidence)} sure`,
+    /**
+     * @param {string} speaker
+     * @param {string} words
+     */
+    said: (speaker, words) => `${speaker}: ${words}`,
+    /**
+     * What was not transcribed; of both sides, if there is no speaker.
+     * @param {{ speaker: string, from: string, to: string, why: string }} gap
+     */
+    gap: ({ speaker, from, to, why }) => `No transcript${speaker && ` of ${speaker}`} from ${from} to ${to}: ${why}.`,
+    /** Why there is a gap, by its reason. */
+    gaps: {
+      "recogniser-unreachable": "the recogniser could not be reached",
+      "recogniser-rejected": "the recogniser refused the call",
+      "recogniser-unreadable": "what the recogniser said could not be read",
+      "media-lost": "no audio came",
+      "late-audio": "the audio came too late",
+      "broker-unreachable": "it could not be stored",
+      "owner-lost": "the server that carried the call was lost",
+      paused: "streaming was paused",
+    },
+  },
+
+  /** How the reader wants to read. */
+  reading: {
+    title: "Reading",
+    size: { title: "Text size", small: "Small", normal: "Normal", large: "Large", largest: "Largest" },
+    density: { title: "Spacing", comfortable: "Comfortable", compact: "Compact" },
+    theme: { title: "Colours", system: "System", light: "Light", dark: "Dark" },
+    times: "Show times",
+    uncertain: "Mark uncertain words",
+    language: "Language",
+    browserLanguage: "Browser's",
+  },
+
+  /** The keys, by place and by what they do: see help/keys.js. */
+  help: {
+    title: "Keys",
+    close: "Close",
+    places: { page: "Anywhere", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
+    keys: {
+      page: { search: "Search the calls", help: "Show this sheet" },
+      list: { next: "Next call", previous: "Call before" },
+      call: {
+        next: "Next turn",
+        previous: "Turn before",
+        copyLine: "Copy the turn, with its time and a link",
+        follow: "Follow the end, or stay here",
+        find: "Find words",
+        tools: "Its tools",
+        pin: "Pin it, or let it go",
+        close: "Close it",
+      },
+      tiles: {
+        left: "Call on the left",
+        right: "Call on the right",
+        up: "Call above",
+        down: "Call below",
+        enlarge: "Enlarge the call",
+        back: "Set it back among the others",
+      },
+      find: { next: "Next place", previous: "Place before", clear: "Look for nothing" },
+    },
+    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del" },
+  },
+
+  /** A call in the page of somebody else. */
+  embedded: {
+    noCall: "no call: the attribute call is no callSid",
+    offline: "offline: reconnecting …",
+    expired: "the token has expired: what you have read stays",
+    refused: "this token opens nothing here",
   },
 };

@@ -1,7 +1,9 @@
 // A list of calls: those that are live, or those that were.
 
+import { obey } from "../help/obey.js";
 import { make, makeButton, write } from "../shared/dom.js";
 import { clock, digits, directionName, parties, speakers } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Transcript } from "../partyline/transcript.js" */
@@ -27,7 +29,7 @@ export class CallList {
     /** @type {Map<string, Item>} */
     this.items = new Map();
     this.filterText = "";
-    list.onkeydown = (event) => this.#move(event);
+    obey(list, "list", { next: () => this.#move(1), previous: () => this.#move(-1) });
   }
 
   /**
@@ -45,10 +47,10 @@ export class CallList {
       const { from, to, about, direction } = item.parts;
       const ends = parties(call);
       from.textContent = ends ? ends.caller : call.callSid;
-      to.textContent = ends ? `→ ${ends.callee}` : "";
-      about.textContent = Object.entries(call.metadata ?? {}).map((item) => item.join(": ")).join(" · ");
+      to.textContent = ends ? texts.list.to(ends.callee) : "";
+      about.textContent = Object.entries(call.metadata ?? {}).map((item) => texts.list.item(...item)).join(" · ");
       const name = directionName(call.direction);
-      direction.textContent = call.state === "waiting" ? `${name}, waiting for its audio` : name;
+      direction.textContent = call.state === "waiting" ? texts.list.waiting(name) : name;
     }
     this.filter(this.filterText);
     this.tick();
@@ -67,13 +69,13 @@ export class CallList {
     const turn = transcript.lastTurn;
     const speaker = track && !transcript.trouble ? names[track] : "";
     let last = "";
-    if (transcript.trouble) last = "The recogniser is away.";
-    else if (interim) last = `${speaker}: ${tail(interim.text)}`;
-    else if (turn) last = `${names[turn.track]}: ${tail(turn.segments.at(-1)?.text ?? "")}`;
+    if (transcript.trouble) last = texts.list.recogniserAway;
+    else if (interim) last = texts.list.said(speaker, tail(interim.text));
+    else if (turn) last = texts.list.said(names[turn.track], tail(turn.segments.at(-1)?.text ?? ""));
     write(item.parts.last, last);
     item.row.classList.toggle("speaking", speaker !== "");
     item.row.classList.toggle("recogniser-down", transcript.trouble !== "");
-    item.parts.voice.textContent = speaker && `${speaker} speaks`;
+    item.parts.voice.textContent = speaker && texts.list.speaks(speaker);
   }
 
   /**
@@ -141,15 +143,12 @@ export class CallList {
     return item;
   }
 
-  /** @param {KeyboardEvent} event */
-  #move(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
+  /** @param {1 | -1} step */
+  #move(step) {
     /** @type {HTMLButtonElement[]} */
     const buttons = [...this.list.querySelectorAll(/** @type {"button"} */ ("li:not([hidden]) button"))];
     const at = buttons.findIndex((button) => button === document.activeElement);
     buttons[(at + step + buttons.length) % buttons.length]?.focus();
-    event.preventDefault();
   }
 }
 

@@ -3,6 +3,7 @@
 import { CallList } from "./call_list.js";
 import { byId } from "../shared/dom.js";
 import { ended } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
 import { authorization } from "../partyline/token.js";
 
 /** @import { PastCall } from "../shared/format.js" */
@@ -52,7 +53,7 @@ export class PastCalls {
    */
   async #look(cursor) {
     const { token } = this;
-    this.notice.textContent = "Looking …";
+    this.notice.textContent = texts.list.looking;
     this.older.hidden = true;
     try {
       const query = new URLSearchParams({ state: "ended", ...(cursor && { cursor }) });
@@ -64,7 +65,7 @@ export class PastCalls {
       const calls = page.calls.map(withStart);
       this.#show(cursor ? [...this.calls, ...calls] : calls, page.cursor);
     } catch (error) {
-      if (token === this.token) this.notice.textContent = `Not read: ${error instanceof Error ? error.message : error}`;
+      if (token === this.token) this.notice.textContent = texts.list.notRead(String(error instanceof Error ? error.message : error));
     }
   }
 
@@ -90,7 +91,7 @@ export class PastCalls {
       if (item) item.parts.last.textContent = ended(call);
     }
     this.older.hidden = cursor === null;
-    this.notice.textContent = calls.length || cursor ? "" : "None is kept that this token may read.";
+    this.notice.textContent = calls.length || cursor ? "" : texts.list.nonePast;
   }
 }
 

@@ -4,6 +4,7 @@ import { CallList } from "./call_list.js";
 import { byId, make, makeButton, write } from "../shared/dom.js";
 import { digits } from "../shared/format.js";
 import { CALL_SID, NUMBER } from "../shared/identifiers.js";
+import { texts } from "../shared/texts.js";
 import { PastCalls } from "./past_calls.js";
 
 /** @import { KnownCalls } from "./known_calls.js" */
@@ -94,7 +95,7 @@ export class Sidebar {
    */
   showFollowed(number) {
     const row = make("li", "");
-    row.append(makeButton(`Following ${number}: stop`, () => {
+    row.append(makeButton(texts.list.unfollow(number), () => {
       this.listener.unfollowed(number);
       row.remove();
       this.focus();
@@ -113,12 +114,12 @@ export class Sidebar {
     clearTimeout(this.resting);
     this.resting = setTimeout(this.listener.searched, REST);
     this.followButton.hidden = !NUMBER.test(number);
-    this.followButton.textContent = `Follow ${number}, its next call too`;
+    this.followButton.textContent = texts.list.follow(number);
   }
 
   #filter() {
     const text = this.input.value;
-    const none = this.live.items.size ? "None of the live calls fits." : "There is none. The next one appears here.";
+    const none = this.live.items.size ? texts.list.noneFits : texts.list.none;
     byId("no-calls", HTMLElement).textContent = this.live.filter(text) ? "" : none;
     byId("ended-part", HTMLElement).hidden = this.ended.filter(text) === 0;
   }

@@ -1,31 +1,14 @@
 // Words and numbers for people.
 
+import { isolate } from "./bidi.js";
+import { locale, textFor, texts } from "./texts.js";
+
 /** @import { Told, Track } from "../partyline/messages.d.ts" */
 
 /**
  * What is known of a call: some of it, or nothing.
  * @typedef {Told & { from?: string | null, to?: string | null, direction?: string | null }} About
  */
-
-/** @type {Record<string, string>} */
-const GAP_REASONS = {
-  "recogniser-unreachable": "the recogniser could not be reached",
-  "recogniser-rejected": "the recogniser refused the call",
-  "recogniser-unreadable": "what the recogniser said could not be read",
-  "media-lost": "no audio came",
-  "late-audio": "the audio came too late",
-  "broker-unreachable": "it could not be stored",
-  "owner-lost": "the server that carried the call was lost",
-  paused: "streaming was paused",
-};
-
-/** @type {Record<string, string>} */
-const END_REASONS = {
-  completed: "ended",
-  "stream-lost": "ended: the audio stream was lost",
-  crashed: "ended: the server that carried it was lost",
-  drained: "ended: the server that carried it left",
-};
 
 /**
  * A call that is over, as `GET /calls?state=ended` tells of it.
@@ -35,11 +18,10 @@ const END_REASONS = {
 /**
  * When and how a call ended, and how many words it has: 28 Nov, 09:30 · ended · 212 words.
  * @param {PastCall} call
- * @param {string | undefined} locale  the reader's own unless it is given
  */
-export function ended({ endedAt, reason, words }, locale = undefined) {
+export function ended({ endedAt, reason, words }) {
   const when = new Date(endedAt).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
-  const count = words === undefined ? [] : [words === 1 ? "1 word" : `${words} words`];
+  const count = words === undefined ? [] : [texts.call.words(words)];
   return [when, endReason(reason), ...count].join(" · ");
 }
 
@@ -79,12 +61,20 @@ export function joined(texts) {
 
 /** @param {string} reason */
 export function gapReason(reason) {
-  return GAP_REASONS[reason] ?? reason;
+  return textFor(texts.call.gaps, reason);
 }
 
 /** @param {string} reason */
 export function endReason(reason) {
-  return END_REASONS[reason] ?? `ended: ${reason}`;
+  return textFor(texts.call.ends, reason, texts.call.endedAs(reason));
+}
+
+/**
+ * Why a call cannot be read.
+ * @param {{ code?: number, message: string } | undefined} error  as the client tells it
+ */
+export function refusal(error) {
+  return textFor(texts.truth.refusals, String(error?.code), error?.message ?? "");
 }
 
 /** @param {string | null | undefined} direction */
@@ -98,7 +88,7 @@ function isOutbound(direction) {
  * @returns {Record<Track, string>}
  */
 export function speakers({ direction, callerName, calleeName }) {
-  const [caller, callee] = [callerName || "Caller", calleeName || "Callee"];
+  const [caller, callee] = [callerName || texts.call.caller, calleeName || texts.call.callee];
   return isOutbound(direction) ? { inbound: callee, outbound: caller } : { inbound: caller, outbound: callee };
 }
 
@@ -116,12 +106,12 @@ export function otherNumber({ from, to, direction }) {
  */
 export function otherParty(call) {
   const name = isOutbound(call.direction) ? call.calleeName : call.callerName;
-  return name || otherNumber(call) || `CA…${call.callSid.slice(-6)}`;
+  return isolate(name || otherNumber(call) || `CA…${call.callSid.slice(-6)}`, texts.direction);
 }
 
 /** @param {string | null | undefined} direction */
 export function directionName(direction) {
-  return isOutbound(direction) ? "outgoing" : "incoming";
+  return isOutbound(direction) ? texts.call.outgoing : texts.call.incoming;
 }
 
 /**
@@ -129,15 +119,23 @@ export function directionName(direction) {
  * @param {About} call
  */
 export function parties({ from, to, callerName, calleeName }) {
-  const caller = [callerName, from].filter(Boolean).join(" ");
-  const callee = [calleeName, to].filter(Boolean).join(" ");
-  return caller || callee ? { caller: caller || "unknown", callee: callee || "unknown" } : null;
+  const [caller, callee] = [party(callerName, from), party(calleeName, to)];
+  if (!caller && !callee) return null;
+  return { caller: caller || texts.call.unknown, callee: callee || texts.call.unknown };
+}
+
+/**
+ * @param {string | undefined} name
+ * @param {string | null | undefined} number
+ */
+function party(name, number) {
+  return name && number ? texts.call.party(name, number) : isolate(name || number || "", texts.direction);
 }
 
 /** @param {About & { callSid: string }} call */
 export function title(call) {
   const ends = parties(call);
-  return ends ? `${ends.caller} →\u00a0${ends.callee}` : call.callSid; // it may break before the arrow
+  return ends ? texts.call.title(ends.caller, ends.callee) : call.callSid;
 }
 
 /**

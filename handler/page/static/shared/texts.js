@@ -1,25 +1,63 @@
 // The texts of the page, in the language of who reads it. languages/en.js has them all.
 
 import { texts as english } from "../languages/en.js";
+import { isolating } from "./bidi.js";
 
 /** @typedef {typeof english} Texts */
 
 /** By what a browser calls it; what is not here is read in English. */
-const LANGUAGES = /** @type {Record<string, () => Promise<{ texts: Texts }>>} */ ({});
+export const LANGUAGES = /** @type {Record<string, () => Promise<{ texts: Texts }>>} */ ({});
 
 /** The texts: another object once another language is chosen, so look them up when they are shown. */
-export let texts = english;
+export let texts = isolating(english);
+
+/** Where the reader is, for dates: `en-GB` writes English, and the day first. */
+export let locale = english.tag;
 
 /**
  * Read in the first language of these that there is; call it before anything is shown.
  * @param {readonly string[]} wanted  as `navigator.languages` has them
  */
-export async function choose(wanted) {
+export async function choose(wanted, languages = LANGUAGES) {
   for (const tag of wanted) {
     const [code = ""] = tag.toLowerCase().split("-");
-    if (code === "en") return;
-    if (!LANGUAGES[code]) continue;
-    ({ texts } = await LANGUAGES[code]());
+    if (code !== english.tag && !Object.hasOwn(languages, code)) continue;
+    // One that cannot be loaded is no reason to show nothing.
+    const chosen = await languages[code]?.().catch(() => null);
+    if (chosen === null) continue;
+    texts = isolating(chosen?.texts ?? english);
+    locale = isTag(tag) ? tag : code;
     return;
+  }
+}
+
+/**
+ * The text for a word of the service, as a reason; one that is newer than the page is shown as it came.
+ * @param {Record<string, string>} known
+ * @param {string} word
+ * @param {string} unknown
+ */
+export function textFor(known, word, unknown = word) {
+  return (Object.hasOwn(known, word) && known[word]) || unknown;
+}
+
+/**
+ * A text by its path, as `list.title`; for the attributes of the markup, see `dress`.
+ * @param {string} path
+ */
+export function textAt(path) {
+  /** @type {unknown} */
+  let found = texts;
+  for (const name of path.split(".")) found = /** @type {Record<string, unknown>} */ (found)?.[name];
+  if (typeof found !== "string") throw new TypeError(`${path} is no text`);
+  return found;
+}
+
+/** @param {string} text */
+function isTag(text) {
+  try {
+    return Intl.getCanonicalLocales(text).length === 1;
+  } catch {
+    return false;
   }
 }
