@@ -184,6 +184,7 @@ export class CallView {
     const { standing } = this;
     this.root.classList.toggle("ended", standing === "ended");
     this.root.classList.toggle("live", standing === "live" || standing === "waiting");
+    this.root.classList.toggle("waiting", standing === "waiting");
     this.root.classList.toggle("lost", standing === "offline");
     write(this.parts.state, this.#state());
     const troubles = [];
