@@ -108,4 +108,5 @@ test("the service's clock is ours, until a message says what they differ by", ()
   clock.learn(600, 1600); // less was on the way
   clock.learn(600, 1700);
   assert.equal(clock.seconds(1000, 3000), 1);
+  assert.equal(clock.at(3000), 2000);
 });

@@ -67,7 +67,7 @@ test("which part is missing is told, and the beginning only if it is that", () =
 
 test("since when the recogniser is away is told, if it is known", () => {
   const { truth, receive } = begun();
-  /** @type {CallMessage & { type: "Recogniser" }} */
+  /** @type {CallMessage} */
   const away = { type: "Recogniser", callSid, seq: 3, at: 165_000, state: "down", reason: "HTTP 503" };
   receive(away);
   const words = "The recogniser is away (HTTP 503). What is said now is kept and comes later.";
@@ -75,7 +75,7 @@ test("since when the recogniser is away is told, if it is known", () => {
   receive(started);
   receive(away);
   assert.equal(truth.troubles, `${words} It has been away since 01:05.`);
-  receive({ ...away, state: "up", reason: "it is asked for another model" });
+  receive({ type: "Recogniser", callSid, seq: 4, at: 170_000, state: "up", reason: "it is asked for another model" });
   assert.equal(truth.troubles, "The recogniser: it is asked for another model.");
 });
 

@@ -13,6 +13,8 @@ import { Transcript } from "../partyline/transcript.js";
 import { Previews } from "../list/previews.js";
 import { Sidebar } from "../list/sidebar.js";
 import { texts } from "../shared/texts.js";
+import { ServiceClock } from "../shared/service_clock.js";
+import { WordPart } from "../words/word_part.js";
 
 /** @import { Asked, Desk } from "./desk_address.js" */
 /** @import { Pins } from "./pins.js" */
@@ -54,6 +56,12 @@ export class Workspace {
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.followed.unfollow(number),
       searched: () => this.#changePreviews(),
+    });
+    this.clock = new ServiceClock();
+    this.words = new WordPart(client, this.clock, {
+      opened: (callSid, at) => this.open(callSid, { at }),
+      about: (callSid) => this.calls.find(callSid),
+      changed: (callSid) => this.#showLast(callSid),
     });
     setInterval(() => this.#tick(), 1000);
   }
@@ -165,6 +173,7 @@ export class Workspace {
     this.openCalls.add(panel);
     this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
     if (this.client.state !== "connecting") this.stand(this.client.state);
+    this.#tellWords();
     this.sidebar.mark(this.panels);
     this.changed();
     return panel;
@@ -213,6 +222,7 @@ export class Workspace {
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
       this.panels.get(callSid)?.receive(message, change);
+      if (message.type === "Results") this.clock.learn(message.at, Date.now());
       this.sidebar.showLast(callSid, transcript);
     };
     const reading = this.client.call(callSid, { ...options, onMessage });
@@ -307,13 +317,29 @@ export class Workspace {
 
   /** Read the calls that are seen in the list for their last words. */
   #changePreviews() {
-    const { begun, ended } = this.previews.change(this.sidebar.shown.filter((callSid) => !this.panels.has(callSid)));
+    // Those that are not seen have words as well.
+    const wanted = [...new Set([...this.sidebar.shown, ...this.calls.live.keys()])];
+    const { begun, ended } = this.previews.change(wanted.filter((callSid) => !this.panels.has(callSid)));
     for (const callSid of ended) this.#stopReading(callSid);
+    this.#tellWords(); // who lets go of those, too, before others come
     for (const callSid of begun) this.#read(new Transcript(callSid), { newest: PREVIEWED });
+    this.#tellWords();
+  }
+
+  /** Tell which calls are read: their words are to be had. */
+  #tellWords() {
+    this.words.reads(this.read.keys(), this.calls.live.keys());
+  }
+
+  /** @param {string} callSid */
+  #showLast(callSid) {
+    const one = this.read.get(callSid);
+    if (one) this.sidebar.showLast(callSid, one.transcript);
   }
 
   #tick() {
     if (this.client.state === "live") this.sidebar.tick();
+    this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
     this.#showSpoken();
   }

@@ -166,6 +166,52 @@ export const texts = {
   },
 
   words: {
+    title: "Watch words",
+    hint: "A call in which one is said is marked and comes up. A phrase counts as one; a * stands for any ending.",
+    word: "Word or phrase",
+    add: "Add",
+    list: "Watched words",
+    notify: "Notify me, without a sound",
+    close: "Close",
+    found: "In what was said",
+    /** @param {number} count */
+    watching: (count) => `Watch words (${whole(count)})`,
+    /**
+     * Where it was found last.
+     * @param {string} time
+     * @param {string} speaker
+     */
+    where: (time, speaker) => `${time} ${speaker}`,
+    /** @param {number} places */
+    places: (places) => counted(places, { one: "place", other: "places" }),
+    /**
+     * @param {number} found
+     * @param {number} read
+     */
+    foundIn: (found, read) => `Found in ${whole(found)} of ${counted(read, { one: "call", other: "calls" })}`,
+    /** @param {number} shown */
+    shown: (shown) => `the newest ${whole(shown)} are shown`,
+    /** @param {number} reading */
+    reading: (reading) => `${counted(reading, { one: "more is", other: "more are" })} being read`,
+    /** @param {number} unread */
+    unread: (unread) => `${counted(unread, { one: "more is", other: "more are" })} not read`,
+    /** @param {number} all */
+    heard: (all) => `They are heard in ${counted(all, { one: "call", other: "calls" })}`,
+    /** @param {string} word */
+    remove: (word) => `Wait for “${word}” no longer`,
+    problems: {
+      empty: "A word has letters or digits.",
+      long: "It is too long: 80 letters at most.",
+      known: "It is in the list.",
+      full: "There are 50 words: remove one first.",
+    },
+    denied: "The browser does not let this page notify. Its settings for this site can change that.",
+    noNotifications: "This browser knows no notifications.",
+    /** @param {string} speaker */
+    speaks: (speaker) => `${speaker} speaks`,
+    bothSpeak: "Both speak",
+    /** @param {number} seconds */
+    silent: (seconds) => `silent ${whole(seconds)} s`,
     none: "None found",
     /**
      * @param {number} at
