@@ -1,6 +1,6 @@
 // A glance at a call: who speaks, both at once, nobody for a while. By place, height and colour, and in words.
 
-import { find, make, write } from "../shared/dom.js";
+import { find, write } from "../shared/dom.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Signals } from "./signals.js" */
@@ -10,13 +10,12 @@ import { texts } from "../shared/texts.js";
 const SILENT = 10;
 
 /**
- * Show in an open call, beside its other facts, what it is doing.
- * @param {HTMLElement} panel
+ * Show in an open call what it is doing: two bars, one for each side in its place, and words beside them.
+ * @param {HTMLElement} panel  has .signal with .bars and .word
  * @param {Signals | null} signals  null: it is not live, so nobody knows
  * @param {Record<Track, string>} names
  */
 export function showSignals(panel, signals, names) {
-  if (!panel.querySelector(".signal")) find(panel, ".facts", HTMLElement).append(" ", signalElement());
   const element = find(panel, ".signal", HTMLElement);
   const { speaking = null, talkOver = false, silentFor = null } = signals ?? {};
   element.hidden = signals === null;
@@ -25,11 +24,4 @@ export function showSignals(panel, signals, names) {
   if (talkOver) return write(word, texts.words.bothSpeak);
   if (speaking) return write(word, texts.words.speaks(names[speaking]));
   write(word, silentFor !== null && silentFor >= SILENT ? texts.words.silent(Math.floor(silentFor)) : "");
-}
-
-/** Two bars, one for each side in its place, and words beside them. */
-function signalElement() {
-  const bars = make("span", "bars", make("span", "bar inbound"), make("span", "bar outbound"));
-  bars.setAttribute("aria-hidden", "true");
-  return make("span", "signal", bars, make("bdi", "word"));
 }
