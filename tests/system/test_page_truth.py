@@ -152,3 +152,13 @@ async def test_a_call_that_has_ended_leads_to_its_end_and_counts_what_was_not_se
         await expect(page.locator(".jump")).to_have_text("Jump to the end (2 new)")
         await page.locator(".jump").click()
         await expect(page.locator(".jump")).to_be_hidden()
+
+
+async def test_a_page_whose_version_is_gone_says_so_and_mixes_nothing(serve, token):
+    """As after a roll-out: what it would load now is another version's."""
+    service = serve()
+    async with opened(f"{service.url}/#token={token}") as page:
+        await stands(page, "live")
+        await page.route("**/files/*/**", lambda route: route.fulfill(status=404))
+        await page.click("#help")
+        await expect(page.locator("#connection")).to_contain_text("load it again")
