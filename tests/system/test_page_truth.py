@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.cable import Cable
 from support.page import needs_chromium, opened, shares_browser, turns
@@ -83,6 +84,8 @@ async def test_a_line_that_swallows_all_is_told_within_5_s_wherever_something_wa
         await expect(page.locator(".call-panel.live, .interim, #calls .speaking")).to_have_count(0)
         await expect(page.locator(".delay")).to_be_empty()
         await expect(page.locator("#list-age")).to_contain_text("As it was at")
+        found = (await Axe().run(page)).response["violations"]
+        assert [one["id"] for one in found] == []
         # Clocks stand still; how long it lasts goes on.
         clocks = page.locator(".clock")
         shown = await clocks.all_text_contents()
