@@ -19,6 +19,7 @@ VARIABLE = re.compile(r"^export let (\w+)(?= = )", re.MULTILINE)
 DECLARED = re.compile(r"^export (?=(?:async function|function\*?|class|const) (\w+))", re.MULTILINE)
 NAMED = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
+INDENTED = re.compile(r"^ +", re.MULTILINE)
 WAITS = re.compile(r"^(?:\w.*[ (])?await ", re.MULTILINE)
 # What none of these has read; and what would end a script within a document.
 UNREAD = re.compile(
@@ -154,7 +155,8 @@ class Linker:
             f'$files["{path}"] ??= '
             + ("await (async () => {" if WAITS.search(body) else "(() => {"),
             *(_taken(taken, source) for source, taken in names.items()),
-            body.strip(),
+            # No text of ours is of several lines, so blanks before one say nothing.
+            INDENTED.sub("", body.strip()),
             f"return {{ {', '.join([*exports, *module.exports])} }};",
             "})();",
         ]

@@ -36,6 +36,8 @@ const NONE = { marked: [], found: 0 };
 export class WordPart {
   /** @type {Listening | null} */
   listening = null;
+  /** @type {Promise<Listening> | null} */
+  loading = null;
   store = storeOf();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
@@ -91,9 +93,18 @@ export class WordPart {
     write(this.button, count ? texts.words.watching(count) : texts.words.title);
   }
 
-  async #load() {
-    const { Listening } = await import("./listening.js");
-    return (this.listening ??= new Listening(this));
+  #load() {
+    return (this.loading ??= this.#listen());
+  }
+
+  async #listen() {
+    try {
+      const { listen } = await import("./listening.js");
+      return (this.listening = await listen(this));
+    } catch (error) {
+      this.loading = null; // it may be had the next time
+      throw error;
+    }
   }
 }
 
