@@ -19,6 +19,7 @@ VARIABLE = re.compile(r"^export let (\w+)(?= = )", re.MULTILINE)
 DECLARED = re.compile(r"^export (?=(?:async function|function\*?|class|const) (\w+))", re.MULTILINE)
 NAMED = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
+REMARK = re.compile(r"/\*\* @\w+[^*]*\*/ ?|[ \t]+// [^\"'`]*$")
 WAITS = re.compile(r"^(?:\w.*[ (])?await ", re.MULTILINE)
 # What none of these has read; and what would end a script within a document.
 UNREAD = re.compile(
@@ -68,6 +69,8 @@ def read(path: str, text: str) -> Module:
     body = IMPORT.sub("", text)
     for statement, left in ((NAMED, ""), (DECLARED, ""), (VARIABLE, r"\1")):
         body = statement.sub(left, body)
+    if any(line.count("`") % 2 for line in body.splitlines()):
+        raise LinkingError(f"{path}: a template of several lines")  # their blanks would be lost
     if unread := UNREAD.search(body):
         raise LinkingError(f"{path}: {unread[0]}")
     later = [_beside(path, source) for source in LATER.findall(body)]
@@ -196,7 +199,10 @@ def _beside(path: str, source: str) -> str:
 
 
 def without_comments(text: str) -> str:
-    """Leave out the lines, of JavaScript or CSS, that are comment and nothing else."""
+    """
+    Leave out what nobody reads on the way: indentation, lines that are comment and nothing else,
+    types and remarks at a line's end. A remark has no quotes: what has some may be within a text.
+    """
     kept = []
     within = False
     for line in text.splitlines():
@@ -206,7 +212,7 @@ def without_comments(text: str) -> str:
         elif written.startswith("/*") and "*/" not in written:
             within = True
         elif written and not written.startswith("//") and not _is_comment(written):
-            kept.append(f"{line}\n")
+            kept.append(f"{REMARK.sub('', written)}\n")
     return "".join(kept)
 
 
