@@ -47,11 +47,14 @@ class Module:
     exports: list[str]
     #: Those of them that may be assigned again.
     variables: list[str]
+    #: Whether it runs only once something has come.
+    waits: bool
     body: str
 
 
 def read(path: str, text: str) -> Module:
     """Read the text of a module."""
+    waits = WAITS.search(text) is not None  # where a line begins is known here alone
     text = without_comments(text)
     imports = []
     sources = []
@@ -74,7 +77,7 @@ def read(path: str, text: str) -> Module:
     if unread := UNREAD.search(body):
         raise LinkingError(f"{path}: {unread[0]}")
     later = [_beside(path, source) for source in LATER.findall(body)]
-    return Module(imports, sources, foreign, later, exports, variables, body)
+    return Module(imports, sources, foreign, later, exports, variables, waits, body)
 
 
 class Linker:
@@ -154,8 +157,7 @@ class Linker:
         body = LATER.sub(lambda found: f'import("{folder}/{_beside(path, found[1])}")', module.body)
         exports = [f"get {name}() {{ return {name}; }}" for name in module.variables]
         return [
-            f'$files["{path}"] ??= '
-            + ("await (async () => {" if WAITS.search(body) else "(() => {"),
+            f'$files["{path}"] ??= ' + ("await (async () => {" if module.waits else "(() => {"),
             *(_taken(taken, source) for source, taken in names.items()),
             body.strip(),
             f"return {{ {', '.join([*exports, *module.exports])} }};",
