@@ -5,8 +5,8 @@ import { clock, speakers, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Coverage } from "./listening.js" */
+/** @import { WordListener } from "./word_part.js" */
 /** @import { Entry } from "./word_reader.js" */
-/** @import { KnownCalls } from "../list/known_calls.js" */
 
 /** @typedef {{ row: HTMLLIElement, at: number, parts: Record<"name" | "where" | "before" | "words" | "after", HTMLElement> }} Row */
 
@@ -19,13 +19,11 @@ export class FoundList {
 
   /**
    * @param {HTMLElement} root
-   * @param {KnownCalls} calls  says what is known of them
-   * @param {(callSid: string, at: number) => void} opened
+   * @param {WordListener} listener
    */
-  constructor(root, calls, opened) {
+  constructor(root, listener) {
     this.root = root;
-    this.known = calls;
-    this.opened = opened;
+    this.listener = listener;
     this.notice = find(root, ".hint", HTMLElement);
     this.list = find(root, "ul", HTMLUListElement);
   }
@@ -40,7 +38,7 @@ export class FoundList {
     this.root.hidden = text === "";
     if (!text) return this.list.replaceChildren(), this.rows.clear();
     const found = [...calls].filter(([, { words }]) => words.found > 0).map(([callSid]) => callSid);
-    const began = (/** @type {string} */ callSid) => this.known.find(callSid)?.startedAt ?? 0;
+    const began = (/** @type {string} */ callSid) => this.listener.about(callSid)?.startedAt ?? 0;
     found.sort((one, other) => began(other) - began(one));
     const shown = found.slice(0, MOST_ROWS);
     write(this.notice, this.#notice(found.length, shown.length, coverage));
@@ -77,7 +75,7 @@ export class FoundList {
     const shown = this.rows.get(callSid) ?? this.#add(callSid);
     const place = words.lastFound;
     if (!place) return shown;
-    const about = this.known.find(callSid) ?? {};
+    const about = this.listener.about(callSid) ?? {};
     const { track, at, context } = place;
     shown.at = at;
     write(shown.parts.name, title({ ...about, callSid }));
@@ -93,7 +91,7 @@ export class FoundList {
     const [before, words, after] = [make("span", ""), make("mark", ""), make("span", "")];
     const context = make("span", "context", before, words, after);
     context.dir = "auto";
-    const button = makeButton("", () => this.opened(callSid, shown.at));
+    const button = makeButton("", () => this.listener.opened(callSid, shown.at));
     button.append(name, " ", where, " ", context);
     const shown = { row: make("li", "", button), at: 0, parts: { name, where, before, words, after } };
     this.rows.set(callSid, shown);

@@ -1,6 +1,5 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
-import { loadSheet } from "../shared/load_sheet.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -22,15 +21,6 @@ const INTERIM_LIFE = 10_000;
 // Words stay this long (ms) after the last search: the next one is often near.
 const REST = 60_000;
 
-/**
- * Begin with it.
- * @param {WordPart} part
- */
-export async function listen(part) {
-  await loadSheet("words.css");
-  return new Listening(part);
-}
-
 export class Listening {
   /** @type {WatchDialog | null} there once it was asked for */
   dialog = null;
@@ -44,7 +34,7 @@ export class Listening {
     this.watch = new WatchWords(part.store, KEY);
     this.notifications = new Notifications(part.store, (callSid, at) => part.listener.opened(callSid, at));
     this.marks = new WatchMarks(part.panels);
-    this.found = new FoundList(part.found, part.sources.calls, part.listener.opened);
+    this.found = new FoundList(part.found, part.listener);
     this.reader = new WordReader(part.client, {
       mentioned: (callSid, mention) => this.#tell(callSid, mention),
       changed: (callSid) => this.#change(callSid),
@@ -62,13 +52,13 @@ export class Listening {
 
   /** Read the calls that are read now, or none if nobody wants words. */
   read() {
+    const { read, live } = this.part;
     const { isWanted, reader } = this;
-    const { read, calls: { live } } = this.part.sources;
     if (isWanted) {
       clearTimeout(this.resting);
       this.resting = undefined;
     } else this.resting ??= setTimeout(() => reader.close(), REST);
-    reader.read([...read.keys()].filter((callSid) => isWanted || reader.calls.has(callSid)), new Set(live.keys()));
+    reader.read([...read].filter((callSid) => isWanted || reader.calls.has(callSid)), live);
     this.notifications.keep(this.reader.calls);
     this.frame.request();
   }
@@ -105,7 +95,7 @@ export class Listening {
 
   /** A second has passed. */
   tick() {
-    this.reader.forgetInterims(this.part.sources.clock.at(Date.now()) - INTERIM_LIFE);
+    this.reader.forgetInterims(this.part.clock.at(Date.now()) - INTERIM_LIFE);
   }
 
   async edit() {
@@ -116,9 +106,9 @@ export class Listening {
 
   /** @returns {Coverage} */
   get coverage() {
-    const { live } = this.part.sources.calls;
+    const { live } = this.part;
     const read = [...this.reader.calls].filter(([callSid, { isRead }]) => isRead || !live.has(callSid)).length;
-    const unread = [...live.keys()].filter((callSid) => !this.reader.calls.has(callSid)).length;
+    const unread = [...live].filter((callSid) => !this.reader.calls.has(callSid)).length;
     return { read, unread, reading: this.reader.calls.size - read };
   }
 
@@ -134,7 +124,7 @@ export class Listening {
    * @param {Mention} mention
    */
   #tell(callSid, mention) {
-    this.notifications.tell(callSid, mention, this.part.sources.calls.find(callSid));
+    this.notifications.tell(callSid, mention, this.part.listener.about(callSid));
   }
 
   #draw() {

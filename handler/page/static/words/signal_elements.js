@@ -1,27 +1,38 @@
-// A glance at a call: who speaks, both at once, nobody for a while. By place, height and colour, and in words.
+// A glance at a call: who speaks, both at once, nobody for a while. In words, place and colour; what a
+// row's or tile's name says is changed rarely, so that nobody is told it every second.
 
-import { find, write } from "../shared/dom.js";
+import { make, write } from "../shared/dom.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Signals } from "./signals.js" */
 /** @import { Track } from "../partyline/messages.d.ts" */
 
-// Who has said nothing for longer is silent (seconds); less is how people talk.
+// Silence that is shorter (seconds) is how people talk.
 const SILENT = 10;
 
 /**
- * Show in an open call what it is doing: two bars, one for each side in its place, and words beside them.
- * @param {HTMLElement} panel  has .signal with .bars and .word
- * @param {Signals | null} signals  null: it is not live, so nobody knows
+ * What shows it: two bars, the caller's before the callee's, and words beside them.
+ */
+export function signalElement() {
+  const bars = make("span", "bars", make("span", "bar inbound"), make("span", "bar outbound"));
+  bars.setAttribute("aria-hidden", "true");
+  return make("span", "signal", bars, make("span", "word"));
+}
+
+/**
+ * @param {HTMLElement} element  as `signalElement` made it
+ * @param {Signals | null} signals  null: it is not live, or not read
  * @param {Record<Track, string>} names
  */
-export function showSignals(panel, signals, names) {
-  const element = find(panel, ".signal", HTMLElement);
+export function showSignal(element, signals, names) {
   const { speaking = null, talkOver = false, silentFor = null } = signals ?? {};
-  element.hidden = signals === null;
-  element.dataset.speaking = talkOver ? "both" : speaking ?? "";
-  const word = find(element, ".word", HTMLElement);
-  if (talkOver) return write(word, texts.words.bothSpeak);
-  if (speaking) return write(word, texts.words.speaks(names[speaking]));
-  write(word, silentFor !== null && silentFor >= SILENT ? texts.words.silent(Math.floor(silentFor)) : "");
+  const silent = silentFor !== null && silentFor >= SILENT;
+  element.dataset.speaking = talkOver ? "both" : speaking ?? (silent ? "nobody" : "");
+  const word = element.lastElementChild;
+  if (!word) return;
+  // The seconds go on for the eye alone.
+  word.toggleAttribute("aria-hidden", silent && !speaking);
+  if (talkOver) write(word, texts.words.bothSpeak);
+  else if (speaking) write(word, texts.words.speaks(names[speaking]));
+  else write(word, silent ? texts.words.silent(Math.floor(silentFor)) : "");
 }

@@ -7,23 +7,14 @@ import { texts } from "../shared/texts.js";
 /** @import { Listening } from "./listening.js" */
 /** @import { Words } from "./signals.js" */
 /** @import { Store } from "./watch_words.js" */
-/** @import { KnownCalls } from "../list/known_calls.js" */
+/** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Partyline } from "../partyline/partyline.js" */
-/** @import { CallReading } from "../partyline/reading.js" */
-/** @import { Transcript } from "../partyline/transcript.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
-
-/**
- * What there is to hear.
- * @typedef {object} Sources
- * @property {ReadonlyMap<string, { transcript: Transcript, reading: CallReading }>} read  what the page reads, by callSid
- * @property {KnownCalls} calls
- * @property {ServiceClock} clock
- */
 
 /**
  * @typedef {object} WordListener
  * @property {(callSid: string, at: number) => void} opened  the reader wants to see a moment of a call (seconds)
+ * @property {(callSid: string) => KnownCall | null} about  what is known of a call
  * @property {(callSid: string) => void} changed  its words are others
  */
 
@@ -34,10 +25,12 @@ export const KEY = "partyline.watch-words";
 const NONE = { marked: [], found: 0 };
 
 export class WordPart {
+  /** @type {ReadonlySet<string>} callSids of what the page reads */
+  read = new Set();
+  /** @type {ReadonlySet<string>} callSids of what there is to read */
+  live = new Set();
   /** @type {Listening | null} */
   listening = null;
-  /** @type {Promise<Listening> | null} */
-  loading = null;
   store = storeOf();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
@@ -46,12 +39,12 @@ export class WordPart {
 
   /**
    * @param {Partyline} client
-   * @param {Sources} sources
+   * @param {ServiceClock} clock
    * @param {WordListener} listener
    */
-  constructor(client, sources, listener) {
+  constructor(client, clock, listener) {
     this.client = client;
-    this.sources = sources;
+    this.clock = clock;
     this.listener = listener;
     this.button.onclick = async () => (await this.#load()).edit();
     this.input.addEventListener("input", () => this.search());
@@ -59,8 +52,14 @@ export class WordPart {
     this.showCount(0);
   }
 
-  /** Other calls are read than before. */
-  reads() {
+  /**
+   * The page reads these calls now.
+   * @param {Iterable<string>} read  by callSid, the most important first
+   * @param {Iterable<string>} live
+   */
+  reads(read, live) {
+    this.read = new Set(read);
+    this.live = new Set(live);
     this.button.hidden = false;
     this.search();
     this.listening?.read();
@@ -93,18 +92,9 @@ export class WordPart {
     write(this.button, count ? texts.words.watching(count) : texts.words.title);
   }
 
-  #load() {
-    return (this.loading ??= this.#listen());
-  }
-
-  async #listen() {
-    try {
-      const { listen } = await import("./listening.js");
-      return (this.listening = await listen(this));
-    } catch (error) {
-      this.loading = null; // it may be had the next time
-      throw error;
-    }
+  async #load() {
+    const { Listening } = await import("./listening.js");
+    return (this.listening ??= new Listening(this));
   }
 }
 
