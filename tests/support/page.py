@@ -61,6 +61,17 @@ async def opened(url: str, **options):
         assert complaints == []
 
 
+async def use_tool(page, name: str) -> None:
+    """Choose from the menu of the first open call."""
+    await page.locator(".open-menu").first.click()
+    await (
+        page.locator(".menu")
+        .get_by_role("menuitem", name=name)
+        .or_(page.locator(".menu").get_by_role("menuitemcheckbox", name=name))
+        .click()
+    )
+
+
 def turns(page):
     return page.locator(".turn:not([aria-hidden])")
 

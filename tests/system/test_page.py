@@ -14,6 +14,7 @@ from support.page import (
     said,
     shares_browser,
     turns,
+    use_tool,
 )
 from support.timing import LOOK, until
 
@@ -109,7 +110,7 @@ async def test_downloads_are_what_the_api_says(service, token, tell):
                 url = f"{service.url}/calls/{call.sid}/transcript.{form}?token={token}"
                 wanted = (await client.get(url)).content
                 async with page.expect_download() as download:
-                    await page.locator(f"[data-form={form}]").click()
+                    await use_tool(page, f"Download {form.upper()}")
                 file = await download.value
                 assert file.suggested_filename == f"{call.sid}.{form}"
                 path = Path(await file.path())
@@ -129,7 +130,7 @@ async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(service, t
         await page.evaluate(f"location.hash = 'token={token}&call={other.sid}'")
         await expect(page.locator(".call-panel")).to_have_count(2)
         await expect(page.locator(".said", has_text="another call")).to_be_in_viewport()
-        assert page.url == f"{service.url}/"
+        assert page.url == f"{service.url}/#calls={call.sid},{other.sid}"
         await page.evaluate(f"location.hash = 'call={call.sid}&t=300.0'")
         await expect(page.locator(".said", has_text="line 30")).to_be_in_viewport()
 
@@ -288,7 +289,8 @@ async def test_reading_back_does_not_jump_and_counts_what_is_new(service, token,
         assert await log.evaluate("log => log.scrollTop") == 0
         await page.locator(".jump").click()
         await expect(turns(page).last).to_be_in_viewport()
-        await page.fill(".find", "line 7")
+        await use_tool(page, "Find words")
+        await page.keyboard.type("line 7")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
         await expect(page.locator(".current")).to_be_in_viewport()
 
@@ -368,8 +370,14 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
         call.writer.interim("inbound", interim("It is", 11.0))
         await expect(page.locator(".interim")).to_be_visible()
         await mark_uncertain_words(page)
-        await page.fill(".find", "who")
+        await page.locator(".log").focus()
+        await page.keyboard.press("s")
+        await page.keyboard.type("who")
         found.append(("call", await Axe().run(page)))
+        await page.locator(".open-menu").click()
+        await expect(page.locator(".menu")).to_be_visible()
+        found.append(("menu", await Axe().run(page)))
+        await page.keyboard.press("Escape")
         await page.set_viewport_size({"width": 390, "height": 844})
         found.append(("phone", await Axe().run(page)))
         # Everything fits: nothing has to be scrolled sideways, at 200 % neither.
@@ -417,6 +425,7 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         marked = "Array.from(CSS.highlights.get('found'), range => { const r = new Range();"
         marked += "r.setStart(range.startContainer, range.startOffset);"
         marked += "r.setEnd(range.endContainer, range.endOffset); return r.toString(); })"
+        await use_tool(page, "Find words")
         await page.fill(".find", "evening, ABOUT")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
         assert await page.evaluate(marked) == ["evening, about"]
@@ -430,8 +439,8 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         assert await page.evaluate(marked) == ["eight", "Eight", "Eight"]
         await page.fill(".find", "(eight!)")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
-        await page.fill(".find", "")
-        await expect(page.locator(".hits")).to_be_empty()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".find")).to_be_hidden()
         assert await page.evaluate(marked) == []
 
 

@@ -9,6 +9,7 @@ from support.page import letters, needs_chromium, opened, shares_browser, turns
 
 pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
+FORMATS = ("TXT", "SRT", "VTT", "JSON")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,23 @@ async def mirrored(url: str, **options):
         yield page
 
 
+async def open_dialogs(page, look):
+    """Look at what lies above the page, one after the other."""
+    await page.fill("#search", "morning")
+    await expect(page.locator("#found-part li")).to_have_count(1)
+    await page.locator("#watch-words").click()
+    await page.fill("#watch-word", "morning")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#watch-dialog li")).to_have_count(1)
+    await look("words")
+    await page.keyboard.press("Escape")
+    for menu, shown in (("#reading", ".reading"), ("#help", ".help")):
+        await page.locator(menu).click()
+        await expect(page.locator(shown)).to_be_visible()
+        await look(menu)
+        await page.keyboard.press("Escape")
+
+
 async def test_no_text_is_there_that_is_not_the_languages(serve, token, mint, tell):
     """In a language made for it: every state that is reached shows texts of the language alone."""
     service = serve(AWAIT_CALL_SECONDS="1")
@@ -77,7 +95,18 @@ async def test_no_text_is_there_that_is_not_the_languages(serve, token, mint, te
     call.put(type="Gap", start=5.0, end=9.0, track="inbound", reason="owner-lost")
     call.put(type="Recogniser", state="down", reason="HTTP 503")
     said = ("Good morning.", "Who is there?", "Bye.")
-    data = (*said, "Noor", "queue", "billing", "HTTP 503", call.sid, ended.sid)
+    data = (
+        *said,
+        *FORMATS,
+        "Good",
+        "morning",
+        "Noor",
+        "queue",
+        "billing",
+        "HTTP 503",
+        call.sid,
+        ended.sid,
+    )
     async with mirrored(service.url) as page:
 
         async def look(state):
@@ -103,14 +132,16 @@ async def test_no_text_is_there_that_is_not_the_languages(serve, token, mint, te
         await page.fill("#search", "")
         await page.locator("#ended button").click()
         await expect(page.locator(".call-panel.ended")).to_be_visible()
-        await page.fill(".find >> nth=0", "who")
+        await page.locator(".open-menu").first.click()
+        await expect(page.locator(".menu")).to_be_visible()
+        await look("tools")
+        await page.keyboard.press("Escape")
+        await page.locator(".log").first.focus()
+        await page.keyboard.press("s")
+        await page.locator(".find:visible").fill("who")
         await turns(page).first.hover()
         await look("calls")
-        for menu, shown in (("#reading", "[popover]"), ("#help", "dialog")):
-            await page.locator(menu).click()
-            await expect(page.locator(shown)).to_be_visible()
-            await look(menu)
-            await page.keyboard.press("Escape")
+        await open_dialogs(page, look)
         await page.goto(f"{service.url}/?#token={mint(calls=['*'], ttl=-60)}")
         await expect(page.locator("#other-token")).to_be_visible()
         await look("another token")

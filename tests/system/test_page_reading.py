@@ -33,7 +33,7 @@ async def test_turns_are_walked_copied_and_followed_by_keys(service, token, tell
         focused = page.locator(".turn:focus")
         await expect(focused).to_contain_text("line 38")
         await page.keyboard.press("c")
-        await expect(page.locator(".hits")).to_have_text("Copied: the turn at 06:20")
+        await expect(page.locator(".told")).to_have_text("Copied: the turn at 06:20")
         link = f"{service.url}/#call={call.sid}&t=380.0"
         assert await taken(page) == f"[06:20] Ana: line 38 {link}"
         # What comes does not move the reader, who goes on when they will.
@@ -44,11 +44,12 @@ async def test_turns_are_walked_copied_and_followed_by_keys(service, token, tell
         await expect(page.locator(".jump")).to_be_hidden()
         await expect(turns(page).last).to_be_in_viewport()
         await page.keyboard.press("f")
-        await expect(page.locator(".hits")).to_have_text("Staying here")
+        await expect(page.locator(".told")).to_have_text("Staying here")
         # In a field they are letters.
+        await page.keyboard.press("s")
         await page.locator(".find").press_sequentially("jkf?c/")
         await expect(page.locator(".find")).to_have_value("jkf?c/")
-        await expect(page.locator("dialog")).to_have_count(0)
+        await expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 async def test_a_turn_is_copied_by_the_button_that_the_pointer_brings(service, token, tell):
@@ -63,9 +64,9 @@ async def test_a_turn_is_copied_by_the_button_that_the_pointer_brings(service, t
         assert await turns(page).nth(1).bounding_box() == before  # nothing moves
         await page.get_by_text("Copy line").click()
         link = f"{service.url}/#call={call.sid}&t=3.0"
-        await expect(page.locator(".hits")).to_have_text("Copied: the turn at 00:03")
+        await expect(page.locator(".told")).to_have_text("Copied: the turn at 00:03")
         assert await taken(page) == f"[00:03] Callee: Who is there? {link}"
-        await page.locator(".find").hover()
+        await page.locator(".facts").hover()
         await expect(page.get_by_text("Copy line")).to_have_count(0)
 
 
@@ -169,6 +170,7 @@ async def test_each_turn_is_written_as_its_script_is_and_numbers_stay_as_they_ar
         assert name[0] < numbers[0] < numbers[1]
         assert name == sorted(name, reverse=True)
         # What is found across a number's edge is found.
+        await page.keyboard.press("s")
         await page.fill(".find", "رقمي +1 555")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
 

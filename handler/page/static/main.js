@@ -1,15 +1,16 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
-import { obey } from "./help/obey.js";
 import { QUIET } from "./call/truth.js";
 import { ConnectionStatus } from "./connection_status.js";
+import { MAX_OPEN, readAddress, writeAddress } from "./desk/desk_address.js";
+import { Pins } from "./desk/pins.js";
+import { Workspace } from "./desk/workspace.js";
+import { obey } from "./help/obey.js";
+import { Partyline } from "./partyline/partyline.js";
 import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
-import { CALL_SID } from "./shared/identifiers.js";
 import { choose, texts } from "./shared/texts.js";
-import { Partyline } from "./partyline/partyline.js";
-import { Workspace } from "./desk/workspace.js";
 
 await choose([settings.language, ...navigator.languages]);
 document.documentElement.lang = texts.tag;
@@ -34,12 +35,13 @@ const client = new Partyline({
   quiet: QUIET,
   onState: show,
 });
-const workspace = new Workspace(client);
-/** @type {Moment | null} what a link asks for, until it may be read */
+const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
+const workspace = new Workspace(client, pins, () => queueMicrotask(address));
+/** @type {Asked | null} what a link asks for, until it may be read */
 let wanted = null;
 
+/** @import { Asked } from "./desk/desk_address.js" */
 /** @import { State } from "./partyline/partyline.js" */
-/** @typedef {{ callSid: string, at: number }} Moment */
 
 /** @type {string | null} of a frame: its link's */
 let framesToken = null;
@@ -55,13 +57,34 @@ function useAs(token) {
   else sessionStorage.setItem(TOKEN, token);
 }
 
-/** Follow what the address says, and leave nothing of it there: it would be kept and copied. */
+/** Where the browser keeps what is kept, if it lets us: a frame is somebody else's page. */
+function memory() {
+  try {
+    return FRAMED ? null : localStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** Let the address name what is open, and what is to be: to be read again, and shared. Never the token. */
+function address() {
+  const { calls, pinned, enlarged } = workspace.desk;
+  const desk = {
+    calls: [...new Set([...calls, ...wanted?.calls ?? []])],
+    pinned: [...pinned, ...wanted?.pinned ?? []],
+    enlarged: wanted?.enlarged ?? enlarged,
+  };
+  const fragment = writeAddress(desk, wanted?.moment);
+  if (fragment !== location.hash) history.replaceState(null, "", location.pathname + fragment);
+}
+
+/** Follow what the address says. */
 function begin() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  if (location.hash) history.replaceState(null, "", location.pathname);
-  const callSid = fragment.get("call") ?? "";
-  if (CALL_SID.test(callSid)) wanted = { callSid, at: Number(fragment.get("t") ?? NaN) };
-  const token = fragment.get("token") || null;
+  const asked = readAddress(location.hash);
+  const { token } = asked;
+  if (asked.calls.length || asked.pinned.length) wanted = asked;
+  address();
+  tellOfLink(asked, asked.tooMany);
   const inUse = tokenInUse();
   const isNew = token !== null && token !== inUse;
   // A frame's links are its page's.
@@ -74,8 +97,23 @@ function begin() {
 }
 
 function openWanted() {
-  if (wanted) workspace.open(wanted.callSid, wanted);
+  const asked = wanted;
   wanted = null;
+  if (!asked) return;
+  tellOfLink(asked, asked.tooMany + workspace.openAll(asked));
+  address();
+}
+
+/**
+ * What of a link is not opened is never kept silent.
+ * @param {Asked} asked
+ * @param {number} left  for want of room
+ */
+function tellOfLink({ malformed }, left) {
+  const problems = [];
+  if (malformed.length) problems.push(texts.desk.malformed(malformed.join(", ")));
+  if (left) problems.push(texts.desk.tooMany(left, MAX_OPEN));
+  if (problems.length) workspace.notices.tell(problems.join(" "));
 }
 
 /**
@@ -147,6 +185,7 @@ signIn.addEventListener("submit", (event) => {
 });
 signOut.onclick = () => {
   useAs(null);
+  history.replaceState(null, "", location.pathname); // what was read is nobody else's affair
   location.reload();
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();

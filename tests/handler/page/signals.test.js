@@ -36,7 +36,7 @@ function gap(start, end, track = null) {
 /** @type {CallMessage} */
 const started = { type: "CallStarted", callSid, seq: 1, startedAt: 0, from: null, to: null, direction: null };
 /** @type {CallMessage} */
-const down = { type: "Recogniser", callSid, seq: 9, state: "down", reason: "HTTP 503" };
+const down = { type: "Recogniser", callSid, seq: 9, at: 0, state: "down", reason: "HTTP 503" };
 /** @type {CallMessage} */
 const ended = { type: "CallEnded", callSid, seq: 9, duration: 9, reason: "completed" };
 
@@ -108,4 +108,5 @@ test("the service's clock is ours, until a message says what they differ by", ()
   clock.learn(600, 1600); // less was on the way
   clock.learn(600, 1700);
   assert.equal(clock.seconds(1000, 3000), 1);
+  assert.equal(clock.at(3000), 2000);
 });

@@ -3,19 +3,25 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { behind, lostBy, Truth } from "../../../handler/page/static/call/truth.js";
-import { Transcript } from "../../../clients/js/transcript.js";
+import { Transcript } from "../../../handler/page/static/partyline/transcript.js";
+
+/** @import { State } from "../../../handler/page/static/partyline/partyline.js" */
+/** @import { CallMessage } from "../../../handler/page/static/partyline/messages.d.ts" */
 
 const callSid = "CA1";
 
 function begun() {
   const transcript = new Transcript(callSid);
   const truth = new Truth(transcript);
-  const receive = (message) => { transcript.receive(message); truth.receive(message); };
+  const receive = (/** @type {CallMessage} */ message) => { transcript.receive(message); truth.receive(message); };
   return { transcript, truth, receive };
 }
 
+/** @type {CallMessage} */
 const started = { type: "CallStarted", callSid, seq: 1, startedAt: 100_000, from: null, to: null, direction: null };
+/** @type {CallMessage} */
 const gap = { type: "Gap", callSid, seq: 2, start: 60, end: 70, track: null, reason: "paused" };
+/** @type {CallMessage} */
 const ended = { type: "CallEnded", callSid, seq: 9, duration: 80, reason: "completed" };
 
 test("nothing is live before all that was said is there, nor once nothing comes", () => {
@@ -40,6 +46,7 @@ test("nothing is live before all that was said is there, nor once nothing comes"
 });
 
 test("a connection brings nothing unless it is live", () => {
+  /** @type {State[]} */
   const states = ["idle", "live", "connecting", "offline", "draining", "expired", "refused"];
   const why = [null, null, "offline", "offline", "draining", "expired", "refused"];
   assert.deepEqual(states.map(lostBy), why);
@@ -60,6 +67,7 @@ test("which part is missing is told, and the beginning only if it is that", () =
 
 test("since when the recogniser is away is told, if it is known", () => {
   const { truth, receive } = begun();
+  /** @type {CallMessage} */
   const away = { type: "Recogniser", callSid, seq: 3, at: 165_000, state: "down", reason: "HTTP 503" };
   receive(away);
   const words = "The recogniser is away (HTTP 503). What is said now is kept and comes later.";
@@ -67,7 +75,7 @@ test("since when the recogniser is away is told, if it is known", () => {
   receive(started);
   receive(away);
   assert.equal(truth.troubles, `${words} It has been away since 01:05.`);
-  receive({ ...away, state: "up", reason: "it is asked for another model" });
+  receive({ type: "Recogniser", callSid, seq: 4, at: 170_000, state: "up", reason: "it is asked for another model" });
   assert.equal(truth.troubles, "The recogniser: it is asked for another model.");
 });
 

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { CallWords } from "../../../handler/page/static/words/call_words.js";
 import { tokensOf } from "../../../handler/page/static/words/folding.js";
-import { phrase, places } from "../../../handler/page/static/words/phrase.js";
+import { isSearch, phrase, places } from "../../../handler/page/static/words/phrase.js";
 import { Vocabulary } from "../../../handler/page/static/words/vocabulary.js";
 import { LONGEST_WORD, MOST_WORDS, WatchWords } from "../../../handler/page/static/words/watch_words.js";
 import { contextIn, WordIndex } from "../../../handler/page/static/words/word_index.js";
@@ -51,6 +51,10 @@ for (const [typed, text, found] of MATCHES) {
     assert.deepEqual(places(needles, words).map(span), found);
   });
 }
+
+for (const [text, wanted] of /** @type {[string, boolean][]} */ ([
+  ["", false], ["a", false], ["ab", true], ["a b", true], ["律", true], ["+1 555 000", false], ["order 66", true], ["?!", false],
+])) test(`"${text}" is ${wanted ? "" : "not "}looked for in what was said`, () => assert.equal(isSearch(text), wanted));
 
 /** @param {string} text @param {number} start */
 function said(text, start) {
@@ -247,7 +251,7 @@ function words(watch) {
 
 test("the reader's words are kept, each once", () => {
   const store = storing(null);
-  const watch = new WatchWords(store);
+  const watch = new WatchWords(store, "words");
   assert.equal(watch.add("  my \t lawyer "), null);
   assert.equal(watch.add("cancel"), null);
   assert.equal(watch.add("My Lawyer!"), "known");
@@ -255,14 +259,14 @@ test("the reader's words are kept, each once", () => {
   assert.equal(watch.add(" ?! "), "empty");
   assert.equal(watch.add("a".repeat(LONGEST_WORD + 1)), "long");
   watch.remove("cancel");
-  assert.deepEqual(words(new WatchWords(store)), ["my lawyer", "cancel*"]);
+  assert.deepEqual(words(new WatchWords(store, "words")), ["my lawyer", "cancel*"]);
   store.kept = '["other"]';
   watch.read();
   assert.deepEqual(words(watch), ["other"]);
 });
 
 test("there are fifty of them at most", () => {
-  const watch = new WatchWords(storing(JSON.stringify(Array.from({ length: MOST_WORDS + 9 }, (_, at) => `word${at}`))));
+  const watch = new WatchWords(storing(JSON.stringify(Array.from({ length: MOST_WORDS + 9 }, (_, at) => `word${at}`))), "words");
   assert.equal(words(watch).length, MOST_WORDS);
   assert.equal(watch.add("one more"), "full");
 });
@@ -270,11 +274,11 @@ test("there are fifty of them at most", () => {
 test("what cannot be kept counts for as long as the page is open", () => {
   const store = storing(null);
   store.isFull = true;
-  const watch = new WatchWords(store);
+  const watch = new WatchWords(store, "words");
   assert.equal(watch.add("lawyer"), null);
   assert.deepEqual(words(watch), ["lawyer"]);
 });
 
 for (const kept of ["{", "{}", "null", "3", `[1, null, {"a": 1}, "", "?", "${"a".repeat(LONGEST_WORD + 1)}"]`]) {
-  test(`what is kept may be anything: ${kept.slice(0, 30)}`, () => assert.deepEqual(words(new WatchWords(storing(kept))), []));
+  test(`what is kept may be anything: ${kept.slice(0, 30)}`, () => assert.deepEqual(words(new WatchWords(storing(kept), "words")), []));
 }

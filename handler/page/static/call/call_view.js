@@ -173,6 +173,7 @@ export class CallView {
     const { standing } = this.truth;
     this.root.classList.toggle("ended", standing === "ended");
     this.root.classList.toggle("live", standing === "live" || standing === "waiting");
+    this.root.classList.toggle("waiting", standing === "waiting");
     this.root.classList.toggle("lost", standing === "offline" || standing === "expired" || standing === "refused");
     write(this.parts.state, this.truth.words);
     write(this.parts.trouble, this.truth.troubles);

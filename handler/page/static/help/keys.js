@@ -16,6 +16,18 @@ export const KEYS = /** @type {const} */ ({
     previous: ["k"],
     copyLine: ["c"],
     follow: ["f"],
+    find: ["s"],
+    tools: ["m"],
+    pin: ["p"],
+    close: ["Delete"],
+  },
+  tiles: {
+    left: ["ArrowLeft"],
+    right: ["ArrowRight"],
+    up: ["Alt+ArrowUp"],
+    down: ["Alt+ArrowDown"],
+    enlarge: ["Enter"],
+    back: ["Escape"],
   },
   find: {
     next: ["Enter"],

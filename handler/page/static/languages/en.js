@@ -108,13 +108,27 @@ export const texts = {
     close: "Close",
     metadata: "Metadata",
     tools: "Tools",
-    find: "Find",
-    copy: "Copy",
-    download: "Download",
+    /** @param {string} name */
+    toolsOf: (name) => `Tools for ${name}`,
+    open: "Open calls",
+    enlarge: "Enlarge",
+    back: "Back among the others",
+    find: "Find words",
+    findHere: "Find in this call",
+    findBefore: "The one before",
+    findNext: "The next one",
+    findAway: "Find no longer",
+    pin: "Pin",
+    pinned: "Pinned",
+    copy: "Copy the transcript",
+    /** @param {string} form */
+    download: (form) => `Download ${form}`,
     copied: "Copied",
-    copyLink: "Copy a link to this moment",
+    copyLink: "Copy a link to this call",
+    linkCopied: "Link copied: who opens it needs a token of their own",
+    copyMoment: "Copy a link to this moment",
     /** @param {string} time */
-    linkCopied: (time) => `Link to ${time} copied`,
+    momentCopied: (time) => `Link to ${time} copied`,
     /** @param {string} time */
     lineCopied: (time) => `Copied: the turn at ${time}`,
     following: "Following the end",
@@ -130,11 +144,74 @@ export const texts = {
     next: (number) => `The next call of ${number} opens by itself.`,
     /** @param {string} title */
     openedByItself: (title) => `Opened by itself: ${title}`,
+    /**
+     * @param {number} most
+     * @param {string} name
+     */
+    full: (most, name) => `${counted(most, { one: "call is", other: "calls are" })} open, and no more fit. `
+      + `Close one first: ${name} has been open longest.`,
+    /** @param {string} name */
+    closeInstead: (name) => `Close ${name}`,
     /** @param {number} most */
-    full: (most) => `${counted(most, { one: "call is", other: "calls are" })} open: close one first.`,
+    allPinned: (most) => `${counted(most, { one: "call is", other: "calls are" })} open, and pinned. Close one first.`,
+    /** @param {string} names */
+    malformed: (names) => `The link names what is no call: ${names}.`,
+    /**
+     * @param {number} left
+     * @param {number} most
+     */
+    tooMany: (left, most) => `${counted(most, { one: "call", other: "calls" })} may be open at once: `
+      + `${counted(left, { one: "is", other: "are" })} missing of those that the link names.`,
+    noticeAway: "Put the notice away",
   },
 
   words: {
+    title: "Watch words",
+    hint: "A call in which one is said is marked and comes up. A phrase counts as one; a * stands for any ending.",
+    word: "Word or phrase",
+    add: "Add",
+    list: "Watched words",
+    notify: "Notify me, without a sound",
+    close: "Close",
+    found: "In what was said",
+    /** @param {number} count */
+    watching: (count) => `Watch words (${whole(count)})`,
+    /**
+     * Where it was found last.
+     * @param {string} time
+     * @param {string} speaker
+     */
+    where: (time, speaker) => `${time} ${speaker}`,
+    /** @param {number} places */
+    places: (places) => counted(places, { one: "place", other: "places" }),
+    /**
+     * @param {number} found
+     * @param {number} read
+     */
+    foundIn: (found, read) => `Found in ${whole(found)} of ${counted(read, { one: "call", other: "calls" })}`,
+    /** @param {number} shown */
+    shown: (shown) => `the newest ${whole(shown)} are shown`,
+    /** @param {number} reading */
+    reading: (reading) => `${counted(reading, { one: "more is", other: "more are" })} being read`,
+    /** @param {number} unread */
+    unread: (unread) => `${counted(unread, { one: "more is", other: "more are" })} not read`,
+    /** @param {number} all */
+    heard: (all) => `They are heard in ${counted(all, { one: "call", other: "calls" })}`,
+    /** @param {string} word */
+    remove: (word) => `Wait for “${word}” no longer`,
+    problems: {
+      empty: "A word has letters or digits.",
+      long: "It is too long: 80 letters at most.",
+      known: "It is in the list.",
+      full: "There are 50 words: remove one first.",
+    },
+    denied: "The browser does not let this page notify. Its settings for this site can change that.",
+    noNotifications: "This browser knows no notifications.",
+    /** @param {string} speaker */
+    speaks: (speaker) => `${speaker} speaks`,
+    bothSpeak: "Both speak",
+    /** @param {number} seconds */
+    silent: (seconds) => `silent ${whole(seconds)} s`,
     none: "None found",
     /**
      * @param {number} at
@@ -234,7 +311,7 @@ export const texts = {
   help: {
     title: "Keys",
     close: "Close",
-    places: { page: "Anywhere", list: "In a list of calls", call: "In a call", find: "While you look for words" },
+    places: { page: "Anywhere", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
     keys: {
       page: { search: "Search the calls", help: "Show this sheet" },
       list: { next: "Next call", previous: "Call before" },
@@ -243,10 +320,22 @@ export const texts = {
         previous: "Turn before",
         copyLine: "Copy the turn, with its time and a link",
         follow: "Follow the end, or stay here",
+        find: "Find words",
+        tools: "Its tools",
+        pin: "Pin it, or let it go",
+        close: "Close it",
+      },
+      tiles: {
+        left: "Call on the left",
+        right: "Call on the right",
+        up: "Call above",
+        down: "Call below",
+        enlarge: "Enlarge the call",
+        back: "Set it back among the others",
       },
       find: { next: "Next place", previous: "Place before", clear: "Look for nothing" },
     },
-    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc" },
+    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del" },
   },
 
   /** A call in the page of somebody else. */

@@ -100,6 +100,15 @@ export function otherNumber({ from, to, direction }) {
   return (isOutbound(direction) ? to : from) ?? null;
 }
 
+/**
+ * Who is at the other end: a name, else a number, else the end of the callSid.
+ * @param {About & { callSid: string }} call
+ */
+export function otherParty(call) {
+  const name = isOutbound(call.direction) ? call.calleeName : call.callerName;
+  return isolate(name || otherNumber(call) || `CA…${call.callSid.slice(-6)}`, texts.direction);
+}
+
 /** @param {string | null | undefined} direction */
 export function directionName(direction) {
   return isOutbound(direction) ? texts.call.outgoing : texts.call.incoming;

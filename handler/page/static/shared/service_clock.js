@@ -14,11 +14,19 @@ export class ServiceClock {
   }
 
   /**
-   * Where a call is at a moment of ours: seconds on its clock.
+   * What it shows at a moment of ours (Unix ms).
+   * @param {number} now  Unix ms
+   */
+  at(now) {
+    return Number.isFinite(this.#ahead) ? now - this.#ahead : now;
+  }
+
+  /**
+   * Where a call is then: seconds on its clock.
    * @param {number} startedAt  Unix ms, the service's
    * @param {number} now  Unix ms, ours
    */
   seconds(startedAt, now) {
-    return (now - (Number.isFinite(this.#ahead) ? this.#ahead : 0) - startedAt) / 1000;
+    return (this.at(now) - startedAt) / 1000;
   }
 }

@@ -11,9 +11,10 @@
 
 // Scripts that put no blanks between words, or write what belongs to a word on to it: there each letter
 // (of Korean each syllable) counts as a word, and any place where they follow each other is one.
-const UNSPACED = ["Han", "Hiragana", "Katakana", "Hangul", "Thai", "Lao", "Khmer", "Myanmar"]
+const SCRIPTS = ["Han", "Hiragana", "Katakana", "Hangul", "Thai", "Lao", "Khmer", "Myanmar"]
   .map((script) => `\\p{Script=${script}}`).join("");
-const TOKEN = new RegExp(`(?=[\\p{L}\\p{N}])[${UNSPACED}]\\p{M}*|(?:(?![${UNSPACED}])[\\p{L}\\p{N}\\p{M}])+`, "gu");
+export const UNSPACED = new RegExp(`[${SCRIPTS}]`, "u");
+const TOKEN = new RegExp(`(?=[\\p{L}\\p{N}])[${SCRIPTS}]\\p{M}*|(?:(?![${SCRIPTS}])[\\p{L}\\p{N}\\p{M}])+`, "gu");
 
 // Marks that only say how a letter is spoken: accents (but и with a breve is a letter of its own),
 // points of Hebrew, signs of Arabic, and the line that stretches its words. Those of other scripts

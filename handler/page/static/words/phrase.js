@@ -1,6 +1,6 @@
 // What is looked for: some words in a row.
 
-import { tokensOf } from "./folding.js";
+import { tokensOf, UNSPACED } from "./folding.js";
 
 /**
  * One word of it.
@@ -25,6 +25,17 @@ export function phrase(text, begins = text.trimEnd().endsWith("*")) {
   const last = needles.at(-1);
   if (last) last.begins = begins;
   return needles;
+}
+
+/**
+ * Whether what is being typed is looked for in what was said: a number is not, nor is a single letter, which
+ * would be found everywhere, but where a letter is a word.
+ * @param {string} text
+ */
+export function isSearch(text) {
+  const [first, second] = tokensOf(text);
+  if (!first || !/\p{L}/u.test(text)) return false;
+  return second !== undefined || first.end - first.start > 1 || UNSPACED.test(text);
 }
 
 /**

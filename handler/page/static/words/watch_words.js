@@ -8,7 +8,6 @@ import { phrase } from "./phrase.js";
 
 /** What keeps texts: localStorage, or nothing where a browser has none for us. @typedef {Pick<Storage, "getItem" | "setItem">} Store */
 
-const KEY = "partyline.watch-words";
 export const MOST_WORDS = 50;
 export const LONGEST_WORD = 80; // letters
 
@@ -16,16 +15,20 @@ export class WatchWords {
   /** @type {WatchWord[]} */
   words = [];
 
-  /** @param {Store} store */
-  constructor(store) {
+  /**
+   * @param {Store} store
+   * @param {string} key  under which they are kept there
+   */
+  constructor(store, key) {
     this.store = store;
+    this.key = key;
     this.read();
   }
 
   /** Read what is kept: another tab may have changed it. */
   read() {
     const words = [];
-    for (const word of kept(this.store)) {
+    for (const word of kept(this.store.getItem(this.key))) {
       const needles = typeof word === "string" && word.length <= LONGEST_WORD ? phrase(word) : [];
       if (needles.length && words.length < MOST_WORDS) words.push({ word: String(word), needles });
     }
@@ -57,16 +60,20 @@ export class WatchWords {
   #keep(words) {
     this.words = words;
     try {
-      this.store.setItem(KEY, JSON.stringify(words.map(({ word }) => word)));
+      this.store.setItem(this.key, JSON.stringify(words.map(({ word }) => word)));
     } catch { // it is full, or not for us: they count for as long as the page is open
     }
   }
 }
 
-/** What was kept: texts of anything, as anybody may have written there. @param {Store} store @returns {unknown[]} */
-function kept(store) {
+/**
+ * What was kept: anything, as anybody may have written there.
+ * @param {string | null} text
+ * @returns {unknown[]}
+ */
+function kept(text) {
   try {
-    const words = JSON.parse(store.getItem(KEY) ?? "[]");
+    const words = JSON.parse(text ?? "[]");
     return Array.isArray(words) ? words : [];
   } catch {
     return [];
