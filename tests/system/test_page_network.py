@@ -89,8 +89,16 @@ async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats)
     async with opened(f"{first.url}/#token={token}&call={call.sid}") as page:
         call.say("before", 0.0)
         await expect(turns(page)).to_have_count(1)
+        await page.evaluate(
+            "window.told = []; new MutationObserver(() => {"
+            "window.told.push(document.body.dataset.connection,"
+            " document.querySelector('.call-panel .state').textContent); })"
+            ".observe(document.body, { attributeFilter: ['data-connection'] })"
+        )
         assert await asyncio.to_thread(first.stop) == 0
         await expect(page.locator("#connection")).to_have_text(RECONNECTING)
+        leaves = ["draining", "reconnecting …: its server leaves, another takes over"]
+        assert (await page.evaluate("window.told"))[:2] == leaves
         call.say("meanwhile", 10.0)
         await call.stored()
         serve(NATS_URL=nats.url, PORT=port)

@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.cable import Cable
 from support.page import needs_chromium, opened, shares_browser, turns
@@ -83,6 +84,8 @@ async def test_a_line_that_swallows_all_is_told_within_5_s_wherever_something_wa
         await expect(page.locator(".call-panel.live, .interim, #calls .speaking")).to_have_count(0)
         await expect(page.locator(".delay")).to_be_empty()
         await expect(page.locator("#list-age")).to_contain_text("As it was at")
+        found = (await Axe().run(page)).response["violations"]
+        assert [one["id"] for one in found] == []
         # Clocks stand still; how long it lasts goes on.
         clocks = page.locator(".clock")
         shown = await clocks.all_text_contents()
@@ -152,3 +155,13 @@ async def test_a_call_that_has_ended_leads_to_its_end_and_counts_what_was_not_se
         await expect(page.locator(".jump")).to_have_text("Jump to the end (2 new)")
         await page.locator(".jump").click()
         await expect(page.locator(".jump")).to_be_hidden()
+
+
+async def test_a_page_whose_version_is_gone_says_so_and_mixes_nothing(serve, token):
+    """As after a roll-out: what it would load now is another version's."""
+    service = serve()
+    async with opened(f"{service.url}/#token={token}") as page:
+        await stands(page, "live")
+        await page.route("**/files/*/**", lambda route: route.fulfill(status=404))
+        await page.click("#help")
+        await expect(page.locator("#connection")).to_contain_text("load it again")

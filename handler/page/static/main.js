@@ -68,7 +68,7 @@ function memory() {
 
 /** Let the address name what is open, and what is to be: to be read again, and shared. Never the token. */
 function address() {
-  const { calls, pinned, enlarged } = workspace.desk;
+  const { calls, pinned, enlarged } = workspace.openCalls.desk;
   const desk = {
     calls: [...new Set([...calls, ...wanted?.calls ?? []])],
     pinned: [...pinned, ...wanted?.pinned ?? []],
@@ -190,9 +190,12 @@ signOut.onclick = () => {
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();
 const readingButton = byId("reading", HTMLButtonElement);
-readingButton.addEventListener("click", async () => {
-  (await import("./reading/reading_menu.js")).openReadingMenu(readingButton);
-}, { once: true });
+readingButton.onclick = async () => {
+  const menu = await later(() => import("./reading/reading_menu.js"));
+  if (!menu) return;
+  readingButton.onclick = null; // it has one of its own from now on
+  menu.openReadingMenu(readingButton);
+};
 byId("help", HTMLButtonElement).onclick = showHelp;
 obey(document, "page", {
   search: () => workspace.root.hidden ? false : workspace.search(),
@@ -201,7 +204,22 @@ obey(document, "page", {
 
 /** Seldom asked for, and loaded then. */
 async function showHelp() {
-  (await import("./help/help_sheet.js")).showHelp();
+  (await later(() => import("./help/help_sheet.js")))?.showHelp();
+}
+
+/**
+ * Load what is seldom needed. A page that has been open for long may be of a version that is gone: files
+ * of another one are none of its own, and it says so.
+ * @template T
+ * @param {() => Promise<T>} load
+ */
+async function later(load) {
+  try {
+    return await load();
+  } catch {
+    connection.say(client.state === "live" ? texts.truth.renewed : texts.truth.notLoaded);
+    return null;
+  }
 }
 
 addEventListener("hashchange", begin);

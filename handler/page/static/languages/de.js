@@ -37,6 +37,8 @@ export const texts = {
       expired: "nicht live: Der Zugangstoken ist abgelaufen",
       refused: "nicht live: Mit diesem Zugangstoken lässt sich hier nichts öffnen",
     },
+    renewed: "Der Dienst hat eine neuere Seite: Laden Sie sie neu. Was geöffnet ist, bleibt geöffnet.",
+    notLoaded: "Nicht geladen: Der Dienst antwortet nicht.",
     catchingUp: "Was gesagt wurde, wird gelesen …",
     partGone: (time) => `Ein Teil dieses Gesprächs, nach ${time}, ist nicht mehr gespeichert.`,
     awaySince: (time) => `Nicht erreichbar seit ${time}.`,

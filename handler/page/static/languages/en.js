@@ -43,6 +43,8 @@ export const texts = {
       expired: "not live: the token has expired",
       refused: "not live: this token opens nothing here",
     },
+    renewed: "The service has a newer page: load it again. What is open stays open.",
+    notLoaded: "Not loaded: the service does not answer.",
     catchingUp: "reading what was said …",
     /** @param {string} time */
     partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
