@@ -226,6 +226,7 @@ async def test_a_call_that_ended_while_the_page_was_open_can_be_read_again(serve
     async with opened(f"{service.url}/#token={token}") as page:
         await expect(page.locator("#calls .last")).to_have_text("Caller: It was nice.")
         await call.end()
+        await page.get_by_label("Ended").check()
         await page.locator("#ended button").click()
         await expect(turns(page)).to_have_count(1)
         await expect(page.locator(".state")).to_have_text("ended")
@@ -256,7 +257,7 @@ async def test_the_keyboard_is_enough(serve, token, tell):
         await page.keyboard.press("Control+k")
         await page.keyboard.type("0 000 1")
         await expect(page.locator("#calls li:not([hidden])")).to_have_count(1)
-        await page.keyboard.press("Tab")
+        await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
         await expect(turns(page)).to_have_count(1)
         assert await said(page) == ["call 1"]

@@ -4,6 +4,7 @@ import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
 import { CALL_SID } from "./shared/identifiers.js";
 import { choose, texts } from "./shared/texts.js";
+import { asksForSearch } from "./list/filters.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Workspace } from "./desk/workspace.js";
 
@@ -163,7 +164,7 @@ signOut.onclick = () => {
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();
 document.onkeydown = (event) => {
-  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || workspace.root.hidden) return;
+  if (workspace.root.hidden || !asksForSearch(event)) return;
   workspace.search();
   event.preventDefault();
 };

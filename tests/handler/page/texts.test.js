@@ -59,7 +59,7 @@ test("one and many are told apart", () => {
 });
 
 test("a text is found by its path, and only a text", () => {
-  assert.equal(shown.textAt("list.title"), "Live calls");
+  assert.equal(shown.textAt("list.live"), "Live calls");
   for (const path of ["list", "list.moon", "moon.list", "list.follow"]) {
     assert.throws(() => shown.textAt(path), new TypeError(`${path} is no text`));
   }

@@ -37,11 +37,12 @@ export class Workspace {
     this.moments = new Map();
     this.calls = new KnownCalls();
     this.previews = new Previews();
-    this.sidebar = new Sidebar({
+    this.sidebar = new Sidebar(this.calls, {
       chosen: (callSid) => this.open(callSid),
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.#unfollow(number),
-      searched: () => this.#changePreviews(),
+      moved: () => this.#changePreviews(),
+      shown: (callSid) => this.#shown(callSid),
     });
     setInterval(() => this.#tick(), 1000);
   }
@@ -71,7 +72,7 @@ export class Workspace {
    */
   renew(token) {
     this.token = token;
-    this.sidebar.past.renew(token);
+    this.sidebar.renew(token);
     for (const panel of this.panels.values()) panel.tools.token = token;
   }
 
@@ -98,8 +99,9 @@ export class Workspace {
       followed: (number) => this.#follow(number),
     });
     this.openCalls.add(panel);
+    this.#changePreviews(); // a connection carries so many
     this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
-    this.sidebar.mark(this.panels);
+    this.sidebar.mark();
     if (byItself) this.sidebar.notify(texts.desk.openedByItself(title(call)));
     if (!byItself || this.panels.size === 1) this.openCalls.goTo(panel, !byItself);
   }
@@ -123,6 +125,7 @@ export class Workspace {
       const about = message.type === "CallStarted" ? message : {};
       if (!this.opened.has(callSid)) this.open(callSid, { byItself: true, about });
     };
+    this.#changePreviews();
     this.followed.set(number, this.client.number(number, { onMessage, interim: false }));
   }
 
@@ -142,7 +145,7 @@ export class Workspace {
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
       this.panels.get(callSid)?.receive(message, change);
-      this.sidebar.showLast(callSid, transcript);
+      this.sidebar.showLast(callSid);
     };
     const reading = this.client.call(callSid, { ...options, onMessage });
     this.read.set(callSid, { transcript, reading });
@@ -178,8 +181,7 @@ export class Workspace {
   #receiveList(calls) {
     for (const call of this.calls.replace(calls)) this.#end(call);
     for (const call of calls) this.panels.get(call.callSid)?.describe(call);
-    this.sidebar.show(this.calls);
-    this.sidebar.mark(this.panels);
+    this.sidebar.show();
     this.#changePreviews();
   }
 
@@ -188,9 +190,8 @@ export class Workspace {
    * @param {KnownCall} call
    */
   #end(call) {
-    const { callSid, startedAt } = call;
-    const duration = this.read.get(callSid)?.transcript.ended?.duration;
-    this.calls.end(call, duration === undefined ? Date.now() : startedAt + duration * 1000);
+    const { callSid } = call;
+    this.calls.end(call, this.read.get(callSid)?.transcript.ended ?? null, Date.now());
     if (!this.panels.has(callSid)) this.#stopReading(callSid);
   }
 
@@ -206,7 +207,7 @@ export class Workspace {
     this.openCalls.remove(callSid);
     this.#stopReading(callSid);
     this.moments.delete(callSid);
-    this.sidebar.mark(this.panels);
+    this.sidebar.mark();
     this.#changePreviews();
   }
 
@@ -218,16 +219,27 @@ export class Workspace {
     return ended !== null;
   }
 
-  /** Read the calls that are seen in the list for their last words. */
+  /** Read calls of the list for their last words, and how they stand: those that are seen, and others. */
   #changePreviews() {
-    const { begun, ended } = this.previews.change(this.sidebar.shown.filter((callSid) => !this.panels.has(callSid)));
+    const previewed = (/** @type {string} */ callSid) => !this.panels.has(callSid);
+    const others = [...this.calls.live.keys()].filter(previewed);
+    const taken = this.panels.size + this.followed.size + 1;
+    const { begun, ended } = this.previews.change(this.sidebar.seen.filter(previewed), others, taken);
     for (const callSid of ended) this.#stopReading(callSid);
     for (const callSid of begun) this.#read(new Transcript(callSid), { newest: PREVIEWED });
+  }
+
+  /**
+   * What the list may show of a call, beside what it says itself.
+   * @param {string} callSid
+   */
+  #shown(callSid) {
+    const transcript = this.read.get(callSid)?.transcript ?? null;
+    return { isOpen: this.panels.has(callSid), isPinned: false, transcript, signals: null };
   }
 
   #tick() {
     this.sidebar.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
-    for (const [callSid, { transcript }] of this.read) this.sidebar.showLast(callSid, transcript);
   }
 }

@@ -44,16 +44,40 @@ export const texts = {
 
   list: {
     region: "Calls",
-    search: "Number, name or callSid",
+    search: "Number, name, callSid or key:value",
     example: "+1 555 …",
     followed: "Followed numbers",
-    title: "Live calls",
+    state: "Which calls",
+    states: { live: "Live", waiting: "Waiting", away: "Unheard", ended: "Ended" },
+    sort: "Order",
+    sorts: { newest: "Newest first", longest: "Longest first", silent: "Silent longest", number: "By number" },
+    direction: "Direction",
+    directions: { both: "In and out", incoming: "Incoming", outgoing: "Outgoing" },
+    compact: "Compact",
+    live: "Live calls",
     none: "There is none. The next one appears here.",
     noneFits: "None of the live calls fits.",
-    ended: "Ended while you read",
+    /**
+     * @param {number} shown
+     * @param {number} all
+     */
+    count: (shown, all) => `${whole(shown)} of ${counted(all, { one: "call", other: "calls" })}`,
+    /**
+     * Whether a recogniser is away is known of the calls alone whose words are read.
+     * @param {number} read
+     * @param {number} all
+     */
+    awayOf: (read, all) => `Known of ${whole(read)} of ${whole(all)} calls: no more are read at once.`,
     past: "Calls that are over",
     older: "Older calls",
     nonePast: "None is kept that this token may read.",
+    nonePastFits: "None of those that are kept fits.",
+    /**
+     * Only what was loaded is searched.
+     * @param {number} shown
+     * @param {number} all
+     */
+    countPast: (shown, all) => `${whole(shown)} of the ${whole(all)} that are loaded fit; older ones may.`,
     looking: "Looking …",
     /** @param {string} why */
     notRead: (why) => `Not read: ${why}`,
@@ -63,8 +87,7 @@ export const texts = {
     unfollow: (number) => `Following ${number}: stop`,
     /** @param {string} callee */
     to: (callee) => `→ ${callee}`,
-    /** @param {string} direction */
-    waiting: (direction) => `${direction}, waiting for its audio`,
+    waiting: "Waits for its audio",
     recogniserAway: "The recogniser is away.",
     /**
      * @param {string} name
@@ -78,6 +101,9 @@ export const texts = {
     said: (speaker, words) => `${speaker}: ${words}`,
     /** @param {string} speaker */
     speaks: (speaker) => `${speaker} speaks`,
+    bothSpeak: "Both speak",
+    /** @param {string} time */
+    silent: (time) => `Silent for ${time}`,
   },
 
   desk: {

@@ -41,7 +41,7 @@ export function textFor(known, word, unknown = word) {
 }
 
 /**
- * A text by its path, as `list.title`; for the attributes of the markup, see `dress`.
+ * A text by its path, as `list.live`; for the attributes of the markup, see `dress`.
  * @param {string} path
  */
 export function textAt(path) {
