@@ -1,165 +1,161 @@
 """
-Take the screenshots of the page: ``make screenshots``. They land in ``docs/screenshots``.
+Take the screenshots of the page: ``make screenshots``.
 
-A service on a nats-server of its own, a few calls written to it, and Chromium.
+Desks of 1, 3, 12 and 50 calls, in each state, at four widths, in light and dark: some 200 pictures
+in ``build/screenshots``, with an ``index.html`` to look them through. Those that the documents show
+land in ``docs/screenshots``. Chromium, and a service of its own for each desk.
 """
 
 import argparse
 import asyncio
-import os
-import secrets
+import html
 import sys
-import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
-from bench.processes import CHROMIUM, server
-from broker.broker import Broker
-from broker.records import CallFacts, Record
-from broker.server.embedded import EmbeddedServer
-from broker.settings import BrokerSettings
-from broker.writer import CallWriter
-from handler.tokens import tokens
+from bench.desk import page as states
+from bench.desk.calls import Desk
+from bench.desk.page import HEIGHTS, PHONE, opened
+from bench.desk.png import encode, pixels
+from bench.processes import CHROMIUM
 
-HERE = Path(__file__).parents[1] / "docs" / "screenshots"
-TALK = [
-    ("inbound", 0.8, 2.9, "Good morning. I would like to book a table for two."),
-    ("outbound", 4.2, 1.3, "Of course. For which day?"),
-    ("inbound", 6.1, 1.1, "Tomorrow evening,"),
-    ("outbound", 7.4, 0.4, "Mhm."),
-    ("inbound", 8.1, 2.8, "about eight, if you have anything by the window."),
-    ("outbound", 17.2, 2.6, "Let me look. Yes, there is one left."),
-]
-NEXT = ("inbound", 20.9, 0.9, "Wonderful. My name is")
-LATER = ("inbound", 28.0, 1.9, "Sorry, I could not hear you. The name")
-ASIDE = ("inbound", 15.0, 3.0, "I am calling about the invoice of last month.")
-RECOGNISER_AWAY = {"type": "Recogniser", "state": "down", "reason": "HTTP 503"}
-
-
-def spoken(
-    track: str, start: float, duration: float, text: str, *, final: bool
-) -> dict[str, object]:
-    """Make the body of a result."""
-    words = text.split()
-    step = duration / len(words)
-    timed = [
-        {
-            "word": word,
-            "punctuated_word": word,
-            "start": start + step * number,
-            "end": start + step * (number + 1),
-            "confidence": 0.45 if word == "window." else 0.97,
-        }
-        for number, word in enumerate(words)
-    ]
-    return {
-        "type": "Results",
-        "channel_index": [0 if track == "inbound" else 1, 2],
-        "start": start,
-        "duration": duration,
-        "is_final": final,
-        "speech_final": final,
-        "channel": {"alternatives": [{"transcript": text, "confidence": 0.9, "words": timed}]},
-    }
+ROOT = Path(__file__).parents[1]
+ALL = ROOT / "build" / "screenshots"
+SHOWN = ROOT / "docs" / "screenshots"
+SIZES = (1, 3, 12, 50)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LONGEST = 900  # seconds for all of them
+# What the documents show: the picture, and its name there.
+IN_DOCUMENTS = {
+    "live-1-1366-light": "call",
+    "live-12-1920-light": "desk",
+    "live-50-1366-light": "list",
+    "live-3-1366-dark": "dark",
+    "gap-3-1366-light": "gap",
+    "live-3-390-light": "phone",
+}
 
 
-async def begin(broker: Broker, number: str) -> tuple[CallWriter, asyncio.Task[None]]:
-    """Begin a call."""
-    call = CallFacts(
-        call_sid=f"CA{os.urandom(16).hex()}",
-        account_sid="AC" + "1" * 32,
-        stream_sid="MZ" + "1" * 32,
-        started_at=round((time.time() - 22) * 1000),
-        from_=number,
-        to="+15550100200",
-        direction="inbound",
-    )
-    writer = broker.writer(call, broker.next_epoch())
-    running = asyncio.create_task(writer.run())
-    await writer.claimed.wait()
-    return writer, running
+class Camera:
+    """Takes the pictures of windows, in both schemes, and those for the documents."""
+
+    def __init__(self, blank: Page, shown: bool) -> None:
+        self._blank = blank
+        self._shown = shown
+        self.names: list[str] = []
+
+    async def shoot(self, pages: Sequence[Page], state: str, size: int) -> None:
+        """Take a state of all windows."""
+        for page in pages:
+            for scheme in SCHEMES:
+                assert page.viewport_size is not None
+                await self._take(page, f"{state}-{size}-{page.viewport_size['width']}", scheme)
+
+    async def _take(self, page: Page, name: str, scheme: Literal["light", "dark"]) -> None:
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
+        name = f"{name}-{scheme}"
+        picture = await page.screenshot(path=ALL / f"{name}.png", animations="disabled")
+        self.names.append(name)
+        if self._shown and name in IN_DOCUMENTS:
+            path = SHOWN / f"{IN_DOCUMENTS[name]}.png"
+            path.write_bytes(encode(await pixels(self._blank, picture)))
 
 
-async def shoot(page: Page, name: str) -> None:
-    """Take one picture."""
-    await page.wait_for_timeout(300)
-    await page.screenshot(path=HERE / f"{name}.png")
-    print(f"docs/screenshots/{name}.png")
+@asynccontextmanager
+async def windows(browser: Browser, link: str) -> AsyncIterator[list[Page]]:
+    """Open the page at all widths."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(opened(browser, link, one)) for one in HEIGHTS]
 
 
-async def take(chromium: str) -> None:
-    """Take them all, of three calls on a service of their own."""
-    secret = secrets.token_hex(32)
-    environ = {"TOKEN_SECRET": secret, "TWILIO_AUTH_TOKEN": "none", "DEEPGRAM_API_KEY": "none"}
-    token = tokens.mint(secret, expires=time.time() + 600, calls=["*"])
-    async with EmbeddedServer() as nats, async_playwright() as playwright:
-        environ["NATS_URL"] = nats.url
-        settings = BrokerSettings(servers=(nats.url,), instance="screenshots")
-        with server("handler.cli", "serve", environ=environ, ready="/readyz") as (_, port):
-            async with Broker(settings) as broker:
-                await broker.wait_ready()
-                calls = [await begin(broker, f"+1555010010{number}") for number in range(3)]
-                browser = await playwright.chromium.launch(executable_path=chromium)
-                await pictures(
-                    browser, f"http://127.0.0.1:{port}/#token={token}", [one for one, _ in calls]
-                )
-                await browser.close()
-                for ending, running in calls:
-                    over = {"type": "CallEnded", "duration": 22.0, "reason": "completed"}
-                    ending.put(Record("event", "call", over))
-                    ending.finish()
-                    await running
+async def see_nothing(browser: Browser, camera: Camera) -> None:
+    """Take the door, and a desk without calls."""
+    async with Desk() as desk:
+        async with windows(browser, desk.link().partition("#")[0]) as pages:
+            for page in pages:
+                await expect(page.locator("#sign-in")).to_be_visible()
+            await camera.shoot(pages, "door", 0)
+        async with windows(browser, desk.link()) as pages:
+            for page in pages:
+                await expect(page.locator("#no-calls")).not_to_be_empty()
+            await camera.shoot(pages, "empty", 0)
 
 
-async def pictures(browser: Browser, address: str, calls: list[CallWriter]) -> None:
-    """Let the calls speak, and look at them."""
-    call, other, away = calls
-    for line in TALK:
-        call.put(Record("final", line[0], spoken(*line, final=True)))
-    other.put(Record("final", "inbound", spoken(*ASIDE, final=True)))
-    away.put(Record("event", "call", RECOGNISER_AWAY))
-    page = await browser.new_page(viewport={"width": 1280, "height": 720})
-    await page.goto(address)
-    rows = page.locator("#calls button")
-    await rows.filter(has_text="The recogniser is away").wait_for()
-    await rows.filter(has_text=ASIDE[3][-20:]).wait_for()
-    await shoot(page, "list")
+async def see_calls(browser: Browser, camera: Camera, size: int) -> None:
+    """Take a desk of so many calls, in one state after another."""
+    async with Desk() as desk:
+        await desk.begin(size)
+        async with windows(browser, desk.link()) as pages:
+            for page in pages:
+                await states.be_live(page, desk)
+                await camera.shoot([page], "live", size)
+            [phone] = [p for p in pages if p.viewport_size and p.viewport_size["width"] == PHONE]
+            await phone.locator("#back").click()
+            await camera.shoot([phone], "list", size)
+            await states.go_to(phone, desk.calls[0])
 
-    await rows.filter(has_text="+15550100100").click()
-    await page.locator(".turn").first.wait_for()
-    call.interim("inbound", spoken(*NEXT, final=False))
-    await page.locator(".interim").wait_for()
-    await shoot(page, "call")
+            states.lose_words(desk)
+            await asyncio.gather(*(states.be_gapped(page, desk) for page in pages))
+            await camera.shoot(pages, "gap", size)
+            states.find_words(desk)
+            await asyncio.gather(*(states.be_offline(page, desk) for page in pages))
+            await camera.shoot(pages, "offline", size)
+            await asyncio.gather(*(states.be_back(page, desk) for page in pages))
+            await asyncio.gather(*(states.be_expired(page, desk) for page in pages))
+            await camera.shoot(pages, "expired", size)
+            await asyncio.gather(*(states.be_let_in(page, desk) for page in pages))
+            await desk.end()
+            await asyncio.gather(*(states.be_ended(page, desk) for page in pages))
+            await camera.shoot(pages, "ended", size)
 
-    gap = {"type": "Gap", "start": 21.2, "end": 26.5, "track": None}
-    call.put(Record("event", "call", {**gap, "reason": "recogniser-unreachable"}))
-    call.put(Record("event", "call", RECOGNISER_AWAY))
-    await page.get_by_label("Mark uncertain words").check()
-    await page.get_by_label("Find").fill("window")
-    await page.locator(".gap").wait_for()
-    await shoot(page, "gap")
 
-    call.put(Record("event", "call", {**RECOGNISER_AWAY, "state": "up", "reason": ""}))
-    await page.get_by_label("Find").fill("")
-    await rows.filter(has_text=ASIDE[3][-20:]).click()
-    await page.locator(".said", has_text=ASIDE[3]).wait_for()
-    await page.emulate_media(color_scheme="dark")
-    await shoot(page, "dark")
+def index(names: list[str]) -> str:
+    """Write a page that shows all pictures: a row for each state and number of calls."""
+    rows = []
+    for row, pictures in groupby(names, lambda name: name.rsplit("-", 2)[0]):
+        images = "".join(
+            f'<a href="{name}.png"><img src="{name}.png" alt="{name}" loading="lazy"></a>'
+            for name in pictures
+        )
+        rows.append(f"<h2>{html.escape(row)}</h2><p>{images}</p>")
+    style = "img { height: 20rem; margin: 0.2rem; border: 1px solid gray }"
+    return f"<!doctype html><title>Partyline</title><style>{style}</style>{''.join(rows)}"
 
-    phone = await browser.new_page(viewport={"width": 390, "height": 844})
-    await phone.goto(f"{address}&call={call.call.call_sid}")
-    call.interim("inbound", spoken(*LATER, final=False))
-    await phone.locator(".interim").wait_for()
-    await shoot(phone, "phone")
+
+async def take(chromium: str, sizes: Sequence[int], *, shown: bool) -> None:
+    """Take them all."""
+    ALL.mkdir(parents=True, exist_ok=True)
+    for old in ALL.glob("*.png"):
+        old.unlink()
+    async with async_playwright() as playwright, asyncio.timeout(LONGEST):
+        browser = await playwright.chromium.launch(executable_path=chromium)
+        camera = Camera(await browser.new_page(), shown)
+        await see_nothing(browser, camera)
+        for size in sizes:
+            print(f"{len(camera.names)} pictures; now {size} calls", flush=True)
+            await see_calls(browser, camera, size)
+        await browser.close()
+    (ALL / "index.html").write_text(index(camera.names))
+    print(f"{len(camera.names)} pictures: {ALL.relative_to(ROOT)}/index.html")
+    missing = sorted(IN_DOCUMENTS.keys() - set(camera.names)) if shown else []
+    assert not missing, f"documents show what was not taken: {missing}"
 
 
 def main() -> None:
     """Read the arguments and take them."""
-    argparse.ArgumentParser(prog="python -m bench.screenshots", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m bench.screenshots", description=__doc__)
+    parser.add_argument("--calls", type=int, nargs="*", help="desks of so many; else all sizes")
+    arguments = parser.parse_args()
     if CHROMIUM is None:
         sys.exit("needs Chromium; on Debian and Ubuntu: apt install chromium")
-    asyncio.run(take(CHROMIUM))
+    sizes = arguments.calls or SIZES
+    asyncio.run(take(CHROMIUM, sizes, shown=sizes == SIZES))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ import { authorization, expiryOf } from "./token.js";
  */
 
 const LONGEST_WAIT = 15_000; // ms, as all of these
-// A connection that lived for longer, or brought something, was a good one: the next failure is a new one.
-const GOOD_LIFE = 10_000;
+// A connection that lived for longer, too, or brought something, was a good one: the next failure is a new one.
 const OPEN_TIMEOUT = 10_000;
-const ANSWER_TIMEOUT = 5_000;
+const LONGEST_ANSWER = 5_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 // A token is renewed when a quarter of its time is left, and not in its last moment.
 const [RENEW, LAST_MOMENT] = [0.75, 500];
@@ -26,6 +25,7 @@ export class Connection {
   #failures = 0;
   #turn = 0; // counts sockets: what was begun for an earlier one changes nothing
   #openedAt = 0;
+  #setAt = 0; // when the timer was
   #everOpened = false;
   #waits = false;
   /** @type {string | null} */
@@ -39,11 +39,14 @@ export class Connection {
   #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #renewal;
-  #wake = () => {
-    // A laptop that wakes up, or a network that is back, need not wait.
+  /** @param {Event} event */
+  #wake = ({ type }) => {
     if (globalThis.document?.hidden) return;
-    if (this.#openedAt) this.#expectMessage(0);
-    else if (this.#waits) this.#open();
+    // A laptop that wakes up, or a network that is back, need not wait.
+    if (!this.#openedAt) this.#waits && this.#open();
+    // Timers slept: what may be long gone is not taken for alive until it speaks.
+    else if (type === "offline" || Date.now() - this.#setAt > 2 * this.quiet) this.#lose();
+    else this.#expectMessage(0);
   };
 
   /**
@@ -54,9 +57,11 @@ export class Connection {
     this.service = new URL(`${url}`.replace(/^ws/, "http").replace(/\/?$/, "/"));
     this.askToken = token;
     this.firstWait = wait;
-    this.quiet = quiet;
+    // Nobody asks without end, and no timer overflows.
+    this.quiet = Math.min(Math.max(quiet || 0, 1000), LONGEST_TIMER);
     this.listener = listener;
     globalThis.addEventListener?.("online", this.#wake);
+    globalThis.addEventListener?.("offline", this.#wake);
     globalThis.document?.addEventListener("visibilitychange", this.#wake);
     this.#open();
   }
@@ -73,6 +78,7 @@ export class Connection {
 
   close() {
     globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.removeEventListener?.("offline", this.#wake);
     globalThis.document?.removeEventListener("visibilitychange", this.#wake);
     this.#drop();
   }
@@ -121,10 +127,11 @@ export class Connection {
    */
   #expectMessage(wait) {
     clearTimeout(this.#timer);
+    this.#setAt = Date.now();
     this.#timer = setTimeout(() => {
       // A renewal is answered, whatever else there is to say; without a token too.
       this.send({ token: this.#token ?? "" });
-      this.#timer = setTimeout(() => this.#lose(), ANSWER_TIMEOUT);
+      this.#timer = setTimeout(() => this.#lose(), Math.min(this.quiet, LONGEST_ANSWER));
     }, wait);
   }
 
@@ -167,7 +174,7 @@ export class Connection {
   async #lose(code = 1006, reason = "") {
     const [opened, tried] = [this.#openedAt, this.#socket !== null];
     const turn = this.#drop();
-    if (opened && Date.now() - opened > GOOD_LIFE) this.#failures = 0;
+    if (opened && Date.now() - opened > OPEN_TIMEOUT) this.#failures = 0;
     if (code === EXPIRED) this.#refused = this.#token ?? "";
     else if (code >= 4400 && code !== TOO_SLOW && code !== TOO_MUCH) return this.#end("refused", code, reason);
     this.listener.changed(code === LEAVING ? "draining" : "offline", code, reason);
@@ -175,7 +182,8 @@ export class Connection {
     const status = opened || !tried || turn !== this.#turn ? 0 : await this.#status();
     if (turn !== this.#turn) return;
     const over = this.#everOpened || (expiryOf(this.#token) ?? Infinity) * 1000 < Date.now();
-    if (status === 401 || status === 403) return this.#end(over && status === 401 ? "expired" : "refused", status);
+    if (status === 401 && over) return this.#end("expired", status);
+    if (status === 401 || status === 403) return this.#end("refused", status);
     const longest = code === TOO_MUCH ? LONGEST_WAIT : this.firstWait * 2 ** this.#failures++;
     this.#waits = true;
     this.#timer = setTimeout(() => this.#open(), Math.min(LONGEST_WAIT, longest) * (0.5 + Math.random() / 2));

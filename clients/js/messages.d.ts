@@ -67,7 +67,7 @@ export interface CallResumed {
 }
 
 /** It went away, and why, or is there; with a reason then, if the call is told of something else. */
-export type Recogniser = { type: "Recogniser"; callSid: string; seq: number } & (
+export type Recogniser = { type: "Recogniser"; callSid: string; seq: number; at: number } & (
   | { state: "down"; reason: string }
   | { state: "up"; reason?: string | null }
 );

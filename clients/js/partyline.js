@@ -22,7 +22,8 @@ export { PartylineError };
  * @property {() => Promise<string | null> | string | null} [token]  asked for one with each connection, and before it ends
  * @property {(state: State, code?: number, message?: string) => void} [onState]
  * @property {number} [wait]  ms before the first try to come back; twice as many with each that fails
- * @property {number} [quiet]  ms without a message after which the service is asked whether it is there
+ * @property {number} [quiet]  ms without a message after which the service is asked whether it is there;
+ *   20,000 unless it is given, 1,000 at least. It has as long to answer, and 5,000 at most
  */
 
 // What one connection may ask for.

@@ -34,7 +34,9 @@
  * What may still change.
  * @typedef {object} Interim
  * @property {string} text
+ * @property {Word[]} words
  * @property {number} start
+ * @property {number} end
  * @property {number} from  where the result begins, silence included
  * @property {number} at  Unix ms at which it was published
  */
@@ -160,8 +162,8 @@ export class Transcript {
   /** @param {Results} message */
   #receiveInterim(message) {
     this.interims.delete(message.track);
-    const { text, start } = spoken(message);
-    if (text) this.interims.set(message.track, { text, start, from: message.start, at: message.at });
+    const said = spoken(message);
+    if (said.text) this.interims.set(message.track, { ...said, from: message.start, at: message.at });
   }
 
   /**

@@ -84,6 +84,7 @@ class Subscriber:
         self._calls: dict[str, _FollowedCall] = {}
         self._numbers: dict[str, _FollowedNumber] = {}
         self._list: ListReader | None = None
+        self._renewed: commands.Renew | None = None
         self._over: dict[_FollowedCall, None] = {}  # those that are over; the first comes first
         # The last seq of calls that were over, and are forgotten.
         self._reached: dict[str, int] = {}
@@ -140,6 +141,9 @@ class Subscriber:
             if text is None:
                 raise SubscriberError(EndCode.BAD_REQUEST, "text only")
             command = commands.parse(text)
+            if command == self._renewed:
+                await self._say_until_when()  # whoever asks whether we are here is answered at once
+                continue
             await self._shared.wait_to_be_heard(self._admission.grant.bearer)
             await self._obey(command)
 
@@ -160,6 +164,7 @@ class Subscriber:
                     self._tasks.create_task(self._send_lists())
             case commands.Renew(token):
                 await self._renew(token)
+                self._renewed = command
 
     def _unsubscribe(self, target: str) -> None:
         if (number := self._numbers.pop(target, None)) is not None:
@@ -169,7 +174,7 @@ class Subscriber:
 
     async def _renew(self, token: str) -> None:
         if self._shared.access.open_to_all:
-            await self._socket.say({"type": "Token", "exp": None})
+            await self._say_until_when()
             return
         try:
             grant = await self._shared.access.verify(token)
@@ -187,9 +192,14 @@ class Subscriber:
         for followed in self._numbers.values():
             calls = self._shared.calls_list.of_number(followed.wanted.number)
             self._look_at(followed.wanted, [call.call_sid for call in calls])
-        await self._socket.say({"type": "Token", "exp": int(grant.expires)})
+        await self._say_until_when()
         for call_sid, error in refused:
             await self._socket.send(refusal_message(call_sid, error))
+
+    async def _say_until_when(self) -> None:
+        is_open = self._shared.access.open_to_all
+        expires = None if is_open else int(self._admission.grant.expires)
+        await self._socket.say({"type": "Token", "exp": expires})
 
     def _end_what_is_no_longer_granted(self) -> list[tuple[str, CallRefused]]:
         refused = []

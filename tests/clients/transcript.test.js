@@ -104,9 +104,9 @@ test("the call's state follows its events", () => {
   assert.equal(transcript.lastTurn, null);
   transcript.receive({ type: "CallStarted", callSid, seq: 1, startedAt: 5, from: "+1", to: null, direction: null });
   assert.equal(transcript.started?.startedAt, 5);
-  transcript.receive({ type: "Recogniser", callSid, seq: 2, state: "down", reason: "HTTP 503" });
+  transcript.receive({ type: "Recogniser", callSid, seq: 2, at: 0, state: "down", reason: "HTTP 503" });
   assert.equal(transcript.trouble, "HTTP 503");
-  transcript.receive({ type: "Recogniser", callSid, seq: 3, state: "up" });
+  transcript.receive({ type: "Recogniser", callSid, seq: 3, at: 0, state: "up" });
   assert.equal(transcript.trouble, "");
   transcript.receive({ type: "CallEnded", callSid, seq: 4, duration: 9, reason: "crashed" });
   assert.equal(transcript.ended?.reason, "crashed");
@@ -126,10 +126,10 @@ test("a call that moves is drawn as if nothing had been, with what its side is s
 
 test("what a call is told of its recogniser is no trouble, and the newest of it is kept", () => {
   const transcript = new Transcript(callSid);
-  transcript.receive({ type: "Recogniser", callSid, seq: 1, state: "up", reason: null });
+  transcript.receive({ type: "Recogniser", callSid, seq: 1, at: 0, state: "up", reason: null });
   assert.deepEqual([...transcript.notes], []);
   for (const [at, reason] of ["a", "b", "c", "a", "d"].entries()) {
-    transcript.receive({ type: "Recogniser", callSid, seq: 2 + at, state: "up", reason });
+    transcript.receive({ type: "Recogniser", callSid, seq: 2 + at, at: 0, state: "up", reason });
   }
   assert.deepEqual([...transcript.notes], ["c", "a", "d"]);
   assert.equal(transcript.trouble, "");

@@ -61,6 +61,17 @@ async def opened(url: str, **options):
         assert complaints == []
 
 
+async def use_tool(page, name: str) -> None:
+    """Choose from the menu of the first open call."""
+    await page.locator(".open-menu").first.click()
+    await (
+        page.locator(".menu")
+        .get_by_role("menuitem", name=name)
+        .or_(page.locator(".menu").get_by_role("menuitemcheckbox", name=name))
+        .click()
+    )
+
+
 def turns(page):
     return page.locator(".turn:not([aria-hidden])")
 
@@ -69,3 +80,30 @@ async def said(page) -> list[str]:
     return [
         " ".join(text.split()) for text in await turns(page).locator(".said").all_text_contents()
     ]
+
+
+async def mark_uncertain_words(page) -> None:
+    await page.locator("#reading").click()
+    await page.get_by_label("Mark uncertain words").check()
+    await page.keyboard.press("Escape")
+
+
+async def letters(page, selector: str, text: str) -> list[float]:
+    """Return from where to where the letters of a text stand, from left to right."""
+    return await page.evaluate(
+        """([selector, text]) => {
+          for (const root of document.querySelectorAll(selector)) {
+            const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+              const node = walker.currentNode, at = node.data.indexOf(text);
+              if (at < 0) continue;
+              return [...text].map((_, n) => {
+                const range = new Range();
+                range.setStart(node, at + n); range.setEnd(node, at + n + 1);
+                return range.getBoundingClientRect().left;
+              });
+            }
+          }
+        }""",
+        [selector, text],
+    )

@@ -7,7 +7,15 @@ import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import needs_chromium, opened, said, shares_browser, turns
+from support.page import (
+    mark_uncertain_words,
+    needs_chromium,
+    opened,
+    said,
+    shares_browser,
+    turns,
+    use_tool,
+)
 from support.timing import LOOK, until
 
 from bench.processes import resident_mb
@@ -40,7 +48,7 @@ async def test_a_call_is_chosen_and_read_live(serve, token, tell):
     call = await tell(service, from_=NUMBER, to=OTHER)
     async with opened(f"{service.url}/#token={token}") as page:
         assert page.url == f"{service.url}/"  # nothing of the token is left in it
-        row = page.locator("#calls button")
+        row = page.locator("#calls .open")
         await expect(row).to_contain_text(f"{NUMBER} → {OTHER}")
         await row.click()
         call.say("Good morning.", 1.0)
@@ -102,7 +110,7 @@ async def test_downloads_are_what_the_api_says(service, token, tell):
                 url = f"{service.url}/calls/{call.sid}/transcript.{form}?token={token}"
                 wanted = (await client.get(url)).content
                 async with page.expect_download() as download:
-                    await page.locator(f"[data-form={form}]").click()
+                    await use_tool(page, f"Download {form.upper()}")
                 file = await download.value
                 assert file.suggested_filename == f"{call.sid}.{form}"
                 path = Path(await file.path())
@@ -122,7 +130,7 @@ async def test_a_link_to_a_moment_shows_it_in_a_page_that_is_open_too(service, t
         await page.evaluate(f"location.hash = 'token={token}&call={other.sid}'")
         await expect(page.locator(".call-panel")).to_have_count(2)
         await expect(page.locator(".said", has_text="another call")).to_be_in_viewport()
-        assert page.url == f"{service.url}/"
+        assert page.url == f"{service.url}/#calls={call.sid},{other.sid}"
         await page.evaluate(f"location.hash = 'call={call.sid}&t=300.0'")
         await expect(page.locator(".said", has_text="line 30")).to_be_in_viewport()
 
@@ -227,7 +235,7 @@ async def test_a_call_that_ended_while_the_page_was_open_can_be_read_again(serve
         await expect(page.locator("#calls .last")).to_have_text("Caller: It was nice.")
         await call.end()
         await page.get_by_label("Ended").check()
-        await page.locator("#ended button").click()
+        await page.locator("#ended .open").click()
         await expect(turns(page)).to_have_count(1)
         await expect(page.locator(".state")).to_have_text("ended")
 
@@ -253,10 +261,10 @@ async def test_the_keyboard_is_enough(serve, token, tell):
         await expect(page.locator("#token")).to_be_focused()
         await page.keyboard.type(token)
         await page.keyboard.press("Enter")
-        await expect(page.locator("#calls button")).to_have_count(2)
+        await expect(page.locator("#calls .open")).to_have_count(2)
         await page.keyboard.press("Control+k")
         await page.keyboard.type("0 000 1")
-        await expect(page.locator("#calls li:not([hidden])")).to_have_count(1)
+        await expect(page.locator("#calls li")).to_have_count(1)
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Enter")
         await expect(turns(page)).to_have_count(1)
@@ -265,7 +273,7 @@ async def test_the_keyboard_is_enough(serve, token, tell):
         await page.locator(".close").focus()
         await page.keyboard.press("Enter")
         await expect(page.locator(".call-panel")).to_have_count(0)
-        await expect(page.locator("#calls li:not([hidden]) button")).to_be_focused()
+        await expect(page.locator("#calls .open")).to_be_focused()
 
 
 async def test_reading_back_does_not_jump_and_counts_what_is_new(service, token, tell):
@@ -282,7 +290,8 @@ async def test_reading_back_does_not_jump_and_counts_what_is_new(service, token,
         assert await log.evaluate("log => log.scrollTop") == 0
         await page.locator(".jump").click()
         await expect(turns(page).last).to_be_in_viewport()
-        await page.fill(".find", "line 7")
+        await use_tool(page, "Find words")
+        await page.keyboard.type("line 7")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
         await expect(page.locator(".current")).to_be_in_viewport()
 
@@ -301,9 +310,11 @@ async def test_words_of_low_confidence_are_marked_on_request(service, token, tel
         body |= {"speech_final": True, "channel": {"alternatives": [alternative]}}
         call.writer.put(Record("final", "inbound", body))
         await expect(turns(page)).to_have_count(2)
-        await expect(page.locator("mark")).to_have_count(0)
-        await page.get_by_label("Mark uncertain words").check()
-        await expect(page.locator("mark")).to_have_text(["Not"])
+        doubt = page.locator(".doubt")
+        await expect(doubt).to_have_css("text-decoration-line", "none")
+        await mark_uncertain_words(page)
+        await expect(doubt).to_have_text(["Not"])
+        await expect(doubt).to_have_css("text-decoration-line", "underline")
 
 
 async def test_a_call_that_was_stopped_and_goes_on_is_read_on(service, token, tell):
@@ -355,13 +366,19 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(serve, token, tell, sche
         found = [("door", await Axe().run(page))]
         await page.fill("#token", token)
         await page.keyboard.press("Enter")
-        await page.locator("#calls button").click()
+        await page.locator("#calls .open").click()
         await expect(page.locator(".gap")).to_be_visible()
         call.writer.interim("inbound", interim("It is", 11.0))
         await expect(page.locator(".interim")).to_be_visible()
-        await page.get_by_label("Mark uncertain words").check()
-        await page.fill(".find", "who")
+        await mark_uncertain_words(page)
+        await page.locator(".log").focus()
+        await page.keyboard.press("s")
+        await page.keyboard.type("who")
         found.append(("call", await Axe().run(page)))
+        await page.locator(".open-menu").click()
+        await expect(page.locator(".menu")).to_be_visible()
+        found.append(("menu", await Axe().run(page)))
+        await page.keyboard.press("Escape")
         await page.set_viewport_size({"width": 390, "height": 844})
         found.append(("phone", await Axe().run(page)))
         # Everything fits: nothing has to be scrolled sideways, at 200 % neither.
@@ -379,7 +396,7 @@ async def test_a_call_that_is_chosen_while_it_speaks_has_its_past(serve, token, 
     service = serve()
     call = await tell(service)
     async with opened(f"{service.url}/#token={token}") as page:
-        row = page.locator("#calls button")
+        row = page.locator("#calls .open")
         await expect(row).to_be_visible()
         chosen = asyncio.Event()
         said_lines = 0
@@ -409,6 +426,7 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         marked = "Array.from(CSS.highlights.get('found'), range => { const r = new Range();"
         marked += "r.setStart(range.startContainer, range.startOffset);"
         marked += "r.setEnd(range.endContainer, range.endOffset); return r.toString(); })"
+        await use_tool(page, "Find words")
         await page.fill(".find", "evening, ABOUT")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
         assert await page.evaluate(marked) == ["evening, about"]
@@ -418,12 +436,12 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         await expect(page.locator(".hits")).to_have_text("2 of 2")
         call.say("Eight it is", 20.0)
         await expect(page.locator(".hits")).to_have_text("2 of 3")
-        await page.get_by_label("Mark uncertain words").check()
+        await mark_uncertain_words(page)
         assert await page.evaluate(marked) == ["eight", "Eight", "Eight"]
         await page.fill(".find", "(eight!)")
         await expect(page.locator(".hits")).to_have_text("1 of 1")
-        await page.fill(".find", "")
-        await expect(page.locator(".hits")).to_be_empty()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".find")).to_be_hidden()
         assert await page.evaluate(marked) == []
 
 

@@ -20,6 +20,7 @@ from support.twilio_api import serving
 from bench.processes import free_port
 
 pytestmark = [needs_chromium, shares_browser]
+RECONNECTING = re.compile("reconnecting", re.IGNORECASE)
 
 
 async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, token, tell):
@@ -31,7 +32,7 @@ async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, toke
             call.say("before", 0.0, "inbound")
             await expect(turns(page)).to_have_count(1)
             cable.cut()
-            await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+            await expect(page.locator("#connection")).to_have_text(RECONNECTING)
             for number in range(5):
                 call.say(f"meanwhile {number}", 10.0 * (number + 1), "outbound")
             await call.stored()
@@ -56,7 +57,7 @@ async def test_a_line_that_is_dead_and_says_nothing_is_noticed(serve, token, tel
             cable.swallow()
             call.say("meanwhile", 10.0)
             await page.evaluate("window.dispatchEvent(new Event('online'))")
-            await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+            await expect(page.locator("#connection")).to_have_text(RECONNECTING)
             cable.mend()
             await expect(page.locator("#connection")).to_have_text("Connected")
             call.say("after", 20.0)
@@ -88,8 +89,16 @@ async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats)
     async with opened(f"{first.url}/#token={token}&call={call.sid}") as page:
         call.say("before", 0.0)
         await expect(turns(page)).to_have_count(1)
+        await page.evaluate(
+            "window.told = []; new MutationObserver(() => {"
+            "window.told.push(document.body.dataset.connection,"
+            " document.querySelector('.call-panel .state').textContent); })"
+            ".observe(document.body, { attributeFilter: ['data-connection'] })"
+        )
         assert await asyncio.to_thread(first.stop) == 0
-        await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+        await expect(page.locator("#connection")).to_have_text(RECONNECTING)
+        leaves = ["draining", "reconnecting …: its server leaves, another takes over"]
+        assert (await page.evaluate("window.told"))[:2] == leaves
         call.say("meanwhile", 10.0)
         await call.stored()
         serve(NATS_URL=nats.url, PORT=port)
@@ -215,7 +224,7 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
         async with demonstrated() as (port, token, sid), Cable(port) as cable:
             url = f"http://127.0.0.1:{cable.port}"
             async with opened(f"{url}/#token={token}") as page:
-                await page.locator("#calls button").click()
+                await page.locator("#calls .open").click()
                 await expect(page.locator(".interim").first).to_be_attached()
                 for side in ("inbound", "outbound"):
                     final = page.locator(f".turn.{side} .said > span:not(.interim)").first
@@ -223,7 +232,7 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
                 await expect(page.locator(".delay")).to_contain_text("behind")
                 if number == 0:
                     cable.cut()
-                    await expect(page.locator("#connection")).to_have_text("Reconnecting …")
+                    await expect(page.locator("#connection")).to_have_text(RECONNECTING)
                     await asyncio.sleep(10)
                     cable.mend()
                     await expect(page.locator("#connection")).to_have_text("Connected")

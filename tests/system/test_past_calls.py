@@ -45,7 +45,7 @@ async def test_calls_that_are_over_are_found_and_read_again(serve, token, tell):
     await call.end()
     await tell_of_earlier_calls(service.nats_url)
     async with opened(f"{service.url}/#token={token}", color_scheme="dark") as page:
-        rows = page.locator("#ended button")
+        rows = page.locator("#ended .open")
         ended = page.get_by_label("Ended")
         await expect(page.locator("#calls-part")).to_be_visible()
         await ended.check()

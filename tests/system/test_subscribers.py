@@ -375,6 +375,32 @@ async def test_a_renewed_token_with_fewer_rights_ends_what_it_no_longer_allows(s
         assert (message["callSid"], message["seq"]) == (kept.sid, 2)
 
 
+async def test_who_asks_again_with_a_token_is_answered_and_has_the_rights_of_the_last_one(
+    service, mint, tell
+):
+    """A page asks so whether the service is there."""
+    call, other = await tell(service), await tell(service)
+    wide, narrow = [mint(calls=[one.sid], subject="page") for one in (call, other)]
+    async with (
+        patience(),
+        connect(f"{service.ws}/client?token={wide}", compression=None, proxy=None) as socket_,
+    ):
+        await socket_.recv()  # the list
+
+        async def ask(token: str) -> str:
+            await socket_.send(json.dumps({"token": token}))
+            return json.loads(await socket_.recv())["type"]
+
+        async def read() -> str:
+            await socket_.send(json.dumps({"subscribe": call.sid}))
+            return json.loads(await socket_.recv())["type"]
+
+        assert [await ask(wide) for _ in range(3)] == ["Token"] * 3
+        assert [await ask(narrow) for _ in range(3)] == ["Token"] * 3
+        assert await read() == "Error"
+        assert [await ask(wide), await read()] == ["Token", "Subscribed"]
+
+
 async def test_event_streams_end_without_a_word_when_the_process_leaves(serve, token, tell):
     """So that an EventSource comes back by itself, to another process."""
     service = serve()

@@ -1,14 +1,18 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
+import { QUIET } from "./call/truth.js";
+import { ConnectionStatus } from "./connection_status.js";
+import { MAX_OPEN, readAddress, writeAddress } from "./desk/desk_address.js";
+import { Pins } from "./desk/pins.js";
+import { Workspace } from "./desk/workspace.js";
+import { obey } from "./help/obey.js";
+import { Partyline } from "./partyline/partyline.js";
+import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
-import { CALL_SID } from "./shared/identifiers.js";
 import { choose, texts } from "./shared/texts.js";
-import { asksForSearch } from "./list/filters.js";
-import { Partyline } from "./partyline/partyline.js";
-import { Workspace } from "./desk/workspace.js";
 
-await choose(navigator.languages);
+await choose([settings.language, ...navigator.languages]);
 document.documentElement.lang = texts.tag;
 document.documentElement.dir = texts.direction;
 dress(document);
@@ -17,7 +21,7 @@ const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
 // Frames of a tab share that storage, and each may show what a token of its own opens.
 const FRAMED = window.top !== window;
 
-const status = byId("connection", HTMLElement);
+const connection = new ConnectionStatus();
 const signIn = byId("sign-in", HTMLFormElement);
 const signOut = byId("sign-out", HTMLButtonElement);
 const tokenInput = byId("token", HTMLInputElement);
@@ -28,14 +32,16 @@ const useToken = byId("use-token", HTMLButtonElement);
 const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
+  quiet: QUIET,
   onState: show,
 });
-const workspace = new Workspace(client);
-/** @type {Moment | null} what a link asks for, until it may be read */
+const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
+const workspace = new Workspace(client, pins, () => queueMicrotask(address));
+/** @type {Asked | null} what a link asks for, until it may be read */
 let wanted = null;
 
+/** @import { Asked } from "./desk/desk_address.js" */
 /** @import { State } from "./partyline/partyline.js" */
-/** @typedef {{ callSid: string, at: number }} Moment */
 
 /** @type {string | null} of a frame: its link's */
 let framesToken = null;
@@ -51,13 +57,34 @@ function useAs(token) {
   else sessionStorage.setItem(TOKEN, token);
 }
 
-/** Follow what the address says, and leave nothing of it there: it would be kept and copied. */
+/** Where the browser keeps what is kept, if it lets us: a frame is somebody else's page. */
+function memory() {
+  try {
+    return FRAMED ? null : localStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** Let the address name what is open, and what is to be: to be read again, and shared. Never the token. */
+function address() {
+  const { calls, pinned, enlarged } = workspace.desk;
+  const desk = {
+    calls: [...new Set([...calls, ...wanted?.calls ?? []])],
+    pinned: [...pinned, ...wanted?.pinned ?? []],
+    enlarged: wanted?.enlarged ?? enlarged,
+  };
+  const fragment = writeAddress(desk, wanted?.moment);
+  if (fragment !== location.hash) history.replaceState(null, "", location.pathname + fragment);
+}
+
+/** Follow what the address says. */
 function begin() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  if (location.hash) history.replaceState(null, "", location.pathname);
-  const callSid = fragment.get("call") ?? "";
-  if (CALL_SID.test(callSid)) wanted = { callSid, at: Number(fragment.get("t") ?? NaN) };
-  const token = fragment.get("token") || null;
+  const asked = readAddress(location.hash);
+  const { token } = asked;
+  if (asked.calls.length || asked.pinned.length) wanted = asked;
+  address();
+  tellOfLink(asked, asked.tooMany);
   const inUse = tokenInUse();
   const isNew = token !== null && token !== inUse;
   // A frame's links are its page's.
@@ -70,8 +97,23 @@ function begin() {
 }
 
 function openWanted() {
-  if (wanted) workspace.open(wanted.callSid, wanted);
+  const asked = wanted;
   wanted = null;
+  if (!asked) return;
+  tellOfLink(asked, asked.tooMany + workspace.openAll(asked));
+  address();
+}
+
+/**
+ * What of a link is not opened is never kept silent.
+ * @param {Asked} asked
+ * @param {number} left  for want of room
+ */
+function tellOfLink({ malformed }, left) {
+  const problems = [];
+  if (malformed.length) problems.push(texts.desk.malformed(malformed.join(", ")));
+  if (left) problems.push(texts.desk.tooMany(left, MAX_OPEN));
+  if (problems.length) workspace.notices.tell(problems.join(" "));
 }
 
 /**
@@ -95,7 +137,7 @@ function askWhich(token) {
  */
 async function read(token) {
   if (token === null) {
-    status.textContent = texts.truth.looking;
+    connection.say(texts.truth.looking);
     const answer = await fetch("calls").catch(() => null);
     if (!answer?.ok) return ask(answer ? "" : texts.truth.silent);
   }
@@ -112,20 +154,12 @@ async function read(token) {
  * @param {number} [code]
  */
 function show(state, code) {
-  switch (state) {
-    case "connecting":
-      return showLost(false, texts.truth.connecting);
-    case "live":
-      return showLost(false, texts.truth.connected);
-    case "offline":
-    case "draining":
-      return showLost(true, texts.truth.reconnecting);
-    case "expired":
-    case "refused":
-      useAs(null);
-      if (code === 403) return ask(texts.truth.wrongOrigin);
-      return ask(state === "expired" ? texts.truth.expired : texts.truth.refused);
-  }
+  connection.show(state);
+  workspace.stand(state);
+  if (state !== "expired" && state !== "refused") return;
+  useAs(null);
+  if (code === 403) ask(texts.truth.wrongOrigin);
+  else ask(texts.truth[state]);
 }
 
 /**
@@ -133,21 +167,12 @@ function show(state, code) {
  * @param {string} why
  */
 function ask(why) {
-  showLost(false, "");
+  if (client.state === "idle") connection.say("");
   workspace.root.hidden = !workspace.hasTranscript;
   signIn.hidden = false;
   problem.textContent = why;
   signOut.hidden = true;
   tokenInput.focus();
-}
-
-/**
- * @param {boolean} isLost
- * @param {string} text
- */
-function showLost(isLost, text) {
-  document.body.classList.toggle("lost", isLost);
-  status.textContent = text;
 }
 
 signIn.addEventListener("submit", (event) => {
@@ -160,14 +185,43 @@ signIn.addEventListener("submit", (event) => {
 });
 signOut.onclick = () => {
   useAs(null);
+  history.replaceState(null, "", location.pathname); // what was read is nobody else's affair
   location.reload();
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();
-document.onkeydown = (event) => {
-  if (workspace.root.hidden || !asksForSearch(event)) return;
-  workspace.search();
-  event.preventDefault();
+const readingButton = byId("reading", HTMLButtonElement);
+readingButton.onclick = async () => {
+  const menu = await later(() => import("./reading/reading_menu.js"));
+  if (!menu) return;
+  readingButton.onclick = null; // it has one of its own from now on
+  menu.openReadingMenu(readingButton);
 };
+byId("help", HTMLButtonElement).onclick = showHelp;
+obey(document, "page", {
+  search: () => workspace.root.hidden ? false : workspace.search(),
+  help: () => { showHelp(); },
+});
+
+/** Seldom asked for, and loaded then. */
+async function showHelp() {
+  (await later(() => import("./help/help_sheet.js")))?.showHelp();
+}
+
+/**
+ * Load what is seldom needed. A page that has been open for long may be of a version that is gone: files
+ * of another one are none of its own, and it says so.
+ * @template T
+ * @param {() => Promise<T>} load
+ */
+async function later(load) {
+  try {
+    return await load();
+  } catch {
+    connection.say(client.state === "live" ? texts.truth.renewed : texts.truth.notLoaded);
+    return null;
+  }
+}
+
 addEventListener("hashchange", begin);
 
 begin();

@@ -4,6 +4,7 @@
 //
 // docs/embedding.md says what it takes.
 
+import { QUIET } from "./call/truth.js";
 import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
@@ -12,7 +13,7 @@ import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
-/** @import { Standing } from "./call/call_view.js" */
+/** @import { Standing } from "./call/truth.js" */
 /** @import { State } from "./partyline/partyline.js" */
 /** @import { CallState, PartylineError } from "./partyline/reading.js" */
 
@@ -49,6 +50,7 @@ export class PartylineCall extends HTMLElement {
   #panel = panel();
   #client = new Partyline({
     url: SERVICE,
+    quiet: QUIET,
     token: () => this.getAttribute("token"),
     onState: (state) => this.#note(state),
   });
@@ -118,12 +120,8 @@ export class PartylineCall extends HTMLElement {
     switch (state) {
       case "live":
         return dress();
-      case "offline": case "draining":
-        return this.#view?.lose(texts.embedded.offline);
-      case "expired":
-        return this.#refuse(texts.embedded.expired, true);
-      case "refused":
-        return this.#refuse(texts.embedded.refused);
+      case "offline": case "draining": case "expired": case "refused":
+        return this.#view?.lose(state);
     }
   }
 
@@ -139,7 +137,7 @@ export class PartylineCall extends HTMLElement {
       case "live":
         return view.catchUp();
       case "over":
-        return view.drawNow();
+        return view.end();
       case "refused":
         return this.#refuse(refusal(error));
     }
@@ -149,9 +147,9 @@ export class PartylineCall extends HTMLElement {
    * Say why nothing is read any more.
    * @param {string} why
    */
-  #refuse(why, expired = false) {
-    this.#view?.refuse(why, expired);
-    this.#view?.lose();
+  #refuse(why) {
+    this.#view?.refuse(why);
+    this.#view?.lose("refused");
   }
 
   /**

@@ -52,6 +52,9 @@ const TABLE = [
   ["which way, if nobody said", format.directionName(undefined), "incoming"],
   ["the other's number", format.otherNumber({ from: "+1", to: "+2", direction: "inbound" }), "+1"],
   ["the other's number, if we called", format.otherNumber({ from: "+1", to: "+2", direction: "outbound" }), "+2"],
+  ["the other, by name", format.otherParty({ ...past, from: "+1", callerName: "Ana" }), "Ana"],
+  ["the other, if we called", format.otherParty({ ...past, to: "+2", callerName: "Ana", direction: "outbound" }), "+2"],
+  ["the other, of whom nothing is known", format.otherParty({ ...past, callSid: "CA00012345678" }), "CA…345678"],
   ["no number", format.otherNumber({}), null],
   ["the title", format.title({ callSid: "CA0", from: "+1", to: "+2" }), "+1 →\u00a0+2"],
   ["the title with one number", format.title({ callSid: "CA0", from: null, to: "+2" }), "unknown →\u00a0+2"],
@@ -75,8 +78,8 @@ for (const [name, got, wanted] of TABLE) test(name, () => assert.deepEqual(got, 
 
 /** @param {string} text @param {string[]} written */
 function parted(text, ...written) {
-  const words = written.map((word) => ({ word, start: 0, end: 1, confidence: 1 }));
-  return partsOf(text, words).map((part) => (part.word ? `[${part.text}]` : part.text)).join("");
+  const words = written.map((word) => ({ word: word.replace("?", ""), start: 0, end: 1, confidence: word.endsWith("?") ? 0.5 : 1 }));
+  return partsOf(text, words, ({ confidence }) => confidence === 1).map((part) => (part.word ? `[${part.text}]` : part.text)).join("");
 }
 
 /** @type {[string, string, string][]} */
@@ -87,6 +90,7 @@ const PARTED = [
     "[It] [costs] $5 [today]"],
   ["no word within another", parted("I said a lot", "I", "a", "lot"), "[I] said [a] [lot]"],
   ["what is behind the last", parted("Yes!", "Yes"), "[Yes]!"],
+  ["none for words that are not wanted", parted("The cat the dog", "The?", "cat?", "the", "dog?"), "The cat [the] dog"],
   ["no word in the midst of another", parted("I said it", "I", "a", "it"), "[I] said [it]"],
 ];
 

@@ -146,36 +146,33 @@ for (const [name, text, room, wanted] of ENDS) {
   test(`of what was said last there is ${name}`, () => assert.equal(lastWords(text, room), wanted));
 }
 
-const QUIET = { speaking: null, talkOver: false, silentFor: null, marked: [] };
+const QUIET = { speaking: null, talkOver: false, silentFor: null, marked: [], found: 0 };
 
 /** @param {string} text @returns {import("../../../handler/page/static/list/glance.js").Heard} */
 function heard(text, interim = "", trouble = "") {
   const turn = { track: /** @type {const} */ ("inbound"), start: 0, end: 1, segments: [{ text, words: [], start: 0, end: 1 }] };
   return {
     lastTurn: text ? turn : null,
-    interims: new Map(interim ? [["outbound", { text: interim, start: 5, from: 5, at: 0 }]] : []),
+    interims: new Map(interim ? [["outbound", { text: interim, words: [], start: 5, end: 6, from: 5, at: 0 }]] : []),
     trouble,
   };
 }
 
 test("a row says who speaks, and what was said last", () => {
-  const said = heard("Good morning.", "Who is");
-  assert.deepEqual(glance(ANA, said, { ...QUIET, speaking: "outbound" }, 40),
-    { tone: "speaking", voice: "Callee speaks", last: "Callee: Who is", marked: [] });
-  assert.deepEqual(glance(ANA, heard("Good morning."), QUIET, 40),
-    { tone: "", voice: "", last: "Ana José: Good morning.", marked: [] });
-  assert.deepEqual(glance(ANA, heard(""), null, 40), { tone: "", voice: "", last: "", marked: [] });
-  assert.deepEqual(glance(ANA, null, null, 40), { tone: "", voice: "", last: "", marked: [] });
+  assert.deepEqual(glance(ANA, heard("Good morning.", "Who is"), QUIET, 40),
+    { signals: { ...QUIET, speaking: "outbound" }, isAway: false, last: "Callee: Who is", marked: [] });
+  assert.deepEqual(glance(ANA, heard("Good morning."), { ...QUIET, speaking: "inbound" }, 40),
+    { signals: { ...QUIET, speaking: "inbound" }, isAway: false, last: "Ana José: Good morning.", marked: [] });
+  assert.equal(glance(ANA, heard("Good morning."), QUIET, 40).signals?.speaking, null);
+  assert.deepEqual(glance(ANA, heard(""), null, 40), { signals: null, isAway: false, last: "", marked: [] });
+  assert.deepEqual(glance(ANA, null, QUIET, 40), { signals: null, isAway: false, last: "", marked: [] });
 });
 
-test("a row says what is unusual", () => {
-  assert.equal(glance(ANA, null, { ...QUIET, speaking: "inbound", talkOver: true }, 40).voice, "Both speak");
-  assert.equal(glance(ANA, null, { ...QUIET, silentFor: 9.9 }, 40).voice, "");
-  assert.equal(glance(ANA, null, { ...QUIET, silentFor: 75 }, 40).voice, "Silent for 01:15");
-  assert.equal(glance(BEN, null, { ...QUIET, silentFor: 75 }, 40).voice, "Waits for its audio");
-  const marked = ["a", "b", "a", "c", "d"].map((word, at) => ({ word, at }));
-  assert.deepEqual(glance(ANA, null, { ...QUIET, marked }, 40).marked, ["d", "c", "a"]);
-  assert.deepEqual(glance(ANA, heard("Good morning.", "", "HTTP 503"), QUIET, 40), { tone: "away", voice: "", last: "The recogniser is away.", marked: [] });
+test("a row says that its recogniser is away, and which watched words were said", () => {
+  assert.deepEqual(glance(ANA, heard("Good morning.", "", "HTTP 503"), QUIET, 40),
+    { signals: null, isAway: true, last: "The recogniser is away.", marked: [] });
+  const marked = ["d", "c", "b", "a"].map((word, at) => ({ word, at }));
+  assert.deepEqual(glance(ANA, null, { ...QUIET, marked }, 40).marked, ["d", "c", "b"]);
 });
 
 test("a row of a call that is over says when and how it ended", () => {

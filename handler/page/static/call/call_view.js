@@ -2,15 +2,17 @@
 
 import { Delay } from "./delay.js";
 import { find, write } from "../shared/dom.js";
-import { clock, endReason, speakers, title } from "../shared/format.js";
+import { clock, speakers, title } from "../shared/format.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { texts } from "../shared/texts.js";
 import { spoken } from "../partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
+import { Truth, behind } from "./truth.js";
 
 /** @import { About } from "../shared/format.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
 /** @import { CallMessage, Results } from "../partyline/messages.d.ts" */
+/** @import { Lost, Standing } from "./truth.js" */
 
 /**
  * What may be known of a call from elsewhere than its records.
@@ -22,11 +24,6 @@ import { TranscriptView } from "./transcript_view.js";
  * @property {(seconds: number) => HTMLElement} time  shows a moment, and may lead to it
  * @property {() => void} [drawn]  something of the transcript is another
  * @property {(standing: Standing) => void} [stands]  another one than before
- */
-
-/**
- * How it stands with a call: nothing is `live` that may be old.
- * @typedef {"looking" | "live" | "waiting" | "offline" | "ended" | "expired" | "refused"} Standing
  */
 
 // What may still change is not believed for longer (ms); so does the service.
@@ -43,11 +40,9 @@ export class CallView {
     this.root = root;
     this.transcript = transcript;
     this.call = call;
-    this.refusal = ""; // why it cannot be read
-    this.expired = false; // that is so as the token has ended
+    this.truth = new Truth(transcript);
     /** @type {Standing | null} as it was told last */
     this.told = null;
-    this.lost = ""; // why nothing comes at the moment
     this.listener = listener;
     /** @type {Change[]} to be drawn with the next frame */
     this.changes = [];
@@ -64,16 +59,6 @@ export class CallView {
     jump.onclick = () => { this.view.follow(); log.focus(); };
   }
 
-  /** @returns {Standing} */
-  get standing() {
-    const { ended, known } = this.transcript;
-    if (ended) return "ended"; // and stays so, whatever becomes of the connection
-    if (this.refusal) return this.expired ? "expired" : "refused";
-    if (this.lost) return "offline";
-    if (!known) return "looking";
-    return this.call.state === "waiting" ? "waiting" : "live";
-  }
-
   /** What is known of the call: its own first record says more than any list. */
   get about() {
     return this.transcript.started ?? this.call;
@@ -85,6 +70,7 @@ export class CallView {
    */
   describe(call) {
     this.call = { ...this.call, ...call };
+    this.truth.isWaiting = this.call.state === "waiting";
     this.view.name(speakers(this.about));
     const name = title({ ...this.about, callSid: this.transcript.callSid });
     this.parts.title.textContent = name;
@@ -99,6 +85,7 @@ export class CallView {
    * @param {Change | null} change
    */
   receive(message, change) {
+    this.truth.receive(message);
     if (change) this.changes.push(change);
     if (message.type === "Results" && this.view.upToDate && spoken(message).text) this.newest = message;
     this.frame.request();
@@ -106,10 +93,16 @@ export class CallView {
 
   /** The past is complete. */
   catchUp() {
-    this.view.upToDate = true;
+    this.view.upToDate = this.truth.complete = true;
     this.drawNow();
     this.view.keepUp();
     requestAnimationFrame(() => this.view.announce());
+  }
+
+  /** The call is over: all of it has been told. */
+  end() {
+    this.truth.complete = true;
+    this.drawNow();
   }
 
   /**
@@ -123,29 +116,27 @@ export class CallView {
 
   /** The service lets us read, and we do. */
   admit() {
-    this.refusal = this.lost = "";
-    this.expired = false;
+    this.truth.refusal = "";
+    this.truth.lost = null;
     this.#drawState();
   }
 
   /**
    * Say why the call cannot be read.
    * @param {string} reason
-   * @param {boolean} expired  as the token has ended
    */
-  refuse(reason, expired = false) {
-    this.refusal = reason;
-    this.expired = expired;
+  refuse(reason) {
+    this.truth.refusal = reason;
     this.#drawState();
   }
 
   /**
-   * The connection is lost: nobody takes back what might have changed.
-   * @param {string} why  shown instead of what was so before, if not empty
+   * Nothing comes any more, for now or for good: nobody takes back what might have changed.
+   * @param {Lost} why
    */
-  lose(why = "") {
-    this.lost = why;
-    this.view.upToDate = false;
+  lose(why) {
+    this.truth.lost = why;
+    this.view.upToDate = this.truth.complete = false;
     this.transcript.forgetInterims();
     this.parts.delay.textContent = "";
     this.#drawState();
@@ -158,7 +149,7 @@ export class CallView {
     if (this.transcript.forgetInterims(Date.now() - this.delay.ahead - INTERIM_LIFE)) this.frame.request();
     const begun = started?.startedAt ?? this.call.startedAt;
     if (ended) this.parts.clock.textContent = clock(ended.duration);
-    else if (begun) this.parts.clock.textContent = clock((Date.now() - begun) / 1000);
+    else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock((Date.now() - begun) / 1000);
   }
 
   /** Leave the screen. */
@@ -176,43 +167,27 @@ export class CallView {
     if (changes.length) this.listener.drawn?.();
     if (newest) this.#drawDelay(newest);
     this.#drawState();
-    this.#drawJump();
   }
 
   #drawState() {
-    const { ended, trouble, notes, expired } = this.transcript;
-    const { standing } = this;
+    const { standing } = this.truth;
     this.root.classList.toggle("ended", standing === "ended");
     this.root.classList.toggle("live", standing === "live" || standing === "waiting");
-    this.root.classList.toggle("lost", standing === "offline");
-    write(this.parts.state, this.#state());
-    const troubles = [];
-    if (expired > 1) troubles.push(texts.call.beginningGone);
-    if (trouble) troubles.push(texts.call.recogniserAway(trouble));
-    for (const note of notes) troubles.push(texts.call.recogniserSays(note));
-    write(this.parts.trouble, troubles.join(" "));
-    if (ended) this.parts.delay.textContent = "";
+    this.root.classList.toggle("waiting", standing === "waiting");
+    this.root.classList.toggle("lost", standing === "offline" || standing === "expired" || standing === "refused");
+    write(this.parts.state, this.truth.words);
+    write(this.parts.trouble, this.truth.troubles);
+    if (!this.truth.goesOn) this.parts.delay.textContent = "";
+    this.#drawJump();
     this.tick();
     if (standing !== this.told) this.listener.stands?.(standing);
     this.told = standing;
   }
 
-  #state() {
-    switch (this.standing) {
-      case "ended": return endReason(this.transcript.ended?.reason ?? "");
-      case "expired": case "refused": return this.refusal;
-      case "offline": return this.lost;
-      case "looking": return texts.call.looking;
-      case "waiting": return texts.call.waiting;
-      case "live": return texts.call.live;
-    }
-  }
-
   #drawJump() {
     const { unseen, following } = this.view;
     this.parts.jump.hidden = following;
-    this.parts.jump.textContent = unseen ? texts.call.jumpNew(unseen) : texts.call.jump;
-    if (this.transcript.ended && !unseen) this.parts.jump.textContent = texts.call.jumpToEnd;
+    write(this.parts.jump, this.truth.jump(unseen));
   }
 
   /** @param {Results} results */
@@ -221,7 +196,7 @@ export class CallView {
     if (!begun) return;
     const saidAt = begun + spoken(results).end * 1000;
     const seconds = this.delay.measure({ publishedAt: results.at, saidAt, now: Date.now() });
-    this.parts.delay.textContent = texts.call.behind(seconds);
+    this.parts.delay.textContent = behind(seconds);
   }
 }
 

@@ -1,6 +1,7 @@
 // Finding words in a transcript. What is found is marked without touching what is written.
 
 import { isSpoken } from "../partyline/transcript.js";
+import { rangeIn, textOf } from "../shared/text_ranges.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { SpokenTurn, Turn } from "../partyline/transcript.js" */
@@ -127,33 +128,6 @@ export class Search {
  * @param {RegExp} pattern
  */
 function occurrences(said, pattern) {
-  /** @type {{ node: Text, from: number }[]} */
-  const nodes = [];
-  let text = "";
-  for (const part of said.querySelectorAll(":scope > :not(.interim)")) {
-    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-      const node = /** @type {Text} */ (walker.currentNode);
-      nodes.push({ node, from: text.length });
-      text += node.data;
-    }
-  }
-  return Array.from(text.matchAll(pattern), ({ index, 0: { length } }) => {
-    const start = place(nodes, index);
-    const last = place(nodes, index + length - 1); // the end belongs to the last letter's node
-    return new StaticRange({
-      startContainer: start.node, startOffset: start.offset,
-      endContainer: last.node, endOffset: last.offset + 1,
-    });
-  });
-}
-
-/**
- * @param {{ node: Text, from: number }[]} nodes
- * @param {number} offset  in the text of them all
- */
-function place(nodes, offset) {
-  const one = nodes.findLast(({ from }) => from <= offset);
-  if (!one) throw new RangeError("nothing is written there");
-  return { node: one.node, offset: offset - one.from };
+  const written = textOf(said.querySelectorAll(":scope > :not(.interim)"));
+  return Array.from(written.text.matchAll(pattern), ({ index, 0: { length } }) => rangeIn(written, index, index + length));
 }

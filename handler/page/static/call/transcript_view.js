@@ -4,8 +4,9 @@ import { find, make } from "../shared/dom.js";
 import { blankBetween, clock, joined, speakers } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { isSpoken } from "../partyline/transcript.js";
+import { Following } from "./following.js";
 import { Search } from "./search.js";
-import { gapElement, interimElement, isUncertain, turnElement, writeSegments } from "./turn_elements.js";
+import { gapElement, interimElement, turnElement, writeSegments } from "./turn_elements.js";
 
 /** @import { Change, SpokenTurn, Transcript, Turn } from "../partyline/transcript.js" */
 /** @import { Track } from "../partyline/messages.d.ts" */
@@ -16,8 +17,6 @@ import { gapElement, interimElement, isUncertain, turnElement, writeSegments } f
  * @property {(seconds: number) => HTMLElement} time  shows a moment, and may lead to it
  */
 
-// So near its end, in pixels, the log is followed.
-const NEAR = 48;
 // Turns are laid out by the block: what is not on the screen costs next to nothing.
 const BLOCK = 40;
 
@@ -34,22 +33,26 @@ export class TranscriptView {
     this.listener = listener;
     this.search = new Search(transcript.turns);
     this.speakers = speakers({});
-    this.marksUncertain = false;
     /** @type {Map<Turn, HTMLElement>} */
     this.elements = new Map();
     /** @type {WeakMap<Element, Turn>} */
     this.turns = new WeakMap();
     /** @type {HTMLElement[]} of words that may still change */
     this.interims = [];
-    this.unseen = 0; // turns and segments that came while the reader was elsewhere
-    this.following = true;
+    /** @type {Set<Turn> | null} what came while the reader was elsewhere; null before the past is there */
+    this.missed = null;
+    this.end = new Following();
     this.upToDate = false; // whether what is drawn is all there is: the past is complete
-    this.top = 0;
     log.onscroll = () => this.#onScroll();
     // Turned phones, other panels, and turns that are laid out late move the end away.
     this.observer = new ResizeObserver(() => requestAnimationFrame(() => this.keepUp()));
     this.observer.observe(log);
     this.observer.observe(this.blocks);
+  }
+
+  /** Whether the end is followed. */
+  get following() {
+    return this.end.isOn;
   }
 
   close() {
@@ -63,22 +66,46 @@ export class TranscriptView {
     this.interims = [];
     for (const change of changes) if (change.isNew) this.#insert(change.turn, change.before);
     for (const turn of new Set(changes.map((change) => change.turn))) if (isSpoken(turn)) this.#write(turn);
-    if (!this.following && this.upToDate) this.unseen += changes.length;
+    if (this.upToDate) this.missed ??= new Set();
+    if (!this.following) for (const { turn } of changes) this.missed?.add(turn);
     this.#drawInterims();
     this.keepUp();
+  }
+
+  /** How many turns came, or grew, while the reader was elsewhere. */
+  get unseen() {
+    return this.missed?.size ?? 0;
   }
 
   /** Show the end, if it is followed; the past is not chased through. */
   keepUp() {
     if (!this.following || !this.upToDate) return;
     this.log.scrollTop = this.log.scrollHeight;
-    this.top = this.log.scrollTop;
+    this.end.note(this.log);
   }
 
   /** Go to the end, and stay there. */
   follow() {
     this.#setFollowing(true);
     this.keepUp();
+  }
+
+  /** Stay here, whatever comes. */
+  stay() {
+    this.#setFollowing(false);
+  }
+
+  /**
+   * Put the focus on a turn, and stay with it.
+   * @param {Turn} turn
+   */
+  goTo(turn) {
+    const element = this.elementOf(turn);
+    element.tabIndex = -1;
+    this.stay();
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+    this.end.note(this.log);
   }
 
   /**
@@ -88,21 +115,6 @@ export class TranscriptView {
   show(seconds) {
     const turn = this.transcript.turns.findLast((one) => one.start <= seconds + 0.05) ?? this.transcript.turns[0];
     if (turn) this.#leapTo(turn, "shown");
-  }
-
-  /**
-   * Mark the words that the recogniser is not sure of.
-   * @param {boolean} wanted
-   */
-  markUncertain(wanted) {
-    this.marksUncertain = wanted;
-    // Nothing of it is new to those who listen.
-    this.log.setAttribute("aria-live", "off");
-    for (const turn of this.transcript.turns.filter(isSpoken)) {
-      if (turn.segments.some((segment) => segment.words.some(isUncertain))) this.#write(turn, true);
-    }
-    this.draw([]);
-    requestAnimationFrame(() => this.announce());
   }
 
   /**
@@ -122,10 +134,9 @@ export class TranscriptView {
    * @param {string} text
    */
   find(text) {
-    const { left, top } = this.log.getBoundingClientRect();
-    const seen = document.elementFromPoint(left + 40, top + 20)?.closest(".turn");
+    const { seen } = this;
     this.search.find(text, this.elements);
-    this.#showHit(this.search.stepFrom((seen && this.turns.get(seen)) ?? null));
+    this.#showHit(this.search.stepFrom(seen));
   }
 
   /**
@@ -143,27 +154,54 @@ export class TranscriptView {
 
   /** A plain text of it all. */
   toString() {
-    const lines = this.transcript.turns.map((turn) => {
-      const text = isSpoken(turn)
-        ? texts.call.said(this.speakers[turn.track], joined(turn.segments.map((one) => one.text)))
-        : this.#elementOf(turn).textContent;
-      return `[${clock(turn.start)}] ${text}`;
-    });
-    return `${lines.join("\n")}\n`;
+    return `${this.transcript.turns.map((turn) => this.lineOf(turn)).join("\n")}\n`;
+  }
+
+  /**
+   * A turn as a line of its own, or some words of it.
+   * @param {Turn} turn
+   * @param {string} [words]
+   */
+  lineOf(turn, words) {
+    const text = isSpoken(turn)
+      ? texts.call.said(this.speakers[turn.track], words ?? joined(turn.segments.map((one) => one.text)))
+      : this.elementOf(turn).textContent;
+    return `[${clock(turn.start)}] ${text}`;
+  }
+
+  /** @param {Turn} turn */
+  elementOf(turn) {
+    const element = this.elements.get(turn);
+    if (!element) throw new Error("a turn that was not drawn");
+    return element;
+  }
+
+  /**
+   * The turn that an element is in, or null.
+   * @param {Element | null} element
+   */
+  turnOf(element) {
+    const whole = element?.closest(".turn, .gap");
+    return (whole && this.turns.get(whole)) ?? null;
+  }
+
+  /** A turn that is on the screen: the last one if the end is followed, else the first. */
+  get seen() {
+    if (this.following) return this.transcript.turns.at(-1) ?? null;
+    const { left, top, width } = this.log.getBoundingClientRect();
+    return this.turnOf(document.elementFromPoint(left + width / 2, top + 20));
   }
 
   #onScroll() {
-    const { scrollTop, scrollHeight, clientHeight } = this.log;
-    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
-    // Only a reader goes up; what grows below us is not our leaving.
-    if (atEnd || scrollTop < this.top - 1) this.#setFollowing(atEnd);
-    this.top = scrollTop;
+    const { following } = this;
+    if (this.end.scrolled(this.log)) this.keepUp();
+    if (this.following !== following) this.#setFollowing(this.following);
   }
 
   /** @param {boolean} following */
   #setFollowing(following) {
-    if (following) this.unseen = 0;
-    this.following = following;
+    if (following) this.missed?.clear();
+    this.end.isOn = following;
     this.listener.followingChanged();
   }
 
@@ -178,11 +216,11 @@ export class TranscriptView {
    * @param {"shown" | "current"} mark
    */
   #leapTo(turn, mark) {
-    const element = this.#elementOf(turn);
+    const element = this.elementOf(turn);
     element.classList.add(mark);
     this.#setFollowing(false);
     element.scrollIntoView({ block: "center" });
-    this.top = this.log.scrollTop;
+    this.end.note(this.log);
   }
 
   /**
@@ -214,9 +252,9 @@ export class TranscriptView {
   }
 
   /** @param {SpokenTurn} turn */
-  #write(turn, anew = false) {
-    const said = find(this.#elementOf(turn), ".said", HTMLElement);
-    writeSegments(said, turn.segments, { anew, marksUncertain: this.marksUncertain });
+  #write(turn) {
+    const said = find(this.elementOf(turn), ".said", HTMLElement);
+    writeSegments(said, turn.segments);
     this.search.look(turn, said);
   }
 
@@ -238,12 +276,5 @@ export class TranscriptView {
       }
       find(element, ".said", HTMLElement).append(words);
     }
-  }
-
-  /** @param {Turn} turn */
-  #elementOf(turn) {
-    const element = this.elements.get(turn);
-    if (!element) throw new Error("a turn that was not drawn");
-    return element;
   }
 }

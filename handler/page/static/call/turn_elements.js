@@ -1,6 +1,7 @@
 // The elements of which a transcript is made on the screen: turns, gaps, what was said.
 
 import { make } from "../shared/dom.js";
+import { goesLeft } from "../shared/bidi.js";
 import { blankBetween, clock, gapReason } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { partsOf } from "../shared/words.js";
@@ -9,6 +10,8 @@ import { partsOf } from "../shared/words.js";
 /** @import { Track, Word } from "../partyline/messages.d.ts" */
 
 const UNCERTAIN = 0.6; // confidence below it
+// Such as +1 (555) 000-1111: more than one group, or a sign before it.
+const NUMBERS = /(\+\d[\d ().-]*\d|\d+(?:[ ().-]+\d+)+)/;
 
 /** Which segment an element shows. @type {WeakMap<Element, Segment>} */
 const shownSegments = new WeakMap();
@@ -20,8 +23,10 @@ const shownSegments = new WeakMap();
  * @param {HTMLElement} time
  */
 export function turnElement(track, speaker, time) {
-  const head = make("p", "head", make("span", "who", speaker), " ", time);
-  return make("div", `turn ${track}`, head, make("p", "said"));
+  const head = make("p", "head", make("bdi", "who", speaker), " ", time);
+  const said = make("p", "said");
+  said.dir = "auto"; // each turn as its script is written, whatever the page's is
+  return make("div", `turn ${track}`, head, said);
 }
 
 /**
@@ -36,57 +41,73 @@ export function gapElement(gap, speakers) {
 
 /**
  * Write the segments of a turn that are not there yet. One that comes between others is rare; those
- * after it are written again, and all of them if `anew`.
+ * after it are written again.
  * @param {Element} said
  * @param {Segment[]} segments
- * @param {{ anew: boolean, marksUncertain: boolean }} how
  */
-export function writeSegments(said, segments, { anew, marksUncertain }) {
+export function writeSegments(said, segments) {
   const shown = [...said.children].map((part) => shownSegments.get(part));
   const differs = segments.findIndex((segment, at) => segment !== shown[at]);
-  const kept = anew ? 0 : differs < 0 ? segments.length : differs;
+  const kept = differs < 0 ? segments.length : differs;
   while (said.children.length > kept) said.lastElementChild?.remove();
+  const mixes = segments.some(({ text }) => goesLeft(text));
   for (let at = kept; at < segments.length; at += 1) {
     const segment = segments[at];
     const before = segments[at - 1]?.text ?? "";
-    if (segment) said.append(segmentElement(segment, blankBetween(before, segment.text), marksUncertain));
+    if (segment) said.append(segmentElement(segment, blankBetween(before, segment.text), mixes));
   }
 }
 
 /**
  * @param {Segment} segment
  * @param {string} blank  before it
- * @param {boolean} marksUncertain
+ * @param {boolean} mixes  directions: a number keeps its own
  */
-function segmentElement(segment, blank, marksUncertain) {
+function segmentElement(segment, blank, mixes) {
   const part = make("span", "");
   shownSegments.set(part, segment);
   part.title = clock(segment.start);
-  if (marksUncertain && segment.words.some(isUncertain)) {
-    part.append(blank, ...partsOf(segment.text, segment.words).map(marked));
-  } else part.textContent = blank + segment.text;
+  const text = blank + segment.text;
+  const doubts = segment.words.some(isUncertain);
+  const parts = doubts ? partsOf(text, segment.words, isUncertain) : [{ text, word: null }];
+  part.append(...parts.flatMap((one) => (one.word ? [marked(one.text, one.word)] : written(one.text, mixes))));
   return part;
 }
 
 /** @param {string} text */
 export function interimElement(text) {
-  const element = make("span", "interim", text);
+  const element = make("span", "interim", ...written(text, goesLeft(text)));
   element.setAttribute("aria-hidden", "true"); // what is final is read out, once
   return element;
 }
 
 /** @param {Word} word */
-export function isUncertain(word) {
+function isUncertain(word) {
   return word.confidence < UNCERTAIN;
 }
 
 /**
- * A part of a text, marked if it is a word that need be.
- * @param {{ text: string, word: Word | null }} part
+ * A word that is marked, if the reader wants it to be.
+ * @param {string} text
+ * @param {Word} word
  */
-function marked({ text, word }) {
-  if (!word || !isUncertain(word)) return text;
-  const mark = make("mark", "doubt", text);
+function marked(text, word) {
+  const mark = make("span", "doubt", text);
   mark.title = texts.call.sure(word.confidence);
   return mark;
+}
+
+/**
+ * A text; its numbers read from left to right among what does not.
+ * @param {string} text
+ * @param {boolean} mixes
+ */
+function written(text, mixes) {
+  if (!mixes) return [text];
+  return text.split(NUMBERS).map((part, at) => {
+    if (at % 2 === 0) return part;
+    const number = make("bdi", "", part);
+    number.dir = "ltr";
+    return number;
+  });
 }

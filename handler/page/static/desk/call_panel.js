@@ -1,9 +1,13 @@
-// A call on the page, beside others: what can be done with it, and what an application said of it.
+// An open call on the page, a tile beside others: who, how it stands, its words, and what can be done with it.
 
-import { CallTools } from "./call_tools.js";
+import { copy } from "./clipboard.js";
+import { momentLink } from "./desk_address.js";
+import { Finder } from "./finder.js";
 import { CallView } from "../call/call_view.js";
-import { byId, find, make } from "../shared/dom.js";
-import { clock, otherNumber } from "../shared/format.js";
+import { TurnWalk } from "../call/turn_walk.js";
+import { obey } from "../help/obey.js";
+import { byId, find, make, write } from "../shared/dom.js";
+import { clock, otherNumber, otherParty, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -13,8 +17,14 @@ import { texts } from "../shared/texts.js";
 /**
  * @typedef {object} PanelListener
  * @property {() => void} closed  the reader closes it
+ * @property {() => void} enlarged  the reader enlarges it, or sets it back among the others
  * @property {(number: string) => void} followed  the reader follows the call's number
+ * @property {() => void} pinned  the reader pins it, or lets it go
+ * @property {() => void} named  it is known who is called
  */
+
+// So long stands what was done (ms).
+const TOLD = 5000;
 
 export class CallPanel {
   /**
@@ -24,28 +34,59 @@ export class CallPanel {
    * @param {PanelListener} listener
    */
   constructor(transcript, call, token, listener) {
-    const copy = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
-    this.root = find(copy, ".call-panel", HTMLElement);
+    const copied = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
+    this.root = find(copied, ".call-panel", HTMLElement);
     this.transcript = transcript;
-    this.metadata = find(this.root, ".metadata", HTMLElement);
+    this.token = token;
+    this.listener = listener;
+    this.pinned = false;
+    this.described = ""; // what was described last
+    /** @type {number | undefined} */
+    this.telling = undefined;
+    this.parts = partsOf(this.root);
     this.shown = new CallView(this.root, transcript, call, {
       time: (seconds) => this.#timeLink(seconds),
-      drawn: () => this.tools.countHits(),
+      drawn: () => this.finder.count(),
     });
-    this.tools = new CallTools(this.root, transcript.callSid, this.shown.view, token, listener.followed);
-    find(this.root, ".close", HTMLButtonElement).onclick = listener.closed;
-    this.describe({});
+    this.finder = new Finder(this.root, this.shown.view);
+    const walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
+    obey(this.root, "call", {
+      next: () => walk.step(1),
+      previous: () => walk.step(-1),
+      copyLine: () => walk.copyLine(),
+      follow: () => this.#followOrStay(),
+      find: () => this.finder.open(),
+      tools: () => { this.openMenu(); },
+      pin: listener.pinned,
+      close: listener.closed,
+    });
+    this.parts.close.onclick = listener.closed;
+    this.parts.enlarge.onclick = listener.enlarged;
+    this.parts.menu.onclick = () => this.openMenu();
+    this.#describe();
+  }
+
+  /** Who it is with, as short as it gets. */
+  get name() {
+    return otherParty({ ...this.shown.about, callSid: this.transcript.callSid });
+  }
+
+  /** The number that may be followed. */
+  get number() {
+    return otherNumber(this.shown.about);
   }
 
   /**
-   * Show what the list says of the call.
+   * Show what the list says of the call; it says so again whenever any call changes.
    * @param {Partial<KnownCall>} call
    */
   describe(call) {
+    const described = JSON.stringify(call);
+    if (described === this.described) return;
+    this.described = described;
     this.shown.describe(call);
-    const { about } = this.shown;
-    this.tools.offer(otherNumber(about));
-    this.#drawMetadata(about.metadata ?? {});
+    this.#describe();
+    this.listener.named();
   }
 
   /**
@@ -54,8 +95,51 @@ export class CallPanel {
    * @param {Change | null} change
    */
   receive(message, change) {
-    if (message.type === "CallStarted") this.describe({});
+    if (message.type === "CallStarted") {
+      this.shown.describe({});
+      this.#describe();
+      this.listener.named();
+    }
     this.shown.receive(message, change);
+  }
+
+  /** @param {boolean} pinned */
+  pin(pinned) {
+    this.pinned = pinned;
+    this.root.classList.toggle("pinned", pinned);
+    this.parts.pinned.hidden = !pinned;
+  }
+
+  /** @param {boolean} enlarged */
+  enlarge(enlarged) {
+    this.root.classList.toggle("enlarged", enlarged);
+    const label = enlarged ? texts.desk.back : texts.desk.enlarge;
+    this.parts.enlarge.ariaLabel = this.parts.enlarge.title = label;
+  }
+
+  /** What can be done with it. */
+  async openMenu() {
+    const { openCallMenu } = await import("./call_menu.js");
+    openCallMenu(this);
+  }
+
+  /**
+   * Say what was done, for a while.
+   * @param {string} text
+   */
+  tell(text) {
+    write(this.parts.told, text);
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => write(this.parts.told, ""), TOLD);
+  }
+
+  /**
+   * Take a text along, and say so.
+   * @param {string} text
+   * @param {string} done
+   */
+  async take(text, done) {
+    this.tell(await copy(text) ? done : texts.desk.mayNotCopy);
   }
 
   focus() {
@@ -64,30 +148,52 @@ export class CallPanel {
 
   /** Leave the screen. */
   close() {
+    clearTimeout(this.telling);
     this.shown.close();
     this.root.remove();
   }
 
-  /**
-   * Show what an application said of the call.
-   * @param {Record<string, string>} metadata
-   */
-  #drawMetadata(metadata) {
-    const items = Object.entries(metadata).map(([name, value]) =>
-      make("div", "", make("dt", "", name), make("dd", "", value)));
-    this.metadata.replaceChildren(...items);
-    this.metadata.hidden = !items.length;
+  #describe() {
+    const { about } = this.shown;
+    this.parts.party.textContent = this.name;
+    this.parts.party.title = title({ ...about, callSid: this.transcript.callSid });
+    const items = Object.entries(about.metadata ?? {}).map(([name, value]) =>
+      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value))));
+    this.parts.metadata.replaceChildren(...items);
+    this.parts.metadata.hidden = !items.length;
   }
 
   /** @param {number} seconds */
   #timeLink(seconds) {
     const link = make("a", "time", clock(seconds));
-    link.href = `#call=${this.transcript.callSid}&t=${seconds.toFixed(1)}`;
-    link.title = texts.desk.copyLink;
+    link.href = `#${momentLink({ callSid: this.transcript.callSid, at: seconds })}`;
+    link.title = texts.desk.copyMoment;
     link.onclick = (event) => {
       event.preventDefault();
-      this.tools.copyLink(seconds, link.href);
+      this.take(link.href, texts.desk.momentCopied(clock(seconds)));
     };
     return link;
   }
+
+  /** Follow the end, or stay if it is followed. */
+  #followOrStay() {
+    const { view } = this.shown;
+    const { following } = view;
+    if (following) view.stay();
+    else view.follow();
+    this.tell(following ? texts.desk.staying : texts.desk.following);
+  }
+}
+
+/** @param {HTMLElement} root */
+function partsOf(root) {
+  return {
+    party: find(root, ".party", HTMLElement),
+    pinned: find(root, ".pin-mark", HTMLElement),
+    metadata: find(root, ".metadata", HTMLElement),
+    menu: find(root, ".open-menu", HTMLButtonElement),
+    enlarge: find(root, ".enlarge", HTMLButtonElement),
+    close: find(root, ".close", HTMLButtonElement),
+    told: find(root, ".told", HTMLElement),
+  };
 }

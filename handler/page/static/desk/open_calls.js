@@ -1,54 +1,198 @@
-// The calls that are open, side by side; on a narrow screen either they are seen, or the lists.
+// The calls that are open: they share the screen, or one is enlarged before the others. On a narrow
+// screen either they are seen, one at a time, or the lists.
 
+import { MAX_OPEN } from "./desk_address.js";
+import { Switcher } from "./switcher.js";
+import { beside, tiling } from "./tiling.js";
+import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
+/** @import { Direction, Tiling } from "./tiling.js" */
 
-// A socket takes 100 subscriptions: so many open calls, beside the previews.
-export const MAX_OPEN = 24;
+// What it leaves around and between tiles, in pixels.
+const MARGIN = 8;
+// The pixels that a tile's least size is said in are those of text of this size.
+const USUAL_TEXT = 16;
 
 export class OpenCalls {
-  constructor() {
+  /** @param {() => void} changed  another one is enlarged, or none */
+  constructor(changed) {
+    this.changed = changed;
     /** @type {Map<string, CallPanel>} by callSid, the one that was opened first comes first */
     this.panels = new Map();
     this.root = byId("workspace", HTMLElement);
-    this.row = byId("call-panels", HTMLElement);
-    this.hint = byId("no-call-panels", HTMLElement);
+    this.desk = byId("desk", HTMLElement);
+    this.place = byId("call-panels", HTMLElement);
+    this.switcher = new Switcher((panel) => this.goTo(panel));
+    /** @type {CallPanel | null} */
+    this.enlarged = null;
+    /** @type {CallPanel | null} the one that the reader was in last */
+    this.current = null;
+    this.stale = false; // they are to be laid out anew
+    /** @type {Tiling} */
+    this.tiling = tiling({ count: 0, width: 0, height: 0 });
+    obey(this.place, "tiles", {
+      left: (event) => this.#moveAside(event, "left"),
+      right: (event) => this.#moveAside(event, "right"),
+      up: (event) => this.#move(event, "above"),
+      down: (event) => this.#move(event, "below"),
+      enlarge: (event) => this.#toggle(event),
+      back: () => this.enlarged ? this.enlarge(null) : false,
+    });
+    this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
+    new ResizeObserver(() => this.lay()).observe(this.desk);
   }
 
   get full() {
     return this.panels.size >= MAX_OPEN;
   }
 
-  /** The callSid of the one that was opened first of those that have ended, or null. */
-  get oldestEnded() {
-    const [callSid] = [...this.panels].find(([, { transcript }]) => transcript.ended) ?? [null];
-    return callSid;
+  /**
+   * The one that was opened first of those that a test lets through, or null.
+   * @param {(panel: CallPanel) => boolean} may
+   */
+  oldest(may) {
+    return [...this.panels.values()].find(may) ?? null;
   }
 
   /** @param {CallPanel} panel */
   add(panel) {
     this.panels.set(panel.transcript.callSid, panel);
-    this.row.append(panel.root);
-    this.hint.hidden = true;
+    this.place.append(panel.root);
+    this.current ??= panel;
+    this.#layLater();
   }
 
-  /** @param {string} callSid */
+  /**
+   * Close a call; returns the one that is next to it, or null if none is open.
+   * @param {string} callSid
+   */
   remove(callSid) {
-    this.panels.get(callSid)?.close();
+    const panels = [...this.panels.values()];
+    const at = panels.findIndex(({ transcript }) => transcript.callSid === callSid);
+    const [panel] = panels.splice(at, 1);
+    const next = panels[at] ?? panels.at(-1) ?? null;
+    panel?.close();
     this.panels.delete(callSid);
-    this.hint.hidden = this.panels.size > 0;
+    if (this.enlarged === panel) this.enlarged = null;
+    if (this.current === panel) this.current = next;
+    this.#layLater();
+    return next;
   }
 
-  /** @param {CallPanel} panel */
+  /**
+   * Bring a call before the reader.
+   * @param {CallPanel} panel
+   */
   goTo(panel, focus = true) {
     this.view("call");
+    if (this.enlarged) this.enlarge(panel);
+    this.#enter(panel);
+    if (this.stale) this.lay();
     panel.root.scrollIntoView({ block: "nearest", inline: "nearest" });
     if (focus) panel.focus();
+  }
+
+  /**
+   * Make one large, or none.
+   * @param {CallPanel | null} panel
+   */
+  enlarge(panel) {
+    if (this.enlarged === panel) return;
+    this.enlarged = panel;
+    if (panel) this.current = panel;
+    this.lay();
+    this.changed();
+  }
+
+  /**
+   * It is known who a call is with.
+   * @param {CallPanel} panel
+   */
+  name(panel) {
+    this.switcher.name(panel);
   }
 
   /** @param {"list" | "call"} what */
   view(what) {
     this.root.dataset.view = this.panels.size ? what : "list";
+  }
+
+  /** Let them share the place that there is. */
+  lay() {
+    this.stale = false;
+    const { width, height } = this.desk.getBoundingClientRect();
+    const scale = USUAL_TEXT / parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
+    this.tiling = tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
+    const { mode, rows, tracks } = this.tiling;
+    this.desk.dataset.mode = this.panels.size ? mode : "none";
+    this.place.style.setProperty("--tracks", String(tracks));
+    this.place.style.setProperty("--rows", String(rows.length));
+    const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
+    for (const panel of this.panels.values()) {
+      panel.enlarge(panel === this.enlarged);
+      panel.root.classList.toggle("foremost", panel === this.current);
+      const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
+      panel.root.style.setProperty("--span", String(span));
+    }
+    this.switcher.show(this.panels, this.current);
+  }
+
+  /** Once, when all that changes at once has changed: what shrinks and grows again loses its place. */
+  #layLater() {
+    if (!this.stale) queueMicrotask(() => { if (this.stale) this.lay(); });
+    this.stale = true;
+  }
+
+  /** @param {CallPanel | null} panel */
+  #enter(panel) {
+    if (!panel || panel === this.current) return;
+    this.current?.root.classList.remove("foremost");
+    panel.root.classList.add("foremost");
+    this.current = panel;
+    this.switcher.show(this.panels, panel);
+  }
+
+  /** @param {EventTarget | null} target */
+  #panelOf(target) {
+    const root = target instanceof Element ? target.closest(".call-panel") : null;
+    return this.oldest((panel) => panel.root === root);
+  }
+
+  /**
+   * Go to the tile that is beside the one with the focus.
+   * @param {KeyboardEvent} event
+   * @param {Direction} direction
+   */
+  #move({ target }, direction) {
+    const panels = [...this.panels.values()];
+    const at = panels.findIndex(({ root }) => target instanceof Node && root.contains(target));
+    const { mode, rows } = this.tiling;
+    const next = panels[beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
+    if (!next) return;
+    this.#enter(next);
+    next.root.scrollIntoView({ block: "nearest" });
+    next.focus();
+  }
+
+  /**
+   * Before and after stand where they are read.
+   * @param {KeyboardEvent} event
+   * @param {"left" | "right"} side
+   */
+  #moveAside(event, side) {
+    const turned = getComputedStyle(this.place).direction === "rtl";
+    this.#move(event, (side === "left") === turned ? "after" : "before");
+  }
+
+  /**
+   * A button or a link does what it is for.
+   * @param {KeyboardEvent} event
+   */
+  #toggle({ target }) {
+    if (target instanceof Element && target.closest("button, a")) return false;
+    return this.#panelOf(target)?.listener.enlarged();
   }
 }

@@ -9,13 +9,13 @@ export const texts = {
   /** What browsers call the language, and which way it is written: `ltr` or `rtl`. */
   tag: "en",
   direction: "ltr",
-  /** What it calls itself. */
-  language: "English",
 
   /** The frame of the page, and how one comes in. */
   door: {
     allCalls: "All calls",
     forgetToken: "Forget the token",
+    reading: "Text size, colours, language",
+    help: "Keys",
     otherToken: "The link brings another token than the one in use here.",
     keepToken: "Keep the one in use",
     useToken: "Use the link's",
@@ -30,7 +30,30 @@ export const texts = {
     looking: "Looking …",
     connecting: "Connecting …",
     connected: "Connected",
-    reconnecting: "Reconnecting …",
+    offline: "Offline: reconnecting … What you see may be old.",
+    draining: "Reconnecting … The service leaves, and another takes over.",
+    /** @param {string} time  how long */
+    lostFor: (time) => `for ${time}`,
+    /** @param {string} time  of the day */
+    listAsOf: (time) => `As it was at ${time}.`,
+    /** Of a call: why nothing comes. */
+    lost: {
+      offline: "offline: reconnecting …",
+      draining: "reconnecting …: its server leaves, another takes over",
+      expired: "not live: the token has expired",
+      refused: "not live: this token opens nothing here",
+    },
+    renewed: "The service has a newer page: load it again. What is open stays open.",
+    notLoaded: "Not loaded: the service does not answer.",
+    catchingUp: "reading what was said …",
+    /** @param {string} time */
+    partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
+    /** @param {string} time */
+    awaySince: (time) => `It has been away since ${time}.`,
+    /** @param {number} seconds */
+    late: (seconds) => `${tenths(seconds)} s behind: words come late`,
+    /** @param {number} count */
+    jumpToEndNew: (count) => `Jump to the end (${whole(count)} new)`,
     silent: "The service does not answer. Try again.",
     expired: "Your token has expired. Paste a fresh one: what you have read stays.",
     refused: "This token opens nothing here.",
@@ -45,16 +68,26 @@ export const texts = {
   list: {
     region: "Calls",
     search: "Number, name, callSid or key:value",
+    searchKey: "Ctrl K",
     example: "+1 555 …",
     followed: "Followed numbers",
+    title: "Live calls",
     state: "Which calls",
-    states: { live: "Live", waiting: "Waiting", away: "Unheard", ended: "Ended" },
+    stateLive: "Live",
+    stateWaiting: "Waiting",
+    stateAway: "Unheard",
+    stateEnded: "Ended",
     sort: "Order",
-    sorts: { newest: "Newest first", longest: "Longest first", silent: "Silent longest", number: "By number" },
+    sortMarked: "Watched first",
+    sortNewest: "Newest first",
+    sortLongest: "Longest first",
+    sortSilent: "Silent longest",
+    sortNumber: "By number",
     direction: "Direction",
-    directions: { both: "In and out", incoming: "Incoming", outgoing: "Outgoing" },
+    directionBoth: "In and out",
+    directionIncoming: "Incoming",
+    directionOutgoing: "Outgoing",
     compact: "Compact",
-    live: "Live calls",
     none: "There is none. The next one appears here.",
     noneFits: "None of the live calls fits.",
     /**
@@ -87,7 +120,8 @@ export const texts = {
     unfollow: (number) => `Following ${number}: stop`,
     /** @param {string} callee */
     to: (callee) => `→ ${callee}`,
-    waiting: "Waits for its audio",
+    /** @param {string} direction */
+    waiting: (direction) => `${direction}, waiting for its audio`,
     recogniserAway: "The recogniser is away.",
     /**
      * @param {string} name
@@ -99,11 +133,6 @@ export const texts = {
      * @param {string} words
      */
     said: (speaker, words) => `${speaker}: ${words}`,
-    /** @param {string} speaker */
-    speaks: (speaker) => `${speaker} speaks`,
-    bothSpeak: "Both speak",
-    /** @param {string} time */
-    silent: (time) => `Silent for ${time}`,
   },
 
   desk: {
@@ -112,14 +141,31 @@ export const texts = {
     close: "Close",
     metadata: "Metadata",
     tools: "Tools",
-    find: "Find",
-    uncertain: "Mark uncertain words",
-    copy: "Copy",
-    download: "Download",
+    /** @param {string} name */
+    toolsOf: (name) => `Tools for ${name}`,
+    open: "Open calls",
+    enlarge: "Enlarge",
+    back: "Back among the others",
+    find: "Find words",
+    findHere: "Find in this call",
+    findBefore: "The one before",
+    findNext: "The next one",
+    findAway: "Find no longer",
+    pin: "Pin",
+    pinned: "Pinned",
+    copy: "Copy the transcript",
+    /** @param {string} form */
+    download: (form) => `Download ${form}`,
     copied: "Copied",
-    copyLink: "Copy a link to this moment",
+    copyLink: "Copy a link to this call",
+    linkCopied: "Link copied: who opens it needs a token of their own",
+    copyMoment: "Copy a link to this moment",
     /** @param {string} time */
-    linkCopied: (time) => `Link to ${time} copied`,
+    momentCopied: (time) => `Link to ${time} copied`,
+    /** @param {string} time */
+    lineCopied: (time) => `Copied: the turn at ${time}`,
+    following: "Following the end",
+    staying: "Staying here",
     mayNotCopy: "The browser does not let this page copy",
     /** @param {string} why */
     notDownloaded: (why) => `Not downloaded: ${why}`,
@@ -131,12 +177,74 @@ export const texts = {
     next: (number) => `The next call of ${number} opens by itself.`,
     /** @param {string} title */
     openedByItself: (title) => `Opened by itself: ${title}`,
+    /**
+     * @param {number} most
+     * @param {string} name
+     */
+    full: (most, name) => `${counted(most, { one: "call is", other: "calls are" })} open, and no more fit. `
+      + `Close one first: ${name} has been open longest.`,
+    /** @param {string} name */
+    closeInstead: (name) => `Close ${name}`,
     /** @param {number} most */
-    full: (most) => `${counted(most, { one: "call is", other: "calls are" })} open: close one first.`,
-    reconnecting: "reconnecting …",
+    allPinned: (most) => `${counted(most, { one: "call is", other: "calls are" })} open, and pinned. Close one first.`,
+    /** @param {string} names */
+    malformed: (names) => `The link names what is no call: ${names}.`,
+    /**
+     * @param {number} left
+     * @param {number} most
+     */
+    tooMany: (left, most) => `${counted(most, { one: "call", other: "calls" })} may be open at once: `
+      + `${counted(left, { one: "is", other: "are" })} missing of those that the link names.`,
+    noticeAway: "Put the notice away",
   },
 
   words: {
+    title: "Watch words",
+    hint: "A call in which one is said is marked and comes up. A phrase counts as one; a * stands for any ending.",
+    word: "Word or phrase",
+    add: "Add",
+    list: "Watched words",
+    notify: "Notify me, without a sound",
+    close: "Close",
+    found: "In what was said",
+    /** @param {number} count */
+    watching: (count) => `Watch words (${whole(count)})`,
+    /**
+     * Where it was found last.
+     * @param {string} time
+     * @param {string} speaker
+     */
+    where: (time, speaker) => `${time} ${speaker}`,
+    /** @param {number} places */
+    places: (places) => counted(places, { one: "place", other: "places" }),
+    /**
+     * @param {number} found
+     * @param {number} read
+     */
+    foundIn: (found, read) => `Found in ${whole(found)} of ${counted(read, { one: "call", other: "calls" })}`,
+    /** @param {number} shown */
+    shown: (shown) => `the newest ${whole(shown)} are shown`,
+    /** @param {number} reading */
+    reading: (reading) => `${counted(reading, { one: "more is", other: "more are" })} being read`,
+    /** @param {number} unread */
+    unread: (unread) => `${counted(unread, { one: "more is", other: "more are" })} not read`,
+    /** @param {number} all */
+    heard: (all) => `They are heard in ${counted(all, { one: "call", other: "calls" })}`,
+    /** @param {string} word */
+    remove: (word) => `Wait for “${word}” no longer`,
+    problems: {
+      empty: "A word has letters or digits.",
+      long: "It is too long: 80 letters at most.",
+      known: "It is in the list.",
+      full: "There are 50 words: remove one first.",
+    },
+    denied: "The browser does not let this page notify. Its settings for this site can change that.",
+    noNotifications: "This browser knows no notifications.",
+    /** @param {string} speaker */
+    speaks: (speaker) => `${speaker} speaks`,
+    bothSpeak: "Both speak",
+    /** @param {number} seconds */
+    silent: (seconds) => `silent ${whole(seconds)} s`,
     none: "None found",
     /**
      * @param {number} at
@@ -152,6 +260,12 @@ export const texts = {
     unknown: "unknown",
     incoming: "incoming",
     outgoing: "outgoing",
+    /**
+     * Who it is, by name and number.
+     * @param {string} name
+     * @param {string} number
+     */
+    party: (name, number) => `${name} ${number}`,
     /**
      * It may break before the arrow.
      * @param {string} caller
@@ -179,6 +293,7 @@ export const texts = {
     words: (count) => counted(count, { one: "word", other: "words" }),
     /** @param {number} seconds */
     behind: (seconds) => `${tenths(seconds)} s behind`,
+    copyLine: "Copy line",
     jump: "Jump to live",
     /** @param {number} count */
     jumpNew: (count) => `Jump to live (${whole(count)} new)`,
@@ -213,11 +328,61 @@ export const texts = {
     },
   },
 
+  /** How the reader wants to read. */
+  reading: {
+    title: "Reading",
+    size: { title: "Text size", small: "Small", normal: "Normal", large: "Large", largest: "Largest" },
+    density: { title: "Spacing", comfortable: "Comfortable", compact: "Compact" },
+    theme: { title: "Colours", system: "System", light: "Light", dark: "Dark" },
+    times: "Show times",
+    uncertain: "Mark uncertain words",
+    language: "Language",
+    browserLanguage: "Browser's",
+  },
+
+  /** The keys, by place and by what they do: see help/keys.js. */
+  help: {
+    title: "Keys",
+    close: "Close",
+    places: { page: "Anywhere", search: "In the search of calls", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
+    keys: {
+      page: { search: "Search the calls", help: "Show this sheet" },
+      search: { open: "Open the first call that fits, or follow the number", list: "Go to the list", back: "Search for nothing; then go back" },
+      list: {
+        next: "Next call",
+        previous: "Call before",
+        pageDown: "A page on",
+        pageUp: "A page back",
+        first: "First call",
+        last: "Last call",
+        pin: "Pin it, or let it go",
+        back: "Back to the search",
+      },
+      call: {
+        next: "Next turn",
+        previous: "Turn before",
+        copyLine: "Copy the turn, with its time and a link",
+        follow: "Follow the end, or stay here",
+        find: "Find words",
+        tools: "Its tools",
+        pin: "Pin it, or let it go",
+        close: "Close it",
+      },
+      tiles: {
+        left: "Call on the left",
+        right: "Call on the right",
+        up: "Call above",
+        down: "Call below",
+        enlarge: "Enlarge the call",
+        back: "Set it back among the others",
+      },
+      find: { next: "Next place", previous: "Place before", clear: "Look for nothing" },
+    },
+    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del" },
+  },
+
   /** A call in the page of somebody else. */
   embedded: {
     noCall: "no call: the attribute call is no callSid",
-    offline: "offline: reconnecting …",
-    expired: "the token has expired: what you have read stays",
-    refused: "this token opens nothing here",
   },
 };

@@ -1,6 +1,7 @@
 // A list of calls of which only the rows near the view exist: hundreds are as light as a dozen. One row is
 // where the keyboard is; it stays with its call, wherever that goes.
 
+import { obey } from "../help/obey.js";
 import { find, make } from "../shared/dom.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { CallRow } from "./call_row.js";
@@ -13,6 +14,7 @@ import { neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_ro
 /**
  * @typedef {object} ListListener
  * @property {(callSid: string) => void} chosen
+ * @property {(callSid: string) => void} pinned  or let go
  * @property {() => void} left  the keyboard goes back to where the list is searched
  * @property {() => void} moved  other rows are seen
  * @property {(callSid: string) => Shown} shown  what a row shows
@@ -114,10 +116,21 @@ export class CallList {
     // Another size of the text, of the window, or of a row.
     const resized = new ResizeObserver(() => { this.#stretch(); this.frame.request(); listener.moved(); });
     for (const element of [scroller, this.ruler]) resized.observe(element);
-    list.onkeydown = (event) => this.#move(event);
+    obey(list, "list", {
+      next: () => this.#goTo(this.currentPlace + 1),
+      previous: () => (this.currentPlace ? this.#goTo(this.currentPlace - 1) : listener.left()),
+      pageDown: () => this.#goTo(this.currentPlace + pageOf(this.view)),
+      pageUp: () => this.#goTo(this.currentPlace - pageOf(this.view)),
+      first: () => this.#goTo(0),
+      last: () => this.#goTo(this.calls.length - 1),
+      pin: () => { if (this.current) listener.pinned(this.current); },
+      back: () => listener.left(),
+    });
     list.onclick = ({ target }) => {
       const callSid = this.#callOf(target);
-      if (callSid) listener.chosen(callSid);
+      if (!callSid || !(target instanceof Element)) return;
+      if (target.closest(".pin")) listener.pinned(callSid);
+      else if (target.closest(".open")) listener.chosen(callSid);
     };
     list.addEventListener("focusin", ({ target }) => {
       const callSid = this.#callOf(target);
@@ -141,23 +154,9 @@ export class CallList {
     for (const [one, row] of this.rows) row.stop(one === callSid);
   }
 
-  /** @param {KeyboardEvent} event */
-  #move(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const last = this.calls.length - 1;
-    const page = pageOf(this.view);
-    const at = this.currentPlace;
-    /** @type {Record<string, number>} */
-    const places = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
-    const place = places[event.key];
-    if (event.key === "Escape" || (event.key === "ArrowUp" && at === 0)) this.listener.left();
-    else if (place !== undefined) this.#goTo(Math.max(0, Math.min(last, place)));
-    else return;
-    event.preventDefault();
-  }
-
-  /** @param {number} place */
-  #goTo(place) {
+  /** @param {number} wanted  the first or the last is gone to instead of one beyond */
+  #goTo(wanted) {
+    const place = Math.max(0, Math.min(this.calls.length - 1, wanted));
     const call = this.calls[place];
     if (!call) return;
     this.scroller.scrollTop = topToShow(this.view, place);

@@ -1,24 +1,26 @@
 // A row of the list: one call, which a click opens.
 
 import { byId, find, write } from "../shared/dom.js";
-import { clock, directionName, parties, title } from "../shared/format.js";
+import { clock, directionName, parties, speakers, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
+import { showSignal, signalElement } from "../words/signal_elements.js";
 import { glance, glanceBack } from "./glance.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Signals } from "./glance.js" */
+/** @import { Signals } from "../words/signals.js" */
 /** @import { Transcript } from "../partyline/transcript.js" */
 
 /**
  * What a row shows beside what the list says of its call.
  * @typedef {object} Shown
  * @property {boolean} isOpen
+ * @property {boolean} isPinned
  * @property {Transcript | null} transcript
  * @property {Signals | null} signals
  */
 
 // So many characters fill the lines of the last words.
-const ROOM = { roomy: 72, compact: 40 };
+const ROOM = { roomy: 56, compact: 34 };
 
 const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "marked", "last"]);
 
@@ -30,6 +32,9 @@ export class CallRow {
     this.button = find(copy, ".open", HTMLButtonElement);
     /** @type {Record<(typeof PARTS)[number], HTMLElement>} */
     this.parts = Object.assign({}, ...PARTS.map((name) => ({ [name]: find(copy, `.${name}`, HTMLElement) })));
+    this.pin = find(copy, ".pin", HTMLButtonElement);
+    this.signal = signalElement();
+    this.parts.voice.append(this.signal);
     this.root.dataset.callSid = call.callSid;
   }
 
@@ -39,8 +44,8 @@ export class CallRow {
    * @param {Shown} shown
    * @param {"roomy" | "compact"} rows
    */
-  draw(call, { isOpen, transcript, signals }, rows) {
-    const { from, to, about, direction, voice, marked, last } = this.parts;
+  draw(call, { isOpen, isPinned, transcript, signals }, rows) {
+    const { from, to, about, direction, marked, last } = this.parts;
     const isOver = call.endedAt !== undefined;
     const seen = isOver ? glanceBack(call) : glance(call, transcript, signals, ROOM[rows]);
     const ends = parties(call);
@@ -48,11 +53,15 @@ export class CallRow {
     write(to, ends ? texts.list.to(ends.callee) : "");
     const told = Object.entries(call.metadata ?? {}).map((item) => texts.list.item(...item));
     write(about, told.map((item) => item.replaceAll(" ", "\u00a0")).join(" · ")); // what does not fit goes whole
-    write(direction, directionName(call.direction));
-    write(voice, seen.voice);
-    write(marked, seen.marked.join(", "));
+    const name = directionName(call.direction);
+    write(direction, call.state === "waiting" ? texts.list.waiting(name) : name);
+    showSignal(this.signal, seen.signals, speakers(call));
+    write(marked, seen.marked.join(" · "));
     write(last, seen.last);
-    this.root.dataset.tone = seen.tone;
+    this.root.classList.toggle("speaking", Boolean(seen.signals?.speaking));
+    this.root.classList.toggle("away", seen.isAway);
+    this.root.classList.toggle("over", isOver);
+    this.pin.setAttribute("aria-pressed", String(isPinned));
     this.root.title = [title(call), ...told, isOver ? seen.last : ""].filter(Boolean).join("\n");
     this.tick(call);
     if (isOpen) this.button.setAttribute("aria-current", "true");
@@ -84,6 +93,6 @@ export class CallRow {
    * @param {boolean} isStop
    */
   stop(isStop) {
-    this.button.tabIndex = isStop ? 0 : -1;
+    for (const button of [this.button, this.pin]) button.tabIndex = isStop ? 0 : -1;
   }
 }

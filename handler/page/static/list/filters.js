@@ -7,16 +7,6 @@ import { restored } from "./ordering.js";
 
 const KEPT = "partyline.list"; // in the session's storage: what is searched for may be somebody's number
 
-/**
- * Whether a key asks for the search: Ctrl+K anywhere, / where nothing is being written.
- * @param {KeyboardEvent} event
- */
-export function asksForSearch({ key, ctrlKey, metaKey, altKey, target }) {
-  if (key.toLowerCase() === "k") return ctrlKey || metaKey;
-  const isWriting = target instanceof Element && target.matches("input, select, textarea");
-  return key === "/" && !ctrlKey && !metaKey && !altKey && !isWriting;
-}
-
 export class Filters {
   /** @param {() => void} changed */
   constructor(changed) {

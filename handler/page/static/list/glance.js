@@ -1,21 +1,13 @@
 // What a row of the list says of a call, in words. No document, no clock, no network.
 
-import { clock, ended, speakers } from "../shared/format.js";
+import { ended, speakers } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { lastWords } from "./last_words.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Transcript } from "../partyline/transcript.js" */
 /** @import { Track } from "../partyline/messages.d.ts" */
-
-/**
- * What its words tell of a call that is read.
- * @typedef {object} Signals
- * @property {Track | null} speaking
- * @property {boolean} talkOver
- * @property {number | null} silentFor  seconds
- * @property {readonly { word: string, at: number }[]} marked
- */
+/** @import { Signals } from "../words/signals.js" */
 
 /**
  * What of its transcript is looked at.
@@ -24,14 +16,12 @@ import { lastWords } from "./last_words.js";
 
 /**
  * @typedef {object} Glance
- * @property {"" | "speaking" | "both" | "silent" | "waiting" | "away"} tone  what kind of a thing it says
- * @property {string} voice  who speaks, or that nobody does
+ * @property {Signals | null} signals  who speaks; null: nobody knows
+ * @property {boolean} isAway  its recogniser is
  * @property {string} last  what was said last, or why nothing is
- * @property {string[]} marked  watched words, each once, the newest first
+ * @property {string[]} marked  watched words, each once, the one that was said last comes first
  */
 
-// Who has said nothing for longer is silent (seconds); less is how people talk.
-const SILENT = 10;
 const MOST_MARKED = 3;
 // So many characters of what was said are there, whatever the speaker's name takes.
 const LEAST_ROOM = 16;
@@ -40,21 +30,18 @@ const LEAST_ROOM = 16;
  * Tell of a live call.
  * @param {KnownCall} call
  * @param {Heard | null} transcript  if it is read
- * @param {Signals | null} signals  likewise
+ * @param {Signals | null} signals  if it is read, and live
  * @param {number} room  for the last words, in characters
  * @returns {Glance}
  */
 export function glance(call, transcript, signals, room) {
-  const marked = [...new Set(signals?.marked.map(({ word }) => word).reverse())].slice(0, MOST_MARKED);
-  if (transcript?.trouble) return { tone: "away", voice: "", last: texts.list.recogniserAway, marked };
-  const names = speakers(call);
-  const last = transcript ? lastSaid(transcript, names, room) : "";
-  if (call.state === "waiting") return { tone: "waiting", voice: texts.list.waiting, last, marked };
-  if (signals?.talkOver) return { tone: "both", voice: texts.list.bothSpeak, last, marked };
-  if (signals?.speaking) return { tone: "speaking", voice: texts.list.speaks(names[signals.speaking]), last, marked };
-  const silent = signals?.silentFor ?? 0;
-  if (silent >= SILENT) return { tone: "silent", voice: texts.list.silent(clock(silent)), last, marked };
-  return { tone: "", voice: "", last, marked };
+  const marked = (signals?.marked ?? []).slice(0, MOST_MARKED).map(({ word }) => word);
+  if (!transcript) return { signals: null, isAway: false, last: "", marked };
+  if (transcript.trouble) return { signals: null, isAway: true, last: texts.list.recogniserAway, marked };
+  // What may still change is being said, whenever its words began.
+  const [track] = [...transcript.interims.keys()].slice(-1);
+  const heard = signals && { ...signals, speaking: signals.speaking ?? track ?? null };
+  return { signals: heard, isAway: false, last: lastSaid(transcript, speakers(call), room), marked };
 }
 
 /**
@@ -63,7 +50,7 @@ export function glance(call, transcript, signals, room) {
  * @returns {Glance}
  */
 export function glanceBack({ endedAt = 0, reason, words }) {
-  return { tone: "", voice: "", last: ended({ endedAt, reason, words }), marked: [] };
+  return { signals: null, isAway: false, last: ended({ endedAt, reason, words }), marked: [] };
 }
 
 /**

@@ -54,7 +54,7 @@ const ORDERS = {
 };
 
 /** @type {Readonly<Wanted>} */
-export const FIRST = { text: "", state: "live", direction: "", sort: "newest", rows: "roomy" };
+export const FIRST = { text: "", state: "live", direction: "", sort: "marked", rows: "roomy" };
 
 const CHOICES = /** @type {const} */ ({
   state: ["live", "waiting", "away", "ended"],

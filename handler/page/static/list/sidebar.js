@@ -1,5 +1,6 @@
 // The lists beside the transcripts: live calls and those that are over, the search, followed numbers.
 
+import { obey } from "../help/obey.js";
 import { byId, make, makeButton, write } from "../shared/dom.js";
 import { CALL_SID } from "../shared/identifiers.js";
 import { texts } from "../shared/texts.js";
@@ -15,10 +16,11 @@ import { filter, isNarrowed, liveCalls, wholeNumber } from "./ordering.js";
 /**
  * @typedef {object} SidebarListener
  * @property {(callSid: string) => void} chosen
+ * @property {(callSid: string) => void} pinned  or let go
  * @property {(number: string) => void} followed
  * @property {(number: string) => void} unfollowed
  * @property {() => void} moved  scrolling or typing has rested: other calls may be seen
- * @property {(callSid: string) => Shown & { isPinned: boolean }} shown  what is known of a call
+ * @property {(callSid: string) => Shown} shown  what is known of a call
  */
 
 // How long typing or scrolling must rest before it counts (ms).
@@ -125,11 +127,6 @@ export class Sidebar {
     byId("followed", HTMLElement).append(row);
   }
 
-  /** @param {string} text */
-  notify(text) {
-    write(byId("notice", HTMLElement), text);
-  }
-
   /** The list that is shown. */
   get #list() {
     return this.live.scroller.hidden ? this.over : this.live;
@@ -137,13 +134,11 @@ export class Sidebar {
 
   #wire() {
     const { search } = this.filters;
-    search.onkeydown = (event) => {
-      if (event.key === "ArrowDown") this.#list.focus();
-      else if (event.key === "Enter") this.#openFirst();
-      else if (event.key === "Escape") this.#goBack();
-      else return;
-      event.preventDefault();
-    };
+    obey(search, "search", {
+      open: () => this.#openFirst(),
+      list: () => { this.#list.focus(); },
+      back: () => this.#goBack(),
+    });
     this.followButton.onclick = () => {
       const number = wholeNumber(search.value);
       if (number) this.listener.followed(number);

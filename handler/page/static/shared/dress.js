@@ -11,7 +11,7 @@ const PLACES = [
 ];
 
 /**
- * Fill the texts that attributes name, in templates too: `<h2 data-text="list.live">Live calls</h2>`.
+ * Fill the texts that attributes name, in templates too: `<h2 data-text="list.title">Live calls</h2>`.
  * What stands there is in English, and is what is read if this page cannot run.
  * @param {ParentNode} root
  */

@@ -1,5 +1,6 @@
 // Words and numbers for people.
 
+import { isolate } from "./bidi.js";
 import { locale, textFor, texts } from "./texts.js";
 
 /** @import { Told, Track } from "../partyline/messages.d.ts" */
@@ -95,6 +96,15 @@ export function otherNumber({ from, to, direction }) {
   return (isOutbound(direction) ? to : from) ?? null;
 }
 
+/**
+ * Who is at the other end: a name, else a number, else the end of the callSid.
+ * @param {About & { callSid: string }} call
+ */
+export function otherParty(call) {
+  const name = isOutbound(call.direction) ? call.calleeName : call.callerName;
+  return isolate(name || otherNumber(call) || `CA…${call.callSid.slice(-6)}`, texts.direction);
+}
+
 /** @param {string | null | undefined} direction */
 export function directionName(direction) {
   return isOutbound(direction) ? texts.call.outgoing : texts.call.incoming;
@@ -105,10 +115,17 @@ export function directionName(direction) {
  * @param {About} call
  */
 export function parties({ from, to, callerName, calleeName }) {
-  const caller = [callerName, from].filter(Boolean).join(" ");
-  const callee = [calleeName, to].filter(Boolean).join(" ");
+  const [caller, callee] = [party(callerName, from), party(calleeName, to)];
   if (!caller && !callee) return null;
   return { caller: caller || texts.call.unknown, callee: callee || texts.call.unknown };
+}
+
+/**
+ * @param {string | undefined} name
+ * @param {string | null | undefined} number
+ */
+function party(name, number) {
+  return name && number ? texts.call.party(name, number) : isolate(name || number || "", texts.direction);
 }
 
 /** @param {About & { callSid: string }} call */

@@ -1,14 +1,15 @@
 // The texts of the page, in the language of who reads it. languages/en.js has them all.
 
 import { texts as english } from "../languages/en.js";
+import { isolating } from "./bidi.js";
 
 /** @typedef {typeof english} Texts */
 
 /** By what a browser calls it; what is not here is read in English. */
-const LANGUAGES = /** @type {Record<string, () => Promise<{ texts: Texts }>>} */ ({});
+export const LANGUAGES = /** @type {Record<string, () => Promise<{ texts: Texts }>>} */ ({});
 
 /** The texts: another object once another language is chosen, so look them up when they are shown. */
-export let texts = english;
+export let texts = isolating(english);
 
 /** Where the reader is, for dates: `en-GB` writes English, and the day first. */
 export let locale = english.tag;
@@ -24,7 +25,7 @@ export async function choose(wanted, languages = LANGUAGES) {
     // One that cannot be loaded is no reason to show nothing.
     const chosen = await languages[code]?.().catch(() => null);
     if (chosen === null) continue;
-    texts = chosen?.texts ?? english;
+    texts = isolating(chosen?.texts ?? english);
     locale = isTag(tag) ? tag : code;
     return;
   }
@@ -41,7 +42,7 @@ export function textFor(known, word, unknown = word) {
 }
 
 /**
- * A text by its path, as `list.live`; for the attributes of the markup, see `dress`.
+ * A text by its path, as `list.title`; for the attributes of the markup, see `dress`.
  * @param {string} path
  */
 export function textAt(path) {

@@ -3,22 +3,25 @@
 /** @import { Word } from "../partyline/messages.d.ts" */
 
 /**
- * Part a text by its words: it has its own blanks, or none, as its script has it. What is between
- * words, and a word that is written otherwise there, belong to none.
+ * Part a text by those of its words that are wanted: it has its own blanks, or none, as its script has
+ * it. What is between them, and a word that is written otherwise there, belong to none.
  * @param {string} text
  * @param {Word[]} words
+ * @param {(word: Word) => boolean} isWanted
  * @returns {{ text: string, word: Word | null }[]}
  */
-export function partsOf(text, words) {
+export function partsOf(text, words, isWanted) {
   const parts = [];
-  let done = 0;
+  let [done, from] = [0, 0];
   for (const word of words) {
     const written = word.punctuated_word ?? word.word;
-    const at = written ? placeOf(written, text, done) : -1;
+    const at = written ? placeOf(written, text, from) : -1;
     if (at < 0) continue;
+    from = at + written.length;
+    if (!isWanted(word)) continue;
     if (at > done) parts.push({ text: text.slice(done, at), word: null });
     parts.push({ text: written, word });
-    done = at + written.length;
+    done = from;
   }
   if (done < text.length) parts.push({ text: text.slice(done), word: null });
   return parts;

@@ -1,0 +1,145 @@
+"""
+What a desk of fifty calls costs its reader's browser: ``python -m bench.desk``.
+
+Fifty calls are listed and talk, twelve of them are open. What ten records a second cost, before and
+after an hour's worth of them (written faster); then a list of five hundred is scrolled.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from bench.desk.calls import Desk
+from bench.desk.meter import Costs, Meter
+from bench.desk.page import be_live, opened
+from bench.machine import describe
+from bench.processes import CHROMIUM
+
+RATE = 10.0  # records a second, in all
+INTERIMS = 2  # beside each of them
+HURRY = 400.0  # records a second while an hour goes by
+WIDTH = 1920
+# So that calls that say RATE records a second in all keep to the clock.
+REST = 1.6
+SCROLLED = 10.0  # seconds
+LIST = "#calls-part"
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What some time at the usual rate cost."""
+
+    script: float  # ms a second, likewise the next
+    layout: float
+    frames: list[float]  # ms, those over 50
+    records: int
+
+
+async def spend(desk: Desk, meter: Meter, seconds: float) -> Steady:
+    """Let some time go by at the usual rate."""
+    await meter.long_frames()
+    before, begun = await meter.look(), time.monotonic()
+    records = round(seconds * RATE)
+    await desk.speak(records, RATE, interims=INTERIMS)
+    took = time.monotonic() - begun
+    script, layout = (await meter.look()).since(before)
+    frames = await meter.long_frames()
+    return Steady(script / took * 1000, layout / took * 1000, frames, records)
+
+
+def row(what: str, *cells: object) -> str:
+    """Write a row of the table."""
+    return f"| {' | '.join([what, *map(str, cells)])} |"
+
+
+def longest(frames: list[float]) -> str:
+    """Say how long the longest frame took."""
+    return f"{max(frames):.0f} ms, {len(frames)} over 50 ms" if frames else "none over 50 ms"
+
+
+async def memory(meter: Meter) -> tuple[Costs, float, float]:
+    """Return what is needed, and what is in RAM."""
+    return await meter.look(collect=True), *await meter.memory()
+
+
+async def measure_hour(desk: Desk, meter: Meter, seconds: float, hour: int) -> None:
+    """Measure before and after an hour's worth of records."""
+    first = await memory(meter)
+    begin = await spend(desk, meter, seconds)
+    begun = time.monotonic()
+    await desk.speak(hour - begin.records, HURRY)
+    took, hurried = time.monotonic() - begun, await meter.long_frames()
+    later = await spend(desk, meter, seconds)
+    last = await memory(meter)
+    print(f"\n{hour} records in all, {(hour - begin.records) / took:.0f} a second in between\n")
+    print(row("", "at first", "after an hour's records"))
+    print(row("---", "---", "---"))
+    print(row("script", *(f"{one.script:.0f} ms a second" for one in (begin, later))))
+    print(row("style and layout", *(f"{one.layout:.0f} ms a second" for one in (begin, later))))
+    print(row("longest frame", *(longest(one.frames) for one in (begin, later))))
+    print(row("JavaScript's heap", *(f"{costs.heap:.1f} MB" for costs, *_ in (first, last))))
+    print(row("nodes of the document", *(costs.nodes for costs, *_ in (first, last))))
+    print(row("the page's process", *(f"{page:.0f} MB" for _, page, _ in (first, last))))
+    print(row("all of the browser", *(f"{whole:.0f} MB" for *_, whole in (first, last))))
+    print(f"\nlongest frame at {HURRY:.0f} records a second: {longest(hurried)}", flush=True)
+
+
+async def measure_scrolling(page: Page, desk: Desk, meter: Meter, listed: int) -> None:
+    """Measure a long list that is scrolled while calls talk."""
+    await desk.begin(listed - len(desk.calls), rest=REST, lasts=20)
+    await page.wait_for_function(
+        "([sid]) => fetch('calls', { headers: { authorization: `Bearer ${sessionStorage.getItem("
+        "'partyline.token')}` } }).then(answer => answer.text()).then(text => text.includes(sid))",
+        arg=[desk.calls[-1].sid],
+    )
+    await meter.long_frames()
+    talking = asyncio.create_task(desk.speak(round(SCROLLED * RATE), RATE, interims=INTERIMS))
+    frames, dropped = await meter.scroll(LIST, SCROLLED)
+    await talking
+    print(
+        f"\n{listed} listed calls, scrolled for {SCROLLED:.0f} s while {RATE:.0f} records a second "
+        f"come: {frames:.1f} frames a second, {dropped} left out; "
+        f"longest frame: {longest(await meter.long_frames())}"
+    )
+
+
+async def measure(browser: Browser, arguments: argparse.Namespace) -> None:
+    """Measure and print."""
+    async with Desk() as desk, opened(browser, "about:blank", WIDTH) as page:
+        await desk.begin(arguments.calls, rest=REST, lasts=20)
+        meter = await Meter.on(page)
+        await page.goto(desk.link())
+        await be_live(page, desk)
+        print(f"{time.strftime('%Y-%m-%d')}, {describe()}, Chromium {browser.version}")
+        print(f"longest frame while the calls are opened: {longest(await meter.long_frames())}")
+        await measure_hour(desk, meter, arguments.seconds, arguments.records)
+        await measure_scrolling(page, desk, meter, arguments.listed)
+
+
+async def run(chromium: str, arguments: argparse.Namespace) -> None:
+    """Measure in a browser of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium)
+        await measure(browser, arguments)
+        await browser.close()
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="python -m bench.desk", description=__doc__)
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60, help="of each of the two looks")
+    parser.add_argument("--records", type=int, default=36_000, help="until the second look")
+    parser.add_argument("--listed", type=int, default=500)
+    arguments = parser.parse_args()
+    if CHROMIUM is None:
+        sys.exit("needs Chromium; on Debian and Ubuntu: apt install chromium")
+    asyncio.run(run(CHROMIUM, arguments))
+
+
+if __name__ == "__main__":
+    main()

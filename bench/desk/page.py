@@ -1,0 +1,116 @@
+"""The page in Chromium, with the desk's calls open: how each state of it is reached."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+
+from bench.desk.calls import Desk, DeskCall
+
+MOST_OPEN = 12
+PHONE = 390
+HEIGHTS = {PHONE: 844, 768: 1024, 1366: 768, 1920: 1080}
+SHORT = 3  # seconds that a token lasts which is to expire
+AWAY = 6  # of so many calls one is without a recogniser
+LOOK = 0.3  # seconds between two looks
+PATIENCE = 30_000  # ms
+expect.set_options(timeout=PATIENCE)
+
+
+@asynccontextmanager
+async def opened(browser: Browser, link: str, width: int) -> AsyncIterator[Page]:
+    """Open the page in a window of its own; what breaks in it fails the run."""
+    size = ViewportSize(width=width, height=HEIGHTS[width])
+    async with await browser.new_context(viewport=size) as context:
+        context.set_default_timeout(PATIENCE)
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(link)
+        yield page
+        assert complaints == [], complaints
+
+
+def panels(page: Page, which: str = "") -> Locator:
+    """Return the calls that are open; those of a class or with an element, if told."""
+    return page.locator(f".call-panel{which}")
+
+
+async def go_to(page: Page, call: DeskCall) -> None:
+    """Follow a link to a call."""
+    await page.evaluate("sid => { location.hash = `call=${sid}`; }", call.sid)
+
+
+async def be_live(page: Page, desk: Desk) -> None:
+    """Open the first calls of the desk, as links to them do; all of them are read, and talk."""
+    calls = desk.calls[:MOST_OPEN]
+    for number, call in enumerate(calls, 1):
+        await go_to(page, call)
+        await expect(panels(page)).to_have_count(number)
+    await expect(panels(page, ".live:has(.turn)")).to_have_count(len(calls))
+    while not await page.locator(".interim").count():
+        desk.talk_on()
+        await asyncio.sleep(LOOK)
+
+
+def lose_words(desk: Desk) -> None:
+    """Tell what some of the calls lost; the recogniser is away from a few."""
+    for call in desk.calls:
+        if call.hole:
+            call.tell_gap()
+    for call in desk.calls[::AWAY]:
+        call.lose_recogniser()
+
+
+def find_words(desk: Desk) -> None:
+    """Let the recogniser come back."""
+    for call in desk.calls[::AWAY]:
+        call.find_recogniser()
+
+
+async def be_gapped(page: Page, desk: Desk) -> None:
+    """See what :func:`lose_words` did."""
+    calls = desk.calls[:MOST_OPEN]
+    lost = [call for call in calls if call.hole]
+    assert lost, "no call lost anything"
+    await expect(panels(page, ":has(.gap)")).to_have_count(len(lost))
+    await expect(panels(page, ":has(.trouble:not(:empty))")).to_have_count(len(calls[::AWAY]))
+
+
+async def be_offline(page: Page, desk: Desk) -> None:
+    """Lose the network."""
+    await page.context.set_offline(True)
+    await expect(panels(page, ".lost")).to_have_count(len(desk.calls[:MOST_OPEN]))
+
+
+async def be_back(page: Page, desk: Desk) -> None:
+    """Find the network again."""
+    await page.context.set_offline(False)
+    await expect(panels(page, ".live")).to_have_count(len(desk.calls[:MOST_OPEN]))
+
+
+async def be_asked(page: Page, desk: Desk) -> None:
+    """Follow a link with another token, one that ends soon."""
+    link = desk.link(seconds=SHORT)
+    await page.evaluate("hash => { location.hash = hash; }", link.partition("#")[2])
+    await expect(page.locator("#use-token")).to_be_visible()
+
+
+async def be_expired(page: Page, desk: Desk) -> None:
+    """Read on with a token that ends soon, and does."""
+    await be_asked(page, desk)
+    await page.locator("#use-token").click()
+    await expect(page.locator("#problem")).to_contain_text("expired")
+
+
+async def be_let_in(page: Page, desk: Desk) -> None:
+    """Paste a token that lasts."""
+    await page.locator("#token").fill(desk.link().partition("token=")[2])
+    await page.keyboard.press("Enter")
+    await expect(panels(page, ".live")).to_have_count(len(desk.calls[:MOST_OPEN]))
+
+
+async def be_ended(page: Page, desk: Desk) -> None:
+    """See that all calls have ended."""
+    await expect(panels(page, ".ended")).to_have_count(len(desk.calls[:MOST_OPEN]))

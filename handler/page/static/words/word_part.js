@@ -1,0 +1,110 @@
+// Where words come in on the page: what is typed into the search, and the button of the watched ones.
+// All the rest is loaded once somebody searches, or waits for a word.
+
+import { byId, write } from "../shared/dom.js";
+import { texts } from "../shared/texts.js";
+
+/** @import { Listening } from "./listening.js" */
+/** @import { Words } from "./signals.js" */
+/** @import { Store } from "./watch_words.js" */
+/** @import { KnownCall } from "../list/known_calls.js" */
+/** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { ServiceClock } from "../shared/service_clock.js" */
+
+/**
+ * @typedef {object} WordListener
+ * @property {(callSid: string, at: number) => void} opened  the reader wants to see a moment of a call (seconds)
+ * @property {(callSid: string) => KnownCall | null} about  what is known of a call
+ * @property {(callSid: string) => void} changed  its words are others
+ */
+
+/** Under which the words that are waited for are kept. */
+export const KEY = "partyline.watch-words";
+
+/** @type {Words} */
+const NONE = { marked: [], found: 0 };
+
+export class WordPart {
+  /** @type {ReadonlySet<string>} callSids of what the page reads */
+  read = new Set();
+  /** @type {ReadonlySet<string>} callSids of what there is to read */
+  live = new Set();
+  /** @type {Listening | null} */
+  listening = null;
+  store = storeOf();
+  button = byId("watch-words", HTMLButtonElement);
+  found = byId("found-part", HTMLElement);
+  panels = byId("call-panels", HTMLElement);
+  input = byId("search", HTMLInputElement);
+
+  /**
+   * @param {Partyline} client
+   * @param {ServiceClock} clock
+   * @param {WordListener} listener
+   */
+  constructor(client, clock, listener) {
+    this.client = client;
+    this.clock = clock;
+    this.listener = listener;
+    this.button.onclick = async () => (await this.#load()).edit();
+    this.input.addEventListener("input", () => this.search());
+    if ((this.store.getItem(KEY) ?? "[]") !== "[]") this.#load(); // as WatchWords keeps none
+    this.showCount(0);
+  }
+
+  /**
+   * The page reads these calls now.
+   * @param {Iterable<string>} read  by callSid, the most important first
+   * @param {Iterable<string>} live
+   */
+  reads(read, live) {
+    this.read = new Set(read);
+    this.live = new Set(live);
+    this.button.hidden = false;
+    this.search();
+    this.listening?.read();
+  }
+
+  /** Search for what is typed. */
+  async search() {
+    const { value } = this.input;
+    if (!this.listening && !value) return;
+    const listening = await this.#load().catch(() => null); // offline; asked again with the next letter
+    listening?.search(this.input.value);
+  }
+
+  /**
+   * What is known of a call's words.
+   * @param {string} callSid
+   * @returns {Words}
+   */
+  of(callSid) {
+    return this.listening?.of(callSid) ?? NONE;
+  }
+
+  tick() {
+    this.listening?.tick();
+  }
+
+  /**
+   * Show how many words are waited for.
+   * @param {number} count
+   */
+  showCount(count) {
+    write(this.button, count ? texts.words.watching(count) : texts.words.title);
+  }
+
+  async #load() {
+    const { Listening } = await import("./listening.js");
+    return (this.listening ??= new Listening(this));
+  }
+}
+
+/** What keeps texts; a browser may have nothing for us. @returns {Store} */
+function storeOf() {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => {} };
+  }
+}

@@ -1,0 +1,59 @@
+"""The page's markup has no text but those of languages/en.js, which stand there as a fallback."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+from support.deno import deno
+
+PAGE = Path(__file__).parents[3] / "handler" / "page" / "static"
+READ = {"aria-label": "label", "placeholder": "placeholder", "title": "title", "alt": "alt"}
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+class Texts(HTMLParser):
+    """
+    Collect each text of the markup with the path that it is said to have; none: None.
+
+    What is marked as not to be translated, as a name, is none of them.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        for name, short in READ.items():
+            if name in attributes:
+                self.found.append((attributes[name], attributes.get(f"data-text-{short}")))
+        if tag not in VOID:
+            self.open.append((tag, attributes))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if not any(letter.isalpha() for letter in data):
+            return
+        if any(at.get("translate") == "no" or tag == "noscript" for tag, at in self.open):
+            return
+        self.found.append((" ".join(data.split()), self.open[-1][1].get("data-text")))
+
+
+def test_each_text_of_the_markup_is_the_english_one_of_its_path(tmp_path):
+    script = tmp_path / "texts.js"
+    script.write_text(
+        f'import {{ texts }} from "{(PAGE / "languages" / "en.js").as_uri()}";'
+        "console.log(JSON.stringify(texts));"
+    )
+    english = json.loads(deno("run", "--allow-read", str(script), cache=tmp_path))
+    markup = Texts()
+    markup.feed((PAGE / "index.html").read_text())
+    assert markup.open == []
+    for text, path in markup.found:
+        assert path is not None, f"{text!r} has no data-text"
+        room, name = path.split(".")
+        assert english[room][name] == text, path
+    assert len(markup.found) > 20

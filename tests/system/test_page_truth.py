@@ -1,0 +1,167 @@
+"""The page in a real browser: what is shown as live is so, and what it weighs on the way."""
+
+from contextlib import asynccontextmanager
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+from support.cable import Cable
+from support.page import needs_chromium, opened, shares_browser, turns
+
+pytestmark = [needs_chromium, shares_browser]
+WITHIN = 5_000  # ms: so soon it is told that nothing comes
+MAX_FIRST_LOAD = 40_000  # bytes over the wire, headers included
+
+
+async def test_the_first_load_weighs_no_more_than_40_kb_in_all(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    call.say("hello", 0.0)
+    async with opened("about:blank") as page:
+        devtools = await page.context.new_cdp_session(page)
+        asked: dict[str, str] = {}
+        weights: dict[str, float] = {}
+        devtools.on(
+            "Network.requestWillBeSent",
+            lambda event: asked.update({event["requestId"]: event["request"]["url"]}),
+        )
+        devtools.on(
+            "Network.loadingFinished",
+            lambda event: weights.update({event["requestId"]: event["encodedDataLength"]}),
+        )
+        await devtools.send("Network.enable")
+        await page.goto(f"{service.url}/#token={token}&call={call.sid}")
+        await expect(turns(page)).to_have_count(1)
+        told = {asked[request]: weight for request, weight in weights.items()}
+        print(f"first load: {sum(told.values()) / 1000:.1f} kB in {len(told)} requests")
+        assert sum(told.values()) <= MAX_FIRST_LOAD, told
+        assert list(told) == [f"{service.url}/"]  # one answer: it is of one version
+        first = dict(weights)
+        await page.reload()
+        await expect(page.locator("#calls .open")).to_have_count(1)
+        again = [weight for request, weight in weights.items() if request not in first]
+        assert sum(again) <= 1000, again  # it was asked for, and is the same
+
+
+def interim(text: str, start: float) -> dict:
+    """Return what the recogniser says of words that may still change."""
+    alternative = {"transcript": text, "confidence": 0.5, "words": []}
+    result = {"type": "Results", "start": start, "duration": 1.0, "is_final": False}
+    return result | {"speech_final": False, "channel": {"alternatives": [alternative]}}
+
+
+async def stands(page, state: str, **options) -> None:
+    await expect(page.locator("body")).to_have_attribute("data-connection", state, **options)
+
+
+@asynccontextmanager
+async def reading(service, token, call):
+    """Open the page over a cable, a call on it, in which the callee speaks."""
+    call.say("before", 0.0)
+    async with Cable(service.port) as cable:
+        url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
+        async with opened(url) as page:
+            await expect(turns(page)).to_have_count(1)
+            await expect(state_of(page)).to_have_text("live")
+            yield page, cable
+
+
+def state_of(page):
+    return page.locator(".call-panel .state")
+
+
+async def test_a_line_that_swallows_all_is_told_within_5_s_wherever_something_was_live(
+    serve, token, tell
+):
+    service = serve()
+    call = await tell(service)
+    async with reading(service, token, call) as (page, cable):
+        call.writer.interim("outbound", interim("I was about", 3.0))
+        await expect(page.locator("#calls .speaking")).to_have_count(1)
+        cable.swallow()
+        await stands(page, "offline", timeout=WITHIN)
+        await expect(page.locator("#connection")).to_contain_text("Offline")
+        await expect(state_of(page)).to_have_text("offline: reconnecting …")
+        await expect(page.locator(".call-panel.live, .interim, #calls .speaking")).to_have_count(0)
+        await expect(page.locator(".delay")).to_be_empty()
+        await expect(page.locator("#list-age")).to_contain_text("As it was at")
+        found = (await Axe().run(page)).response["violations"]
+        assert [one["id"] for one in found] == []
+        # Clocks stand still; how long it lasts goes on.
+        clocks = page.locator(".clock")
+        shown = await clocks.all_text_contents()
+        first = await page.locator("#connection-since").text_content()
+        await expect(page.locator("#connection-since")).not_to_have_text(first or "")
+        assert await clocks.all_text_contents() == shown
+        cable.mend()
+        await stands(page, "live")
+        await expect(state_of(page)).to_have_text("live")
+        await expect(page.locator("#list-age")).to_be_hidden()
+        call.say("after", 9.0)
+        await expect(turns(page)).to_have_count(2)
+
+
+async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(serve, token, tell):
+    service = serve()
+    call = await tell(service)
+    async with reading(service, token, call) as (page, cable):
+        said = "dispatchEvent(new Event('offline')); document.body.dataset.connection"
+        assert await page.evaluate(said) == "offline"
+        await stands(page, "live")
+        await expect(state_of(page)).to_have_text("live")
+        cable.swallow()
+        slept = (
+            "const now = Date.now; Date.now = () => now() + 60_000;"
+            "document.dispatchEvent(new Event('visibilitychange'));"
+            "document.body.dataset.connection"
+        )
+        assert await page.evaluate(slept) == "offline"
+        cable.mend()
+        await stands(page, "live")
+
+
+async def test_a_token_that_expires_leaves_all_open_and_nothing_live(serve, mint, tell):
+    service = serve()
+    call = await tell(service)
+    async with reading(service, mint(calls=["*"], ttl=4), call) as (page, _):
+        await stands(page, "expired")
+        await expect(state_of(page)).to_have_text("not live: the token has expired")
+        await expect(page.locator("#problem")).to_contain_text("expired")
+        await expect(page.locator("#connection")).to_contain_text("not live")
+        await expect(page.locator(".call-panel.live, .voice:visible")).to_have_count(0)
+        await page.fill("#token", mint(calls=["*"]))
+        await page.keyboard.press("Enter")
+        await stands(page, "live")
+        await expect(state_of(page)).to_have_text("live")
+        call.say("after", 10.0)
+        await expect(turns(page)).to_have_count(2)
+
+
+async def test_a_call_that_has_ended_leads_to_its_end_and_counts_what_was_not_seen(
+    serve, token, tell
+):
+    service = serve()
+    call = await tell(service)
+    for number in range(1, 60):
+        call.say(f"line {number}", 10.0 * number)
+    await call.stored()
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(59)
+        await expect(state_of(page)).to_have_text("live")
+        await page.locator(".log").evaluate("log => { log.scrollTop = 0; }")
+        for start in (700.0, 702.0, 720.0):  # two turns, the first of which grows
+            call.say("new", start)
+        await expect(page.locator(".jump")).to_have_text("Jump to live (2 new)")
+        await call.end()
+        await expect(page.locator(".jump")).to_have_text("Jump to the end (2 new)")
+        await page.locator(".jump").click()
+        await expect(page.locator(".jump")).to_be_hidden()
+
+
+async def test_a_page_whose_version_is_gone_says_so_and_mixes_nothing(serve, token):
+    """As after a roll-out: what it would load now is another version's."""
+    service = serve()
+    async with opened(f"{service.url}/#token={token}") as page:
+        await stands(page, "live")
+        await page.route("**/files/*/**", lambda route: route.fulfill(status=404))
+        await page.click("#help")
+        await expect(page.locator("#connection")).to_contain_text("load it again")

@@ -1,0 +1,193 @@
+"""Words on the page, in a real browser: found in all calls, waited for, told beside the page."""
+
+import time
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+from support.page import needs_chromium, opened, shares_browser, turns
+from support.timing import patience
+
+pytestmark = [needs_chromium, shares_browser]
+WITHIN = 1.0  # seconds from an interim to its mark
+
+# What a highlight marks, in what order it was marked.
+MARKED = """name => Array.from(CSS.highlights.get(name) ?? [], range => {
+    const r = new Range();
+    r.setStart(range.startContainer, range.startOffset);
+    r.setEnd(range.endContainer, range.endOffset);
+    return r.toString();
+})"""
+# Every notification of the page is a real one; it is seen as it is made and as it is closed.
+OBSERVED = """window.notifications = [];
+window.Notification = class extends Notification {
+    constructor(title, options) {
+        super(title, options);
+        this.about = {title, body: options.body, silent: options.silent, isOpen: true};
+        window.notifications.push(this.about);
+    }
+    close() {
+        super.close();
+        this.about.isOpen = false;
+    }
+};"""
+
+
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests that ask for a call, and look at nothing but that."""
+    return serve_many()
+
+
+def interim(text: str, start: float, duration: float = 1.0) -> dict:
+    alternative = {"transcript": text, "confidence": 0.5, "words": []}
+    body = {"type": "Results", "start": start, "duration": duration, "is_final": False}
+    return {**body, "speech_final": False, "channel": {"alternatives": [alternative]}}
+
+
+async def wait_for(page, *words):
+    """Have the page wait for words, by the keyboard alone."""
+    await page.locator("#watch-words").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Word or phrase")).to_be_focused()
+    for word in words:
+        await page.keyboard.type(word)
+        await page.keyboard.press("Enter")
+    await expect(page.locator("#watch-dialog li")).to_have_count(len(words))
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#watch-words")).to_be_focused()
+
+
+async def becomes(page, expression: str):
+    """Wait until something has become true in the page, looked at with each of its frames."""
+    async with patience():
+        await page.evaluate(
+            "new Promise(done => { const look = () =>"
+            f"({expression}) ? done() : requestAnimationFrame(look); look(); }})"
+        )
+
+
+async def marks(page, expected: str):
+    await becomes(page, f"JSON.stringify(({MARKED})('watched')) === '{expected}'")
+
+
+async def test_a_watched_word_is_marked_in_what_may_still_change_and_not_once_it_is_taken_back(
+    service, token, tell
+):
+    call = await tell(service)
+    call.say("It was said before: lawyer.", 0.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        await wait_for(page, "lawyer", "cancel my order")
+        await marks(page, '["lawyer"]')
+        call.writer.interim("inbound", interim("I call my", 5.0))
+        await expect(page.locator(".interim")).to_have_text("I call my")
+        spoken = time.monotonic()
+        call.writer.interim("inbound", interim("I call my Lawyer", 5.0))
+        await marks(page, '["lawyer","Lawyer"]')
+        assert time.monotonic() - spoken < WITHIN
+        call.writer.interim("inbound", interim("I call my lower", 5.0))
+        await marks(page, '["lawyer"]')
+        call.say("I cancel", 6.0)
+        call.say("my order.", 7.2)
+        await marks(page, '["lawyer","cancel my order"]')
+        await page.goto(f"{service.url}/?#token={token}&call={call.sid}")
+        await marks(page, '["lawyer","cancel my order"]')
+        await expect(page.locator("#watch-words")).to_have_text("Watch words (2)")
+
+
+async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, token, tell):
+    """By notifications without a sound: not of the past, and no longer once it is taken back."""
+    call = await tell(service, from_="+15550001111", caller_name="Ana")
+    call.say("A lawyer, before.", 0.0)
+    async with opened(service.url) as page:
+        await page.add_init_script(OBSERVED)
+        await page.goto(f"{service.url}/?#token={token}&call={call.sid}")
+        await expect(turns(page)).to_have_count(1)
+        await wait_for(page, "lawyer", "cancel")
+        await page.context.clear_permissions()
+        assert await page.evaluate("Notification.permission") != "granted"  # nobody was asked
+        await page.context.grant_permissions(["notifications"])
+        await page.locator("#watch-words").click()
+        await page.get_by_role("switch").check()
+        await expect(page.get_by_role("switch")).to_be_checked()
+        await page.locator("#watch-dialog .done").click()
+        assert await page.evaluate("window.notifications") == []
+        call.writer.interim("inbound", interim("I want to cancel", 5.0))
+        told = "window.notifications.filter(({isOpen}) => isOpen).length"
+        await becomes(page, f"{told} === 1")
+        call.writer.interim("inbound", interim("I want to council", 5.0))
+        await becomes(page, f"{told} === 0")
+        call.say("My lawyer said", 6.0)
+        call.say("the lawyer said", 8.0)
+        await becomes(page, f"{told} === 1")
+        call.say("I cancel it", 10.0)
+        await becomes(page, f"{told} === 2")
+        about = [one["title"] for one in await page.evaluate("window.notifications")]
+        who = "Ana +15550001111 →\u00a0unknown"
+        assert about == [f"cancel · {who}", f"lawyer · {who}", f"cancel · {who}"]
+        assert all(one["silent"] for one in await page.evaluate("window.notifications"))
+
+
+async def test_that_the_browser_denies_it_is_told(service, token):
+    async with opened(f"{service.url}/#token={token}") as page:
+        devtools = await page.context.new_cdp_session(page)
+        target = (await devtools.send("Target.getTargetInfo"))["targetInfo"]
+        browser = await page.context.browser.new_browser_cdp_session()
+        await browser.send(
+            "Browser.setPermission",
+            {
+                "permission": {"name": "notifications"},
+                "setting": "denied",
+                "browserContextId": target["browserContextId"],
+            },
+        )
+        await page.locator("#watch-words").click()
+        await expect(page.locator(".denied")).to_contain_text("does not let this page notify")
+        await page.get_by_role("switch").click()
+        await expect(page.get_by_role("switch")).not_to_be_checked()
+
+
+async def test_words_are_found_in_thirty_calls_and_open_at_their_place(serve, token, tell):
+    service = serve()
+    calls = [await tell(service, from_=f"+155500020{number:02}") for number in range(30)]
+    for number, call in enumerate(calls):
+        for line in range(40):
+            call.say(f"This is line {line} of call {number}.", 10.0 * line)
+        if number % 10 == 3:
+            call.say("There is an Outage in our street.", 400.0)
+            call.say("I see.", 420.0, "outbound")
+    async with opened(f"{service.url}/#token={token}") as page:
+        await page.locator("#search").fill("outag")
+        found = page.locator("#found-part button")
+        await expect(found).to_have_count(3)
+        await expect(page.locator("#found-part .hint")).to_have_text("Found in 3 of 30 calls.")
+        await expect(found.first.locator(".context")).to_have_text(
+            "There is an Outage in our street."
+        )
+        await expect(found.first.locator(".where")).to_have_text("06:40 Caller")
+        calls[7].say("What outage?", 400.0, "outbound")
+        await expect(found).to_have_count(4)
+        results = await Axe().run(page)
+        assert [one["id"] for one in results.response["violations"]] == []
+        await page.get_by_role("button", name="+15550002023").filter(has_text="Outage").click()
+        await expect(page.locator(".shown")).to_contain_text("Outage")
+        await expect(page.locator(".shown")).to_be_in_viewport()
+        await page.locator("#search").fill("")
+        await expect(page.locator("#found-part")).to_be_hidden()
+
+
+async def test_the_words_that_are_waited_for_are_changed_by_the_keyboard(service, token):
+    async with opened(f"{service.url}/#token={token}") as page:
+        await wait_for(page, "Kündigung", "取消")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_label("Word or phrase")).to_be_focused()
+        await page.keyboard.type("KÜNDIGUNG")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#watch-dialog .problem")).to_have_text("It is in the list.")
+        results = await Axe().run(page)
+        assert [one["id"] for one in results.response["violations"]] == []
+        await page.get_by_role("button", name="Wait for “取消” no longer").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#watch-dialog li")).to_have_count(1)
+        await expect(page.locator("#watch-dialog [type=text]")).to_be_focused()
