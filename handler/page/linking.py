@@ -19,6 +19,7 @@ VARIABLE = re.compile(r"^export let (\w+)(?= = )", re.MULTILINE)
 DECLARED = re.compile(r"^export (?=(?:async function|function\*?|class|const) (\w+))", re.MULTILINE)
 NAMED = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
+REMARK = re.compile(r"/\*\* @\w+[^*]*\*/ ?|[ \t]+// [^\"'`]*$")
 WAITS = re.compile(r"^(?:\w.*[ (])?await ", re.MULTILINE)
 # What none of these has read; and what would end a script within a document.
 UNREAD = re.compile(
@@ -46,11 +47,14 @@ class Module:
     exports: list[str]
     #: Those of them that may be assigned again.
     variables: list[str]
+    #: Whether it runs only once something has come.
+    waits: bool
     body: str
 
 
 def read(path: str, text: str) -> Module:
     """Read the text of a module."""
+    waits = WAITS.search(text) is not None  # where a line begins is known here alone
     text = without_comments(text)
     imports = []
     sources = []
@@ -68,10 +72,12 @@ def read(path: str, text: str) -> Module:
     body = IMPORT.sub("", text)
     for statement, left in ((NAMED, ""), (DECLARED, ""), (VARIABLE, r"\1")):
         body = statement.sub(left, body)
+    if any(line.count("`") % 2 for line in body.splitlines()):
+        raise LinkingError(f"{path}: a template of several lines")  # their blanks would be lost
     if unread := UNREAD.search(body):
         raise LinkingError(f"{path}: {unread[0]}")
     later = [_beside(path, source) for source in LATER.findall(body)]
-    return Module(imports, sources, foreign, later, exports, variables, body)
+    return Module(imports, sources, foreign, later, exports, variables, waits, body)
 
 
 class Linker:
@@ -151,8 +157,7 @@ class Linker:
         body = LATER.sub(lambda found: f'import("{folder}/{_beside(path, found[1])}")', module.body)
         exports = [f"get {name}() {{ return {name}; }}" for name in module.variables]
         return [
-            f'$files["{path}"] ??= '
-            + ("await (async () => {" if WAITS.search(body) else "(() => {"),
+            f'$files["{path}"] ??= ' + ("await (async () => {" if module.waits else "(() => {"),
             *(_taken(taken, source) for source, taken in names.items()),
             body.strip(),
             f"return {{ {', '.join([*exports, *module.exports])} }};",
@@ -196,7 +201,10 @@ def _beside(path: str, source: str) -> str:
 
 
 def without_comments(text: str) -> str:
-    """Leave out the lines, of JavaScript or CSS, that are comment and nothing else."""
+    """
+    Leave out what nobody reads on the way: indentation, lines that are comment and nothing else,
+    types and remarks at a line's end. A remark has no quotes: what has some may be within a text.
+    """
     kept = []
     within = False
     for line in text.splitlines():
@@ -206,7 +214,7 @@ def without_comments(text: str) -> str:
         elif written.startswith("/*") and "*/" not in written:
             within = True
         elif written and not written.startswith("//") and not _is_comment(written):
-            kept.append(f"{line}\n")
+            kept.append(f"{REMARK.sub('', written)}\n")
     return "".join(kept)
 
 

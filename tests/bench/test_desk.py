@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from bench.desk.png import encode
+from bench.desk.png import MOST, encode
 from bench.desk.talk import LINES, TOPICS, Talk, sentences
 
 TALKS = [Talk(number) for number in range(50)]
@@ -33,12 +33,12 @@ def decode(png: bytes) -> np.ndarray:
 
 def test_a_picture_of_few_colours_is_the_same_picture():
     source = np.random.default_rng(1)
-    picture = source.integers(0, 256, (256, 3), np.uint8)[source.integers(0, 256, (40, 70))]
+    picture = source.integers(0, 256, (MOST, 3), np.uint8)[source.integers(0, MOST, (40, 70))]
     assert np.array_equal(decode(encode(picture)), picture)
 
 
 def test_a_colour_too_many_becomes_the_nearest():
-    often = np.stack([np.arange(0, 256)] * 3, axis=1).astype(np.uint8)
+    often = np.stack([np.arange(MOST)] * 3, axis=1).astype(np.uint8)
     picture = np.concatenate([often, often, [[9, 9, 10]]]).astype(np.uint8).reshape(1, -1, 3)
     shown = decode(encode(picture))
     assert np.array_equal(shown[:, :-1], picture[:, :-1])

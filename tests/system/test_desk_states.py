@@ -44,6 +44,18 @@ async def with_how_to_read(page, desk):
     await expect(page.get_by_role("dialog", name="Reading")).to_be_visible()
 
 
+async def with_the_tools_of_a_call(page, desk):
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Tools").first.click()
+    await expect(page.get_by_role("menu")).to_be_visible()
+
+
+async def with_the_words_to_watch_for(page, desk):
+    await page.keyboard.press("Escape")
+    await page.locator("#watch-words").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+
+
 async def offline(page, desk):
     await page.keyboard.press("Escape")
     await states.be_offline(page, desk)
@@ -71,6 +83,8 @@ STATES = (
     with_a_gap,
     with_the_keys,
     with_how_to_read,
+    with_the_tools_of_a_call,
+    with_the_words_to_watch_for,
     offline,
     asked_which_token,
     expired,

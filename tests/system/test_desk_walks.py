@@ -11,6 +11,7 @@ from bench.desk.page import opened, panels
 pytestmark = [needs_chromium, shares_browser]
 CALLS, OPENED = 5, 3
 WORD = "invoice"  # of the second call
+AWAITED = "lawyer"
 
 
 def token_of(desk: Desk) -> str:
@@ -22,9 +23,7 @@ def number_of(call) -> str:
     return call.talk.customer[-7:]
 
 
-async def walk_by_keys(page, desk):
-    keys = Keys(page)
-    second = desk.calls[1]
+async def come_in_by_keys(page, keys, desk):
     # Sign in: the field has the focus.
     await expect(page.locator("#token")).to_be_focused()
     await keys.write(token_of(desk))
@@ -39,6 +38,12 @@ async def walk_by_keys(page, desk):
         await expect(panels(page)).to_have_count(number)
         await expect(panels(page, ".live:has(.turn)")).to_have_count(number)
         await expect(page.locator(".log:focus")).to_have_count(1)
+
+
+async def walk_by_keys(page, desk):
+    keys = Keys(page)
+    await come_in_by_keys(page, keys, desk)
+    second = desk.calls[1]
     # Go back to the second one, and find a word in it.
     await keys.press("Control+k")
     await keys.write(number_of(second))
@@ -47,20 +52,32 @@ async def walk_by_keys(page, desk):
     await expect(panels(page, ":has(:focus)").locator(".title")).to_contain_text(
         second.talk.customer
     )
-    await keys.go_to("searchbox", "Shift+Tab")
+    await keys.press("s")
     await keys.write(WORD)
     await expect(panels(page, ":has(:focus)").locator(".hits")).to_have_text("1 of 1")
-    # Close it: the keyboard goes on in the list.
-    await keys.go_to('button "Close"', "Shift+Tab")
-    await keys.press("Enter")
+    await keys.press("Escape")
+    # Pin it, and let it go; close it: the keyboard goes on in another.
+    await expect(page.locator(".log:focus")).to_have_count(1)
+    await keys.press("p")
+    await expect(panels(page, ".pinned:has(:focus)")).to_have_count(1)
+    await keys.press("p")
+    await expect(panels(page, ".pinned")).to_have_count(0)
+    await keys.press("Delete")
     await expect(panels(page)).to_have_count(OPENED - 1)
-    assert second.talk.customer in await keys.focused()
+    await expect(panels(page, ":has(:focus)")).to_have_count(1)
+    # Wait for a word that may fall in any call.
+    await keys.go_to("Watch words", "Shift+Tab")
+    await keys.press("Enter")
+    await expect(page.get_by_label("Word or phrase")).to_be_focused()
+    await keys.write(AWAITED)
+    await keys.press("Enter", "Escape")
+    await expect(page.locator("#watch-words")).to_be_focused()
     # Look the keys up, and read in the dark from now on.
     await keys.press("?")
     await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     await keys.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    await keys.go_to("Text size", "Shift+Tab")
+    await keys.go_to("Text size")
     await keys.press("Enter")
     await expect(page.get_by_role("dialog", name="Reading")).to_be_visible()
     await keys.go_to('radio "System"')
@@ -87,8 +104,13 @@ async def walk_by_tree(page, desk):
         said = call.last.text.split()[-1]
         await tree.find("StaticText", said, within=f"Transcript of {call.talk.customer}")
     of_second = f"Call {second.talk.customer}"
+    await tree.press("button", "Tools", within=of_second)
+    await tree.press("menuitem", "Find")
     await tree.write("searchbox", "Find", WORD, within=of_second)
     await tree.find("StaticText", "1 of 1", within=of_second)
+    await tree.press("button", "Tools", within=of_second)
+    await tree.press("menuitemcheckbox", "Pin")
+    await tree.find("image", "Pinned", within=of_second)
     await tree.press("button", "Close", within=of_second)
     await tree.gone("article", second.talk.customer)
     await tree.press("button", "Keys")

@@ -33,12 +33,16 @@ def service(serve_many):
 
 
 @asynccontextmanager
-async def embedded(url: str, call: str, token: str, **options) -> AsyncIterator[Page]:
+async def embedded(
+    url: str, call: str, token: str, lang: str = "", **options
+) -> AsyncIterator[Page]:
     """Open a page of somebody else's, who shows a call in it."""
 
     async def page(scope, receive, send):
         policy = POLICY.format(url=url, ws=url.replace("http", "ws"))
         shown = EXAMPLE.replace("https://HOST", url).replace("CA…", call).replace("eyJ…", token)
+        if lang:
+            shown = shown.replace("<partyline-call ", f'<partyline-call lang="{lang}" ')
         answer = HTMLResponse(PAGE.format(shown=shown), headers={"content-security-policy": policy})
         await answer(scope, receive, send)
 
@@ -78,6 +82,15 @@ async def test_a_call_is_live_in_a_foreign_page_from_its_beginning_to_its_end(se
         await call.end()
         await expect(state(page)).to_have_text("ended")
         await expect(page).to_have_title(re.compile(r" ended$"))
+
+
+async def test_it_speaks_the_language_that_it_is_given(service, token, tell):
+    call = await tell(service, from_=MINE)
+    call.put(type="Gap", start=4.0, end=9.0, track=None, reason="owner-lost")
+    async with embedded(service.url, call.sid, token, lang="de-AT") as page:
+        await expect(page.locator("partyline-call .gap")).to_contain_text("Keine Mitschrift")
+        await call.end()
+        await expect(state(page)).to_have_text("beendet")
 
 
 async def test_offline_is_said_and_no_line_is_lost(service, token, tell):

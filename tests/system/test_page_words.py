@@ -191,3 +191,18 @@ async def test_the_words_that_are_waited_for_are_changed_by_the_keyboard(service
         await page.keyboard.press("Enter")
         await expect(page.locator("#watch-dialog li")).to_have_count(1)
         await expect(page.locator("#watch-dialog [type=text]")).to_be_focused()
+
+
+async def test_who_speaks_and_who_does_over_the_other_is_seen_at_a_glance(service, token, tell):
+    """Told from the times of the words, on the call's clock; of a call that is over nothing is."""
+    call = await tell(service, from_="+15550001111", caller_name="Ana")
+    call.say("Hello.", 0.0)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(1)
+        signal = page.locator(".signal")
+        call.writer.interim("inbound", interim("I do not understand", 2.0, 30.0))
+        await expect(signal).to_have_text("Ana speaks")
+        call.writer.interim("outbound", interim("But you said", 2.0, 30.0))
+        await expect(signal).to_have_text("Both speak")
+        await call.end()
+        await expect(signal).to_have_text("")

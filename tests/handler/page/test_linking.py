@@ -101,6 +101,7 @@ def test_what_is_loaded_later_is_found_from_wherever_it_is_asked_for():
         "export var one = 1;\n",
         "  import(name);\n",
         'const html = "</script>";\n',
+        "const text = `a\n  b`;\n",
         'import { gone } from "./gone.js";\n',
         'import { b } from "./a.js";\n',
         'import { b } from "./b.js";\nexport let one = 1;\n',
@@ -118,5 +119,10 @@ def test_what_is_not_read_is_refused_before_it_is_served(text):
 
 
 def test_lines_that_are_comment_alone_are_left_out():
-    text = "/* one */\na /* stays */\n/* b\n c */\n\n// d\n/* e */ f\n/**/\n"
+    text = "/* one */\n  a /* stays */\n/* b\n c */\n\n// d\n/* e */ f\n/**/\n"
     assert without_comments(text) == "a /* stays */\n/* e */ f\n"
+
+
+def test_types_and_remarks_are_left_out_and_texts_stay():
+    text = "a = /** @type {B} */ (b); // why\nc = \"d // e\"; // f's\ng = 'https://h';\n"
+    assert without_comments(text) == "a = (b);\nc = \"d // e\"; // f's\ng = 'https://h';\n"

@@ -13,6 +13,7 @@ STATIC = HERE.parents[2] / "handler" / "page" / "static"
 PURE = (
     "bidi",
     "call_words",
+    "de",
     "delay",
     "desk_address",
     "en",
@@ -101,3 +102,13 @@ def test_a_planted_text_is_found(line, tmp_path):
 def test_what_no_person_reads_may_stand_anywhere(line, tmp_path):
     (tmp_path / "fine.js").write_text(f"{line}\n")
     assert look_for_texts([tmp_path / "fine.js"], tmp_path) == ""
+
+
+def test_each_key_of_the_sheet_is_obeyed_somewhere():
+    """By all that its place has: the types see to that."""
+    table = (STATIC / "help" / "keys.js").read_text()
+    places = re.findall(r"^  (\w+): \{$", table, re.MULTILINE)
+    modules = "".join(path.read_text() for path in STATIC.rglob("*.js"))
+    obeyed = re.findall(r'obey\([\w.]+, "(\w+)"', modules)
+    assert len(places) > 3
+    assert set(places) == set(obeyed)

@@ -7,7 +7,9 @@ import { texts as english } from "../../../handler/page/static/languages/en.js";
 import { numbersOf } from "../../../handler/page/static/languages/numbers.js";
 import * as shown from "../../../handler/page/static/shared/texts.js";
 
+/** @type {Record<string, typeof english>} */
 const LANGUAGES = { en: english };
+for (const [tag, load] of Object.entries(shown.LANGUAGES)) LANGUAGES[tag] = (await load()).texts;
 
 /**
  * Each text by its path.
@@ -75,6 +77,7 @@ test("a word of the service has a text, or is shown as it came", () => {
 const CHOICES = [
   [["en-GB", "en"], "en", "en-GB"],
   [["xx", "en-US"], "en", "en-US"],
+  [["de-AT", "en"], "de", "de-AT"],
   [["constructor", "", "en"], "en", "en"],
   [["en-not_a_tag"], "en", "en"],
 ];

@@ -68,6 +68,7 @@ test("which part is missing is told, and the beginning only if it is that", () =
 test("since when the recogniser is away is told, if it is known", () => {
   const { truth, receive } = begun();
   /** @type {CallMessage} */
+  /** @type {Extract<CallMessage, { type: "Recogniser" }>} */
   const away = { type: "Recogniser", callSid, seq: 3, at: 165_000, state: "down", reason: "HTTP 503" };
   receive(away);
   const words = "The recogniser is away (HTTP 503). What is said now is kept and comes later.";

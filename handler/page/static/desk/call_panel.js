@@ -4,7 +4,6 @@ import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { CallView } from "../call/call_view.js";
-import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
@@ -13,6 +12,11 @@ import { texts } from "../shared/texts.js";
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
+/** @import { TurnWalk } from "../call/turn_walk.js" */
+/** @import { SignalLine } from "./signal_line.js" */
+/** @import { CallState } from "../partyline/reading.js" */
+/** @import { ServiceClock } from "../shared/service_clock.js" */
+/** @import { Words } from "../words/signals.js" */
 
 /**
  * @typedef {object} PanelListener
@@ -41,19 +45,29 @@ export class CallPanel {
     this.listener = listener;
     this.pinned = false;
     this.described = ""; // what was described last
+    this.moment = NaN; // the seconds to show when its past is there
     /** @type {number | undefined} */
     this.telling = undefined;
     this.parts = partsOf(this.root);
+    /** @type {SignalLine | null} */
+    this.signal = null;
     this.shown = new CallView(this.root, transcript, call, {
       time: (seconds) => this.#timeLink(seconds),
       drawn: () => this.finder.count(),
     });
     this.finder = new Finder(this.root, this.shown.view);
-    const walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
+    import("./signal_line.js").then(({ SignalLine }) => {
+      this.signal = new SignalLine(this.parts.marked, this.shown);
+    });
+    /** @type {TurnWalk | null} */
+    this.walk = null;
+    import("../call/turn_walk.js").then(({ TurnWalk }) => {
+      this.walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
+    });
     obey(this.root, "call", {
-      next: () => walk.step(1),
-      previous: () => walk.step(-1),
-      copyLine: () => walk.copyLine(),
+      next: () => this.walk?.step(1),
+      previous: () => this.walk?.step(-1),
+      copyLine: () => this.walk?.copyLine(),
       follow: () => this.#followOrStay(),
       find: () => this.finder.open(),
       tools: () => { this.openMenu(); },
@@ -63,12 +77,18 @@ export class CallPanel {
     this.parts.close.onclick = listener.closed;
     this.parts.enlarge.onclick = listener.enlarged;
     this.parts.menu.onclick = () => this.openMenu();
+    this.shown.describe({});
     this.#describe();
   }
 
   /** Who it is with, as short as it gets. */
   get name() {
     return otherParty({ ...this.shown.about, callSid: this.transcript.callSid });
+  }
+
+  /** Whether nothing more is to come, as far as is known. */
+  get isOver() {
+    return ["ended", "refused"].includes(this.shown.truth.standing);
   }
 
   /** The number that may be followed. */
@@ -103,6 +123,31 @@ export class CallPanel {
     this.shown.receive(message, change);
   }
 
+  /**
+   * It stands otherwise with what is read of it.
+   * @param {CallState} state
+   * @param {string} why
+   */
+  note(state, why) {
+    const { shown } = this;
+    if (state === "past") shown.admit();
+    if (state === "over") shown.end();
+    if (state === "refused" && !this.transcript.ended) shown.refuse(why);
+    if (state !== "live") return;
+    shown.catchUp();
+    if (this.moment >= 0) shown.show(this.moment);
+    this.moment = NaN;
+  }
+
+  /**
+   * Show a moment, when its past is there.
+   * @param {number} seconds
+   */
+  show(seconds) {
+    if (this.shown.view.upToDate) this.shown.show(seconds);
+    else this.moment = seconds;
+  }
+
   /** @param {boolean} pinned */
   pin(pinned) {
     this.pinned = pinned;
@@ -115,6 +160,15 @@ export class CallPanel {
     this.root.classList.toggle("enlarged", enlarged);
     const label = enlarged ? texts.desk.back : texts.desk.enlarge;
     this.parts.enlarge.ariaLabel = this.parts.enlarge.title = label;
+  }
+
+  /**
+   * Show who speaks, if it is so now, and which watched words were said.
+   * @param {ServiceClock} clock
+   * @param {Words} words
+   */
+  glance(clock, words) {
+    this.signal?.show(clock, words);
   }
 
   /** What can be done with it. */
@@ -195,5 +249,6 @@ function partsOf(root) {
     enlarge: find(root, ".enlarge", HTMLButtonElement),
     close: find(root, ".close", HTMLButtonElement),
     told: find(root, ".told", HTMLElement),
+    marked: find(root, ".marked", HTMLElement),
   };
 }

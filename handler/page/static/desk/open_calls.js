@@ -8,6 +8,7 @@ import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
+/** @import { Desk } from "./desk_address.js" */
 /** @import { Direction, Tiling } from "./tiling.js" */
 
 // What it leaves around and between tiles, in pixels.
@@ -22,7 +23,7 @@ export class OpenCalls {
     /** @type {Map<string, CallPanel>} by callSid, the one that was opened first comes first */
     this.panels = new Map();
     this.root = byId("workspace", HTMLElement);
-    this.desk = byId("desk", HTMLElement);
+    this.region = byId("desk", HTMLElement);
     this.place = byId("call-panels", HTMLElement);
     this.switcher = new Switcher((panel) => this.goTo(panel));
     /** @type {CallPanel | null} */
@@ -41,7 +42,13 @@ export class OpenCalls {
       back: () => this.enlarged ? this.enlarge(null) : false,
     });
     this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
-    new ResizeObserver(() => this.lay()).observe(this.desk);
+    new ResizeObserver(() => this.lay()).observe(this.region);
+  }
+
+  /** What the address names of them. @returns {Desk} */
+  get desk() {
+    const pinned = [...this.panels].filter(([, panel]) => panel.pinned).map(([callSid]) => callSid);
+    return { calls: [...this.panels.keys()], pinned, enlarged: this.enlarged?.transcript.callSid ?? null };
   }
 
   get full() {
@@ -122,12 +129,12 @@ export class OpenCalls {
   /** Let them share the place that there is. */
   lay() {
     this.stale = false;
-    const { width, height } = this.desk.getBoundingClientRect();
+    const { width, height } = this.region.getBoundingClientRect();
     const scale = USUAL_TEXT / parseFloat(getComputedStyle(document.documentElement).fontSize);
     const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
     this.tiling = tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
     const { mode, rows, tracks } = this.tiling;
-    this.desk.dataset.mode = this.panels.size ? mode : "none";
+    this.region.dataset.mode = this.panels.size ? mode : "none";
     this.place.style.setProperty("--tracks", String(tracks));
     this.place.style.setProperty("--rows", String(rows.length));
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));

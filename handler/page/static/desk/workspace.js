@@ -10,22 +10,18 @@ import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
 import { OpenCalls } from "./open_calls.js";
 import { Transcript } from "../partyline/transcript.js";
-import { Previews } from "../list/previews.js";
+import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
 import { texts } from "../shared/texts.js";
-import { ServiceClock } from "../shared/service_clock.js";
 import { signals } from "../words/signals.js";
 import { WordPart } from "../words/word_part.js";
 
-/** @import { Asked, Desk } from "./desk_address.js" */
+/** @import { Asked } from "./desk_address.js" */
 /** @import { Pins } from "./pins.js" */
 /** @import { KnownCall } from "../list/known_calls.js" */
-/** @import { CallMessage, ListedCall } from "../partyline/messages.d.ts" */
+/** @import { ListedCall } from "../partyline/messages.d.ts" */
 /** @import { Partyline, State } from "../partyline/partyline.js" */
-/** @import { CallOptions, CallReading, CallState, Reading } from "../partyline/reading.js" */
-
-// What the list shows of a call is a few records back.
-const PREVIEWED = 5;
+/** @import { Reading } from "../partyline/reading.js" */
 
 export class Workspace {
   /**
@@ -39,8 +35,13 @@ export class Workspace {
     this.changed = changed;
     /** @type {string | null} */
     this.token = null;
-    /** @type {Map<string, { transcript: Transcript, reading: CallReading }>} what is open or previewed */
-    this.read = new Map();
+    this.read = new Readings(client, {
+      received: (transcript, message, change) => {
+        this.panels.get(transcript.callSid)?.receive(message, change);
+        this.sidebar.showLast(transcript.callSid);
+      },
+      changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
+    });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
     this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
@@ -48,10 +49,7 @@ export class Workspace {
     this.opened = new Set();
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
-    /** @type {Map<string, number>} callSid: the seconds to show when its past is there */
-    this.moments = new Map();
     this.calls = new KnownCalls();
-    this.previews = new Previews();
     this.sidebar = new Sidebar(this.calls, {
       chosen: (callSid) => this.open(callSid),
       followed: (number) => this.#follow(number),
@@ -60,11 +58,10 @@ export class Workspace {
       shown: (callSid) => this.#shown(callSid),
       pinned: (callSid) => this.pin(callSid),
     });
-    this.clock = new ServiceClock();
-    this.words = new WordPart(client, this.clock, {
+    this.words = new WordPart(client, this.read.clock, {
       opened: (callSid, at) => this.open(callSid, { at }),
       about: (callSid) => this.calls.find(callSid),
-      changed: (callSid) => this.sidebar.showLast(callSid),
+      changed: (callSid) => this.#showLast(callSid),
     });
     setInterval(() => this.#tick(), 1000);
   }
@@ -77,16 +74,9 @@ export class Workspace {
     return this.openCalls.root;
   }
 
-  /** @returns {Desk} */
-  get desk() {
-    const calls = [...this.panels.keys()];
-    const pinned = calls.filter((callSid) => this.pins.has(callSid));
-    return { calls, pinned, enlarged: this.openCalls.enlarged?.transcript.callSid ?? null };
-  }
-
   /** Whether there is anything to read. */
   get hasTranscript() {
-    return [...this.panels.values()].some(({ transcript }) => transcript.known);
+    return this.openCalls.oldest(({ transcript }) => transcript.known) !== null;
   }
 
   /** Read the list, and what is open, with the token that there is now. */
@@ -103,7 +93,8 @@ export class Workspace {
     const why = lostBy(state);
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
-    for (const { transcript } of this.read.values()) transcript.forgetInterims();
+    this.read.forgetInterims();
+    this.#glance();
     this.sidebar.mark();
   }
 
@@ -124,8 +115,7 @@ export class Workspace {
   openAll({ calls, pinned, enlarged, moment }) {
     this.pins.add(pinned);
     for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
-    const large = this.panels.get(enlarged ?? "");
-    if (large) this.openCalls.enlarge(large);
+    this.openCalls.enlarge(this.panels.get(enlarged ?? "") ?? this.openCalls.enlarged);
     const first = moment?.callSid ?? enlarged ?? calls[0];
     if (first && this.panels.has(first)) this.open(first, { at: moment?.at });
     return calls.filter((callSid) => !this.panels.has(callSid)).length;
@@ -139,7 +129,7 @@ export class Workspace {
   open(callSid, { at = NaN } = {}) {
     const panel = this.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
     if (!panel) return this.#tellFull(callSid);
-    if (at >= 0) this.#show(panel, at);
+    if (at >= 0) panel.show(at);
     this.openCalls.goTo(panel);
   }
 
@@ -161,7 +151,6 @@ export class Workspace {
    * @param {Partial<KnownCall>} about
    */
   #open(callSid, about) {
-    this.#stopReading(callSid); // for a preview
     this.opened.add(callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...this.calls.find(callSid) };
@@ -175,22 +164,11 @@ export class Workspace {
     panel.pin(this.pins.has(callSid));
     this.openCalls.add(panel);
     this.#changePreviews(); // a connection carries so many
-    this.#read(transcript, { stay: true, onState: (state, error) => this.#note(panel, state, refusal(error)) });
+    this.read.open(transcript, { stay: true, onState: (state, error) => panel.note(state, refusal(error)) });
     if (this.client.state !== "connecting") this.stand(this.client.state);
-    this.#tellWords();
     this.sidebar.mark();
     this.changed();
     return panel;
-  }
-
-  /**
-   * Show a moment of a call, when its past is there.
-   * @param {CallPanel} panel
-   * @param {number} at
-   */
-  #show(panel, at) {
-    if (panel.shown.view.upToDate) panel.shown.show(at);
-    else this.moments.set(panel.transcript.callSid, at);
   }
 
   /**
@@ -218,49 +196,6 @@ export class Workspace {
     this.notices.tell(texts.desk.next(number));
   }
 
-  /**
-   * Fill a transcript.
-   * @param {Transcript} transcript
-   * @param {CallOptions} options
-   */
-  #read(transcript, options) {
-    const { callSid } = transcript;
-    const onMessage = (/** @type {CallMessage} */ message) => {
-      const change = transcript.receive(message);
-      this.panels.get(callSid)?.receive(message, change);
-      if (message.type === "Results") this.clock.learn(message.at, Date.now());
-      this.sidebar.showLast(callSid);
-    };
-    const reading = this.client.call(callSid, { ...options, onMessage });
-    this.read.set(callSid, { transcript, reading });
-  }
-
-  /** @param {string} callSid */
-  #stopReading(callSid) {
-    this.previews.delete(callSid);
-    this.read.get(callSid)?.reading.close();
-    this.read.delete(callSid);
-  }
-
-  /**
-   * Show how it stands with an open call.
-   * @param {CallPanel} panel
-   * @param {CallState} state
-   * @param {string} why
-   */
-  #note(panel, state, why) {
-    const { callSid, ended } = panel.transcript;
-    const { shown } = panel;
-    if (state === "past") shown.admit();
-    if (state === "over") shown.end();
-    if (state === "refused" && !ended) shown.refuse(why);
-    if (state !== "live") return;
-    shown.catchUp();
-    const moment = this.moments.get(callSid);
-    if (moment !== undefined) shown.show(moment);
-    this.moments.delete(callSid);
-  }
-
   /** @param {ListedCall[]} calls */
   #receiveList(calls) {
     for (const call of this.calls.replace(calls)) this.#end(call);
@@ -275,8 +210,8 @@ export class Workspace {
    */
   #end(call) {
     const { callSid } = call;
-    this.calls.end(call, this.read.get(callSid)?.transcript.ended ?? null, Date.now());
-    if (!this.panels.has(callSid)) this.#stopReading(callSid);
+    this.calls.end(call, this.read.find(callSid)?.ended ?? null, Date.now());
+    if (!this.panels.has(callSid)) this.read.stop(callSid);
   }
 
   /** @param {string} callSid */
@@ -290,8 +225,7 @@ export class Workspace {
   /** @param {string} callSid */
   #close(callSid) {
     const next = this.openCalls.remove(callSid);
-    this.#stopReading(callSid);
-    this.moments.delete(callSid);
+    this.read.stop(callSid);
     this.sidebar.mark();
     this.#changePreviews();
     this.changed();
@@ -300,8 +234,7 @@ export class Workspace {
 
   /** Close a call that is over if as many are open as may be; returns whether there is room. */
   #makeRoom() {
-    const over = this.openCalls.full && this.openCalls.oldest(({ transcript, shown }) =>
-      !this.pins.has(transcript.callSid) && ["ended", "refused"].includes(shown.truth.standing));
+    const over = this.openCalls.full && this.openCalls.oldest((panel) => !panel.pinned && panel.isOver);
     if (over) this.#close(over.transcript.callSid);
     return !this.openCalls.full;
   }
@@ -311,11 +244,10 @@ export class Workspace {
    * @param {string} callSid
    */
   #tellFull(callSid) {
-    const oldest = this.openCalls.oldest(({ transcript }) => !this.pins.has(transcript.callSid));
+    const oldest = this.openCalls.oldest(({ pinned }) => !pinned);
     if (!oldest) return this.notices.tell(texts.desk.allPinned(MAX_OPEN));
-    const other = oldest.transcript.callSid;
-    const run = () => { this.#close(other); this.open(callSid); };
-    const { name } = oldest;
+    const { name, transcript } = oldest;
+    const run = () => { this.#close(transcript.callSid); this.open(callSid); };
     this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
   }
 
@@ -323,17 +255,14 @@ export class Workspace {
   #changePreviews() {
     const previewed = (/** @type {string} */ callSid) => !this.panels.has(callSid);
     const others = [...this.calls.live.keys()].filter(previewed);
-    const taken = this.panels.size + this.followed.readings.size + 1;
-    const { begun, ended } = this.previews.change(this.sidebar.seen.filter(previewed), others, taken);
-    for (const callSid of ended) this.#stopReading(callSid);
-    this.#tellWords(); // who lets go of those, too, before others come
-    for (const callSid of begun) this.#read(new Transcript(callSid), { newest: PREVIEWED });
-    this.#tellWords();
+    const taken = this.panels.size + this.followed.readings.size + 1; // the list is one
+    this.read.preview(this.sidebar.seen.filter(previewed), others, taken);
   }
 
-  /** Tell which calls are read: their words are to be had. */
-  #tellWords() {
-    this.words.reads(this.read.keys(), this.calls.live.keys());
+  /** @param {string} callSid */
+  #showLast(callSid) {
+    this.panels.get(callSid)?.glance(this.read.clock, this.words.of(callSid));
+    this.sidebar.showLast(callSid);
   }
 
   /**
@@ -341,15 +270,15 @@ export class Workspace {
    * @param {string} callSid
    */
   #shown(callSid) {
-    const transcript = this.read.get(callSid)?.transcript ?? null;
+    const transcript = this.read.find(callSid);
     const startedAt = this.calls.live.get(callSid)?.startedAt;
-    const isLive = this.client.state === "live" && transcript && startedAt !== undefined;
-    const now = isLive ? this.clock.seconds(startedAt, Date.now()) : 0;
+    const isLive = this.client.state === "live" && transcript !== null && startedAt !== undefined;
+    const now = () => this.read.clock.seconds(Number(startedAt), Date.now());
     return {
       isOpen: this.panels.has(callSid),
       isPinned: this.pins.has(callSid),
       transcript,
-      signals: isLive ? signals(transcript, now, this.words.of(callSid)) : null,
+      signals: isLive ? signals(transcript, now(), this.words.of(callSid)) : null,
     };
   }
 
@@ -357,5 +286,11 @@ export class Workspace {
     if (this.client.state === "live") this.sidebar.tick();
     this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
+    this.#glance();
+  }
+
+  /** Show who speaks in what is open. */
+  #glance() {
+    for (const [callSid, panel] of this.panels) panel.glance(this.read.clock, this.words.of(callSid));
   }
 }

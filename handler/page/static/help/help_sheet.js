@@ -50,5 +50,10 @@ function keyParts(keys) {
   /** @type {Record<string, string>} */
   const names = { ...texts.help.names, ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
   if (navigator.platform.startsWith("Mac")) names.Ctrl = "⌘";
-  return [make("span", "chord", ...keys.split("+").map((key) => make("kbd", "", names[key] ?? key.toUpperCase()))), " "];
+  const parts = keys.split("+").map((key) => {
+    const part = make("kbd", "", names[key] ?? key.toUpperCase());
+    part.translate = key in names; // a letter is one in each language
+    return part;
+  });
+  return [make("span", "chord", ...parts), " "];
 }

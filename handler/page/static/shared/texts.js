@@ -5,8 +5,13 @@ import { isolating } from "./bidi.js";
 
 /** @typedef {typeof english} Texts */
 
-/** By what a browser calls it; what is not here is read in English. */
-export const LANGUAGES = /** @type {Record<string, () => Promise<{ texts: Texts }>>} */ ({});
+/**
+ * By what a browser calls it; what is not here is read in English.
+ * @type {Record<string, () => Promise<{ texts: Texts }>>}
+ */
+export const LANGUAGES = {
+  de: () => import("../languages/de.js"),
+};
 
 /** The texts: another object once another language is chosen, so look them up when they are shown. */
 export let texts = isolating(english);

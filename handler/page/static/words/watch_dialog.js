@@ -1,13 +1,13 @@
 // The words that are waited for, to be changed, and whether to be told of them beside the page.
 
-import { byId, find, make, makeButton, write } from "../shared/dom.js";
+import { find, make, makeButton, write } from "../shared/dom.js";
 import { texts } from "../shared/texts.js";
 import { LONGEST_WORD } from "./watch_words.js";
 
 /** @import { Listening } from "./listening.js" */
 
 export class WatchDialog {
-  root = byId("watch-dialog", HTMLDialogElement);
+  root = dialog();
   form = find(this.root, "form", HTMLFormElement);
   input = find(this.root, "input[type=text]", HTMLInputElement);
   problem = find(this.root, ".problem", HTMLElement);
@@ -26,6 +26,7 @@ export class WatchDialog {
     };
     this.notify.onchange = () => this.#switch();
     find(this.root, ".done", HTMLButtonElement).onclick = () => this.root.close();
+    document.body.append(this.root);
     this.#fill();
   }
 
@@ -84,4 +85,39 @@ export class WatchDialog {
     await this.listening.notifications.change(this.notify.checked);
     this.draw();
   }
+}
+
+/** The dialog, without its words: seldom shown, so no part of the page's markup. */
+function dialog() {
+  const words = texts.words;
+  const input = make("input", "");
+  Object.assign(input, { id: "watch-word", type: "text", autocomplete: "off", autocapitalize: "off", dir: "auto" });
+  input.setAttribute("aria-describedby", "watch-hint");
+  const label = make("label", "", words.word);
+  label.htmlFor = input.id;
+  const add = make("button", "", words.add);
+  add.type = "submit";
+  const problem = make("p", "problem");
+  problem.role = "alert";
+  const list = make("ul", "");
+  list.ariaLabel = words.list;
+  const notify = make("input", "");
+  notify.type = "checkbox";
+  notify.role = "switch";
+  const [denied, coverage] = [make("p", "denied hint"), make("p", "coverage hint")];
+  denied.role = coverage.role = "status";
+  const done = make("button", "done", words.close);
+  done.type = "button";
+  const hint = make("p", "hint", words.hint);
+  hint.id = "watch-hint";
+  const root = make(
+    "dialog", "",
+    make("h2", "", words.title), hint,
+    make("form", "", label, make("div", "row", input, add), problem),
+    list, make("label", "switch", notify, " ", make("span", "", words.notify)), denied, coverage, done,
+  );
+  root.id = "watch-dialog";
+  root.ariaLabel = words.title;
+  root.setAttribute("closedby", "any");
+  return root;
 }

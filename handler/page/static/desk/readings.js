@@ -1,0 +1,93 @@
+// What is read of the calls: those that are open from their beginning, some of the list for their last words.
+
+import { Previews } from "../list/previews.js";
+import { Transcript } from "../partyline/transcript.js";
+import { ServiceClock } from "../shared/service_clock.js";
+
+/** @import { Change } from "../partyline/transcript.js" */
+/** @import { CallMessage } from "../partyline/messages.d.ts" */
+/** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { CallOptions, CallReading } from "../partyline/reading.js" */
+
+/**
+ * @typedef {object} ReadingsListener
+ * @property {(transcript: Transcript, message: CallMessage, change: Change | null) => void} received
+ * @property {() => void} changed  other calls are read
+ */
+
+// What the list shows of a call is a few records back.
+const PREVIEWED = 5;
+
+export class Readings {
+  /**
+   * @param {Partyline} client
+   * @param {ReadingsListener} listener
+   */
+  constructor(client, listener) {
+    this.client = client;
+    this.listener = listener;
+    /** @type {Map<string, { transcript: Transcript, reading: CallReading }>} by callSid */
+    this.calls = new Map();
+    this.previews = new Previews();
+    this.clock = new ServiceClock();
+  }
+
+  /**
+   * What is known of a call that is read.
+   * @param {string} callSid
+   */
+  find(callSid) {
+    return this.calls.get(callSid)?.transcript ?? null;
+  }
+
+  /**
+   * Read a call from its beginning, in place of a preview.
+   * @param {Transcript} transcript  is filled
+   * @param {CallOptions} options
+   */
+  open(transcript, options) {
+    this.stop(transcript.callSid);
+    this.#begin(transcript, options);
+    this.listener.changed();
+  }
+
+  /** @param {string} callSid */
+  stop(callSid) {
+    this.previews.delete(callSid);
+    this.calls.get(callSid)?.reading.close();
+    this.calls.delete(callSid);
+  }
+
+  /**
+   * Read these for their last words, as far as there is room.
+   * @param {string[]} seen  none of them open, the most important first
+   * @param {string[]} others  likewise
+   * @param {number} taken  subscriptions for what is open, followed, and listed
+   */
+  preview(seen, others, taken) {
+    const { begun, ended } = this.previews.change(seen, others, taken);
+    for (const callSid of ended) this.stop(callSid);
+    this.listener.changed(); // others let go of those, too, before new ones come
+    for (const callSid of begun) this.#begin(new Transcript(callSid), { newest: PREVIEWED });
+    this.listener.changed();
+  }
+
+  /** Nobody takes back what might have changed. */
+  forgetInterims() {
+    for (const { transcript } of this.calls.values()) transcript.forgetInterims();
+  }
+
+  /**
+   * @param {Transcript} transcript
+   * @param {CallOptions} options
+   */
+  #begin(transcript, options) {
+    const onMessage = (/** @type {CallMessage} */ message) => {
+      const change = transcript.receive(message);
+      if (message.type === "Results") this.clock.learn(message.at, Date.now());
+      this.listener.received(transcript, message, change);
+    };
+    const reading = this.client.call(transcript.callSid, { ...options, onMessage });
+    this.calls.set(transcript.callSid, { transcript, reading });
+  }
+}

@@ -1,0 +1,40 @@
+// Who speaks in an open call, and which watched words were said: a line below it. Loaded with the first
+// call that is opened.
+
+import { write } from "../shared/dom.js";
+import { showSignal, signalElement } from "../words/signal_elements.js";
+import { signals } from "../words/signals.js";
+
+/** @import { CallView } from "../call/call_view.js" */
+/** @import { ServiceClock } from "../shared/service_clock.js" */
+/** @import { Words } from "../words/signals.js" */
+
+// Of the watched words that were said so many are told.
+const MOST_MARKED = 3;
+
+export class SignalLine {
+  /**
+   * @param {HTMLElement} marked  where the words are told, behind the signal
+   * @param {CallView} shown
+   */
+  constructor(marked, shown) {
+    this.marked = marked;
+    this.shown = shown;
+    this.signal = signalElement();
+    marked.before(this.signal);
+  }
+
+  /**
+   * Show how it stands now, if the call is read live.
+   * @param {ServiceClock} clock
+   * @param {Words} words
+   */
+  show(clock, words) {
+    const { about, transcript, truth, view } = this.shown;
+    const isLive = about.startedAt !== undefined && truth.standing === "live";
+    const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now()), words) : null;
+    showSignal(this.signal, now, view.speakers);
+    const marked = new Set(words.marked.map(({ word }) => word));
+    write(this.marked, [...marked].slice(0, MOST_MARKED).join(", "));
+  }
+}
