@@ -26,7 +26,7 @@ WIDTH = 1920
 # So that calls that say RATE records a second in all keep to the clock.
 REST = 1.6
 SCROLLED = 10.0  # seconds
-LIST = "#calls"
+LIST = "#calls-part"
 
 
 @dataclass(frozen=True, slots=True)

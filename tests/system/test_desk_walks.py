@@ -28,7 +28,7 @@ async def come_in_by_keys(page, keys, desk):
     await expect(page.locator("#token")).to_be_focused()
     await keys.write(token_of(desk))
     await keys.press("Enter")
-    await expect(page.locator("#calls button").first).to_be_visible()
+    await expect(page.locator("#calls .open").first).to_be_visible()
     # Open three calls by their numbers; each has the focus then.
     for number, call in enumerate(desk.calls[:OPENED], 1):
         await keys.press("Control+k")

@@ -107,7 +107,7 @@ async def test_a_seventeenth_call_is_told_what_to_close_for_it(serve, token, tel
     link = f"{service.url}/#token={token}&calls={','.join(sids)}&pin={sids[0]}"
     async with opened(link) as page:
         await expect(page.locator(".said")).to_have_count(MOST)
-        await page.locator("#calls button", has_text=f"+155500{MOST:05}").click()
+        await page.locator("#calls .open", has_text=f"+155500{MOST:05}").click()
         await expect(page.locator("#notices-text")).to_contain_text("+15550000001 has")
         await page.click("#notices-remedy")  # the first is pinned
         await expect(page.locator(".said").last).to_have_text(f"I am number {MOST}. ")
@@ -164,7 +164,7 @@ async def test_a_tile_is_enlarged_and_set_back(service, token, tell):
         await page.reload()
         await expect(page.locator(".said")).to_have_count(3)
         assert await boxes(page) == [first, large, last]
-        await page.locator("#calls button", has_text="+15550000002").click()  # another before us
+        await page.locator("#calls .open", has_text="+15550000002").click()  # another before us
         await page.wait_for_url(f"{link}&focus={sids[2]}")
         await page.keyboard.press("Escape")
         await page.wait_for_url(link)
@@ -219,5 +219,5 @@ async def test_on_a_phone_one_call_is_seen_and_the_others_are_a_touch_away(servi
         await expect(seen).to_have_text(["I am number 1. "])
         await page.get_by_text("All calls").click()
         await expect(seen).to_have_count(0)
-        await page.locator("#calls button", has_text="+15550000000").click()
+        await page.locator("#calls .open", has_text="+15550000000").click()
         await expect(seen).to_have_text(["I am number 0. "])

@@ -224,7 +224,7 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
         async with demonstrated() as (port, token, sid), Cable(port) as cable:
             url = f"http://127.0.0.1:{cable.port}"
             async with opened(f"{url}/#token={token}") as page:
-                await page.locator("#calls button").click()
+                await page.locator("#calls .open").click()
                 await expect(page.locator(".interim").first).to_be_attached()
                 for side in ("inbound", "outbound"):
                     final = page.locator(f".turn.{side} .said > span:not(.interim)").first

@@ -37,7 +37,7 @@ async def test_the_first_load_weighs_no_more_than_40_kb_in_all(serve, token, tel
         assert list(told) == [f"{service.url}/"]  # one answer: it is of one version
         first = dict(weights)
         await page.reload()
-        await expect(page.locator("#calls button")).to_have_count(1)
+        await expect(page.locator("#calls .open")).to_have_count(1)
         again = [weight for request, weight in weights.items() if request not in first]
         assert sum(again) <= 1000, again  # it was asked for, and is the same
 

@@ -1,4 +1,4 @@
-// Which calls are known, and which are previewed.
+// Which calls are known, and which are read without being open.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -8,7 +8,12 @@ import { Previews } from "../../../handler/page/static/list/previews.js";
 
 /** @param {string} callSid */
 function listed(callSid, from = "+15550001111") {
-  return { callSid, from, to: null, direction: null, startedAt: 0, state: "live" };
+  return { callSid, from, to: null, direction: null, startedAt: 1000, state: "live" };
+}
+
+/** @param {string} callSid @param {number} endedAt */
+function past(callSid, endedAt) {
+  return { ...listed(callSid), state: "ended", endedAt, duration: 1, reason: "completed", words: 3 };
 }
 
 /** @param {number} first @param {number} last */
@@ -21,36 +26,67 @@ test("a call that is no longer listed has ended, until it is listed again", () =
   assert.deepEqual(calls.replace([listed("a"), listed("b")]), []);
   const [gone] = calls.replace([listed("b")]);
   assert.equal(gone?.callSid, "a");
-  if (gone) calls.end(gone, 9000);
-  assert.deepEqual(calls.find("a"), { ...listed("a"), endedAt: 9000, state: "ended" });
+  if (gone) calls.end(gone, null, 9000);
+  assert.equal(calls.find("a")?.endedAt, 9000);
+  assert.equal(calls.find("a")?.state, "ended");
   assert.equal(calls.find("b")?.state, "live");
   assert.equal(calls.find("c"), null);
   calls.replace([listed("a"), listed("b")]);
   assert.equal(calls.ended.size, 0);
 });
 
-test("50 ended calls are kept, the newest", () => {
+test("a call that was read tells itself when and how it ended", () => {
   const calls = new KnownCalls();
-  for (const callSid of sids(1, 51)) calls.end(listed(callSid), 0);
-  assert.deepEqual([...calls.ended.keys()], sids(2, 51));
+  calls.end(listed("a"), { duration: 5, reason: "completed", words: 7 }, 9000);
+  const { endedAt, reason, words } = calls.ended.get("a") ?? {};
+  assert.deepEqual([endedAt, reason, words], [6000, "completed", 7]);
 });
 
-test("40 calls are previewed", () => {
-  const previews = new Previews();
-  assert.deepEqual(previews.change(sids(1, 50)), { begun: sids(1, 40), ended: [] });
+test("500 calls that ended meanwhile are kept, the newest", () => {
+  const calls = new KnownCalls();
+  for (const callSid of sids(1, 501)) calls.end(listed(callSid), null, 0);
+  assert.deepEqual([...calls.ended.keys()], sids(2, 501));
 });
 
-test("what is previewed already stays while there is room", () => {
-  const previews = new Previews();
-  previews.change(sids(1, 30));
-  assert.deepEqual(previews.change(sids(26, 40)), { begun: sids(31, 40), ended: [] });
-  assert.deepEqual(previews.change(sids(41, 50)), { begun: sids(41, 50), ended: sids(1, 10) });
-  assert.deepEqual([...previews.calls], sids(11, 50));
+test("those that are over are one list, each once, as the service tells of them, the last one first", () => {
+  const calls = new KnownCalls();
+  calls.replace([listed("live")]);
+  calls.end(listed("unknown to the service"), null, 5000);
+  calls.end(listed("a"), null, 9000);
+  calls.tellPast([past("a", 8000), past("b", 2000), past("live", 9999)]);
+  assert.deepEqual(calls.over.map(({ callSid }) => callSid), ["a", "unknown to the service", "b"]);
+  assert.equal(calls.over[0]?.endedAt, 8000);
+  assert.equal(calls.find("b")?.words, 3);
+  calls.replace([listed("b")]); // it goes on
+  assert.equal(calls.past.has("b"), false);
+  calls.forgetPast();
+  assert.deepEqual(calls.over.map(({ callSid }) => callSid), ["a", "unknown to the service"]);
 });
 
-test("a call that opens is previewed no longer", () => {
+test("as many are read as a connection carries beside what else it does, those in view in any case", () => {
   const previews = new Previews();
-  previews.change(["a", "b"]);
+  const { begun, ended } = previews.change(sids(101, 110), sids(1, 500), 3);
+  assert.deepEqual([begun, ended], [[...sids(101, 110), ...sids(1, 85)], []]);
+  assert.equal(previews.calls.get("call 101"), "seen");
+  assert.equal(previews.calls.get("call 1"), "watched");
+});
+
+test("what is read already stays while there is room", () => {
+  const previews = new Previews();
+  previews.change(sids(1, 10), sids(1, 500), 3);
+  assert.deepEqual(previews.change(sids(201, 210), sids(1, 500), 3), {
+    begun: sids(201, 210),
+    ended: sids(86, 95),
+  });
+  assert.equal(previews.calls.get("call 1"), "watched");
+  assert.deepEqual(previews.change(sids(201, 210), sids(201, 220), 3), { begun: sids(211, 220), ended: sids(1, 85) });
+});
+
+test("a call that opens is read for itself, and takes a place", () => {
+  const previews = new Previews();
+  previews.change(["a", "b"], [], 1);
   previews.delete("a");
-  assert.deepEqual([...previews.calls], ["b"]);
+  assert.deepEqual([...previews.calls.keys()], ["b"]);
+  assert.deepEqual(previews.change(sids(1, 99), [], 97), { begun: ["call 1"], ended: ["b"] });
+  assert.deepEqual(previews.change(sids(1, 99), [], 120), { begun: [], ended: ["call 1"] });
 });

@@ -34,6 +34,7 @@ const TABLE = [
   ["when and how it was over", format.ended(past), "28 Nov 2026, 09:30 · ended · 212 words"],
   ["a short one", format.ended({ ...past, words: 1 }), "28 Nov 2026, 09:30 · ended · 1 word"],
   ["an end that is new", format.ended({ ...past, reason: "moon", words: undefined }), "28 Nov 2026, 09:30 · ended: moon"],
+  ["an end of which nothing else is known", format.ended({ endedAt: past.endedAt }), "28 Nov 2026, 09:30"],
   ["an end that is new", format.endReason("moon-phase"), "ended: moon-phase"],
   ["why it cannot be read", format.refusal({ code: 4404, message: "?" }), "no such call"],
   ["a refusal that is new", format.refusal({ code: 4499, message: "no moon" }), "no moon"],

@@ -60,10 +60,12 @@ export class Readings {
 
   /**
    * Read these for their last words, as far as there is room.
-   * @param {string[]} callSids  none of them open, the most important first
+   * @param {string[]} seen  none of them open, the most important first
+   * @param {string[]} others  likewise
+   * @param {number} taken  subscriptions for what is open, followed, and listed
    */
-  preview(callSids) {
-    const { begun, ended } = this.previews.change(callSids);
+  preview(seen, others, taken) {
+    const { begun, ended } = this.previews.change(seen, others, taken);
     for (const callSid of ended) this.stop(callSid);
     this.listener.changed(); // others let go of those, too, before new ones come
     for (const callSid of begun) this.#begin(new Transcript(callSid), { newest: PREVIEWED });

@@ -13,6 +13,7 @@ import { Transcript } from "../partyline/transcript.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
 import { texts } from "../shared/texts.js";
+import { signals } from "../words/signals.js";
 import { WordPart } from "../words/word_part.js";
 
 /** @import { Asked } from "./desk_address.js" */
@@ -37,7 +38,7 @@ export class Workspace {
     this.read = new Readings(client, {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
-        this.sidebar.showLast(transcript.callSid, transcript);
+        this.sidebar.showLast(transcript.callSid);
       },
       changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
     });
@@ -49,11 +50,13 @@ export class Workspace {
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
-    this.sidebar = new Sidebar({
+    this.sidebar = new Sidebar(this.calls, {
       chosen: (callSid) => this.open(callSid),
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.followed.unfollow(number),
-      searched: () => this.#changePreviews(),
+      moved: () => this.#changePreviews(),
+      shown: (callSid) => this.#shown(callSid),
+      pinned: (callSid) => this.pin(callSid),
     });
     this.words = new WordPart(client, this.read.clock, {
       opened: (callSid, at) => this.open(callSid, { at }),
@@ -91,7 +94,8 @@ export class Workspace {
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
-    this.#showSpoken();
+    this.#glance();
+    this.sidebar.mark();
   }
 
   /**
@@ -100,7 +104,7 @@ export class Workspace {
    */
   renew(token) {
     this.token = token;
-    this.sidebar.past.renew(token);
+    this.sidebar.renew(token);
     for (const panel of this.panels.values()) panel.token = token;
   }
 
@@ -159,9 +163,10 @@ export class Workspace {
     });
     panel.pin(this.pins.has(callSid));
     this.openCalls.add(panel);
+    this.#changePreviews(); // a connection carries so many
     this.read.open(transcript, { stay: true, onState: (state, error) => panel.note(state, refusal(error)) });
     if (this.client.state !== "connecting") this.stand(this.client.state);
-    this.sidebar.mark(this.panels);
+    this.sidebar.mark();
     this.changed();
     return panel;
   }
@@ -173,6 +178,7 @@ export class Workspace {
   pin(callSid) {
     this.pins.toggle(callSid);
     this.panels.get(callSid)?.pin(this.pins.has(callSid));
+    this.sidebar.show();
     this.changed();
   }
 
@@ -185,6 +191,7 @@ export class Workspace {
   /** @param {string} number */
   #follow(number) {
     if (!this.followed.follow(number)) return;
+    this.#changePreviews();
     this.sidebar.showFollowed(number);
     this.notices.tell(texts.desk.next(number));
   }
@@ -193,8 +200,7 @@ export class Workspace {
   #receiveList(calls) {
     for (const call of this.calls.replace(calls)) this.#end(call);
     for (const call of calls) this.panels.get(call.callSid)?.describe(call);
-    this.sidebar.show(this.calls);
-    this.sidebar.mark(this.panels);
+    this.sidebar.show();
     this.#changePreviews();
   }
 
@@ -203,9 +209,8 @@ export class Workspace {
    * @param {KnownCall} call
    */
   #end(call) {
-    const { callSid, startedAt } = call;
-    const duration = this.read.find(callSid)?.ended?.duration;
-    this.calls.end(call, duration === undefined ? Date.now() : startedAt + duration * 1000);
+    const { callSid } = call;
+    this.calls.end(call, this.read.find(callSid)?.ended ?? null, Date.now());
     if (!this.panels.has(callSid)) this.read.stop(callSid);
   }
 
@@ -221,7 +226,7 @@ export class Workspace {
   #close(callSid) {
     const next = this.openCalls.remove(callSid);
     this.read.stop(callSid);
-    this.sidebar.mark(this.panels);
+    this.sidebar.mark();
     this.#changePreviews();
     this.changed();
     return next;
@@ -246,29 +251,46 @@ export class Workspace {
     this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
   }
 
-  /** Read the calls that are seen in the list for their last words, then the others: they have words as well. */
+  /** Read calls of the list for their last words, and how they stand: those that are seen, and others. */
   #changePreviews() {
-    const wanted = [...new Set([...this.sidebar.shown, ...this.calls.live.keys()])];
-    this.read.preview(wanted.filter((callSid) => !this.panels.has(callSid)));
+    const previewed = (/** @type {string} */ callSid) => !this.panels.has(callSid);
+    const others = [...this.calls.live.keys()].filter(previewed);
+    const taken = this.panels.size + this.followed.readings.size + 1; // the list is one
+    this.read.preview(this.sidebar.seen.filter(previewed), others, taken);
   }
 
   /** @param {string} callSid */
   #showLast(callSid) {
     this.panels.get(callSid)?.glance(this.read.clock, this.words.of(callSid));
+    this.sidebar.showLast(callSid);
+  }
+
+  /**
+   * What the list may show of a call, beside what it says itself.
+   * @param {string} callSid
+   */
+  #shown(callSid) {
     const transcript = this.read.find(callSid);
-    if (transcript) this.sidebar.showLast(callSid, transcript);
+    const startedAt = this.calls.live.get(callSid)?.startedAt;
+    const isLive = this.client.state === "live" && transcript !== null && startedAt !== undefined;
+    const now = () => this.read.clock.seconds(Number(startedAt), Date.now());
+    return {
+      isOpen: this.panels.has(callSid),
+      isPinned: this.pins.has(callSid),
+      transcript,
+      signals: isLive ? signals(transcript, now(), this.words.of(callSid)) : null,
+    };
   }
 
   #tick() {
     if (this.client.state === "live") this.sidebar.tick();
     this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
-    this.#showSpoken();
+    this.#glance();
   }
 
-  /** Show what was said last in each, and who speaks. */
-  #showSpoken() {
+  /** Show who speaks in what is open. */
+  #glance() {
     for (const [callSid, panel] of this.panels) panel.glance(this.read.clock, this.words.of(callSid));
-    for (const [callSid, { transcript }] of this.read.calls) this.sidebar.showLast(callSid, transcript);
   }
 }

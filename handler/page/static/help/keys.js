@@ -7,9 +7,20 @@ export const KEYS = /** @type {const} */ ({
     search: ["Ctrl+K", "/"],
     help: ["?"],
   },
+  search: {
+    open: ["Enter"],
+    list: ["ArrowDown"],
+    back: ["Escape"],
+  },
   list: {
     next: ["ArrowDown"],
     previous: ["ArrowUp"],
+    pageDown: ["PageDown"],
+    pageUp: ["PageUp"],
+    first: ["Home"],
+    last: ["End"],
+    pin: ["p"],
+    back: ["Escape"],
   },
   call: {
     next: ["j"],
@@ -37,7 +48,7 @@ export const KEYS = /** @type {const} */ ({
 });
 
 /** These are fields: elsewhere what is typed into a field is no key. @type {Set<Place>} */
-const FIELDS = new Set(["find"]);
+const FIELDS = new Set(["find", "search"]);
 
 /** @typedef {keyof typeof KEYS} Place */
 /**

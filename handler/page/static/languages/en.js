@@ -67,17 +67,50 @@ export const texts = {
 
   list: {
     region: "Calls",
-    search: "Number, name or callSid",
+    search: "Number, name, callSid or key:value",
     searchKey: "Ctrl K",
     example: "+1 555 …",
     followed: "Followed numbers",
     title: "Live calls",
+    state: "Which calls",
+    stateLive: "Live",
+    stateWaiting: "Waiting",
+    stateAway: "Unheard",
+    stateEnded: "Ended",
+    sort: "Order",
+    sortMarked: "Watched first",
+    sortNewest: "Newest first",
+    sortLongest: "Longest first",
+    sortSilent: "Silent longest",
+    sortNumber: "By number",
+    direction: "Direction",
+    directionBoth: "In and out",
+    directionIncoming: "Incoming",
+    directionOutgoing: "Outgoing",
+    compact: "Compact",
     none: "There is none. The next one appears here.",
     noneFits: "None of the live calls fits.",
-    ended: "Ended while you read",
+    /**
+     * @param {number} shown
+     * @param {number} all
+     */
+    count: (shown, all) => `${whole(shown)} of ${counted(all, { one: "call", other: "calls" })}`,
+    /**
+     * Whether a recogniser is away is known of the calls alone whose words are read.
+     * @param {number} read
+     * @param {number} all
+     */
+    awayOf: (read, all) => `Known of ${whole(read)} of ${whole(all)} calls: no more are read at once.`,
     past: "Calls that are over",
     older: "Older calls",
     nonePast: "None is kept that this token may read.",
+    nonePastFits: "None of those that are kept fits.",
+    /**
+     * Only what was loaded is searched.
+     * @param {number} shown
+     * @param {number} all
+     */
+    countPast: (shown, all) => `${whole(shown)} of the ${whole(all)} that are loaded fit; older ones may.`,
     looking: "Looking …",
     /** @param {string} why */
     notRead: (why) => `Not read: ${why}`,
@@ -100,8 +133,6 @@ export const texts = {
      * @param {string} words
      */
     said: (speaker, words) => `${speaker}: ${words}`,
-    /** @param {string} speaker */
-    speaks: (speaker) => `${speaker} speaks`,
   },
 
   desk: {
@@ -313,10 +344,20 @@ export const texts = {
   help: {
     title: "Keys",
     close: "Close",
-    places: { page: "Anywhere", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
+    places: { page: "Anywhere", search: "In the search of calls", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
     keys: {
       page: { search: "Search the calls", help: "Show this sheet" },
-      list: { next: "Next call", previous: "Call before" },
+      search: { open: "Open the first call that fits, or follow the number", list: "Go to the list", back: "Search for nothing; then go back" },
+      list: {
+        next: "Next call",
+        previous: "Call before",
+        pageDown: "A page on",
+        pageUp: "A page back",
+        first: "First call",
+        last: "Last call",
+        pin: "Pin it, or let it go",
+        back: "Back to the search",
+      },
       call: {
         next: "Next turn",
         previous: "Turn before",

@@ -1,158 +1,244 @@
-// A list of calls: those that are live, or those that were.
+// A list of calls of which only the rows near the view exist: hundreds are as light as a dozen. One row is
+// where the keyboard is; it stays with its call, wherever that goes.
 
 import { obey } from "../help/obey.js";
-import { make, makeButton, write } from "../shared/dom.js";
-import { clock, digits, directionName, parties, speakers } from "../shared/format.js";
-import { texts } from "../shared/texts.js";
+import { find, make } from "../shared/dom.js";
+import { NextFrame } from "../shared/next_frame.js";
+import { CallRow } from "./call_row.js";
+import { neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_rows.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Transcript } from "../partyline/transcript.js" */
-
-const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "last"]);
+/** @import { Shown } from "./call_row.js" */
+/** @import { View } from "./visible_rows.js" */
 
 /**
- * @typedef {object} Item
- * @property {KnownCall} call
- * @property {HTMLLIElement} row
- * @property {HTMLButtonElement} button
- * @property {Record<(typeof PARTS)[number], HTMLSpanElement>} parts
+ * @typedef {object} ListListener
+ * @property {(callSid: string) => void} chosen
+ * @property {(callSid: string) => void} pinned  or let go
+ * @property {() => void} left  the keyboard goes back to where the list is searched
+ * @property {() => void} moved  other rows are seen
+ * @property {(callSid: string) => Shown} shown  what a row shows
  */
 
 export class CallList {
   /**
-   * @param {HTMLElement} list
-   * @param {(callSid: string) => void} choose
+   * @param {HTMLElement} scroller  has the list
+   * @param {ListListener} listener
    */
-  constructor(list, choose) {
-    this.list = list;
-    this.choose = choose;
-    /** @type {Map<string, Item>} */
-    this.items = new Map();
-    this.filterText = "";
-    obey(list, "list", { next: () => this.#move(1), previous: () => this.#move(-1) });
+  constructor(scroller, listener) {
+    this.scroller = scroller;
+    this.list = find(scroller, "ul", HTMLUListElement);
+    this.listener = listener;
+    /** @type {"roomy" | "compact"} */
+    this.density = "roomy";
+    /** @type {KnownCall[]} in their order */
+    this.calls = [];
+    /** @type {Map<string, number>} by callSid */
+    this.places = new Map();
+    /** @type {Map<string, CallRow>} that exist, by callSid */
+    this.rows = new Map();
+    /** @type {string | null} the callSid of the row where the keyboard was last; else Tab leads to the first */
+    this.current = null;
+    this.currentPlace = 0;
+    /** @type {Set<string>} callSids of rows that are to be drawn anew */
+    this.stale = new Set();
+    this.frame = new NextFrame(() => this.#draw());
+    // As high as a row, whatever the reader's text size makes of that.
+    this.ruler = make("div", "ruler");
+    scroller.append(this.ruler);
+    this.#wire();
   }
 
   /**
-   * Show these calls, and no others.
+   * Show these calls, and no others, in this order.
    * @param {KnownCall[]} calls
+   * @param {"roomy" | "compact"} density
    */
-  show(calls) {
-    const sids = new Set(calls.map((call) => call.callSid));
-    for (const [sid, item] of this.items) {
-      if (!sids.has(sid)) { item.row.remove(); this.items.delete(sid); }
-    }
-    for (const call of calls) {
-      const item = this.items.get(call.callSid) ?? this.#add(call);
-      item.call = call;
-      const { from, to, about, direction } = item.parts;
-      const ends = parties(call);
-      from.textContent = ends ? ends.caller : call.callSid;
-      to.textContent = ends ? texts.list.to(ends.callee) : "";
-      about.textContent = Object.entries(call.metadata ?? {}).map((item) => texts.list.item(...item)).join(" · ");
-      const name = directionName(call.direction);
-      direction.textContent = call.state === "waiting" ? texts.list.waiting(name) : name;
-    }
-    this.filter(this.filterText);
-    this.tick();
+  show(calls, density = this.density) {
+    const before = this.calls.map(({ callSid }) => callSid);
+    this.density = density;
+    this.scroller.classList.toggle("compact", density === "compact");
+    this.calls = calls;
+    this.places = new Map(calls.map(({ callSid }, at) => [callSid, at]));
+    for (const { callSid } of calls) this.stale.add(callSid);
+    const { view } = this;
+    const top = topToStay(view, before, this.places, this.hasFocus ? this.current : null);
+    this.#stretch();
+    if (top !== view.top) this.scroller.scrollTop = top;
+    this.frame.request();
   }
 
   /**
-   * Show what was said last in a call.
+   * Draw a row again, if there is one.
    * @param {string} callSid
-   * @param {Transcript} transcript
    */
-  showLast(callSid, transcript) {
-    const item = this.items.get(callSid);
-    if (!item) return;
-    const names = speakers(item.call);
-    const [track, interim] = [...transcript.interims].at(-1) ?? [];
-    const turn = transcript.lastTurn;
-    const speaker = track && !transcript.trouble ? names[track] : "";
-    let last = "";
-    if (transcript.trouble) last = texts.list.recogniserAway;
-    else if (interim) last = texts.list.said(speaker, tail(interim.text));
-    else if (turn) last = texts.list.said(names[turn.track], tail(turn.segments.at(-1)?.text ?? ""));
-    write(item.parts.last, last);
-    item.row.classList.toggle("speaking", speaker !== "");
-    item.row.classList.toggle("recogniser-down", transcript.trouble !== "");
-    item.parts.voice.textContent = speaker && texts.list.speaks(speaker);
+  redraw(callSid) {
+    if (!this.rows.has(callSid)) return;
+    this.stale.add(callSid);
+    this.frame.request();
   }
 
-  /**
-   * Mark the calls that are open.
-   * @param {{ has(callSid: string): boolean }} open
-   */
-  mark(open) {
-    for (const [sid, { button }] of this.items) {
-      if (open.has(sid)) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
-    }
-  }
-
+  /** A second has passed. */
   tick() {
-    for (const { call, parts } of this.items.values()) {
-      parts.clock.textContent = clock(((call.endedAt ?? Date.now()) - call.startedAt) / 1000);
-    }
+    for (const callSid of this.rows.keys()) this.stale.add(callSid);
+    this.frame.request();
+  }
+
+  /** The callSids of the rows that are seen, from the top. */
+  get seen() {
+    const { first, last } = seenRows(this.view, this.calls.length);
+    return this.calls.slice(first, last).map(({ callSid }) => callSid);
+  }
+
+  /** @returns {View} */
+  get view() {
+    const { scrollTop: top, clientHeight: height } = this.scroller;
+    return { top, height, row: this.ruler.offsetHeight };
+  }
+
+  get hasFocus() {
+    return this.list.contains(document.activeElement);
   }
 
   /**
-   * Show those whose numbers, names, callSid or metadata have a text in them; returns how many.
-   * @param {string} text
+   * Let the keyboard walk the list from where it was, or from a call; returns whether there is any.
+   * @param {string | null} callSid
    */
-  filter(text) {
-    this.filterText = text;
-    const [words, number] = [text.trim().toLowerCase(), digits(text).toLowerCase()];
-    for (const { row, call } of this.items.values()) {
-      const { callSid, from, to, callerName, calleeName, metadata = {} } = call;
-      const texts = [callSid, callerName, calleeName, ...Object.values(metadata)];
-      row.hidden = !texts.some((one) => one?.toLowerCase().includes(words))
-        && ![from, to].some((one) => one?.toLowerCase().includes(number));
-    }
-    return this.shown.length;
+  focus(callSid = this.current) {
+    if (!this.calls.length) return false;
+    this.#goTo((callSid !== null && this.places.get(callSid)) || 0);
+    return true;
   }
 
-  /** The callSids that are shown, in their order. */
-  get shown() {
-    return [...this.items].filter(([, { row }]) => !row.hidden).map(([callSid]) => callSid);
+  #wire() {
+    const { list, scroller, listener } = this;
+    scroller.onscroll = () => { this.frame.request(); listener.moved(); };
+    // Another size of the text, of the window, or of a row.
+    const resized = new ResizeObserver(() => { this.#stretch(); this.frame.request(); listener.moved(); });
+    for (const element of [scroller, this.ruler]) resized.observe(element);
+    obey(list, "list", {
+      next: () => this.#goTo(this.currentPlace + 1),
+      previous: () => (this.currentPlace ? this.#goTo(this.currentPlace - 1) : listener.left()),
+      pageDown: () => this.#goTo(this.currentPlace + pageOf(this.view)),
+      pageUp: () => this.#goTo(this.currentPlace - pageOf(this.view)),
+      first: () => this.#goTo(0),
+      last: () => this.#goTo(this.calls.length - 1),
+      pin: () => { if (this.current) listener.pinned(this.current); },
+      back: () => listener.left(),
+    });
+    list.onclick = ({ target }) => {
+      const callSid = this.#callOf(target);
+      if (!callSid || !(target instanceof Element)) return;
+      if (target.closest(".pin")) listener.pinned(callSid);
+      else if (target.closest(".open")) listener.chosen(callSid);
+    };
+    list.addEventListener("focusin", ({ target }) => {
+      const callSid = this.#callOf(target);
+      if (callSid) this.#makeCurrent(callSid);
+    });
+  }
+
+  /**
+   * The call whose row something is in.
+   * @param {EventTarget | null} target
+   */
+  #callOf(target) {
+    const row = target instanceof Element ? target.closest("li") : null;
+    return row?.dataset.callSid ?? null;
+  }
+
+  /** @param {string} callSid */
+  #makeCurrent(callSid) {
+    this.current = callSid;
+    this.currentPlace = this.places.get(callSid) ?? 0;
+    for (const [one, row] of this.rows) row.stop(one === callSid);
+  }
+
+  /** @param {number} wanted  the first or the last is gone to instead of one beyond */
+  #goTo(wanted) {
+    const place = Math.max(0, Math.min(this.calls.length - 1, wanted));
+    const call = this.calls[place];
+    if (!call) return;
+    this.scroller.scrollTop = topToShow(this.view, place);
+    this.#makeCurrent(call.callSid);
+    this.#draw();
+    this.rows.get(call.callSid)?.button.focus({ preventScroll: true });
+  }
+
+  /** Be as long as all rows would be. */
+  #stretch() {
+    this.list.style.height = `${this.calls.length * this.ruler.offsetHeight}px`;
+  }
+
+  #draw() {
+    this.frame.forget();
+    const { view, hasFocus } = this;
+    this.#keepCurrent(hasFocus);
+    const needed = this.#needed(view);
+    for (const [callSid, row] of this.rows) {
+      if (!needed.has(callSid)) { row.root.remove(); this.rows.delete(callSid); }
+    }
+    for (const [callSid, at] of needed) {
+      const call = /** @type {KnownCall} */ (this.calls[at]);
+      const row = this.rows.get(callSid) ?? this.#add(call);
+      if (this.stale.has(callSid)) row.draw(call, this.listener.shown(callSid), this.density);
+      row.place(at, this.calls.length, view.row);
+      row.stop(at === this.currentPlace);
+    }
+    this.stale.clear();
+    this.#arrange([...needed.keys()]);
+    // The call of the row that had the focus is gone.
+    if (hasFocus && !this.hasFocus && !this.focus()) this.listener.left();
+  }
+
+  /**
+   * If the call of the row where the keyboard was is gone, the keyboard goes on from its place; nobody
+   * being there, from the top.
+   * @param {boolean} hasFocus
+   */
+  #keepCurrent(hasFocus) {
+    const place = this.current === null ? undefined : this.places.get(this.current);
+    const instead = hasFocus ? Math.max(0, Math.min(this.currentPlace, this.calls.length - 1)) : 0;
+    this.currentPlace = place ?? instead;
+    if (place === undefined) this.current = hasFocus ? this.calls[instead]?.callSid ?? null : null;
+  }
+
+  /**
+   * The rows that are to exist, in their order: by callSid, with their places.
+   * @param {View} view
+   */
+  #needed(view) {
+    const { first, last } = neededRows(view, this.calls.length);
+    const places = Array.from({ length: last - first }, (_, at) => first + at);
+    const at = this.currentPlace;
+    if (at < first) places.unshift(at);
+    if (at >= last && at < this.calls.length) places.push(at);
+    return new Map(places.map((place) => [/** @type {KnownCall} */ (this.calls[place]).callSid, place]));
   }
 
   /** @param {KnownCall} call */
   #add(call) {
-    const { callSid } = call;
-    const row = make("li", "");
-    const button = makeButton("", () => this.choose(callSid));
-    const part = (/** @type {string} */ name) => {
-      const element = make("span", name);
-      button.append(element, " ");
-      return element;
-    };
-    const parts = {
-      from: part("from"),
-      to: part("to"),
-      clock: part("clock"),
-      about: part("about"),
-      direction: part("direction"),
-      voice: part("voice"),
-      last: part("last"),
-    };
-    parts.clock.setAttribute("aria-hidden", "true"); // a name that changes every second is none
-    row.append(button);
-    this.list.append(row);
-    const item = { call, row, button, parts };
-    this.items.set(callSid, item);
-    return item;
+    const row = new CallRow(call);
+    this.rows.set(call.callSid, row);
+    this.stale.add(call.callSid);
+    return row;
   }
 
-  /** @param {1 | -1} step */
-  #move(step) {
-    /** @type {HTMLButtonElement[]} */
-    const buttons = [...this.list.querySelectorAll(/** @type {"button"} */ ("li:not([hidden]) button"))];
-    const at = buttons.findIndex((button) => button === document.activeElement);
-    buttons[(at + step + buttons.length) % buttons.length]?.focus();
+  /**
+   * Put the rows into their order: who reads them out, or goes from one to the next, follows that. The
+   * one that has the focus is not moved, it would lose it.
+   * @param {string[]} order
+   */
+  #arrange(order) {
+    const roots = order.map((callSid) => /** @type {CallRow} */ (this.rows.get(callSid)).root);
+    const fixed = Math.max(0, roots.findIndex((root) => root.contains(document.activeElement)));
+    const anchor = roots[fixed];
+    if (anchor && !anchor.isConnected) this.list.prepend(anchor);
+    for (let at = fixed - 1; at >= 0; at -= 1) {
+      if (roots[at + 1]?.previousElementSibling !== roots[at]) roots[at + 1]?.before(/** @type {Element} */ (roots[at]));
+    }
+    for (let at = fixed + 1; at < roots.length; at += 1) {
+      if (roots[at - 1]?.nextElementSibling !== roots[at]) roots[at - 1]?.after(/** @type {Element} */ (roots[at]));
+    }
   }
-}
-
-/** @param {string} text */
-function tail(text) {
-  return text.length > 70 ? `… ${text.slice(-68)}` : text;
 }

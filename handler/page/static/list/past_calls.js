@@ -1,105 +1,110 @@
-// The calls that are over and still kept, newest first: read when the reader asks for them.
+// The calls that are over and still kept, as the service tells of them: a page at a time, newest first.
 
-import { CallList } from "./call_list.js";
-import { byId } from "../shared/dom.js";
-import { ended } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 import { authorization } from "../partyline/token.js";
 
-/** @import { PastCall } from "../shared/format.js" */
+/** @import { KnownCalls, PastCall } from "./known_calls.js" */
 
 const AGAIN = 2000; // ms
 
 export class PastCalls {
-  /** @param {(callSid: string) => void} choose */
-  constructor(choose) {
+  /**
+   * @param {KnownCalls} calls  to be told of them
+   * @param {() => void} changed
+   */
+  constructor(calls, changed) {
+    this.calls = calls;
+    this.changed = changed;
     /** @type {string | null} */
     this.token = null;
-    /** @type {PastCall[]} */
-    this.calls = [];
-    /** @type {string | null} what asks for older ones; null if there are none */
-    this.cursor = null;
-    this.list = new CallList(byId("past", HTMLElement), choose);
-    this.part = byId("past-part", HTMLDetailsElement);
-    this.notice = byId("past-notice", HTMLElement);
-    this.older = byId("past-older", HTMLButtonElement);
-    this.part.ontoggle = () => { if (this.part.open) this.#look(null); };
-    this.older.onclick = () => this.#look(this.cursor);
+    /** @type {string | null} the only one whose calls are read, if any */
+    this.number = null;
+    /** @type {string | null | undefined} what asks for older ones; null: there are none; undefined: nobody asked */
+    this.cursor = undefined;
+    this.notice = ""; // what is the matter
+    this.asked = 0; // whose answer counts: the newest's
+    /** @type {number | undefined} */
+    this.timer = undefined;
+  }
+
+  get hasOlder() {
+    return Boolean(this.cursor);
   }
 
   /**
-   * Read with another token from now on: what the former one showed may not be its own.
+   * Read with a token those of a number, or all: the newest of them. What another token showed may not be
+   * for this one, and pages of different numbers do not follow each other.
    * @param {string | null} token
+   * @param {string | null} number
    */
-  renew(token) {
-    if (token === this.token) return;
-    this.token = token;
-    this.#show([], null);
-    this.notice.textContent = "";
-    if (this.part.open) this.#look(null);
+  look(token, number) {
+    if (token !== this.token || number !== this.number) this.#forget();
+    [this.token, this.number] = [token, number];
+    return this.#ask(null);
   }
 
-  /**
-   * Mark the calls that are open.
-   * @param {{ has(callSid: string): boolean }} open
-   */
-  mark(open) {
-    this.list.mark(open);
+  /** Look again in a moment: a call has ended, and the service knows how. */
+  lookSoon() {
+    this.timer ??= setTimeout(() => this.#ask(null), AGAIN);
   }
 
-  /**
-   * Read a page of them: the newest, or those behind a cursor.
-   * @param {string | null} cursor
-   */
-  async #look(cursor) {
-    const { token } = this;
-    this.notice.textContent = texts.list.looking;
-    this.older.hidden = true;
+  /** Read the page behind those that were read. */
+  lookOlder() {
+    return this.#ask(this.cursor ?? null);
+  }
+
+  #forget() {
+    this.calls.forgetPast();
+    this.cursor = undefined;
+  }
+
+  /** @param {string | null} cursor */
+  async #ask(cursor) {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const asked = ++this.asked;
+    this.#say(texts.list.looking);
     try {
-      const query = new URLSearchParams({ state: "ended", ...(cursor && { cursor }) });
-      const answer = await fetch(`calls?${query}`, { headers: authorization(token) });
-      if (answer.status === 503) setTimeout(() => this.#lookAgain(cursor, token), AGAIN);
+      const query = new URLSearchParams({ state: "ended" });
+      if (this.number) query.set("number", this.number);
+      if (cursor) query.set("cursor", cursor);
+      const answer = await fetch(`calls?${query}`, { headers: authorization(this.token) });
+      if (asked !== this.asked) return;
+      // A container that has just begun reads what is kept: it says so, and is asked again.
+      if (answer.status === 503) this.timer = setTimeout(() => this.#ask(cursor), AGAIN);
       if (!answer.ok) throw new Error((await answer.text()).trim());
       const page = await answer.json();
-      if (token !== this.token) return; // another one is looked with meanwhile
-      const calls = page.calls.map(withStart);
-      this.#show(cursor ? [...this.calls, ...calls] : calls, page.cursor);
+      if (asked === this.asked) this.#take(page.calls.map(withStart), page.cursor, cursor !== null);
     } catch (error) {
-      if (token === this.token) this.notice.textContent = texts.list.notRead(String(error instanceof Error ? error.message : error));
+      if (asked === this.asked) this.#say(texts.list.notRead(error instanceof Error ? error.message : String(error)));
     }
-  }
-
-  /**
-   * A container that has just begun reads what is kept: it says so, and is asked again.
-   * @param {string | null} cursor
-   * @param {string | null} token
-   */
-  #lookAgain(cursor, token) {
-    if (this.part.open && token === this.token) this.#look(cursor);
   }
 
   /**
    * @param {PastCall[]} calls
    * @param {string | null} cursor
+   * @param {boolean} isOlder
    */
-  #show(calls, cursor) {
-    this.calls = calls;
-    this.cursor = cursor;
-    this.list.show(calls);
-    for (const call of calls) {
-      const item = this.list.items.get(call.callSid);
-      if (item) item.parts.last.textContent = ended(call);
-    }
-    this.older.hidden = cursor === null;
-    this.notice.textContent = calls.length || cursor ? "" : texts.list.nonePast;
+  #take(calls, cursor, isOlder) {
+    // More have ended since than a page has: what was read before does not follow on this one.
+    if (!isOlder && !calls.some(({ callSid }) => this.calls.past.has(callSid))) this.#forget();
+    if (isOlder || this.cursor === undefined) this.cursor = cursor;
+    this.calls.tellPast(calls);
+    this.#say("");
+  }
+
+  /** @param {string} notice */
+  #say(notice) {
+    this.notice = notice;
+    this.changed();
   }
 }
 
 /**
  * Of a call whose beginning is no longer kept it is known how long it was.
- * @param {PastCall} call
+ * @param {Omit<PastCall, "startedAt"> & { startedAt: number | null, duration: number }} call
  * @returns {PastCall}
  */
 function withStart(call) {
-  return { ...call, startedAt: call.startedAt ?? call.endedAt - call.duration * 1000 };
+  return { ...call, startedAt: call.startedAt ?? call.endedAt - call.duration * 1000, state: "ended" };
 }

@@ -11,18 +11,14 @@ import { locale, textFor, texts } from "./texts.js";
  */
 
 /**
- * A call that is over, as `GET /calls?state=ended` tells of it.
- * @typedef {import("../list/known_calls.js").KnownCall & { endedAt: number, duration: number, reason: string, words?: number }} PastCall
- */
-
-/**
- * When and how a call ended, and how many words it has: 28 Nov, 09:30 · ended · 212 words.
- * @param {PastCall} call
+ * When and how a call ended, and how many words it has, as far as it is known: 28 Nov, 09:30 · ended · 212 words.
+ * @param {{ endedAt: number, reason?: string, words?: number }} call
  */
 export function ended({ endedAt, reason, words }) {
   const when = new Date(endedAt).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
   const count = words === undefined ? [] : [texts.call.words(words)];
-  return [when, endReason(reason), ...count].join(" · ");
+  const how = reason === undefined ? [] : [endReason(reason)];
+  return [when, ...how, ...count].join(" · ");
 }
 
 /**
@@ -78,7 +74,7 @@ export function refusal(error) {
 }
 
 /** @param {string | null | undefined} direction */
-function isOutbound(direction) {
+export function isOutbound(direction) {
   return direction?.startsWith("outbound") ?? false;
 }
 

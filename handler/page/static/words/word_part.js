@@ -68,7 +68,9 @@ export class WordPart {
   /** Search for what is typed. */
   async search() {
     const { value } = this.input;
-    if (this.listening || value) (await this.#load()).search(this.input.value);
+    if (!this.listening && !value) return;
+    const listening = await this.#load().catch(() => null); // offline; asked again with the next letter
+    listening?.search(this.input.value);
   }
 
   /**

@@ -1,0 +1,98 @@
+// A row of the list: one call, which a click opens.
+
+import { byId, find, write } from "../shared/dom.js";
+import { clock, directionName, parties, speakers, title } from "../shared/format.js";
+import { texts } from "../shared/texts.js";
+import { showSignal, signalElement } from "../words/signal_elements.js";
+import { glance, glanceBack } from "./glance.js";
+
+/** @import { KnownCall } from "./known_calls.js" */
+/** @import { Signals } from "../words/signals.js" */
+/** @import { Transcript } from "../partyline/transcript.js" */
+
+/**
+ * What a row shows beside what the list says of its call.
+ * @typedef {object} Shown
+ * @property {boolean} isOpen
+ * @property {boolean} isPinned
+ * @property {Transcript | null} transcript
+ * @property {Signals | null} signals
+ */
+
+// So many characters fill the lines of the last words.
+const ROOM = { roomy: 56, compact: 34 };
+
+const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "marked", "last"]);
+
+export class CallRow {
+  /** @param {KnownCall} call */
+  constructor(call) {
+    const copy = document.importNode(byId("call-row-template", HTMLTemplateElement).content, true);
+    this.root = find(copy, "li", HTMLLIElement);
+    this.button = find(copy, ".open", HTMLButtonElement);
+    /** @type {Record<(typeof PARTS)[number], HTMLElement>} */
+    this.parts = Object.assign({}, ...PARTS.map((name) => ({ [name]: find(copy, `.${name}`, HTMLElement) })));
+    this.pin = find(copy, ".pin", HTMLButtonElement);
+    this.signal = signalElement();
+    this.parts.voice.append(this.signal);
+    this.root.dataset.callSid = call.callSid;
+  }
+
+  /**
+   * Show a call as it is now.
+   * @param {KnownCall} call
+   * @param {Shown} shown
+   * @param {"roomy" | "compact"} rows
+   */
+  draw(call, { isOpen, isPinned, transcript, signals }, rows) {
+    const { from, to, about, direction, marked, last } = this.parts;
+    const isOver = call.endedAt !== undefined;
+    const seen = isOver ? glanceBack(call) : glance(call, transcript, signals, ROOM[rows]);
+    const ends = parties(call);
+    write(from, ends ? ends.caller : call.callSid);
+    write(to, ends ? texts.list.to(ends.callee) : "");
+    const told = Object.entries(call.metadata ?? {}).map((item) => texts.list.item(...item));
+    write(about, told.map((item) => item.replaceAll(" ", "\u00a0")).join(" · ")); // what does not fit goes whole
+    const name = directionName(call.direction);
+    write(direction, call.state === "waiting" ? texts.list.waiting(name) : name);
+    showSignal(this.signal, seen.signals, speakers(call));
+    write(marked, seen.marked.join(" · "));
+    write(last, seen.last);
+    this.root.classList.toggle("speaking", Boolean(seen.signals?.speaking));
+    this.root.classList.toggle("away", seen.isAway);
+    this.root.classList.toggle("over", isOver);
+    this.pin.setAttribute("aria-pressed", String(isPinned));
+    this.root.title = [title(call), ...told, isOver ? seen.last : ""].filter(Boolean).join("\n");
+    this.tick(call);
+    if (isOpen) this.button.setAttribute("aria-current", "true");
+    else this.button.removeAttribute("aria-current");
+  }
+
+  /**
+   * Show how long the call is.
+   * @param {KnownCall} call
+   */
+  tick({ startedAt, endedAt, duration }) {
+    write(this.parts.clock, clock(duration ?? ((endedAt ?? Date.now()) - startedAt) / 1000));
+  }
+
+  /**
+   * Stand in a place of the list.
+   * @param {number} index
+   * @param {number} count
+   * @param {number} height  of a row (px)
+   */
+  place(index, count, height) {
+    this.root.setAttribute("aria-posinset", String(index + 1));
+    this.root.setAttribute("aria-setsize", String(count));
+    this.root.style.transform = `translateY(${index * height}px)`;
+  }
+
+  /**
+   * Be where Tab stops in the list, or not.
+   * @param {boolean} isStop
+   */
+  stop(isStop) {
+    for (const button of [this.button, this.pin]) button.tabIndex = isStop ? 0 : -1;
+  }
+}

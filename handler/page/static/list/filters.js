@@ -1,0 +1,74 @@
+// What the reader searches for, and how the list is ordered: asked here, and kept in the tab over a reload.
+
+import { byId, find } from "../shared/dom.js";
+import { restored } from "./ordering.js";
+
+/** @import { Wanted } from "./ordering.js" */
+
+const KEPT = "partyline.list"; // in the session's storage: what is searched for may be somebody's number
+
+export class Filters {
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.changed = changed;
+    this.wanted = restored(sessionStorage.getItem(KEPT));
+    this.search = byId("search", HTMLInputElement);
+    this.form = byId("list-filters", HTMLFormElement);
+    this.sort = byId("list-sort", HTMLSelectElement);
+    this.direction = byId("list-direction", HTMLSelectElement);
+    this.compact = byId("list-compact", HTMLInputElement);
+    this.#fill();
+    this.search.oninput = this.form.onchange = () => this.#read();
+    this.form.onsubmit = (event) => event.preventDefault();
+  }
+
+  /**
+   * Look for something else.
+   * @param {string} text
+   */
+  look(text) {
+    this.search.value = text;
+    this.#read();
+  }
+
+  /**
+   * Say how many calls stand so.
+   * @param {Wanted["state"]} state
+   * @param {string} count
+   */
+  count(state, count) {
+    const place = find(this.form, `[value="${state}"] ~ .count`, HTMLElement);
+    if (place.textContent !== count) place.textContent = count;
+  }
+
+  #fill() {
+    const { text, state, sort, direction, rows } = this.wanted;
+    this.search.value = text;
+    find(this.form, `[value="${state}"]`, HTMLInputElement).checked = true;
+    this.sort.value = sort;
+    this.direction.value = direction;
+    this.compact.checked = rows === "compact";
+    this.#order();
+  }
+
+  #read() {
+    const state = new FormData(this.form).get("state");
+    const asked = {
+      text: this.search.value,
+      state,
+      sort: this.sort.value,
+      direction: this.direction.value,
+      rows: this.compact.checked ? "compact" : "roomy",
+    };
+    const kept = JSON.stringify(asked);
+    this.wanted = restored(kept); // what a form has may be anything
+    sessionStorage.setItem(KEPT, kept);
+    this.#order();
+    this.changed();
+  }
+
+  /** Those that are over have an order of their own. */
+  #order() {
+    this.sort.disabled = this.wanted.state === "ended";
+  }
+}
