@@ -1,5 +1,4 @@
-// Who speaks in an open call, and which watched words were said: a line below it. Loaded with the first
-// call that is opened.
+// Who speaks in an open call, and which watched words were said: a line below it.
 
 import { write } from "../shared/dom.js";
 import { showSignal, signalElement } from "../words/signal_elements.js";
