@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { beside, tiling } from "../../../handler/page/static/desk/tiling.js";
+import { beside, sizesOf, tiling } from "../../../handler/page/static/desk/tiling.js";
 
 // What is left beside the lists.
 const LARGE = { width: 1592, height: 1028 };
@@ -64,4 +64,12 @@ test("each tile has others beside it", () => {
     [3, 4, 2, 4],
   ]);
   assert.equal(beside([], 0, "above"), 0);
+});
+
+test("what a tile has room for is said in words, and there are no two for one size", () => {
+  assert.deepEqual(sizesOf(600, 500), ["wide", "tall"]);
+  assert.deepEqual(sizesOf(512, 321), ["wide"]);
+  assert.deepEqual(sizesOf(511, 320), ["small", "low"]);
+  assert.deepEqual(sizesOf(447, 176), ["narrow", "small", "low", "lower"]);
+  assert.deepEqual(sizesOf(336, 144), ["slim", "narrow", "small", "low", "lower", "lowest"]);
 });

@@ -3,7 +3,7 @@
 
 import { MAX_OPEN } from "./desk_address.js";
 import { Switcher } from "./switcher.js";
-import { beside, tiling } from "./tiling.js";
+import { beside, sizesOf, tiling } from "./tiling.js";
 import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
@@ -43,6 +43,7 @@ export class OpenCalls {
     });
     this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
     new ResizeObserver(() => this.lay()).observe(this.region);
+    this.measuring = new ResizeObserver((entries) => entries.forEach((entry) => this.#measure(entry)));
   }
 
   /** What the address names of them. @returns {Desk} */
@@ -67,6 +68,7 @@ export class OpenCalls {
   add(panel) {
     this.panels.set(panel.transcript.callSid, panel);
     this.place.append(panel.root);
+    this.measuring.observe(panel.root);
     this.current ??= panel;
     this.#layLater();
   }
@@ -80,6 +82,7 @@ export class OpenCalls {
     const at = panels.findIndex(({ transcript }) => transcript.callSid === callSid);
     const [panel] = panels.splice(at, 1);
     const next = panels[at] ?? panels.at(-1) ?? null;
+    if (panel) this.measuring.unobserve(panel.root);
     panel?.close();
     this.panels.delete(callSid);
     if (this.enlarged === panel) this.enlarged = null;
@@ -130,13 +133,14 @@ export class OpenCalls {
   lay() {
     this.stale = false;
     const { width, height } = this.region.getBoundingClientRect();
-    const scale = USUAL_TEXT / parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const scale = scaleOfText();
     const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
     this.tiling = tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
     const { mode, rows, tracks } = this.tiling;
     this.region.dataset.mode = this.panels.size ? mode : "none";
     this.place.style.setProperty("--tracks", String(tracks));
     this.place.style.setProperty("--rows", String(rows.length));
+    this.place.style.setProperty("--room", `${height}px`);
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
     for (const panel of this.panels.values()) {
       panel.enlarge(panel === this.enlarged);
@@ -145,6 +149,15 @@ export class OpenCalls {
       panel.root.style.setProperty("--span", String(span));
     }
     this.switcher.show(this.panels, this.current);
+  }
+
+  /**
+   * Say what a tile has room for.
+   * @param {ResizeObserverEntry} entry
+   */
+  #measure({ target, contentRect: { width, height } }) {
+    const scale = scaleOfText();
+    if (target instanceof HTMLElement) target.dataset.size = sizesOf(width * scale, height * scale).join(" ");
   }
 
   /** Once, when all that changes at once has changed: what shrinks and grows again loses its place. */
@@ -202,4 +215,9 @@ export class OpenCalls {
     if (target instanceof Element && target.closest("button, a")) return false;
     return this.#panelOf(target)?.listener.enlarged();
   }
+}
+
+/** What a pixel is at the usual size of text. */
+function scaleOfText() {
+  return USUAL_TEXT / parseFloat(getComputedStyle(document.documentElement).fontSize);
 }

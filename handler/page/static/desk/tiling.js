@@ -29,6 +29,11 @@ const SHAPE_MATTERS = 0.25;
 const LOWEST_IN_STRIP = 72;
 const STRIP = 280;
 
+// What a tile has no room for that is no wider, or no higher (desk.css).
+const AT_MOST_WIDE = { slim: 336, narrow: 447, small: 511 };
+const AT_MOST_HIGH = { low: 320, lower: 176, lowest: 144 };
+const TALL = 480;
+
 /**
  * @param {{ count: number, width: number, height: number, enlarged?: boolean }} place  pixels
  * @returns {Tiling}
@@ -47,6 +52,20 @@ export function tiling({ count, width, height, enlarged = false }) {
     if (worth > best.worth) best = { columns, worth };
   }
   return { mode: "tiles", ...filled(count, best.columns) };
+}
+
+/**
+ * What a tile has room for, in words that desk.css knows; several hold at once.
+ * @param {number} width  pixels at the usual size of text, as its height
+ * @param {number} height
+ */
+export function sizesOf(width, height) {
+  const narrow = Object.entries(AT_MOST_WIDE).filter(([, most]) => width <= most);
+  const low = Object.entries(AT_MOST_HIGH).filter(([, most]) => height <= most);
+  const names = [...narrow, ...low].map(([name]) => name);
+  if (width > AT_MOST_WIDE.small) names.push("wide");
+  if (height >= TALL) names.push("tall");
+  return names;
 }
 
 /**
