@@ -5,6 +5,7 @@ import test from "node:test";
 
 import { glance, glanceBack } from "../../../handler/page/static/list/glance.js";
 import { lastWords } from "../../../handler/page/static/list/last_words.js";
+import { filter, wholeNumber } from "../../../handler/page/static/list/matching.js";
 import * as ordering from "../../../handler/page/static/list/ordering.js";
 import * as visible from "../../../handler/page/static/list/visible_rows.js";
 
@@ -30,7 +31,8 @@ const PLAIN = { isPinned: false, isAway: false, marked: [], silentFor: null };
 /** @param {Partial<Wanted>} wanted @param {Record<string, Partial<Standing>>} standings */
 function shown(wanted, standings = {}) {
   const standingOf = (/** @type {KnownCall} */ { callSid }) => ({ ...PLAIN, ...standings[callSid] });
-  return ordering.liveCalls(ALL, { ...ordering.FIRST, ...wanted }, standingOf).map(({ callSid }) => callSid).join(" ");
+  const all = { ...ordering.FIRST, ...wanted };
+  return ordering.liveCalls(ALL.filter(filter(all)), all, standingOf).map(({ callSid }) => callSid).join(" ");
 }
 
 const MARKED = { CA1: { marked: [{ word: "lawyer", at: 1 }] }, CA2: { marked: [{ word: "cancel", at: 9 }] } };
@@ -80,7 +82,7 @@ const NUMBERS = [
 ];
 
 for (const [text, number] of NUMBERS) {
-  test(`"${text}" is the number ${number}`, () => assert.equal(ordering.wholeNumber(text), number));
+  test(`"${text}" is the number ${number}`, () => assert.equal(wholeNumber(text), number));
 }
 
 test("what was wanted is there after a reload, and nothing that nobody may want", () => {

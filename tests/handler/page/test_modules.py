@@ -25,6 +25,7 @@ PURE = (
     "keys",
     "known_calls",
     "last_words",
+    "matching",
     "numbers",
     "ordering",
     "phrase",

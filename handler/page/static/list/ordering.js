@@ -1,8 +1,7 @@
-// Which calls a list shows, and in which order; and what of that is kept over a reload. No document, no
-// clock, no network.
+// In which order a list shows its calls, and those that stand how; and what of that is kept over a reload.
+// No document, no clock, no network.
 
-import { isOutbound, otherNumber } from "../shared/format.js";
-import { NUMBER } from "../shared/identifiers.js";
+import { otherNumber } from "../shared/format.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 
@@ -29,13 +28,7 @@ import { NUMBER } from "../shared/identifiers.js";
 /** @typedef {(one: Placed, other: Placed) => number} Order */
 
 // More is not looked for (characters).
-const LONGEST_TEXT = 200;
-const NUMERIC = /^[+\d\s().\/-]*\d[+\d\s().\/-]*$/;
-const KEYED = /(?:"([^"]+)"|([^\s":]+)):(?:"([^"]*)"|([^\s"]*))/g;
-// A number of so many digits that begins with 0 is written as it is dialled at home.
-const AT_HOME = 6;
-// One without a + and with so many may be followed: it has its country's code.
-const WITH_COUNTRY = 8;
+export const LONGEST_TEXT = 200;
 
 /** @type {Order} */
 const newest = (one, other) => other.call.startedAt - one.call.startedAt;
@@ -88,14 +81,13 @@ export function isNarrowed({ text, direction }) {
 }
 
 /**
- * The live calls that are wanted, in their order: pinned ones first.
- * @param {Iterable<KnownCall>} calls
+ * Of live calls those that stand as is wanted, in their order: pinned ones first.
+ * @param {KnownCall[]} calls
  * @param {Wanted} wanted
  * @param {(call: KnownCall) => Standing} standingOf
  */
 export function liveCalls(calls, wanted, standingOf) {
-  const fits = filter(wanted);
-  const placed = [...calls].filter(fits).map((call) => ({ call, standing: standingOf(call) }));
+  const placed = calls.map((call) => ({ call, standing: standingOf(call) }));
   const inState = placed.filter(({ call, standing }) => isInState(call, standing, wanted.state));
   const order = ORDERS[wanted.sort];
   inState.sort((one, other) => Number(other.standing.isPinned) - Number(one.standing.isPinned)
@@ -112,84 +104,6 @@ export function liveCalls(calls, wanted, standingOf) {
 export function isInState(call, standing, state) {
   if (state === "waiting") return call.state === "waiting";
   return state === "live" || (state === "away" && standing.isAway);
-}
-
-/**
- * What tells whether a call has the direction that is wanted, and all that is looked for in its numbers,
- * names, callSid and metadata.
- * @param {Wanted} wanted
- * @returns {(call: KnownCall) => boolean}
- */
-export function filter({ text, direction }) {
-  /** @type {{ whole: string, key: string, value: string }[]} */
-  const keyed = [];
-  const rest = text.slice(0, LONGEST_TEXT).replace(KEYED, (whole, quotedKey, key, quoted, value) => {
-    keyed.push({ whole: folded(whole), key: folded(quotedKey ?? key), value: folded(quoted ?? value) });
-    return " ";
-  });
-  const numbers = waysToWrite(rest);
-  // The groups of a number are no words: each alone is in many.
-  const words = folded(rest).trim().split(numbers.length ? /(?!)/u : /\s+/u).filter(Boolean);
-  return (call) => {
-    if (direction && isOutbound(call.direction) !== (direction === "outgoing")) return false;
-    if (!keyed.length && !words.length) return true;
-    const texts = textsOf(call);
-    const has = (/** @type {string} */ one) => texts.some((other) => other.includes(one));
-    return keyed.every((one) => hasMetadata(call, one) || has(one.whole))
-      && (words.every(has) || numbers.some((one) => hasNumber(call, one)));
-  };
-}
-
-/**
- * The whole number that a text is, in E.164: one that may be followed, and asked for; or null.
- * @param {string} text
- */
-export function wholeNumber(text) {
-  const ways = waysToWrite(text);
-  const found = ways.find((one) => NUMBER.test(one));
-  if (found) return found;
-  const withPlus = ways.filter((one) => one.length >= WITH_COUNTRY).map((one) => `+${one}`);
-  return withPlus.find((one) => NUMBER.test(one) && !ways.some((way) => way.startsWith("0"))) ?? null;
-}
-
-/**
- * A number as it may stand in E.164, however it was written: +49 (0)30 123, 0049 30 123, 030/123.
- * @param {string} text
- */
-function waysToWrite(text) {
-  if (!NUMERIC.test(text)) return [];
-  const dialled = text.replaceAll("(0)", "").replace(/[^+\d]/g, "");
-  if (dialled.startsWith("00")) return [dialled, `+${dialled.slice(2)}`];
-  return dialled.startsWith("0") && dialled.length >= AT_HOME ? [dialled, dialled.slice(1)] : [dialled];
-}
-
-/**
- * @param {KnownCall} call
- * @param {string} number
- */
-function hasNumber({ from, to }, number) {
-  return [from, to].some((one) => one?.includes(number));
-}
-
-/**
- * @param {KnownCall} call
- * @param {{ key: string, value: string }} wanted  without a value: any
- */
-function hasMetadata({ metadata = {} }, { key, value }) {
-  return Object.entries(metadata).some(([name, one]) => folded(name) === key && folded(one).includes(value));
-}
-
-/** @param {KnownCall} call */
-function textsOf({ callSid, from, to, callerName, calleeName, metadata = {} }) {
-  return [callSid, from, to, callerName, calleeName, ...Object.values(metadata)].map((one) => folded(one ?? ""));
-}
-
-/**
- * A text as it is compared: José is found by jose.
- * @param {string} text
- */
-function folded(text) {
-  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
 }
 
 /** @param {Placed} placed */

@@ -1,4 +1,5 @@
 // The lists beside the transcripts: live calls and those that are over, the search, followed numbers.
+// What tells which calls fit, and those that are over, is loaded once it is wanted.
 
 import { obey } from "../help/obey.js";
 import { byId, make, makeButton, write } from "../shared/dom.js";
@@ -6,12 +7,12 @@ import { CALL_SID } from "../shared/identifiers.js";
 import { texts } from "../shared/texts.js";
 import { CallList } from "./call_list.js";
 import { Filters } from "./filters.js";
-import { filter, isNarrowed, liveCalls, wholeNumber } from "./ordering.js";
+import { isNarrowed, liveCalls } from "./ordering.js";
 
-/** @import { Shown } from "./call_row.js" */
+/** @import { ListListener } from "./call_list.js" */
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
 /** @import { Standing } from "./ordering.js" */
-/** @import { PastCalls } from "./past_calls.js" */
+/** @import { OverList } from "./over_list.js" */
 
 /**
  * @typedef {object} SidebarListener
@@ -20,7 +21,7 @@ import { filter, isNarrowed, liveCalls, wholeNumber } from "./ordering.js";
  * @property {(number: string) => void} followed
  * @property {(number: string) => void} unfollowed
  * @property {() => void} moved  scrolling or typing has rested: other calls may be seen
- * @property {(callSid: string) => Shown} shown  what is known of a call
+ * @property {ListListener["shown"]} shown  what is known of a call
  */
 
 // How long typing or scrolling must rest before it counts (ms).
@@ -34,14 +35,15 @@ export class Sidebar {
   constructor(calls, listener) {
     this.calls = calls;
     this.listener = listener;
-    const part = { ...listener, moved: () => this.#rest(), left: () => this.focus() };
-    this.live = new CallList(byId("calls-part", HTMLElement), part);
-    this.over = new CallList(byId("ended-part", HTMLElement), part);
-    this.filters = new Filters(() => this.#change());
+    this.live = new CallList(byId("calls-part", HTMLElement), this.#part);
+    this.overPart = byId("ended-part", HTMLElement);
+    this.notice = byId("no-calls", HTMLElement);
+    this.filters = new Filters(() => { this.changing = this.#change(); });
     this.followButton = byId("follow-number", HTMLButtonElement);
-    this.older = byId("past-older", HTMLButtonElement);
-    /** @type {PastCalls | null} there once the reader wants calls that are over */
-    this.past = null;
+    /** @type {OverList | null} there once the reader wants calls that are over */
+    this.over = null;
+    /** @type {typeof import("./matching.js") | null} there once they search */
+    this.matching = null;
     /** @type {string | null} */
     this.token = null;
     /** @type {number | undefined} */
@@ -49,14 +51,15 @@ export class Sidebar {
     /** @type {Element | null} where the reader came from */
     this.before = null;
     this.#wire();
-    this.#offer();
+    this.changing = this.#change();
   }
 
   /** Show what is known of the calls now. */
   show() {
     const { wanted } = this.filters;
-    if (wanted.state === "ended") this.#showOver();
-    else this.#showLive();
+    const fits = this.matching?.filter(wanted) ?? (() => true);
+    if (wanted.state === "ended") this.over?.show(wanted, fits);
+    else this.#showLive([...this.calls.live.values()], fits);
     this.#count();
   }
 
@@ -64,9 +67,10 @@ export class Sidebar {
    * Read calls that are over with another token from now on.
    * @param {string | null} token
    */
-  renew(token) {
+  async renew(token) {
     this.token = token;
-    if (this.filters.wanted.state === "ended") this.#look();
+    await this.changing;
+    this.#look();
   }
 
   /**
@@ -77,14 +81,16 @@ export class Sidebar {
     this.live.redraw(callSid);
   }
 
-  /** Show again which calls are open. */
+  /** Show again how it stands with the calls, and which are open. */
   mark() {
-    for (const list of [this.live, this.over]) list.tick();
+    this.live.tick();
+    this.over?.list.tick();
   }
 
   /** A second has passed: clocks go on, and silence may order the calls anew. */
   tick() {
-    if (["marked", "silent"].includes(this.filters.wanted.sort) || this.filters.wanted.state === "away") this.show();
+    const { sort, state } = this.filters.wanted;
+    if (sort === "marked" || sort === "silent" || state === "away") this.show();
     else this.live.tick();
   }
 
@@ -96,20 +102,17 @@ export class Sidebar {
   /** Let the reader search; Escape leads back to where they were. */
   focus() {
     const { search } = this.filters;
-    if (document.activeElement !== search && !this.live.hasFocus && !this.over.hasFocus) {
-      this.before = document.activeElement;
-    }
+    if (document.activeElement !== search && !this.#list?.hasFocus) this.before = document.activeElement;
     search.focus();
     search.select();
   }
 
   /**
-   * Go to a call, or to the search if it is in no list.
+   * Go to a call, or to the search if it is not in the list.
    * @param {string} callSid
    */
   focusCall(callSid) {
-    const list = [this.live, this.over].find(({ places, scroller }) => !scroller.hidden && places.has(callSid));
-    if (list) list.focus(callSid);
+    if (this.#list?.places.has(callSid)) this.#list.focus(callSid);
     else this.filters.search.focus();
   }
 
@@ -129,29 +132,33 @@ export class Sidebar {
 
   /** The list that is shown. */
   get #list() {
-    return this.live.scroller.hidden ? this.over : this.live;
+    return this.filters.wanted.state === "ended" ? this.over?.list : this.live;
+  }
+
+  /** What the lists tell. @returns {ListListener} */
+  get #part() {
+    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus() };
   }
 
   #wire() {
     const { search } = this.filters;
     obey(search, "search", {
-      open: () => this.#openFirst(),
-      list: () => { this.#list.focus(); },
+      open: () => { this.#openFirst(); },
+      list: () => { this.#list?.focus(); },
       back: () => this.#goBack(),
     });
     this.followButton.onclick = () => {
-      const number = wholeNumber(search.value);
+      const number = this.matching?.wholeNumber(search.value);
       if (number) this.listener.followed(number);
       search.focus();
     };
-    this.older.onclick = () => this.past?.lookOlder();
   }
 
   /** Open the first call that fits; a number that has none may be followed. */
-  #openFirst() {
-    const { search } = this.filters;
-    const text = search.value.trim();
-    const [first] = this.#list.calls;
+  async #openFirst() {
+    await this.changing;
+    const text = this.filters.search.value.trim();
+    const first = this.#list?.calls[0];
     if (CALL_SID.test(text)) this.listener.chosen(text);
     else if (first && text) this.listener.chosen(first.callSid);
     else if (!this.followButton.hidden) this.followButton.focus();
@@ -164,22 +171,29 @@ export class Sidebar {
   }
 
   /** The reader wants to see other calls, or in another order. */
-  #change() {
-    for (const { scroller } of [this.live, this.over]) scroller.scrollTop = 0;
-    this.#offer();
-    this.show();
-    this.#rest();
-  }
-
-  /** Show the list that is wanted, and offer what can be done with what is searched for. */
-  #offer() {
-    const isOver = this.filters.wanted.state === "ended";
+  async #change() {
+    const { wanted } = this.filters;
+    const isOver = wanted.state === "ended";
     this.live.scroller.hidden = isOver;
-    this.over.scroller.hidden = !isOver;
-    if (isOver) byId("no-calls", HTMLElement).textContent = "";
-    const number = wholeNumber(this.filters.search.value);
+    this.overPart.hidden = !isOver;
+    this.notice.textContent = "";
+    try {
+      if (isNarrowed(wanted)) this.matching ??= await import("./matching.js");
+      if (isOver && !this.over) {
+        const { OverList } = await import("./over_list.js");
+        this.over ??= new OverList(this.calls, this.#part, () => this.show());
+      }
+    } catch {
+      this.notice.textContent = texts.truth.notLoaded;
+      return;
+    }
+    if (wanted !== this.filters.wanted) return; // the reader has gone on
+    if (this.#list) this.#list.scroller.scrollTop = 0;
+    const number = this.matching?.wholeNumber(wanted.text);
     this.followButton.hidden = !number;
     if (number) this.followButton.textContent = texts.list.follow(number);
+    if (isOver || this.calls.live.size) this.show();
+    this.#rest();
   }
 
   /** Other calls are seen: what that asks for is asked once it has come to rest. */
@@ -187,26 +201,23 @@ export class Sidebar {
     clearTimeout(this.resting);
     this.resting = setTimeout(() => {
       this.listener.moved();
-      if (this.filters.wanted.state === "ended") this.#look();
+      this.#look();
     }, REST);
   }
 
-  /** Read the calls that are over, if those that are wanted were not asked for. */
-  async #look() {
-    const { PastCalls } = await import("./past_calls.js");
-    this.past ??= new PastCalls(this.calls, () => this.show());
-    const number = wholeNumber(this.filters.wanted.text);
-    if (this.past.cursor === undefined || number !== this.past.number || this.token !== this.past.token) {
-      this.past.look(this.token, number);
-    }
+  #look() {
+    if (this.filters.wanted.state === "ended") this.over?.look(this.token, this.filters.wanted);
   }
 
-  #showLive() {
+  /**
+   * @param {KnownCall[]} all
+   * @param {(call: KnownCall) => boolean} fits
+   */
+  #showLive(all, fits) {
     const { wanted } = this.filters;
-    const all = [...this.calls.live.values()];
-    const shown = liveCalls(all, wanted, (call) => this.#standing(call));
+    const shown = liveCalls(all.filter(fits), wanted, (call) => this.#standing(call));
     this.live.show(shown, wanted.rows);
-    write(byId("no-calls", HTMLElement), this.#aboutLive(shown.length, all));
+    write(this.notice, this.#aboutLive(shown.length, all));
   }
 
   /**
@@ -216,44 +227,22 @@ export class Sidebar {
   #aboutLive(shown, all) {
     const { wanted } = this.filters;
     if (!all.length) return texts.list.none;
-    const read = all.filter(({ callSid }) => this.listener.shown(callSid).transcript).length;
-    if (wanted.state === "away" && read < all.length) return texts.list.awayOf(read, all.length);
+    if (wanted.state === "away") {
+      const read = all.filter(({ callSid }) => this.listener.shown(callSid).transcript).length;
+      if (read < all.length) return texts.list.awayOf(read, all.length);
+    }
     if (!shown) return texts.list.noneFits;
     return isNarrowed(wanted) ? texts.list.count(shown, all.length) : "";
-  }
-
-  #showOver() {
-    const { wanted } = this.filters;
-    const all = this.calls.over;
-    const shown = all.filter(filter(wanted));
-    this.over.show(shown, wanted.rows);
-    const { notice = texts.list.looking, hasOlder = false } = this.past ?? {};
-    this.older.hidden = !hasOlder;
-    write(byId("past-notice", HTMLElement), notice || this.#aboutOver(shown.length, all.length, hasOlder));
-    // How it ended, the service knows.
-    if (all.some(({ reason }) => reason === undefined)) this.past?.lookSoon();
-  }
-
-  /**
-   * @param {number} shown
-   * @param {number} all
-   * @param {boolean} hasOlder
-   */
-  #aboutOver(shown, all, hasOlder) {
-    if (!all && !hasOlder) return texts.list.nonePast;
-    if (!isNarrowed(this.filters.wanted)) return "";
-    if (hasOlder) return texts.list.countPast(shown, all);
-    return shown ? texts.list.count(shown, all) : texts.list.nonePastFits;
   }
 
   /** Say how many stand how. */
   #count() {
     const live = [...this.calls.live.values()];
-    const count = (/** @type {number} */ number) => (number ? String(number) : "");
-    this.filters.count("live", count(live.length));
-    this.filters.count("waiting", count(live.filter(({ state }) => state === "waiting").length));
-    this.filters.count("away", count(live.filter((call) => this.#standing(call).isAway).length));
-    this.filters.count("ended", count(this.calls.over.length) + (this.past?.hasOlder ? "+" : ""));
+    const count = (/** @type {unknown[]} */ calls, more = "") => (calls.length || more ? `${calls.length}${more}` : "");
+    this.filters.count("live", count(live));
+    this.filters.count("waiting", count(live.filter(({ state }) => state === "waiting")));
+    this.filters.count("away", count(live.filter((call) => this.#standing(call).isAway)));
+    this.filters.count("ended", count(this.calls.over, this.over?.past.hasOlder ? "+" : ""));
   }
 
   /**

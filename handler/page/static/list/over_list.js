@@ -1,0 +1,66 @@
+// The list of calls that are over: those that ended while one read, and what the service tells of others.
+
+import { byId, write } from "../shared/dom.js";
+import { texts } from "../shared/texts.js";
+import { CallList } from "./call_list.js";
+import { wholeNumber } from "./matching.js";
+import { isNarrowed } from "./ordering.js";
+import { PastCalls } from "./past_calls.js";
+
+/** @import { ListListener } from "./call_list.js" */
+/** @import { KnownCall, KnownCalls } from "./known_calls.js" */
+/** @import { Wanted } from "./ordering.js" */
+
+export class OverList {
+  /**
+   * @param {KnownCalls} calls
+   * @param {ListListener} listener
+   * @param {() => void} changed  the service told of calls
+   */
+  constructor(calls, listener, changed) {
+    this.calls = calls;
+    this.list = new CallList(byId("ended-part", HTMLElement), listener);
+    this.past = new PastCalls(calls, changed);
+    this.notice = byId("past-notice", HTMLElement);
+    this.older = byId("past-older", HTMLButtonElement);
+    this.older.onclick = () => this.past.lookOlder();
+  }
+
+  /**
+   * Ask for those that are wanted, if they were not asked for: of a whole number all that are kept.
+   * @param {string | null} token
+   * @param {Wanted} wanted
+   */
+  look(token, { text }) {
+    const { past } = this;
+    const number = wholeNumber(text);
+    if (past.cursor === undefined || number !== past.number || token !== past.token) past.look(token, number);
+  }
+
+  /**
+   * @param {Wanted} wanted
+   * @param {(call: KnownCall) => boolean} fits
+   */
+  show(wanted, fits) {
+    const all = this.calls.over;
+    const shown = all.filter(fits);
+    this.list.show(shown, wanted.rows);
+    this.older.hidden = !this.past.hasOlder;
+    write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
+    // How it ended, the service knows.
+    if (all.some(({ reason }) => reason === undefined)) this.past.lookSoon();
+  }
+
+  /**
+   * @param {Wanted} wanted
+   * @param {number} shown
+   * @param {number} all
+   */
+  #about(wanted, shown, all) {
+    const { hasOlder } = this.past;
+    if (!all && !hasOlder) return texts.list.nonePast;
+    if (!isNarrowed(wanted)) return "";
+    if (hasOlder) return texts.list.countPast(shown, all);
+    return shown ? texts.list.count(shown, all) : texts.list.nonePastFits;
+  }
+}
