@@ -84,6 +84,18 @@ async def open_dialogs(page, look):
         await page.keyboard.press("Escape")
 
 
+async def walk_lists(page, look):
+    """Look at the calls that are over, of which there is one, and at those that are live."""
+    await expect(page.locator("#calls .open")).to_have_count(1)
+    await page.locator("[name=state][value=ended]").check()
+    await expect(page.locator("#ended .open")).to_have_count(1)
+    await look("ended")
+    await page.locator("[name=state][value=live]").check()
+    await page.fill("#search", NUMBER)
+    await page.locator("#follow-number").click()
+    await look("list")
+
+
 async def test_no_text_is_there_that_is_not_the_languages(serve, token, mint, tell):
     """In a language made for it: every state that is reached shows texts of the language alone."""
     service = serve(AWAIT_CALL_SECONDS="1")
@@ -121,14 +133,7 @@ async def test_no_text_is_there_that_is_not_the_languages(serve, token, mint, te
         await expect(page.locator("#calls .open")).to_have_count(2)
         ended.say("Bye.", 1.0)
         await ended.end()
-        await expect(page.locator("#calls .open")).to_have_count(1)
-        await page.locator("[name=state][value=ended]").check()
-        await expect(page.locator("#ended .open")).to_have_count(1)
-        await look("ended")
-        await page.locator("[name=state][value=live]").check()
-        await page.fill("#search", NUMBER)
-        await page.locator("#follow-number").click()
-        await look("list")
+        await walk_lists(page, look)
         await page.locator("#calls .open").first.click()
         await expect(page.locator(".gap")).to_be_visible()
         await page.fill("#search", "")
