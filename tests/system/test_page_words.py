@@ -199,7 +199,7 @@ async def test_who_speaks_and_who_does_over_the_other_is_seen_at_a_glance(servic
     call.say("Hello.", 0.0)
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
-        signal = page.locator(".signal")
+        signal = page.locator(".call-panel .signal")
         call.writer.interim("inbound", interim("I do not understand", 2.0, 30.0))
         await expect(signal).to_have_text("Ana speaks")
         call.writer.interim("outbound", interim("But you said", 2.0, 30.0))

@@ -2,6 +2,7 @@
 // call that is opened.
 
 import { write } from "../shared/dom.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { showSignal, signalElement } from "../words/signal_elements.js";
 import { signals } from "../words/signals.js";
 
@@ -11,6 +12,8 @@ import { signals } from "../words/signals.js";
 
 // Of the watched words that were said so many are told.
 const MOST_MARKED = 3;
+
+await loadSheet("words.css");
 
 export class SignalLine {
   /**

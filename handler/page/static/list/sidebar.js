@@ -44,6 +44,9 @@ export class Sidebar {
     this.over = null;
     /** @type {typeof import("./matching.js") | null} there once they search */
     this.matching = null;
+    /** @type {typeof import("./row_words.js") | null} there once the rows are */
+    this.words = null;
+    import("./row_words.js").then((words) => { this.words = words; this.mark(); }, () => {});
     /** @type {string | null} */
     this.token = null;
     /** @type {number | undefined} */
@@ -137,7 +140,7 @@ export class Sidebar {
 
   /** What the lists tell. @returns {ListListener} */
   get #part() {
-    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus() };
+    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus(), words: () => this.words };
   }
 
   #wire() {
@@ -250,12 +253,13 @@ export class Sidebar {
    * @returns {Standing}
    */
   #standing({ callSid }) {
-    const { isPinned, transcript, signals } = this.listener.shown(callSid);
+    const shown = this.listener.shown(callSid);
+    const isSilence = this.filters.wanted.sort === "silent"; // else nobody asks
     return {
-      isPinned,
-      isAway: Boolean(transcript?.trouble),
-      marked: signals?.marked ?? [],
-      silentFor: signals?.silentFor ?? null,
+      isPinned: shown.isPinned,
+      isAway: Boolean(shown.transcript?.trouble),
+      marked: shown.words.marked,
+      silentFor: (isSilence && this.words?.signalsOf(shown)?.silentFor) || null,
     };
   }
 }
