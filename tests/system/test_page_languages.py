@@ -121,15 +121,18 @@ async def test_no_text_is_there_that_is_not_the_languages(serve, token, mint, te
         await expect(page.locator("#calls .open")).to_have_count(2)
         ended.say("Bye.", 1.0)
         await ended.end()
+        await expect(page.locator("#calls .open")).to_have_count(1)
+        await page.locator("[name=state][value=ended]").check()
+        await expect(page.locator("#ended .open")).to_have_count(1)
+        await look("ended")
+        await page.locator("[name=state][value=live]").check()
         await page.fill("#search", NUMBER)
         await page.locator("#follow-number").click()
         await look("list")
         await page.locator("#calls .open").first.click()
         await expect(page.locator(".gap")).to_be_visible()
-        await page.locator("[value=ended]").check()
-        await expect(page.locator("#past-notice")).not_to_be_empty()
-        await look("over")
         await page.fill("#search", "")
+        await page.locator("[name=state][value=ended]").check()
         await page.locator("#ended .open").click()
         await expect(page.locator(".call-panel.ended")).to_be_visible()
         await page.locator(".open-menu").first.click()
@@ -201,12 +204,12 @@ async def test_who_reads_german_reads_no_english(serve, token, tell):
             " const [en, de] = all.map(({ texts }) => flat(texts).filter((one) => one.length > 2));"
             " return en.filter((one) => typeof one === 'string' && !de.includes(one)); })"
         )
-        assert "Live calls" in english
+        assert "Which calls" in english
         read = await page.evaluate(READ)
-        assert "Laufende Gespräche" in read
+        assert "Welche Gespräche" in read
         assert set(english) & set(read) == set()
         # They may have it otherwise, and it is kept.
         await page.get_by_role("button", name="English").click()
-        await expect(page.locator("#calls")).to_have_attribute("aria-label", "Live calls")
+        await expect(page.locator(".states legend")).to_have_text("Which calls")
         await page.reload()
         await expect(page.locator("html")).to_have_attribute("lang", "en")

@@ -66,7 +66,7 @@ async def test_a_turn_is_copied_by_the_button_that_the_pointer_brings(service, t
         link = f"{service.url}/#call={call.sid}&t=3.0"
         await expect(page.locator(".told")).to_have_text("Copied: the turn at 00:03")
         assert await taken(page) == f"[00:03] Callee: Who is there? {link}"
-        await page.locator(".facts").hover()
+        await page.locator(".call-panel .facts").hover()
         await expect(page.get_by_text("Copy line")).to_have_count(0)
 
 

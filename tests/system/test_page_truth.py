@@ -29,15 +29,23 @@ async def test_the_first_load_weighs_no_more_than_40_kb_in_all(serve, token, tel
             lambda event: weights.update({event["requestId"]: event["encodedDataLength"]}),
         )
         await devtools.send("Network.enable")
-        await page.goto(f"{service.url}/#token={token}&call={call.sid}")
-        await expect(turns(page)).to_have_count(1)
+        await page.goto(f"{service.url}/#token={token}")
+        row = page.locator("#calls .open")
+        await expect(row).to_have_count(1)
         told = {asked[request]: weight for request, weight in weights.items()}
         print(f"first load: {sum(told.values()) / 1000:.1f} kB in {len(told)} requests")
         assert sum(told.values()) <= MAX_FIRST_LOAD, told
         assert list(told) == [f"{service.url}/"]  # one answer: it is of one version
+        # What shows a call comes with the first that is opened, in one answer too.
+        await row.click()
+        await expect(turns(page)).to_have_count(1)
+        more = {asked[request]: weight for request, weight in weights.items()}
+        added = {url: weight for url, weight in more.items() if url not in told}
+        print(f"the first call: {sum(added.values()) / 1000:.1f} kB in {len(added)} requests")
+        assert [url.rpartition("/")[2] for url in added] == ["call_panel.js"]
         first = dict(weights)
         await page.reload()
-        await expect(page.locator("#calls .open")).to_have_count(1)
+        await expect(row).to_have_count(1)
         again = [weight for request, weight in weights.items() if request not in first]
         assert sum(again) <= 1000, again  # it was asked for, and is the same
 

@@ -36,7 +36,7 @@ const client = new Partyline({
   onState: show,
 });
 const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
-const workspace = new Workspace(client, pins, () => queueMicrotask(address));
+const workspace = new Workspace(client, pins, loadCallPanel, () => queueMicrotask(address));
 /** @type {Asked | null} what a link asks for, until it may be read */
 let wanted = null;
 
@@ -96,10 +96,11 @@ function begin() {
   read(tokenInUse());
 }
 
-function openWanted() {
+async function openWanted() {
+  if (!wanted || !await workspace.ready()) return;
   const asked = wanted;
   wanted = null;
-  if (!asked) return;
+  if (!asked) return; // meanwhile it was opened
   tellOfLink(asked, asked.tooMany + workspace.openAll(asked));
   address();
 }
@@ -202,13 +203,17 @@ obey(document, "page", {
   help: () => { showHelp(); },
 });
 
+async function loadCallPanel() {
+  return (await later(() => import("./desk/call_panel.js")))?.CallPanel ?? null;
+}
+
 /** Seldom asked for, and loaded then. */
 async function showHelp() {
   (await later(() => import("./help/help_sheet.js")))?.showHelp();
 }
 
 /**
- * Load what is seldom needed. A page that has been open for long may be of a version that is gone: files
+ * Load what is not needed at once. A page that has been open for long may be of a version that is gone: files
  * of another one are none of its own, and it says so.
  * @template T
  * @param {() => Promise<T>} load

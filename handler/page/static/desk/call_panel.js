@@ -1,9 +1,12 @@
 // An open call on the page, a tile beside others: who, how it stands, its words, and what can be done with it.
+// Loaded with the first that is opened.
 
 import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
+import { SignalLine } from "./signal_line.js";
 import { CallView } from "../call/call_view.js";
+import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
@@ -12,8 +15,6 @@ import { texts } from "../shared/texts.js";
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
-/** @import { TurnWalk } from "../call/turn_walk.js" */
-/** @import { SignalLine } from "./signal_line.js" */
 /** @import { CallState } from "../partyline/reading.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
 /** @import { Words } from "../words/signals.js" */
@@ -49,25 +50,17 @@ export class CallPanel {
     /** @type {number | undefined} */
     this.telling = undefined;
     this.parts = partsOf(this.root);
-    /** @type {SignalLine | null} */
-    this.signal = null;
     this.shown = new CallView(this.root, transcript, call, {
       time: (seconds) => this.#timeLink(seconds),
       drawn: () => this.finder.count(),
     });
     this.finder = new Finder(this.root, this.shown.view);
-    import("./signal_line.js").then(({ SignalLine }) => {
-      this.signal = new SignalLine(this.parts.marked, this.shown);
-    });
-    /** @type {TurnWalk | null} */
-    this.walk = null;
-    import("../call/turn_walk.js").then(({ TurnWalk }) => {
-      this.walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
-    });
+    this.signal = new SignalLine(this.parts.marked, this.shown);
+    const walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
     obey(this.root, "call", {
-      next: () => this.walk?.step(1),
-      previous: () => this.walk?.step(-1),
-      copyLine: () => this.walk?.copyLine(),
+      next: () => walk.step(1),
+      previous: () => walk.step(-1),
+      copyLine: () => walk.copyLine(),
       follow: () => this.#followOrStay(),
       find: () => this.finder.open(),
       tools: () => { this.openMenu(); },
@@ -168,7 +161,7 @@ export class CallPanel {
    * @param {Words} words
    */
   glance(clock, words) {
-    this.signal?.show(clock, words);
+    this.signal.show(clock, words);
   }
 
   /** What can be done with it. */

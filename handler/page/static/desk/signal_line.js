@@ -1,8 +1,6 @@
-// Who speaks in an open call, and which watched words were said: a line below it. Loaded with the first
-// call that is opened.
+// Who speaks in an open call, and which watched words were said: a line below it.
 
 import { write } from "../shared/dom.js";
-import { loadSheet } from "../shared/load_sheet.js";
 import { showSignal, signalElement } from "../words/signal_elements.js";
 import { signals } from "../words/signals.js";
 
@@ -12,8 +10,6 @@ import { signals } from "../words/signals.js";
 
 // Of the watched words that were said so many are told.
 const MOST_MARKED = 3;
-
-await loadSheet("words.css");
 
 export class SignalLine {
   /**

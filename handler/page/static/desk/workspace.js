@@ -2,7 +2,6 @@
 // knows what to ask the client for.
 
 import { lostBy } from "../call/truth.js";
-import { CallPanel } from "./call_panel.js";
 import { MAX_OPEN } from "./desk_address.js";
 import { FollowedNumbers } from "./followed_numbers.js";
 import { refusal } from "../shared/format.js";
@@ -15,6 +14,7 @@ import { Sidebar } from "../list/sidebar.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 
+/** @import { CallPanel } from "./call_panel.js" */
 /** @import { Asked } from "./desk_address.js" */
 /** @import { Pins } from "./pins.js" */
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -26,10 +26,14 @@ export class Workspace {
   /**
    * @param {Partyline} client
    * @param {Pins} pins
+   * @param {() => Promise<typeof CallPanel | null>} load  what shows a call; null if it cannot be had
    * @param {() => void} changed  what is open is another, or in another way
    */
-  constructor(client, pins, changed) {
+  constructor(client, pins, load, changed) {
     this.client = client;
+    this.load = load;
+    /** @type {typeof CallPanel | null} */
+    this.CallPanel = null;
     this.pins = pins;
     this.changed = changed;
     /** @type {string | null} */
@@ -107,8 +111,14 @@ export class Workspace {
     for (const panel of this.panels.values()) panel.token = token;
   }
 
+  /** Load what shows a call, for the first that is opened; returns whether it is there. */
+  async ready() {
+    this.CallPanel ??= await this.load();
+    return this.CallPanel !== null;
+  }
+
   /**
-   * Open what a link asks for, beside what is open; returns how many calls had no room.
+   * Once it is ready: open what a link asks for, beside what is open; returns how many calls had no room.
    * @param {Asked} asked
    */
   openAll({ calls, pinned, enlarged, moment }) {
@@ -125,7 +135,8 @@ export class Workspace {
    * @param {string} callSid
    * @param {{ at?: number }} how
    */
-  open(callSid, { at = NaN } = {}) {
+  async open(callSid, { at = NaN } = {}) {
+    if (!this.CallPanel && !await this.ready()) return;
     const panel = this.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
     if (!panel) return this.#tellFull(callSid);
     if (at >= 0) panel.show(at);
@@ -137,7 +148,8 @@ export class Workspace {
    * @param {string} callSid
    * @param {Partial<KnownCall>} about
    */
-  #openByItself(callSid, about) {
+  async #openByItself(callSid, about) {
+    if (!this.CallPanel && !await this.ready()) return;
     if (this.opened.has(callSid)) return;
     if (!this.#makeRoom()) return this.#tellFull(callSid);
     const panel = this.#open(callSid, about);
@@ -150,6 +162,8 @@ export class Workspace {
    * @param {Partial<KnownCall>} about
    */
   #open(callSid, about) {
+    const { CallPanel } = this;
+    if (!CallPanel) throw new TypeError("what shows a call is not loaded");
     this.opened.add(callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...this.calls.find(callSid) };

@@ -5,6 +5,7 @@ import { obey } from "../help/obey.js";
 import { find, make } from "../shared/dom.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { CallRow } from "./call_row.js";
+import { tellWords } from "./row_words.js";
 import { heir, neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_rows.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
@@ -18,7 +19,6 @@ import { heir, neededRows, pageOf, seenRows, topToShow, topToStay } from "./visi
  * @property {() => void} left  the keyboard goes back to where the list is searched
  * @property {() => void} moved  other rows are seen
  * @property {(callSid: string) => Shown} shown  what a row shows
- * @property {() => typeof import("./row_words.js") | null} words  what tells of words, once it is there
  */
 
 export class CallList {
@@ -216,7 +216,7 @@ export class CallList {
   #fill(row, call) {
     const shown = this.listener.shown(call.callSid);
     row.draw(call, shown);
-    this.listener.words()?.tellWords(row, call, shown, this.density);
+    tellWords(row, call, shown, this.density);
   }
 
   /** @param {KnownCall} call */

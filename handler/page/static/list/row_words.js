@@ -1,8 +1,6 @@
-// What the words of a call tell, in its row: who speaks, what was said last, which watched words. Loaded once
-// the rows are there.
+// What the words of a call tell, in its row: who speaks, what was said last, which watched words.
 
 import { speakers } from "../shared/format.js";
-import { loadSheet } from "../shared/load_sheet.js";
 import { write } from "../shared/dom.js";
 import { showSignal, signalElement } from "../words/signal_elements.js";
 import { signals } from "../words/signals.js";
@@ -13,8 +11,6 @@ import { glance, glanceBack } from "./glance.js";
 
 // So many characters fill the lines of the last words.
 const ROOM = { roomy: 56, compact: 34 };
-
-await loadSheet("words.css");
 
 /**
  * What is known of who speaks; null: nothing.

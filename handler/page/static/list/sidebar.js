@@ -8,6 +8,7 @@ import { texts } from "../shared/texts.js";
 import { CallList } from "./call_list.js";
 import { Filters } from "./filters.js";
 import { isNarrowed, liveCalls } from "./ordering.js";
+import { signalsOf } from "./row_words.js";
 
 /** @import { ListListener } from "./call_list.js" */
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
@@ -44,9 +45,6 @@ export class Sidebar {
     this.over = null;
     /** @type {typeof import("./matching.js") | null} there once they search */
     this.matching = null;
-    /** @type {typeof import("./row_words.js") | null} there once the rows are */
-    this.words = null;
-    import("./row_words.js").then((words) => { this.words = words; this.mark(); }, () => {});
     /** @type {string | null} */
     this.token = null;
     /** @type {number | undefined} */
@@ -140,7 +138,7 @@ export class Sidebar {
 
   /** What the lists tell. @returns {ListListener} */
   get #part() {
-    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus(), words: () => this.words };
+    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus() };
   }
 
   #wire() {
@@ -259,7 +257,7 @@ export class Sidebar {
       isPinned: shown.isPinned,
       isAway: Boolean(shown.transcript?.trouble),
       marked: shown.words.marked,
-      silentFor: (isSilence && this.words?.signalsOf(shown)?.silentFor) || null,
+      silentFor: (isSilence && signalsOf(shown)?.silentFor) || null,
     };
   }
 }

@@ -1,6 +1,5 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
-import { loadSheet } from "../shared/load_sheet.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -21,8 +20,6 @@ import { WordReader } from "./word_reader.js";
 const INTERIM_LIFE = 10_000;
 // Words stay this long (ms) after the last search: the next one is often near.
 const REST = 60_000;
-
-await loadSheet("words.css");
 
 export class Listening {
   /** @type {WatchDialog | null} there once it was asked for */
