@@ -133,6 +133,13 @@ test("what is looked at stays where it is while rows come and go", () => {
   assert.equal(top(["other"]), 1000);
 });
 
+test("in the place of a call that is gone comes the next one, else the one before", () => {
+  const places = new Map(["new", "a", "c"].map((callSid, at) => [callSid, at]));
+  assert.equal(visible.heir(["a", "b", "c"], "b", places), "c");
+  assert.equal(visible.heir(["a", "b"], "b", places), "a");
+  assert.equal(visible.heir(["x", "b"], "b", places), null);
+});
+
 /** @type {[string, string, number, string][]} */
 const ENDS = [
   ["all of it", "Good morning.", 20, "Good morning."],

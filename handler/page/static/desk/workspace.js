@@ -12,7 +12,6 @@ import { Transcript } from "../partyline/transcript.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
 import { texts } from "../shared/texts.js";
-import { signals } from "../words/signals.js";
 import { WordPart } from "../words/word_part.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
@@ -286,13 +285,13 @@ export class Workspace {
   #shown(callSid) {
     const transcript = this.read.find(callSid);
     const startedAt = this.calls.live.get(callSid)?.startedAt;
-    const isLive = this.client.state === "live" && transcript !== null && startedAt !== undefined;
-    const now = () => this.read.clock.seconds(Number(startedAt), Date.now());
+    const isLive = this.client.state === "live" && startedAt !== undefined;
     return {
       isOpen: this.panels.has(callSid),
       isPinned: this.pins.has(callSid),
       transcript,
-      signals: isLive ? signals(transcript, now(), this.words.of(callSid)) : null,
+      now: isLive ? this.read.clock.seconds(startedAt, Date.now()) : null,
+      words: this.words.of(callSid),
     };
   }
 

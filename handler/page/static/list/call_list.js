@@ -5,7 +5,8 @@ import { obey } from "../help/obey.js";
 import { find, make } from "../shared/dom.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { CallRow } from "./call_row.js";
-import { neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_rows.js";
+import { tellWords } from "./row_words.js";
+import { heir, neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_rows.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Shown } from "./call_row.js" */
@@ -61,7 +62,11 @@ export class CallList {
     this.calls = calls;
     this.places = new Map(calls.map(({ callSid }, at) => [callSid, at]));
     for (const { callSid } of calls) this.stale.add(callSid);
-    const { view } = this;
+    // If the call where the keyboard was is gone, it goes on with the next one; nobody being there, from the top.
+    const { current, view } = this;
+    if (current !== null && !this.places.has(current)) {
+      this.current = this.hasFocus ? heir(before, current, this.places) : null;
+    }
     const top = topToStay(view, before, this.places, this.hasFocus ? this.current : null);
     this.#stretch();
     if (top !== view.top) this.scroller.scrollTop = top;
@@ -173,7 +178,7 @@ export class CallList {
   #draw() {
     this.frame.forget();
     const { view, hasFocus } = this;
-    this.#keepCurrent(hasFocus);
+    this.currentPlace = (this.current !== null && this.places.get(this.current)) || 0;
     const needed = this.#needed(view);
     for (const [callSid, row] of this.rows) {
       if (!needed.has(callSid)) { row.root.remove(); this.rows.delete(callSid); }
@@ -181,7 +186,7 @@ export class CallList {
     for (const [callSid, at] of needed) {
       const call = /** @type {KnownCall} */ (this.calls[at]);
       const row = this.rows.get(callSid) ?? this.#add(call);
-      if (this.stale.has(callSid)) row.draw(call, this.listener.shown(callSid), this.density);
+      if (this.stale.has(callSid)) this.#fill(row, call);
       row.place(at, this.calls.length, view.row);
       row.stop(at === this.currentPlace);
     }
@@ -189,18 +194,6 @@ export class CallList {
     this.#arrange([...needed.keys()]);
     // The call of the row that had the focus is gone.
     if (hasFocus && !this.hasFocus && !this.focus()) this.listener.left();
-  }
-
-  /**
-   * If the call of the row where the keyboard was is gone, the keyboard goes on from its place; nobody
-   * being there, from the top.
-   * @param {boolean} hasFocus
-   */
-  #keepCurrent(hasFocus) {
-    const place = this.current === null ? undefined : this.places.get(this.current);
-    const instead = hasFocus ? Math.max(0, Math.min(this.currentPlace, this.calls.length - 1)) : 0;
-    this.currentPlace = place ?? instead;
-    if (place === undefined) this.current = hasFocus ? this.calls[instead]?.callSid ?? null : null;
   }
 
   /**
@@ -214,6 +207,16 @@ export class CallList {
     if (at < first) places.unshift(at);
     if (at >= last && at < this.calls.length) places.push(at);
     return new Map(places.map((place) => [/** @type {KnownCall} */ (this.calls[place]).callSid, place]));
+  }
+
+  /**
+   * @param {CallRow} row
+   * @param {KnownCall} call
+   */
+  #fill(row, call) {
+    const shown = this.listener.shown(call.callSid);
+    row.draw(call, shown);
+    tellWords(row, call, shown, this.density);
   }
 
   /** @param {KnownCall} call */

@@ -1,13 +1,11 @@
 // A row of the list: one call, which a click opens.
 
 import { byId, find, write } from "../shared/dom.js";
-import { clock, directionName, parties, speakers, title } from "../shared/format.js";
+import { clock, directionName, ended, parties, title } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
-import { showSignal, signalElement } from "../words/signal_elements.js";
-import { glance, glanceBack } from "./glance.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
-/** @import { Signals } from "../words/signals.js" */
+/** @import { Words } from "../words/signals.js" */
 /** @import { Transcript } from "../partyline/transcript.js" */
 
 /**
@@ -16,11 +14,9 @@ import { glance, glanceBack } from "./glance.js";
  * @property {boolean} isOpen
  * @property {boolean} isPinned
  * @property {Transcript | null} transcript
- * @property {Signals | null} signals
+ * @property {number | null} now  seconds on the call's clock; null: nobody knows, or it is not live
+ * @property {Words} words
  */
-
-// So many characters fill the lines of the last words.
-const ROOM = { roomy: 56, compact: 34 };
 
 const PARTS = /** @type {const} */ (["from", "to", "clock", "about", "direction", "voice", "marked", "last"]);
 
@@ -33,8 +29,6 @@ export class CallRow {
     /** @type {Record<(typeof PARTS)[number], HTMLElement>} */
     this.parts = Object.assign({}, ...PARTS.map((name) => ({ [name]: find(copy, `.${name}`, HTMLElement) })));
     this.pin = find(copy, ".pin", HTMLButtonElement);
-    this.signal = signalElement();
-    this.parts.voice.append(this.signal);
     this.root.dataset.callSid = call.callSid;
   }
 
@@ -42,12 +36,9 @@ export class CallRow {
    * Show a call as it is now.
    * @param {KnownCall} call
    * @param {Shown} shown
-   * @param {"roomy" | "compact"} rows
    */
-  draw(call, { isOpen, isPinned, transcript, signals }, rows) {
-    const { from, to, about, direction, marked, last } = this.parts;
-    const isOver = call.endedAt !== undefined;
-    const seen = isOver ? glanceBack(call) : glance(call, transcript, signals, ROOM[rows]);
+  draw(call, { isOpen, isPinned }) {
+    const { from, to, about, direction } = this.parts;
     const ends = parties(call);
     write(from, ends ? ends.caller : call.callSid);
     write(to, ends ? texts.list.to(ends.callee) : "");
@@ -55,14 +46,8 @@ export class CallRow {
     write(about, told.map((item) => item.replaceAll(" ", "\u00a0")).join(" · ")); // what does not fit goes whole
     const name = directionName(call.direction);
     write(direction, call.state === "waiting" ? texts.list.waiting(name) : name);
-    showSignal(this.signal, seen.signals, speakers(call));
-    write(marked, seen.marked.join(" · "));
-    write(last, seen.last);
-    this.root.classList.toggle("speaking", Boolean(seen.signals?.speaking));
-    this.root.classList.toggle("away", seen.isAway);
-    this.root.classList.toggle("over", isOver);
     this.pin.setAttribute("aria-pressed", String(isPinned));
-    this.root.title = [title(call), ...told, isOver ? seen.last : ""].filter(Boolean).join("\n");
+    this.root.title = [title(call), ...told, ...call.endedAt === undefined ? [] : [ended({ ...call, endedAt: call.endedAt })]].join("\n");
     this.tick(call);
     if (isOpen) this.button.setAttribute("aria-current", "true");
     else this.button.removeAttribute("aria-current");

@@ -8,6 +8,7 @@ import { texts } from "../shared/texts.js";
 import { CallList } from "./call_list.js";
 import { Filters } from "./filters.js";
 import { isNarrowed, liveCalls } from "./ordering.js";
+import { signalsOf } from "./row_words.js";
 
 /** @import { ListListener } from "./call_list.js" */
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
@@ -250,12 +251,13 @@ export class Sidebar {
    * @returns {Standing}
    */
   #standing({ callSid }) {
-    const { isPinned, transcript, signals } = this.listener.shown(callSid);
+    const shown = this.listener.shown(callSid);
+    const isSilence = this.filters.wanted.sort === "silent"; // else nobody asks
     return {
-      isPinned,
-      isAway: Boolean(transcript?.trouble),
-      marked: signals?.marked ?? [],
-      silentFor: signals?.silentFor ?? null,
+      isPinned: shown.isPinned,
+      isAway: Boolean(shown.transcript?.trouble),
+      marked: shown.words.marked,
+      silentFor: (isSilence && signalsOf(shown)?.silentFor) || null,
     };
   }
 }

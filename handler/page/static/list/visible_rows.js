@@ -66,3 +66,14 @@ export function topToStay(view, before, places, held) {
   if (!stays) return view.top;
   return view.top + (Number(places.get(stays)) - before.indexOf(stays)) * view.row;
 }
+
+/**
+ * Who comes into the place of a call that is gone: the next one below it that is still there, else above.
+ * @param {string[]} before
+ * @param {string} gone
+ * @param {ReadonlyMap<string, number>} places  of the rows as they are now
+ */
+export function heir(before, gone, places) {
+  const at = before.indexOf(gone);
+  return [...before.slice(at + 1), ...before.slice(0, at).reverse()].find((one) => places.has(one)) ?? null;
+}
