@@ -218,7 +218,8 @@ async def test_no_word_of_the_last_words_is_cut(serve, token, tell):
 
 SCROLL = """async steps => {
     const list = document.getElementById('calls-part');
-    const frame = () => new Promise(requestAnimationFrame);
+    // What is seen is what is there once all have drawn.
+    const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     let empty = 0;
     for (let at = 0; at < steps; at += 1) {
         list.scrollTop = list.scrollHeight * (at % 100) / 100 + at;
