@@ -157,7 +157,7 @@ export class OpenCalls {
    */
   #measure({ target, contentRect: { width, height } }) {
     const scale = scaleOfText();
-    if (target instanceof HTMLElement) target.dataset.size = sizesOf(width * scale, height * scale).join(" ");
+    if (target instanceof HTMLElement) target.dataset.room = sizesOf(width * scale, height * scale).join(" ");
   }
 
   /** Once, when all that changes at once has changed: what shrinks and grows again loses its place. */
