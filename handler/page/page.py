@@ -52,7 +52,7 @@ class Page:
         body = file.packed if is_packed else file.plain
         # What is compressed is another representation, and has a tag of its own.
         tag = f'"{file.tag}-gzip"' if is_packed else f'"{file.tag}"'
-        headers = {"vary": "accept-encoding", "etag": tag, **self._rules(file, asked)}
+        headers = {"vary": "accept-encoding, origin", "etag": tag, **self._rules(file, asked)}
         if has_it(asked.get("if-none-match", ""), tag):
             answer = Response(status_code=304, headers=headers)
         else:

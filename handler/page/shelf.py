@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from handler.page import linking
 from handler.page.linking import Linker, without_comments
 
 # What is served, and as what; a browser takes a module or a sheet as nothing else.
@@ -55,7 +56,9 @@ class Shelf:
     def __init__(self, directory: Path) -> None:
         """Read the directory; it does not change while it is served."""
         self._texts = dict(_texts(directory))
-        self.version = _digest(repr(sorted(self._texts.items())).encode())[:12]
+        # What it is made by counts as well: a version's files are kept for ever.
+        makers = [Path(maker).read_text() for maker in (linking.__file__, __file__)]
+        self.version = _digest(repr((sorted(self._texts.items()), makers)).encode())[:12]
         #: What was made.
         self.made: dict[str, File] = {}
 

@@ -112,6 +112,17 @@ async def test_a_seventeenth_call_is_told_what_to_close_for_it(serve, token, tel
         await page.click("#notices-remedy")  # the first is pinned
         await expect(page.locator(".said").last).to_have_text(f"I am number {MOST}. ")
         await page.wait_for_url(f"**/#calls={','.join([sids[0], *sids[2:], other])}&pin={sids[0]}")
+        # It may be closed by hand meanwhile: then nothing else is closed for it.
+        await page.fill("#search", "+15550000001")
+        await page.press("#search", "Enter")
+        await expect(page.locator("#notices-text")).to_contain_text("+15550000002 has")
+        await tiles(page).nth(1).locator(".close").click()
+        await expect(tiles(page)).to_have_count(MOST - 1)
+        await page.click("#notices-remedy")
+        await expect(page.locator(".said").last).to_have_text("I am number 1. ")
+        await expect(tiles(page)).to_have_count(MOST)
+        now = [sids[0], *sids[3:], other, sids[1]]
+        await page.wait_for_url(f"**/#calls={','.join(now)}&pin={sids[0]}")
 
 
 async def boxes(page) -> list[dict[str, float]]:

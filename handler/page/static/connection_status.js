@@ -7,6 +7,9 @@ import { locale, texts } from "./shared/texts.js";
 
 /** @import { State } from "./partyline/partyline.js" */
 
+/** @type {Set<State>} what is shown may be old */
+const LOST = new Set(["offline", "draining", "expired", "refused"]);
+
 export class ConnectionStatus {
   constructor() {
     this.status = byId("connection", HTMLElement);
@@ -21,7 +24,7 @@ export class ConnectionStatus {
   /** @param {State} state */
   show(state) {
     document.body.dataset.connection = state;
-    document.body.classList.toggle("lost", state === "offline" || state === "draining");
+    document.body.classList.toggle("lost", LOST.has(state));
     this.say(words(state));
     if (state === "live") this.wasLive = true;
     this.lostAt = state === "live" || !this.wasLive ? null : this.lostAt ?? Date.now();

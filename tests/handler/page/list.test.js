@@ -168,7 +168,7 @@ function heard(text, interim = "", trouble = "") {
 }
 
 test("a row says who speaks, and what was said last", () => {
-  assert.deepEqual(glance(ANA, heard("Good morning.", "Who is"), QUIET, 40),
+  assert.deepEqual(glance(ANA, heard("Good morning.", "Who is"), { ...QUIET, speaking: "outbound" }, 40),
     { signals: { ...QUIET, speaking: "outbound" }, isAway: false, last: "Callee: Who is", marked: [] });
   assert.deepEqual(glance(ANA, heard("Good morning."), { ...QUIET, speaking: "inbound" }, 40),
     { signals: { ...QUIET, speaking: "inbound" }, isAway: false, last: "Ana José: Good morning.", marked: [] });

@@ -55,6 +55,7 @@ const TABLE = [
   ["who has just spoken speaks", [final("inbound", 1, 1.5)], 3, ["inbound", false, 1]],
   ["who spoke a while ago does not", [final("inbound", 1, 1.5)], 4.5, [null, false, 2.5]],
   ["an interim counts as well", [final("inbound", 1), interim("outbound", 5)], 6, ["outbound", false, 0.5]],
+  ["what may still change is being said, whenever its words began", [interim("outbound", 1)], 6, ["outbound", false, 4.5]],
   ["who answers speaks", [final("inbound", 1, 1.5), final("outbound", 2.25)], 3, ["outbound", false, 0.25]],
   ["both at once talk over each other", [final("inbound", 1, 1.5, 2, 2.5), interim("outbound", 1.5, 2)], 3, ["inbound", true, 0]],
   ["whoever of them began", [final("outbound", 1, 1.5, 2, 2.5), interim("inbound", 1.5, 2)], 3, ["outbound", true, 0]],

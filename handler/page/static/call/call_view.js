@@ -7,7 +7,7 @@ import { NextFrame } from "../shared/next_frame.js";
 import { texts } from "../shared/texts.js";
 import { spoken } from "../partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
-import { Truth, behind } from "./truth.js";
+import { behind, INTERIM_LIFE, Truth } from "./truth.js";
 
 /** @import { About } from "../shared/format.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
@@ -25,9 +25,6 @@ import { Truth, behind } from "./truth.js";
  * @property {() => void} [drawn]  something of the transcript is another
  * @property {(standing: Standing) => void} [stands]  another one than before
  */
-
-// What may still change is not believed for longer (ms); so does the service.
-const INTERIM_LIFE = 10_000;
 
 export class CallView {
   /**
@@ -175,6 +172,7 @@ export class CallView {
     this.root.classList.toggle("live", standing === "live" || standing === "waiting");
     this.root.classList.toggle("waiting", standing === "waiting");
     this.root.classList.toggle("lost", standing === "offline" || standing === "expired" || standing === "refused");
+    this.root.classList.toggle("away", this.transcript.trouble !== "");
     write(this.parts.state, this.truth.words);
     write(this.parts.trouble, this.truth.troubles);
     if (!this.truth.goesOn) this.parts.delay.textContent = "";

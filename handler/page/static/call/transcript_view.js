@@ -43,6 +43,7 @@ export class TranscriptView {
     this.missed = null;
     this.end = new Following();
     this.upToDate = false; // whether what is drawn is all there is: the past is complete
+    this.settled = false; // it was so once: its end stays in sight, also while nothing comes
     log.onscroll = () => this.#onScroll();
     // Turned phones, other panels, and turns that are laid out late move the end away.
     this.observer = new ResizeObserver(() => requestAnimationFrame(() => this.keepUp()));
@@ -79,7 +80,8 @@ export class TranscriptView {
 
   /** Show the end, if it is followed; the past is not chased through. */
   keepUp() {
-    if (!this.following || !this.upToDate) return;
+    this.settled ||= this.upToDate;
+    if (!this.following || !this.settled) return;
     this.log.scrollTop = this.log.scrollHeight;
     this.end.note(this.log);
   }
@@ -219,8 +221,13 @@ export class TranscriptView {
     const element = this.elementOf(turn);
     element.classList.add(mark);
     this.#setFollowing(false);
-    element.scrollIntoView({ block: "center" });
-    this.end.note(this.log);
+    const centre = () => {
+      element.scrollIntoView({ block: "center" });
+      this.end.note(this.log);
+    };
+    centre();
+    // What comes into sight so is laid out then, and moves it.
+    requestAnimationFrame(() => { if (element.classList.contains(mark)) centre(); });
   }
 
   /**

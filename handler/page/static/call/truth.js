@@ -35,6 +35,9 @@ export function lostBy(state) {
   }
 }
 
+// What may still change is not believed for longer (ms); so does the service.
+export const INTERIM_LIFE = 10_000;
+
 export class Truth {
   /** @param {Transcript} transcript */
   constructor(transcript) {
@@ -95,11 +98,12 @@ export class Truth {
   get troubles() {
     const { trouble, notes } = this.transcript;
     const { awaySince } = this;
+    const isAway = trouble !== "" && !this.lost; // while nothing comes nobody knows
     return [
       this.lacksBeginning ? texts.call.beginningGone : "",
       ...this.missing.map((seconds) => texts.truth.partGone(clock(seconds))),
-      trouble ? texts.call.recogniserAway(trouble) : "",
-      trouble && awaySince !== null ? texts.truth.awaySince(clock(awaySince)) : "",
+      isAway ? texts.call.recogniserAway(trouble) : "",
+      isAway && awaySince !== null ? texts.truth.awaySince(clock(awaySince)) : "",
       ...[...notes].map((note) => texts.call.recogniserSays(note)),
     ].filter(Boolean).join(" ");
   }

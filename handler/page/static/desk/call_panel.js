@@ -123,7 +123,7 @@ export class CallPanel {
    */
   note(state, why) {
     const { shown } = this;
-    if (state === "past") shown.admit();
+    if (state === "past" || state === "waiting") shown.admit();
     if (state === "over") shown.end();
     if (state === "refused" && !this.transcript.ended) shown.refuse(why);
     if (state !== "live") return;

@@ -74,16 +74,17 @@ export class OpenCalls {
   }
 
   /**
-   * Close a call; returns the one that is next to it, or null if none is open.
+   * Close a call, if it is open; returns the one that is next to it, or null if none is open.
    * @param {string} callSid
    */
   remove(callSid) {
+    const panel = this.panels.get(callSid);
+    if (!panel) return this.current;
     const panels = [...this.panels.values()];
-    const at = panels.findIndex(({ transcript }) => transcript.callSid === callSid);
-    const [panel] = panels.splice(at, 1);
-    const next = panels[at] ?? panels.at(-1) ?? null;
-    if (panel) this.measuring.unobserve(panel.root);
-    panel?.close();
+    const at = panels.indexOf(panel);
+    const next = panels[at + 1] ?? panels[at - 1] ?? null;
+    this.measuring.unobserve(panel.root);
+    panel.close();
     this.panels.delete(callSid);
     if (this.enlarged === panel) this.enlarged = null;
     if (this.current === panel) this.current = next;

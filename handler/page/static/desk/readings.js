@@ -72,9 +72,9 @@ export class Readings {
     this.listener.changed();
   }
 
-  /** Nobody takes back what might have changed. */
-  forgetInterims() {
-    for (const { transcript } of this.calls.values()) transcript.forgetInterims();
+  /** Nobody takes back what might have changed, at all or for long: of a lost owner nothing more comes. */
+  forgetInterims(before = Infinity) {
+    for (const { transcript } of this.calls.values()) transcript.forgetInterims(before);
   }
 
   /**

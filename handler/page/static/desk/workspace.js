@@ -1,7 +1,7 @@
 // What the reader has before them: the lists, the open calls, the numbers that are followed. It
 // knows what to ask the client for.
 
-import { lostBy } from "../call/truth.js";
+import { INTERIM_LIFE, lostBy } from "../call/truth.js";
 import { MAX_OPEN } from "./desk_address.js";
 import { FollowedNumbers } from "./followed_numbers.js";
 import { refusal } from "../shared/format.js";
@@ -50,6 +50,8 @@ export class Workspace {
     this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
     /** @type {Set<string>} callSids that were opened: one that was closed does not open by itself */
     this.opened = new Set();
+    /** @type {Set<string>} callSids that had no room, which is told once */
+    this.toldFull = new Set();
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
@@ -123,6 +125,8 @@ export class Workspace {
    */
   openAll({ calls, pinned, enlarged, moment }) {
     this.pins.add(pinned);
+    for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
+    this.sidebar.show();
     for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
     this.openCalls.enlarge(this.panels.get(enlarged ?? "") ?? this.openCalls.enlarged);
     const first = moment?.callSid ?? enlarged ?? calls[0];
@@ -151,7 +155,7 @@ export class Workspace {
   async #openByItself(callSid, about) {
     if (!this.CallPanel && !await this.ready()) return;
     if (this.opened.has(callSid)) return;
-    if (!this.#makeRoom()) return this.#tellFull(callSid);
+    if (!this.#makeRoom()) return this.toldFull.has(callSid) ? undefined : this.#tellFull(callSid);
     const panel = this.#open(callSid, about);
     this.notices.tell(texts.desk.openedByItself(panel.name));
     if (this.panels.size === 1) this.openCalls.goTo(panel, false);
@@ -257,6 +261,7 @@ export class Workspace {
    * @param {string} callSid
    */
   #tellFull(callSid) {
+    this.toldFull.add(callSid);
     const oldest = this.openCalls.oldest(({ pinned }) => !pinned);
     if (!oldest) return this.notices.tell(texts.desk.allPinned(MAX_OPEN));
     const { name, transcript } = oldest;
@@ -299,6 +304,7 @@ export class Workspace {
     if (this.client.state === "live") this.sidebar.tick();
     this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
+    this.read.forgetInterims(this.read.clock.at(Date.now()) - INTERIM_LIFE);
     this.#glance();
   }
 

@@ -4,6 +4,9 @@ import { actionOf } from "./keys.js";
 
 /** @import { Action, Place } from "./keys.js" */
 
+// A key that is held down goes on from one thing to the next, and does nothing else again and again.
+const GOES_ON = /^(?:next|previous|pageDown|pageUp|left|right|up|down)$/;
+
 /**
  * Obey the keys of a place, each of them; inner places come first. One that has nothing to do returns
  * false, and the browser does what it does.
@@ -20,7 +23,9 @@ export function obey(root, place, actions) {
     const layer = target?.closest("dialog, [popover]");
     if (layer && !layer.contains(root)) return;
     const action = actionOf(place, event, isField(target));
-    if (action && actions[action](event) !== false) event.preventDefault();
+    if (!action) return;
+    if (event.repeat && !GOES_ON.test(action)) event.preventDefault();
+    else if (actions[action](event) !== false) event.preventDefault();
   });
 }
 

@@ -1,6 +1,7 @@
 // What the reader searches for, and how the list is ordered: asked here, and kept in the tab over a reload.
 
 import { byId, find } from "../shared/dom.js";
+import { tabStore } from "../shared/stores.js";
 import { restored } from "./ordering.js";
 
 /** @import { Wanted } from "./ordering.js" */
@@ -11,7 +12,8 @@ export class Filters {
   /** @param {() => void} changed */
   constructor(changed) {
     this.changed = changed;
-    this.wanted = restored(sessionStorage.getItem(KEPT));
+    this.store = tabStore();
+    this.wanted = restored(this.store.getItem(KEPT));
     this.search = byId("search", HTMLInputElement);
     this.form = byId("list-filters", HTMLFormElement);
     this.sort = byId("list-sort", HTMLSelectElement);
@@ -62,7 +64,7 @@ export class Filters {
     };
     const kept = JSON.stringify(asked);
     this.wanted = restored(kept); // what a form has may be anything
-    sessionStorage.setItem(KEPT, kept);
+    this.store.setItem(KEPT, kept);
     this.#order();
     this.changed();
   }

@@ -38,10 +38,7 @@ export function glance(call, transcript, signals, room) {
   const marked = (signals?.marked ?? []).slice(0, MOST_MARKED).map(({ word }) => word);
   if (!transcript) return { signals: null, isAway: false, last: "", marked };
   if (transcript.trouble) return { signals: null, isAway: true, last: texts.list.recogniserAway, marked };
-  // What may still change is being said, whenever its words began.
-  const [track] = [...transcript.interims.keys()].slice(-1);
-  const heard = signals && { ...signals, speaking: signals.speaking ?? track ?? null };
-  return { signals: heard, isAway: false, last: lastSaid(transcript, speakers(call), room), marked };
+  return { signals, isAway: false, last: lastSaid(transcript, speakers(call), room), marked };
 }
 
 /**

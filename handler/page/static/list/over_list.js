@@ -11,6 +11,9 @@ import { PastCalls } from "./past_calls.js";
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
 /** @import { Wanted } from "./ordering.js" */
 
+// So long after its end (ms) the service may not have told yet how a call ended.
+const TOLD_WITHIN = 30_000;
+
 export class OverList {
   /**
    * @param {KnownCalls} calls
@@ -47,8 +50,9 @@ export class OverList {
     this.list.show(shown, wanted.rows);
     this.older.hidden = !this.past.hasOlder;
     write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
-    // How it ended, the service knows.
-    if (all.some(({ reason }) => reason === undefined)) this.past.lookSoon();
+    // How it ended the service knows, soon: one that is asked for in vain is asked for no longer.
+    const now = Date.now();
+    if (all.some(({ reason, endedAt = 0 }) => reason === undefined && now - endedAt < TOLD_WITHIN)) this.past.lookSoon();
   }
 
   /**

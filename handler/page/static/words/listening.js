@@ -1,5 +1,6 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
+import { INTERIM_LIFE } from "../call/truth.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -16,8 +17,6 @@ import { WordReader } from "./word_reader.js";
 
 /** Of how many calls the words are known, of how many soon, and of how many not. @typedef {{ read: number, reading: number, unread: number }} Coverage */
 
-// What may still change is not believed for longer (ms); so does the service.
-const INTERIM_LIFE = 10_000;
 // Words stay this long (ms) after the last search: the next one is often near.
 const REST = 60_000;
 

@@ -31,7 +31,8 @@ export function showSignal(element, signals, names) {
   const word = element.lastElementChild;
   if (!word) return;
   // The seconds go on for the eye alone.
-  word.toggleAttribute("aria-hidden", silent && !speaking);
+  if (silent && !speaking) word.setAttribute("aria-hidden", "true");
+  else word.removeAttribute("aria-hidden");
   if (talkOver) write(word, texts.words.bothSpeak);
   else if (speaking) write(word, texts.words.speaks(names[speaking]));
   else write(word, silent ? texts.words.silent(Math.floor(silentFor)) : "");

@@ -48,7 +48,8 @@ export function signals(transcript, now, words = NO_WORDS) {
   const stretches = [lastStretch(transcript, "inbound"), lastStretch(transcript, "outbound")].filter((one) => one !== null);
   const [one, other] = stretches.filter(({ end }) => now - end <= STILL_SPEAKS);
   return {
-    speaking: (one && other ? speaker(one, other) : one)?.track ?? null,
+    // What may still change is being said, whenever its words began.
+    speaking: (one && other ? speaker(one, other) : one)?.track ?? [...transcript.interims.keys()].at(-1) ?? null,
     talkOver: one && other ? overlap(one, other) > BACK_CHANNEL : false,
     silentFor: silence(transcript, stretches, now),
     marked,

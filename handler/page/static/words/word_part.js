@@ -2,11 +2,11 @@
 // All the rest is loaded once somebody searches, or waits for a word.
 
 import { byId, write } from "../shared/dom.js";
+import { browserStore } from "../shared/stores.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Listening } from "./listening.js" */
 /** @import { Words } from "./signals.js" */
-/** @import { Store } from "./watch_words.js" */
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Partyline } from "../partyline/partyline.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
@@ -31,7 +31,7 @@ export class WordPart {
   live = new Set();
   /** @type {Listening | null} */
   listening = null;
-  store = storeOf();
+  store = browserStore();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
   panels = byId("call-panels", HTMLElement);
@@ -97,14 +97,5 @@ export class WordPart {
   async #load() {
     const { Listening } = await import("./listening.js");
     return (this.listening ??= new Listening(this));
-  }
-}
-
-/** What keeps texts; a browser may have nothing for us. @returns {Store} */
-function storeOf() {
-  try {
-    return localStorage;
-  } catch {
-    return { getItem: () => null, setItem: () => {} };
   }
 }
