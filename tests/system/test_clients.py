@@ -20,7 +20,7 @@ import pytest
 from support.breaker import Breaker
 from support.clients import CLIENTS, Message, Program, TokenSource, client_program, token_source
 from support.processes import Service
-from support.timing import patience
+from support.timing import TTL, patience
 from support.webhooks import call_status
 
 STREAM = "TRANSCRIPTS"
@@ -152,7 +152,7 @@ async def test_over_connections_that_break_nothing_is_lost_doubled_or_out_of_ord
 
 async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, mint, tell):
     call = await tell(service)
-    short, ends = mint(calls=["*"], ttl=4), int(time.time() + 4)
+    short, ends = mint(calls=["*"], ttl=TTL), int(time.time() + TTL)
     async with reading(service, call.sid, lambda: short) as readings:
         await readings.heard(1)
         for source in readings.sources:
@@ -170,7 +170,7 @@ async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, min
 
 async def test_who_gets_no_good_token_any_more_is_told_that_it_expired(service, mint, tell):
     call = await tell(service)
-    short = mint(calls=["*"], ttl=4)
+    short = mint(calls=["*"], ttl=TTL)
     async with reading(service, call.sid, lambda: short) as readings:
         for at in readings.each:
             assert await at.program.ended() == 1, at.client
