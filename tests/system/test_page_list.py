@@ -237,7 +237,7 @@ DRAWN = 40  # rows: what is seen, and some before and after
 
 @pytest.mark.proof
 async def test_500_calls_scroll_without_a_blank_and_with_few_rows(rounds, serve, token):
-    """One scrolls by leaps, each of which shows other rows alone; bench.desk says how fast that is."""
+    """By leaps, each of which shows other rows alone; bench.desk says how fast that is."""
     frames = len(rounds(sample=60, full=1000))
     service = serve()
     async with registry(service) as calls, opened(f"{service.url}/#token={token}") as page:
