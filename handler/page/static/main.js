@@ -39,7 +39,7 @@ const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
   quiet: QUIET,
-  onState: show,
+  onState: stand,
 });
 const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
 const workspace = new Workspace(client, pins, () => later(loadCallPanel), () => queueMicrotask(address));
@@ -157,8 +157,7 @@ async function read(token) {
   const turn = ++turns;
   if (token === null && !await isOpenToAll(turn)) return;
   workspace.renew(token);
-  signIn.hidden = true;
-  workspace.root.hidden = false;
+  show({ asks: false, reads: true });
   signOut.hidden = token === null;
   workspace.begin();
   openWanted();
@@ -185,10 +184,22 @@ async function isOpenToAll(turn) {
 }
 
 /**
+ * Show that a token is asked for, and what is read.
+ * @param {{ asks: boolean, reads: boolean }} parts
+ */
+function show({ asks, reads }) {
+  signIn.hidden = !asks;
+  workspace.root.hidden = !reads;
+  // To ask for it by :has() is to look through every transcript whenever a word comes.
+  document.body.classList.toggle("asks", asks);
+  document.body.classList.toggle("reads", reads);
+}
+
+/**
  * @param {State} state
  * @param {number} [code]
  */
-function show(state, code) {
+function stand(state, code) {
   connection.show(state);
   workspace.stand(state);
   if (state === "live") tryAgain();
@@ -204,8 +215,7 @@ function show(state, code) {
  */
 function ask(why) {
   if (client.state === "idle") connection.say("");
-  workspace.root.hidden = !workspace.hasTranscript;
-  signIn.hidden = false;
+  show({ asks: true, reads: workspace.hasTranscript });
   problem.textContent = why;
   signOut.hidden = true;
   tokenInput.focus();
