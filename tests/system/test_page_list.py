@@ -195,7 +195,9 @@ async def test_calls_that_ended_are_one_list_and_are_there_after_a_reload(serve,
             await page.fill("#search", "+1 555 000 3333")  # the service is asked for all of them
         await expect(page.locator("#ended .from")).to_have_text([NUMBER])
         await page.fill("#search", "nobody")
-        await expect(page.locator("#past-notice")).to_have_text("None of those that are kept fits.")
+        await expect(page.locator("#past-notice")).to_have_text(
+            "None of those that are kept fits by number, name or metadata."
+        )
         await is_sound(page)
 
 

@@ -55,6 +55,14 @@ export class Workspace {
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
+    this.words = new WordPart(client, this.read.clock, {
+      opened: (callSid, at) => this.open(callSid, { at }),
+      about: (callSid) => this.calls.find(callSid),
+      changed: (callSid) => this.#showLast(callSid),
+      pinned: (callSid) => this.pin(callSid),
+      searched: () => this.sidebar.show(),
+      left: (where) => (where === "list" ? this.sidebar.focusLast() : this.sidebar.focus()),
+    });
     this.sidebar = new Sidebar(this.calls, {
       chosen: (callSid) => this.open(callSid),
       followed: (number) => this.#follow(number),
@@ -62,11 +70,7 @@ export class Workspace {
       moved: () => this.#changePreviews(),
       shown: (callSid) => this.#shown(callSid),
       pinned: (callSid) => this.pin(callSid),
-    });
-    this.words = new WordPart(client, this.read.clock, {
-      opened: (callSid, at) => this.open(callSid, { at }),
-      about: (callSid) => this.calls.find(callSid),
-      changed: (callSid) => this.#showLast(callSid),
+      words: this.words,
     });
     setInterval(() => this.#tick(), 1000);
   }

@@ -16,6 +16,9 @@ import { texts } from "../shared/texts.js";
  * @property {(callSid: string, at: number) => void} opened  the reader wants to see a moment of a call (seconds)
  * @property {(callSid: string) => KnownCall | null} about  what is known of a call
  * @property {(callSid: string) => void} changed  its words are others
+ * @property {(callSid: string) => void} pinned  the reader pins a call, or lets it go
+ * @property {() => void} searched  something else is searched for, or nothing
+ * @property {(where: "list" | "search") => void} left  the keyboard goes back
  */
 
 /** Under which the words that are waited for are kept. */
@@ -71,6 +74,22 @@ export class WordPart {
     if (!this.listening && !value) return;
     const listening = await this.#load().catch(() => null); // offline; asked again with the next letter
     listening?.search(this.input.value);
+    this.listener.searched();
+  }
+
+  /** Whether what is typed is searched for in what was said, as far as that is known. */
+  get isSearching() {
+    return this.input.value !== "" && this.listening?.text !== "";
+  }
+
+  /** Open the first call in which it was said, once there is one. */
+  async openFirst() {
+    (await this.#load().catch(() => null))?.openFirst();
+  }
+
+  /** Let the keyboard walk the calls in which it was said. */
+  enter() {
+    this.listening?.found.focus(0);
   }
 
   /**
