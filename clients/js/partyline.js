@@ -27,7 +27,7 @@ export { PartylineError };
  */
 
 // What one connection may ask for.
-const MAX_SUBSCRIPTIONS = 100;
+export const MAX_SUBSCRIPTIONS = 100;
 
 export class Partyline {
   /** @type {State} */
@@ -136,9 +136,14 @@ export class Partyline {
     if (this.state === "live") this.#connection?.send(command);
   }
 
+  /** So many calls may be asked for. */
+  get #room() {
+    return MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
+  }
+
   #checkRoom() {
     const named = [...this.#feeds.values()].filter(({ isNamed }) => isNamed);
-    if (named.length + this.#numbers.size + this.#lists.size >= MAX_SUBSCRIPTIONS) {
+    if (named.length >= this.#room) {
       throw new RangeError(`more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     }
   }
@@ -204,11 +209,10 @@ export class Partyline {
 
   #opened() {
     this.#left.clear();
-    const room = MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
     // Those that a number began take room if they are asked for; what is too many comes by it again.
     const wanted = [...this.#feeds.values()].filter(({ isWanted }) => isWanted);
     wanted.sort((one, other) => Number(other.isNamed) - Number(one.isNamed));
-    for (const { callSid } of wanted.slice(0, room)) this.#ask(callSid);
+    for (const { callSid } of wanted.slice(0, this.#room)) this.#ask(callSid);
     for (const { number, interim } of this.#numbers) this.#send({ subscribe: number, interim });
     if (this.#lists.size) this.#send({ list: true });
   }

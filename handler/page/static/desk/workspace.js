@@ -131,6 +131,7 @@ export class Workspace {
     this.pins.add(pinned);
     for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
     this.sidebar.show();
+    this.#changePreviews();
     for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
     this.openCalls.enlarge(this.panels.get(enlarged ?? "") ?? this.openCalls.enlarged);
     const first = moment?.callSid ?? enlarged ?? calls[0];
@@ -200,6 +201,7 @@ export class Workspace {
     this.pins.toggle(callSid);
     this.panels.get(callSid)?.pin(this.pins.has(callSid));
     this.sidebar.show();
+    this.#changePreviews();
     this.changed();
   }
 
@@ -273,12 +275,13 @@ export class Workspace {
     this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
   }
 
-  /** Read calls of the list for their last words, and how they stand: those that are seen, and others. */
+  /** Read calls of the list for their last words, and how they stand: those that are seen, pinned, and others. */
   #changePreviews() {
     const previewed = (/** @type {string} */ callSid) => !this.panels.has(callSid);
     const others = [...this.calls.live.keys()].filter(previewed);
+    const pinned = others.filter((callSid) => this.pins.has(callSid));
     const taken = this.panels.size + this.followed.readings.size + 1; // the list is one
-    this.read.preview(this.sidebar.seen.filter(previewed), others, taken);
+    this.read.preview({ seen: this.sidebar.seen.filter(previewed), pinned, others }, taken);
   }
 
   /** @param {string} callSid */
