@@ -252,7 +252,7 @@ SCROLL = """async steps => {
     const list = document.getElementById('calls-part');
     // What is seen is what is there once all have drawn.
     const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-    let empty = 0;
+    let empty = 0, most = 0;
     for (let at = 0; at < steps; at += 1) {
         list.scrollTop = list.scrollHeight * (at % 100) / 100 + at;
         await frame();
@@ -260,28 +260,21 @@ SCROLL = """async steps => {
         for (const y of [top + 5, bottom - 5]) {
             if (!document.elementFromPoint(100, y)?.closest('#calls li')) empty += 1;
         }
+        most = Math.max(most, document.querySelectorAll('#calls li').length);
     }
-    return empty;
+    return [empty, most];
 }"""
+DRAWN = 40  # rows: what is seen, and some before and after
 
 
 @pytest.mark.proof
-async def test_500_calls_scroll_at_60_a_second(rounds, serve, token):
-    """What a frame costs while one scrolls by leaps, each of which shows other rows alone."""
+async def test_500_calls_scroll_without_a_blank_and_with_few_rows(rounds, serve, token):
+    """By leaps, each of which shows other rows alone; bench.desk says how fast that is."""
     frames = len(rounds(sample=60, full=1000))
     service = serve()
     async with registry(service) as calls, opened(f"{service.url}/#token={token}") as page:
         await calls.list_many(MANY)
         await expect(row(page, 1)).to_have_attribute("aria-setsize", str(MANY))
-        devtools = await page.context.new_cdp_session(page)
-        await devtools.send("Performance.enable")
-
-        async def busy() -> float:
-            metrics = (await devtools.send("Performance.getMetrics"))["metrics"]
-            return {metric["name"]: metric["value"] for metric in metrics}["TaskDuration"]
-
-        begun = await busy()
-        assert await page.evaluate(SCROLL, frames) == 0  # nothing is blank when it is seen
-        cost = (await busy() - begun) / frames * 1000
-    print(f"{MANY} calls listed: a leap of the scroll takes {cost:.1f} ms of a frame's 16.7")
-    assert cost < 1000 / 60
+        empty, most = await page.evaluate(SCROLL, frames)
+    assert empty == 0  # nothing is blank when it is seen
+    assert 0 < most < DRAWN

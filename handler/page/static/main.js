@@ -33,7 +33,7 @@ const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
   quiet: QUIET,
-  onState: show,
+  onState: stand,
 });
 const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
 const workspace = new Workspace(client, pins, loadCallPanel, () => queueMicrotask(address));
@@ -143,18 +143,29 @@ async function read(token) {
     if (!answer?.ok) return ask(answer ? "" : texts.truth.silent);
   }
   workspace.renew(token);
-  signIn.hidden = true;
-  workspace.root.hidden = false;
+  show({ asks: false, reads: true });
   signOut.hidden = token === null;
   workspace.begin();
   openWanted();
 }
 
 /**
+ * Show that a token is asked for, and what is read.
+ * @param {{ asks: boolean, reads: boolean }} parts
+ */
+function show({ asks, reads }) {
+  signIn.hidden = !asks;
+  workspace.root.hidden = !reads;
+  // To ask for it by :has() is to look through every transcript whenever a word comes.
+  document.body.classList.toggle("asks", asks);
+  document.body.classList.toggle("reads", reads);
+}
+
+/**
  * @param {State} state
  * @param {number} [code]
  */
-function show(state, code) {
+function stand(state, code) {
   connection.show(state);
   workspace.stand(state);
   if (state !== "expired" && state !== "refused") return;
@@ -169,8 +180,7 @@ function show(state, code) {
  */
 function ask(why) {
   if (client.state === "idle") connection.say("");
-  workspace.root.hidden = !workspace.hasTranscript;
-  signIn.hidden = false;
+  show({ asks: true, reads: workspace.hasTranscript });
   problem.textContent = why;
   signOut.hidden = true;
   tokenInput.focus();

@@ -190,7 +190,9 @@ export class CallView {
     this.root.classList.toggle("lost", standing === "offline" || standing === "expired" || standing === "refused");
     this.root.classList.toggle("away", this.transcript.trouble !== "");
     write(this.parts.state, this.truth.words);
-    write(this.parts.trouble, this.truth.troubles);
+    const { troubles } = this.truth;
+    this.root.classList.toggle("troubled", troubles !== "");
+    write(this.parts.trouble, troubles);
     if (!this.truth.goesOn) this.parts.delay.textContent = "";
     this.#drawJump();
     this.tick();

@@ -127,7 +127,7 @@ export class OpenCalls {
 
   /** @param {"list" | "call"} what */
   view(what) {
-    this.root.dataset.view = this.panels.size ? what : "list";
+    document.body.dataset.view = this.panels.size ? what : "list";
   }
 
   /** Let them share the place that there is. */
