@@ -14,7 +14,6 @@ PURE = (
     "bidi",
     "call_words",
     "de",
-    "delay",
     "desk_address",
     "en",
     "folding",
