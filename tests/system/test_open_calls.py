@@ -73,9 +73,25 @@ async def test_a_shared_address_opens_the_same_for_who_brings_a_token(service, t
         assert await shown(page) == [f"I am number {number}." for number in range(3)]
         await expect(tiles(page).nth(2).get_by_label("Pinned")).to_be_visible()
         assert page.url == link
+        # Whoever wrote the link has not pinned it for good.
+        assert await page.evaluate("JSON.stringify(Object.keys(localStorage))") == "[]"
         await page.click("#sign-out")
         await expect(page.locator("#token")).to_be_focused()
         assert page.url == f"{service.url}/"
+
+
+async def test_links_that_come_one_after_the_other_before_a_token_are_all_followed(
+    service, token, tell
+):
+    first, second = await begin(service, tell, 2)
+    async with opened(f"{service.url}/#calls={first}&pin={first}") as page:
+        await expect(page.locator("#token")).to_be_focused()
+        await page.evaluate(f"location.hash = 'call={second}'")
+        await page.wait_for_url(f"**/#calls={first},{second}&pin={first}&call={second}")
+        await page.fill("#token", token)
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".said")).to_have_count(2)
+        await page.wait_for_url(f"**/#calls={first},{second}&pin={first}")
 
 
 async def test_what_a_link_asks_for_and_does_not_get_is_told_in_words(serve, token, tell):

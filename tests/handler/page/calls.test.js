@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { KnownCalls } from "../../../handler/page/static/list/known_calls.js";
+import { KnownCalls, MAX_PAST } from "../../../handler/page/static/list/known_calls.js";
 import { Previews } from "../../../handler/page/static/list/previews.js";
+import { MAX_REMEMBERED, remember } from "../../../handler/page/static/shared/remember.js";
 
 /** @param {string} callSid */
 function listed(callSid, from = "+15550001111") {
@@ -61,6 +62,25 @@ test("those that are over are one list, each once, as the service tells of them,
   assert.equal(calls.past.has("b"), false);
   calls.forgetPast();
   assert.deepEqual(calls.over.map(({ callSid }) => callSid), ["a", "unknown to the service"]);
+});
+
+test("of those that the service tells of as many are kept as anybody looks through, the last ones", () => {
+  const calls = new KnownCalls();
+  for (let at = 0; at < MAX_PAST; at += 1) calls.tellPast([past(`${at}`, at)]);
+  assert.equal(calls.past.size, MAX_PAST);
+  calls.tellPast([past("older", -1), past("newer", MAX_PAST)]);
+  assert.equal(calls.past.size, MAX_PAST);
+  assert.deepEqual(["older", "0", "1", "newer"].map((one) => calls.past.has(one)), [false, false, true, true]);
+  assert.equal(calls.over[0]?.callSid, "newer");
+});
+
+test("what is remembered is bounded: what was put there first goes", () => {
+  /** @type {Set<string>} */
+  const set = new Set();
+  for (const one of ["a", "b", "a", "c"]) remember(set, one, 2);
+  assert.deepEqual([...set], ["a", "c"]);
+  for (let at = 0; at < 2 * MAX_REMEMBERED; at += 1) remember(set, `${at}`);
+  assert.equal(set.size, MAX_REMEMBERED);
 });
 
 test("as many are read as a connection carries beside what else it does, those in view in any case", () => {

@@ -65,8 +65,6 @@ const TABLE = [
   ],
   ["the title with one name alone", format.title({ callSid: "CA0", calleeName: "Ben" }), "unknown →\u00a0Ben"],
   ["the title without numbers", format.title({ callSid: "CA0" }), "CA0"],
-  ["a number as people write it", format.digits(" +1 (555) 000-1111 "), "+15550001111"],
-  ["something else", format.digits(" CA0 "), "CA0"],
   ["finals in a row", format.joined(["One.", "Two."]), "One. Two."],
   ["finals of a script without blanks", format.joined(["您好。", "请问", "OK"]), "您好。请问 OK"],
   ["nothing before it", format.blankBetween("", "x"), ""],

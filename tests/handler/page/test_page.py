@@ -103,4 +103,4 @@ def test_another_versions_files_are_told_from_ours(tmp_path):
     (tmp_path / "help.js").write_text("export const help = 2;\n")
     new = Shelf(tmp_path)
     assert new.find(path) is None
-    assert f'import("./{new.folder}/help.js")' in new.find("").plain.decode()
+    assert f'$later("./{new.folder}/help.js")' in new.find("").plain.decode()

@@ -5,11 +5,13 @@ import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { SignalLine } from "./signal_line.js";
+import * as tiling from "./tiling.js";
 import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
+import { later, unlessGone } from "../shared/later.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -30,6 +32,11 @@ import { texts } from "../shared/texts.js";
 
 // So long stands what was done (ms).
 const TOLD = 5000;
+
+/** How several share the screen: there is nothing to share before. */
+export { tiling };
+
+const loadMenu = () => import("./call_menu.js");
 
 export class CallPanel {
   /**
@@ -175,8 +182,8 @@ export class CallPanel {
 
   /** What can be done with it. */
   async openMenu() {
-    const { openCallMenu } = await import("./call_menu.js");
-    openCallMenu(this);
+    const menu = await unlessGone(later(loadMenu));
+    if (this.root.isConnected) menu?.openCallMenu(this);
   }
 
   /**

@@ -11,6 +11,7 @@ import { OpenCalls } from "./open_calls.js";
 import { Transcript } from "../partyline/transcript.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
+import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 
@@ -26,7 +27,7 @@ export class Workspace {
   /**
    * @param {Partyline} client
    * @param {Pins} pins
-   * @param {() => Promise<typeof CallPanel | null>} load  what shows a call; null if it cannot be had
+   * @param {() => Promise<typeof import("./call_panel.js")>} load  what shows a call; it may take long
    * @param {() => void} changed  what is open is another, or in another way
    */
   constructor(client, pins, load, changed) {
@@ -52,6 +53,8 @@ export class Workspace {
     this.opened = new Set();
     /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
     this.lostAt = null;
+    /** @type {Set<string>} callSids that open by themselves once what shows them is loaded */
+    this.coming = new Set();
     /** @type {Set<string>} callSids that had no room, which is told once */
     this.toldFull = new Set();
     this.openCalls = new OpenCalls(changed);
@@ -126,10 +129,10 @@ export class Workspace {
     for (const panel of this.panels.values()) panel.token = token;
   }
 
-  /** Load what shows a call, for the first that is opened; returns whether it is there. */
+  /** Load what shows a call, for the first that is opened. */
   async ready() {
-    this.CallPanel ??= await this.load();
-    return this.CallPanel !== null;
+    const { CallPanel, tiling } = await this.load();
+    [this.CallPanel, this.openCalls.tiles] = [CallPanel, tiling];
   }
 
   /**
@@ -137,7 +140,7 @@ export class Workspace {
    * @param {Asked} asked
    */
   openAll({ calls, pinned, enlarged, moment }) {
-    this.pins.add(pinned);
+    this.pins.link(pinned);
     for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
     this.sidebar.show();
     this.#changePreviews();
@@ -154,7 +157,7 @@ export class Workspace {
    * @param {{ at?: number }} how
    */
   async open(callSid, { at = NaN } = {}) {
-    if (!this.CallPanel && !await this.ready()) return;
+    if (!this.CallPanel) await this.ready();
     const panel = this.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
     if (!panel) return this.#tellFull(callSid);
     if (at >= 0) panel.show(at);
@@ -167,8 +170,13 @@ export class Workspace {
    * @param {Partial<KnownCall>} about
    */
   async #openByItself(callSid, about) {
-    if (!this.CallPanel && !await this.ready()) return;
-    if (this.opened.has(callSid)) return;
+    if (this.opened.has(callSid) || this.coming.has(callSid)) return;
+    if (!this.CallPanel) {
+      remember(this.coming, callSid);
+      await this.ready();
+      this.coming.delete(callSid);
+      if (this.opened.has(callSid)) return; // meanwhile, by the reader
+    }
     if (!this.#makeRoom()) return this.toldFull.has(callSid) ? undefined : this.#tellFull(callSid);
     const panel = this.#open(callSid, about);
     this.notices.tell(texts.desk.openedByItself(panel.name));
@@ -182,7 +190,7 @@ export class Workspace {
   #open(callSid, about) {
     const { CallPanel } = this;
     if (!CallPanel) throw new TypeError("what shows a call is not loaded");
-    this.opened.add(callSid);
+    remember(this.opened, callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...this.calls.find(callSid) };
     const panel = new CallPanel(transcript, call, this.token, this.read.clock, {
@@ -276,7 +284,7 @@ export class Workspace {
    * @param {string} callSid
    */
   #tellFull(callSid) {
-    this.toldFull.add(callSid);
+    remember(this.toldFull, callSid);
     const oldest = this.openCalls.oldest(({ pinned }) => !pinned);
     if (!oldest) return this.notices.tell(texts.desk.allPinned(MAX_OPEN));
     const { name, transcript } = oldest;

@@ -49,7 +49,7 @@ export class OverList {
     const all = this.calls.over;
     const shown = all.filter(fits);
     this.list.show(shown, wanted.rows);
-    this.older.hidden = !this.past.hasOlder;
+    this.older.hidden = !this.past.mayLookOlder;
     write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
     // How it ended the service knows, soon: one that is asked for in vain is asked for no longer.
     const now = this.listener.now();

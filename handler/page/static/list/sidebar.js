@@ -4,6 +4,7 @@
 import { obey } from "../help/obey.js";
 import { byId, make, makeButton, write } from "../shared/dom.js";
 import { CALL_SID } from "../shared/identifiers.js";
+import { later } from "../shared/later.js";
 import { texts } from "../shared/texts.js";
 import { CallList } from "./call_list.js";
 import { Filters } from "./filters.js";
@@ -30,6 +31,9 @@ import { signalsOf } from "./row_words.js";
 
 // How long typing or scrolling must rest before it counts (ms).
 const REST = 400;
+
+const loadMatching = () => import("./matching.js");
+const loadOverList = () => import("./over_list.js");
 
 export class Sidebar {
   /**
@@ -61,8 +65,9 @@ export class Sidebar {
   /** Show what is known of the calls now. */
   show() {
     const { wanted } = this.filters;
-    const fits = this.matching?.filter(wanted) ?? (() => true);
-    if (wanted.state === "ended") this.over?.show(wanted, fits);
+    const fits = isNarrowed(wanted) ? this.matching?.filter(wanted) : () => true;
+    if (!fits || !this.#list) this.#showNone();
+    else if (wanted.state === "ended") this.over?.show(wanted, fits);
     else this.#showLive([...this.calls.live.values()], fits);
     this.#count();
   }
@@ -167,11 +172,13 @@ export class Sidebar {
 
   /** Open the first call that fits, else the first in which it was said; a number that has none may be followed. */
   async #openFirst() {
-    await this.changing;
     const text = this.filters.search.value.trim();
+    if (CALL_SID.test(text)) return this.listener.chosen(text);
+    const { wanted } = this.filters;
+    await this.changing;
+    if (wanted !== this.filters.wanted) return; // the reader has gone on
     const first = this.#list?.calls[0];
-    if (CALL_SID.test(text)) this.listener.chosen(text);
-    else if (first && text) this.listener.chosen(first.callSid);
+    if (first && text) this.listener.chosen(first.callSid);
     else if (!this.followButton.hidden) this.followButton.focus();
     else this.listener.words.openFirst();
   }
@@ -189,17 +196,17 @@ export class Sidebar {
     this.live.scroller.hidden = isOver;
     this.overPart.hidden = !isOver;
     this.notice.textContent = "";
-    try {
-      if (isNarrowed(wanted)) this.matching ??= await import("./matching.js");
-      if (isOver && !this.over) {
-        const { OverList } = await import("./over_list.js");
-        this.over ??= new OverList(this.calls, this.#part, () => this.show());
-      }
-    } catch {
-      this.notice.textContent = texts.truth.notLoaded;
-      return;
+    if (isNarrowed(wanted) && !this.matching) {
+      this.#showNone();
+      this.matching = await later(loadMatching);
+    }
+    if (isOver && !this.over) {
+      this.#showNone();
+      const { OverList } = await later(loadOverList);
+      this.over ??= new OverList(this.calls, this.#part, () => this.show());
     }
     if (wanted !== this.filters.wanted) return; // the reader has gone on
+    this.notice.textContent = "";
     if (this.#list) this.#list.scroller.scrollTop = 0;
     const number = this.matching?.wholeNumber(wanted.text);
     this.followButton.hidden = !number;
@@ -219,6 +226,12 @@ export class Sidebar {
 
   #look() {
     if (this.filters.wanted.state === "ended") this.over?.look(this.token, this.filters.wanted);
+  }
+
+  /** Which calls fit is not known yet: none is shown as if it did. */
+  #showNone() {
+    this.#list?.show([], this.filters.wanted.rows);
+    write(this.notice, texts.list.looking);
   }
 
   /**

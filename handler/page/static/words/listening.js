@@ -1,6 +1,7 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
 import { INTERIM_LIFE } from "../call/truth.js";
+import { later, unlessGone } from "../shared/later.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -19,6 +20,8 @@ import { WordReader } from "./word_reader.js";
 
 // Words stay this long (ms) after the last search: the next one is often near.
 const REST = 60_000;
+
+const loadDialog = () => import("./watch_dialog.js");
 
 export class Listening {
   /** @type {WatchDialog | null} there once it was asked for */
@@ -106,8 +109,9 @@ export class Listening {
   }
 
   async edit() {
-    const { WatchDialog } = await import("./watch_dialog.js");
-    this.dialog ??= new WatchDialog(this);
+    const loaded = await unlessGone(later(loadDialog));
+    if (!loaded) return;
+    this.dialog ??= new loaded.WatchDialog(this);
     this.dialog.show();
   }
 

@@ -2,6 +2,7 @@
 // All the rest is loaded once somebody searches, or waits for a word.
 
 import { byId, write } from "../shared/dom.js";
+import { later, unlessGone } from "../shared/later.js";
 import { browserStore } from "../shared/stores.js";
 import { texts } from "../shared/texts.js";
 
@@ -27,6 +28,8 @@ export const KEY = "partyline.watch-words";
 /** @type {Words} */
 const NONE = { marked: [], found: 0 };
 
+const load = () => import("./listening.js");
+
 export class WordPart {
   /** @type {ReadonlySet<string>} callSids of what the page reads */
   read = new Set();
@@ -34,6 +37,7 @@ export class WordPart {
   live = new Set();
   /** @type {Listening | null} */
   listening = null;
+  isLoading = false;
   store = browserStore();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
@@ -49,7 +53,7 @@ export class WordPart {
     this.client = client;
     this.clock = clock;
     this.listener = listener;
-    this.button.onclick = async () => (await this.#load()).edit();
+    this.button.onclick = async () => (await unlessGone(this.#load()))?.edit();
     this.input.addEventListener("input", () => this.search());
     if ((this.store.getItem(KEY) ?? "[]") !== "[]") this.#load(); // as WatchWords keeps none
     this.showCount(0);
@@ -69,11 +73,11 @@ export class WordPart {
   }
 
   /** Search for what is typed. */
-  async search() {
+  search() {
     const { value } = this.input;
     if (!this.listening && !value) return;
-    const listening = await this.#load().catch(() => null); // offline; asked again with the next letter
-    listening?.search(this.input.value);
+    if (this.listening) this.listening.search(value);
+    else if (!this.isLoading) this.#load();
     this.listener.searched();
   }
 
@@ -84,7 +88,7 @@ export class WordPart {
 
   /** Open the first call in which it was said, once there is one. */
   async openFirst() {
-    (await this.#load().catch(() => null))?.openFirst();
+    (await unlessGone(this.#load()))?.openFirst();
   }
 
   /** Let the keyboard walk the calls in which it was said. */
@@ -114,7 +118,12 @@ export class WordPart {
   }
 
   async #load() {
-    const { Listening } = await import("./listening.js");
-    return (this.listening ??= new Listening(this));
+    this.isLoading = true;
+    const { Listening } = await later(load);
+    if (!this.listening) {
+      this.listening = new Listening(this);
+      this.search();
+    }
+    return this.listening;
   }
 }
