@@ -4,7 +4,7 @@ import { Connection } from "./connection.js";
 import { Feed, NumberReading } from "./feed.js";
 import { CallReading, PartylineError, Reading } from "./reading.js";
 
-/** @import { CallMessage, Command, ListedCall, Message } from "./messages.d.ts" */
+/** @import { Command, ListedCall, Message } from "./messages.d.ts" */
 /** @import { CallOptions } from "./reading.js" */
 
 export { PartylineError };
@@ -42,8 +42,11 @@ export class Partyline {
   #lists = new Set();
   /** @type {ListedCall[]} what the list said last, if it is read */
   #listed = [];
-  /** @type {Set<string>} callSids that were let go on this connection: something may be under way */
-  #left = new Set();
+  /**
+   * CallSids that were let go on this connection: something may be under way, of no more than were read at once.
+   * @type {string[]}
+   */
+  #left = [];
 
   /** @param {Options} options */
   constructor(options) {
@@ -154,7 +157,6 @@ export class Partyline {
     const { callSid } = reading;
     const feed = this.#feeds.get(callSid) ?? new Feed(callSid);
     this.#feeds.set(callSid, feed);
-    this.#left.delete(callSid);
     feed.readings.add(reading);
   }
 
@@ -164,14 +166,14 @@ export class Partyline {
     const feed = this.#feeds.get(callSid);
     if (!feed?.readings.delete(reading) || feed.readings.size) return;
     this.#feeds.delete(callSid);
-    this.#left.add(callSid);
+    if (this.#left.push(callSid) > MAX_SUBSCRIPTIONS) this.#left.shift();
     this.#send({ unsubscribe: callSid });
     this.#rest();
   }
 
   /** A connection on which nothing is read is let go: it would keep a program alive. */
   #rest() {
-    if (this.#feeds.size || this.#numbers.size || this.#lists.size) return;
+    if (!this.#readings().next().done) return;
     this.#connection?.close();
     this.#connection = null;
     this.#change("idle");
@@ -203,7 +205,7 @@ export class Partyline {
   }
 
   #opened() {
-    this.#left.clear();
+    this.#left = [];
     const room = MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
     // Those that a number began take room if they are asked for; what is too many comes by it again.
     const wanted = [...this.#feeds.values()].filter(({ isWanted }) => isWanted);
@@ -242,7 +244,7 @@ export class Partyline {
     for (const number of this.#numbers) {
       if (type === "CallStarted") this.#beginFor(number, message);
       // Its beginning is gone, and with it the word whose call it is.
-      else if (type === "Expired" && !this.#feeds.has(callSid) && !this.#left.has(callSid)) {
+      else if (type === "Expired" && !this.#feeds.has(callSid) && !this.#left.includes(callSid)) {
         this.#beginFor(number, { callSid, from: number.number, to: null });
       }
     }
@@ -259,9 +261,10 @@ export class Partyline {
    * @param {{ callSid: string, from: string | null, to: string | null }} call
    */
   #beginFor(number, { callSid, from, to }) {
-    if ((number.number !== from && number.number !== to) || number.calls.has(callSid)) return;
-    const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
-    const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
+    if (![from, to].includes(number.number) || number.calls.has(callSid)) return;
+    const reading = this.#reading(callSid, {
+      onMessage: (message) => number.tell(message), interim: number.interim, stay: true,
+    });
     reading.number = number;
     const known = this.#feeds.has(callSid);
     number.keep(reading);
