@@ -233,6 +233,33 @@ async def test_the_keyboard_goes_from_tile_to_tile(service, token, tell):
         assert await shown(page) == ["I am number 0.", "I am number 2.", "I am number 3."]
 
 
+async def test_of_several_calls_who_listens_hears_the_one_that_they_are_in(service, token, tell):
+    """Or were in last: twelve that talk at once are understood by nobody."""
+    sids = await begin(service, tell, 3)
+    link = f"{service.url}/#calls={','.join(sids)}"
+    async with opened(f"{link}&token={token}", viewport={"width": 1366, "height": 768}) as page:
+
+        async def is_told(number: int):
+            logs = page.locator("#call-panels .log")
+            said = ["polite" if at == number else "off" for at in range(await logs.count())]
+            for log, live in zip(await logs.all(), said, strict=True):
+                await expect(log).to_have_attribute("aria-live", live)
+
+        await expect(page.locator(".said")).to_have_count(3)
+        await is_told(0)
+        await page.keyboard.press("ArrowRight")
+        await is_told(1)
+        await page.keyboard.press("/")
+        await is_told(1)
+        await tiles(page).nth(2).get_by_label("Enlarge").click()
+        await is_told(2)
+        await page.locator("#calls .open", has_text="+15550000000").click()
+        await is_told(0)
+        await page.keyboard.press("Delete")
+        await expect(tiles(page)).to_have_count(2)
+        await is_told(0)
+
+
 async def test_on_a_phone_one_call_is_seen_and_the_others_are_a_touch_away(service, token, tell):
     sids = await begin(service, tell, 3)
     link = f"{service.url}/#token={token}&calls={','.join(sids)}"

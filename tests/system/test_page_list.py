@@ -136,6 +136,36 @@ async def test_digits_and_enter_open_the_call_and_escape_leads_back(serve, token
         await expect(page.locator("#followed")).to_contain_text("Following +19990001111")
 
 
+async def test_a_call_is_pinned_in_the_list_by_its_button_and_by_a_key(serve, token):
+    """It comes up, also after a reload, and the keyboard stays with it."""
+    service = serve()
+    async with registry(service) as calls, opened(f"{service.url}/#token={token}") as page:
+        await calls.list_many(3)
+        rows = page.locator("#calls .from")
+        newest = [f"+177700000{number:02}" for number in (2, 1, 0)]
+        await expect(rows).to_have_text(newest)
+        await page.keyboard.press("/")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("End")
+        await expect(button(page, 3)).to_be_focused()
+        await page.keyboard.press("p")
+        await expect(rows).to_have_text([newest[2], newest[0], newest[1]])
+        await expect(button(page, 1)).to_be_focused()
+        await expect(row(page, 1).locator(".pin")).to_have_attribute("aria-pressed", "true")
+        await is_sound(page)
+        await row(page, 3).hover()
+        await row(page, 3).get_by_role("button", name="Pin").click()
+        await expect(rows).to_have_text([newest[1], newest[2], newest[0]])
+        assert await page.locator(".call-panel").count() == 0  # it is not opened by that
+        await page.reload()
+        await expect(rows).to_have_text([newest[1], newest[2], newest[0]])
+        await page.keyboard.press("/")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("p")
+        await expect(rows).to_have_text([newest[2], newest[0], newest[1]])
+        await expect(page.locator('#calls .pin[aria-pressed="true"]')).to_have_count(1)
+
+
 async def test_what_is_wanted_is_shown_and_is_there_again_after_a_reload(serve, token, tell):
     """State, direction, metadata and the order, and how high the rows are."""
     service = serve()
@@ -195,7 +225,9 @@ async def test_calls_that_ended_are_one_list_and_are_there_after_a_reload(serve,
             await page.fill("#search", "+1 555 000 3333")  # the service is asked for all of them
         await expect(page.locator("#ended .from")).to_have_text([NUMBER])
         await page.fill("#search", "nobody")
-        await expect(page.locator("#past-notice")).to_have_text("None of those that are kept fits.")
+        await expect(page.locator("#past-notice")).to_have_text(
+            "None of those that are kept fits by number, name or metadata."
+        )
         await is_sound(page)
 
 

@@ -85,7 +85,7 @@ test("what is remembered is bounded: what was put there first goes", () => {
 
 test("as many are read as a connection carries beside what else it does, those in view in any case", () => {
   const previews = new Previews();
-  const { begun, ended } = previews.change(sids(101, 110), sids(1, 500), 3);
+  const { begun, ended } = previews.change({ seen: sids(101, 110), pinned: [], others: sids(1, 500) }, 95);
   assert.deepEqual([begun, ended], [[...sids(101, 110), ...sids(1, 85)], []]);
   assert.equal(previews.calls.get("call 101"), "seen");
   assert.equal(previews.calls.get("call 1"), "watched");
@@ -93,20 +93,33 @@ test("as many are read as a connection carries beside what else it does, those i
 
 test("what is read already stays while there is room", () => {
   const previews = new Previews();
-  previews.change(sids(1, 10), sids(1, 500), 3);
-  assert.deepEqual(previews.change(sids(201, 210), sids(1, 500), 3), {
-    begun: sids(201, 210),
-    ended: sids(86, 95),
-  });
+  previews.change({ seen: sids(1, 10), pinned: [], others: sids(1, 500) }, 95);
+  const scrolled = previews.change({ seen: sids(201, 210), pinned: [], others: sids(1, 500) }, 95);
+  assert.deepEqual(scrolled, { begun: sids(201, 210), ended: sids(86, 95) });
   assert.equal(previews.calls.get("call 1"), "watched");
-  assert.deepEqual(previews.change(sids(201, 210), sids(201, 220), 3), { begun: sids(211, 220), ended: sids(1, 85) });
+  const gone = previews.change({ seen: sids(201, 210), pinned: [], others: sids(201, 220) }, 95);
+  assert.deepEqual(gone, { begun: sids(211, 220), ended: sids(1, 85) });
+});
+
+test("those that are pinned come behind those in view, before all that are read already", () => {
+  const previews = new Previews();
+  previews.change({ seen: sids(1, 2), pinned: [], others: sids(1, 500) }, 10);
+  const pinned = ["call 400", "call 2"];
+  const { begun, ended } = previews.change({ seen: sids(1, 2), pinned, others: sids(1, 500) }, 10);
+  assert.deepEqual([begun, ended], [["call 400"], ["call 10"]]);
+  assert.deepEqual([...previews.calls].slice(0, 4), [
+    ["call 1", "seen"], ["call 2", "seen"], ["call 400", "pinned"], ["call 3", "watched"],
+  ]);
+  const scrolled = previews.change({ seen: sids(21, 30), pinned, others: sids(1, 500) }, 10);
+  assert.deepEqual(scrolled.begun, sids(21, 30), "what is seen takes all the room there is");
 });
 
 test("a call that opens is read for itself, and takes a place", () => {
   const previews = new Previews();
-  previews.change(["a", "b"], [], 1);
+  previews.change({ seen: ["a", "b"], pinned: [], others: [] }, 98);
   previews.delete("a");
   assert.deepEqual([...previews.calls.keys()], ["b"]);
-  assert.deepEqual(previews.change(sids(1, 99), [], 97), { begun: ["call 1"], ended: ["b"] });
-  assert.deepEqual(previews.change(sids(1, 99), [], 120), { begun: [], ended: ["call 1"] });
+  const seen = { seen: sids(1, 99), pinned: [], others: [] };
+  assert.deepEqual(previews.change(seen, 1), { begun: ["call 1"], ended: ["b"] });
+  assert.deepEqual(previews.change(seen, -22), { begun: [], ended: ["call 1"] });
 });

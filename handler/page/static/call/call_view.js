@@ -46,6 +46,8 @@ export class CallView {
     /** @type {Results | null} with words, published as we watched */
     this.newest = null;
     this.delay = new Delay();
+    this.isForemost = true; // the only one, or the one of several that the reader is in
+    this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
     this.parts = partsOf(root);
     const { log, jump } = this.parts;
@@ -93,7 +95,16 @@ export class CallView {
     this.view.upToDate = this.truth.complete = true;
     this.drawNow();
     this.view.keepUp();
-    requestAnimationFrame(() => this.view.announce());
+    requestAnimationFrame(() => { this.isTold ||= this.view.upToDate; this.#announce(); });
+  }
+
+  /**
+   * Be the one that is read out as it grows, or not: who listens hears one call at a time.
+   * @param {boolean} isForemost
+   */
+  come(isForemost) {
+    this.isForemost = isForemost;
+    this.#announce();
   }
 
   /** The call is over: all of it has been told. */
@@ -164,6 +175,11 @@ export class CallView {
     if (changes.length) this.listener.drawn?.();
     if (newest) this.#drawDelay(newest);
     this.#drawState();
+  }
+
+  /** Tell those who listen of what is added, from now on, or no longer. */
+  #announce() {
+    this.parts.log.setAttribute("aria-live", this.isForemost && this.isTold ? "polite" : "off");
   }
 
   #drawState() {

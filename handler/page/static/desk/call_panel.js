@@ -155,6 +155,15 @@ export class CallPanel {
     this.parts.pinned.hidden = !pinned;
   }
 
+  /**
+   * Be the one that the reader is in, or was in last; or not.
+   * @param {boolean} isForemost
+   */
+  come(isForemost) {
+    this.root.classList.toggle("foremost", isForemost);
+    this.shown.come(isForemost);
+  }
+
   /** @param {boolean} enlarged */
   enlarge(enlarged) {
     this.root.classList.toggle("enlarged", enlarged);

@@ -150,7 +150,7 @@ export class OpenCalls {
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
     for (const panel of this.panels.values()) {
       panel.enlarge(panel === this.enlarged);
-      panel.root.classList.toggle("foremost", panel === this.current);
+      panel.come(panel === this.current);
       const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
       panel.root.style.setProperty("--span", String(span));
     }
@@ -175,8 +175,8 @@ export class OpenCalls {
   /** @param {CallPanel | null} panel */
   #enter(panel) {
     if (!panel || panel === this.current) return;
-    this.current?.root.classList.remove("foremost");
-    panel.root.classList.add("foremost");
+    this.current?.come(false);
+    panel.come(true);
     this.current = panel;
     this.switcher.show(this.panels, panel);
   }

@@ -58,6 +58,14 @@ export class Workspace {
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
+    this.words = new WordPart(client, this.read.clock, {
+      opened: (callSid, at) => this.open(callSid, { at }),
+      about: (callSid) => this.calls.find(callSid),
+      changed: (callSid) => this.#showLast(callSid),
+      pinned: (callSid) => this.pin(callSid),
+      searched: () => this.sidebar.show(),
+      left: (where) => (where === "list" ? this.sidebar.focusLast() : this.sidebar.focus()),
+    });
     this.sidebar = new Sidebar(this.calls, {
       chosen: (callSid) => this.open(callSid),
       followed: (number) => this.#follow(number),
@@ -65,11 +73,7 @@ export class Workspace {
       moved: () => this.#changePreviews(),
       shown: (callSid) => this.#shown(callSid),
       pinned: (callSid) => this.pin(callSid),
-    });
-    this.words = new WordPart(client, this.read.clock, {
-      opened: (callSid, at) => this.open(callSid, { at }),
-      about: (callSid) => this.calls.find(callSid),
-      changed: (callSid) => this.#showLast(callSid),
+      words: this.words,
     });
     setInterval(() => this.#tick(), 1000);
   }
@@ -130,6 +134,7 @@ export class Workspace {
     this.pins.link(pinned);
     for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
     this.sidebar.show();
+    this.#changePreviews();
     for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
     this.openCalls.enlarge(this.panels.get(enlarged ?? "") ?? this.openCalls.enlarged);
     const first = moment?.callSid ?? enlarged ?? calls[0];
@@ -204,6 +209,7 @@ export class Workspace {
     this.pins.toggle(callSid);
     this.panels.get(callSid)?.pin(this.pins.has(callSid));
     this.sidebar.show();
+    this.#changePreviews();
     this.changed();
   }
 
@@ -277,12 +283,13 @@ export class Workspace {
     this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
   }
 
-  /** Read calls of the list for their last words, and how they stand: those that are seen, and others. */
+  /** Read calls of the list for their last words, and how they stand: those that are seen, pinned, and others. */
   #changePreviews() {
     const previewed = (/** @type {string} */ callSid) => !this.panels.has(callSid);
     const others = [...this.calls.live.keys()].filter(previewed);
+    const pinned = others.filter((callSid) => this.pins.has(callSid));
     const taken = this.panels.size + this.followed.readings.size + 1; // the list is one
-    this.read.preview(this.sidebar.seen.filter(previewed), others, taken);
+    this.read.preview({ seen: this.sidebar.seen.filter(previewed), pinned, others }, taken);
   }
 
   /** @param {string} callSid */

@@ -57,9 +57,9 @@ export const texts = {
 
   list: {
     region: "Gespräche",
-    search: "Nummer, Name, callSid oder Schlüssel:Wert",
+    search: "Nummer, Name, Wörter, Schlüssel:Wert",
     searchKey: "Strg K",
-    example: "+49 30 …",
+    example: "+49 30 … oder Gesagtes",
     followed: "Verfolgte Nummern",
     title: "Laufende Gespräche",
     state: "Welche Gespräche",
@@ -85,7 +85,7 @@ export const texts = {
     past: "Beendete Gespräche",
     older: "Ältere Gespräche",
     nonePast: "Es ist keines gespeichert, das Sie mit diesem Zugangstoken lesen dürfen.",
-    nonePastFits: "Keines der gespeicherten Gespräche passt.",
+    nonePastFits: "Keines der gespeicherten Gespräche passt nach Nummer, Name oder Angaben.",
     countPast: (shown, all) => `${whole(shown)} von ${whole(all)} geladenen passen; ältere vielleicht auch.`,
     looking: "Wird gesucht …",
     notRead: (why) => `Nicht gelesen: ${why}`,
@@ -243,8 +243,8 @@ export const texts = {
     keys: {
       page: { search: "Gespräche suchen", help: "Diese Übersicht zeigen" },
       search: {
-        open: "Das erste passende Gespräch öffnen oder die Nummer verfolgen",
-        list: "In die Liste gehen",
+        open: "Das erste passende Gespräch öffnen, sonst das erste, in dem es gesagt wurde; oder die Nummer verfolgen",
+        list: "Zu den passenden Gesprächen, dann zu denen, in denen es gesagt wurde",
         back: "Suche leeren, dann zurück",
       },
       list: {

@@ -69,9 +69,9 @@ export const texts = {
 
   list: {
     region: "Calls",
-    search: "Number, name, callSid or key:value",
+    search: "Number, name, words or key:value",
     searchKey: "Ctrl K",
-    example: "+1 555 …",
+    example: "+1 555 … or what was said",
     followed: "Followed numbers",
     title: "Live calls",
     state: "Which calls",
@@ -106,7 +106,7 @@ export const texts = {
     past: "Calls that are over",
     older: "Older calls",
     nonePast: "None is kept that this token may read.",
-    nonePastFits: "None of those that are kept fits.",
+    nonePastFits: "None of those that are kept fits by number, name or metadata.",
     /**
      * Only what was loaded is searched.
      * @param {number} shown
@@ -348,7 +348,7 @@ export const texts = {
     places: { page: "Anywhere", search: "In the search of calls", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
     keys: {
       page: { search: "Search the calls", help: "Show this sheet" },
-      search: { open: "Open the first call that fits, or follow the number", list: "Go to the list", back: "Search for nothing; then go back" },
+      search: { open: "Open the first call that fits, else the first that said it, or follow the number", list: "Go to the calls that fit, then to those that said it", back: "Search for nothing; then go back" },
       list: {
         next: "Next call",
         previous: "Call before",

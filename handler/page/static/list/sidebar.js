@@ -15,6 +15,7 @@ import { signalsOf } from "./row_words.js";
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
 /** @import { Standing } from "./ordering.js" */
 /** @import { OverList } from "./over_list.js" */
+/** @import { WordPart } from "../words/word_part.js" */
 
 /**
  * @typedef {object} SidebarListener
@@ -24,6 +25,7 @@ import { signalsOf } from "./row_words.js";
  * @property {(number: string) => void} unfollowed
  * @property {() => void} moved  scrolling or typing has rested: other calls may be seen
  * @property {ListListener["shown"]} shown  what is known of a call
+ * @property {WordPart} words  what is searched for in what was said
  */
 
 // How long typing or scrolling must rest before it counts (ms).
@@ -108,7 +110,7 @@ export class Sidebar {
   /** Let the reader search; Escape leads back to where they were. */
   focus() {
     const { search } = this.filters;
-    if (document.activeElement !== search && !this.#list?.hasFocus) this.before = document.activeElement;
+    if (!search.closest("nav")?.contains(document.activeElement)) this.before = document.activeElement;
     search.focus();
     search.select();
   }
@@ -120,6 +122,12 @@ export class Sidebar {
   focusCall(callSid) {
     if (this.#list?.places.has(callSid)) this.#list.focus(callSid);
     else this.filters.search.focus();
+  }
+
+  /** Go to the last call of the list, or to the search if there is none. */
+  focusLast() {
+    const list = this.#list;
+    if (!list?.focus(list.calls.at(-1)?.callSid)) this.filters.search.focus();
   }
 
   /**
@@ -143,14 +151,15 @@ export class Sidebar {
 
   /** What the lists tell. @returns {ListListener} */
   get #part() {
-    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus() };
+    const { listener } = this;
+    return { ...listener, moved: () => this.#rest(), left: () => this.focus(), passed: () => listener.words.enter() };
   }
 
   #wire() {
     const { search } = this.filters;
     obey(search, "search", {
       open: () => { this.#openFirst(); },
-      list: () => { this.#list?.focus(); },
+      list: () => { if (!this.#list?.focus()) this.listener.words.enter(); },
       back: () => this.#goBack(),
     });
     this.followButton.onclick = () => {
@@ -160,7 +169,7 @@ export class Sidebar {
     };
   }
 
-  /** Open the first call that fits; a number that has none may be followed. */
+  /** Open the first call that fits, else the first in which it was said; a number that has none may be followed. */
   async #openFirst() {
     const text = this.filters.search.value.trim();
     if (CALL_SID.test(text)) return this.listener.chosen(text);
@@ -170,6 +179,7 @@ export class Sidebar {
     const first = this.#list?.calls[0];
     if (first && text) this.listener.chosen(first.callSid);
     else if (!this.followButton.hidden) this.followButton.focus();
+    else this.listener.words.openFirst();
   }
 
   /** Search for nothing any more; then, leave the search. */
@@ -245,7 +255,8 @@ export class Sidebar {
       const read = all.filter(({ callSid }) => this.listener.shown(callSid).transcript).length;
       if (read < all.length) return texts.list.awayOf(read, all.length);
     }
-    if (!shown) return texts.list.noneFits;
+    // Where they were said is told below; that says it all.
+    if (!shown) return this.listener.words.isSearching ? "" : texts.list.noneFits;
     return isNarrowed(wanted) ? texts.list.count(shown, all.length) : "";
   }
 

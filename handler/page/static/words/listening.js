@@ -27,6 +27,7 @@ export class Listening {
   /** @type {WatchDialog | null} there once it was asked for */
   dialog = null;
   text = ""; // that is searched for
+  isOpening = false; // the reader waits for the first call that has it
   /** @type {number | undefined} */
   resting = undefined;
 
@@ -73,8 +74,15 @@ export class Listening {
     const wanted = isSearch(text) ? text : "";
     if (wanted === this.text) return;
     this.text = wanted;
+    this.isOpening = false;
     this.reader.search(phrase(wanted, true));
     this.read();
+  }
+
+  /** Open the first call that has what is searched for: once it is found, if the reader waits for it. */
+  openFirst() {
+    this.isOpening = this.text !== "";
+    this.frame.request();
   }
 
   /** Wait for the words that are kept now. */
@@ -132,7 +140,9 @@ export class Listening {
 
   #draw() {
     this.frame.forget();
-    this.found.show(this.text, this.reader.calls, this.coverage);
+    const { coverage } = this;
+    this.found.show(this.text, this.reader.calls, coverage);
+    if (this.isOpening) this.isOpening = !this.found.openFirst() && coverage.reading > 0 && document.activeElement === this.part.input;
     this.part.showCount(this.watch.words.length);
     this.dialog?.draw();
   }

@@ -17,6 +17,9 @@ import { texts } from "../shared/texts.js";
  * @property {(callSid: string, at: number) => void} opened  the reader wants to see a moment of a call (seconds)
  * @property {(callSid: string) => KnownCall | null} about  what is known of a call
  * @property {(callSid: string) => void} changed  its words are others
+ * @property {(callSid: string) => void} pinned  the reader pins a call, or lets it go
+ * @property {() => void} searched  something else is searched for, or nothing
+ * @property {(where: "list" | "search") => void} left  the keyboard goes back
  */
 
 /** Under which the words that are waited for are kept. */
@@ -72,8 +75,25 @@ export class WordPart {
   /** Search for what is typed. */
   search() {
     const { value } = this.input;
+    if (!this.listening && !value) return;
     if (this.listening) this.listening.search(value);
-    else if (value && !this.isLoading) this.#load();
+    else if (!this.isLoading) this.#load();
+    this.listener.searched();
+  }
+
+  /** Whether what is typed is searched for in what was said, as far as that is known. */
+  get isSearching() {
+    return this.input.value !== "" && this.listening?.text !== "";
+  }
+
+  /** Open the first call in which it was said, once there is one. */
+  async openFirst() {
+    (await unlessGone(this.#load()))?.openFirst();
+  }
+
+  /** Let the keyboard walk the calls in which it was said. */
+  enter() {
+    this.listening?.found.focus(0);
   }
 
   /**
