@@ -246,8 +246,7 @@ export class Partyline {
    * @param {Subscribed} call
    */
   #beginFor(number, { callSid, parentCallSid, from, to }) {
-    const isOurs = !parentCallSid && (number.number === from || number.number === to);
-    if (!isOurs || number.calls.has(callSid)) return;
+    if (parentCallSid || ![from, to].includes(number.number) || number.calls.has(callSid)) return;
     const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
     const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
     reading.number = number;
