@@ -37,14 +37,15 @@ export const texts = {
       expired: "nicht live: Der Zugangstoken ist abgelaufen",
       refused: "nicht live: Mit diesem Zugangstoken lässt sich hier nichts öffnen",
     },
-    renewed: "Der Dienst hat eine neuere Seite: Laden Sie sie neu. Was geöffnet ist, bleibt geöffnet.",
-    notLoaded: "Nicht geladen: Der Dienst antwortet nicht.",
+    renewed: "Nicht geladen: Der Dienst hat vielleicht eine neuere Seite. Laden Sie die Seite neu: Was geöffnet ist, bleibt geöffnet.",
+    notLoaded: "Noch nicht geladen: Der Dienst antwortet nicht. Es kommt, sobald er es tut.",
     catchingUp: "Was gesagt wurde, wird gelesen …",
     partGone: (time) => `Ein Teil dieses Gesprächs, nach ${time}, ist nicht mehr gespeichert.`,
     awaySince: (time) => `Nicht erreichbar seit ${time}.`,
     late: (seconds) => `${tenths(seconds)} s verzögert: Die Wörter kommen spät`,
     jumpToEndNew: (count) => `Zum Ende (${whole(count)} neu)`,
-    silent: "Der Dienst antwortet nicht. Bitte versuchen Sie es noch einmal.",
+    silent: "Der Dienst antwortet nicht. Neuer Versuch …",
+    answers: (status) => `Der Dienst antwortet mit ${status}. Neuer Versuch …`,
     expired: "Ihr Zugangstoken ist abgelaufen. Fügen Sie einen neuen ein: Was Sie gelesen haben, bleibt stehen.",
     refused: "Mit diesem Zugangstoken lässt sich hier nichts öffnen.",
     wrongOrigin: "Von dieser Adresse aus darf nicht gelesen werden: siehe ALLOWED_ORIGINS und PUBLIC_URL in den Einstellungen des Dienstes.",
@@ -56,9 +57,9 @@ export const texts = {
 
   list: {
     region: "Gespräche",
-    search: "Nummer, Name, callSid oder Schlüssel:Wert",
+    search: "Nummer, Name, Wörter, Schlüssel:Wert",
     searchKey: "Strg K",
-    example: "+49 30 …",
+    example: "+49 30 … oder Gesagtes",
     followed: "Verfolgte Nummern",
     title: "Laufende Gespräche",
     state: "Welche Gespräche",
@@ -84,7 +85,7 @@ export const texts = {
     past: "Beendete Gespräche",
     older: "Ältere Gespräche",
     nonePast: "Es ist keines gespeichert, das Sie mit diesem Zugangstoken lesen dürfen.",
-    nonePastFits: "Keines der gespeicherten Gespräche passt.",
+    nonePastFits: "Keines der gespeicherten Gespräche passt nach Nummer, Name oder Angaben.",
     countPast: (shown, all) => `${whole(shown)} von ${whole(all)} geladenen passen; ältere vielleicht auch.`,
     looking: "Wird gesucht …",
     notRead: (why) => `Nicht gelesen: ${why}`,
@@ -186,7 +187,6 @@ export const texts = {
     looking: "Das Gespräch wird gesucht …",
     waiting: "wartet auf den Ton",
     live: "live",
-    ended: "beendet",
     endedAs: (reason) => `beendet: ${reason}`,
     ends: {
       completed: "beendet",
@@ -243,8 +243,8 @@ export const texts = {
     keys: {
       page: { search: "Gespräche suchen", help: "Diese Übersicht zeigen" },
       search: {
-        open: "Das erste passende Gespräch öffnen oder die Nummer verfolgen",
-        list: "In die Liste gehen",
+        open: "Das erste passende Gespräch öffnen, sonst das erste, in dem es gesagt wurde; oder die Nummer verfolgen",
+        list: "Zu den passenden Gesprächen, dann zu denen, in denen es gesagt wurde",
         back: "Suche leeren, dann zurück",
       },
       list: {
