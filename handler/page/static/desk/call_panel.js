@@ -5,6 +5,7 @@ import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { SignalLine } from "./signal_line.js";
+import { Switcher } from "./switcher.js";
 import * as tiling from "./tiling.js";
 import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
@@ -33,8 +34,8 @@ import { texts } from "../shared/texts.js";
 // So long stands what was done (ms).
 const TOLD = 5000;
 
-/** How several share the screen: there is nothing to share before. */
-export { tiling };
+/** What several need, who share the screen: there is nothing to share before. */
+export { Switcher, tiling };
 
 const loadMenu = () => import("./call_menu.js");
 

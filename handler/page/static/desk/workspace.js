@@ -122,8 +122,10 @@ export class Workspace {
 
   /** Load what shows a call, for the first that is opened. */
   async ready() {
-    const { CallPanel, tiling } = await this.load();
-    [this.CallPanel, this.openCalls.tiles] = [CallPanel, tiling];
+    const loaded = await this.load();
+    if (this.CallPanel) return; // meanwhile
+    this.CallPanel = loaded.CallPanel;
+    this.openCalls.begin(loaded);
   }
 
   /**
