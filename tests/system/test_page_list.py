@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -229,6 +230,50 @@ async def test_calls_that_ended_are_one_list_and_are_there_after_a_reload(serve,
             "None of those that are kept fits by number, name or metadata."
         )
         await is_sound(page)
+
+
+# A computer whose clock is another than the service's.
+OTHER_CLOCK = """window.ahead = %d;
+const now = Date.now;
+Date.now = () => now() + window.ahead;"""
+BEEN_DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.mark.parametrize("ahead", [180_000, -180_000])
+async def test_how_long_calls_are_is_told_by_the_clock_of_the_service(serve, token, tell, ahead):
+    """Whatever the computer's says, and no longer once nothing comes."""
+    service = serve()
+    call = await tell(service, from_=NUMBER)
+    call.say("It began a moment ago.", 0.0)
+    async with registry(service) as calls, opened("about:blank") as page:
+        begun = round((time.time() - 300) * 1000)
+        for number in (1, 2):
+            await calls.list(number, started_at=begun)
+        await page.add_init_script(OTHER_CLOCK % ahead)
+        await page.goto(f"{service.url}/#token={token}&call={call.sid}")
+        await expect(page.locator(".call-panel .state")).to_have_text("live")
+        call.say("Now it is.", 2.0)
+        five, one = re.compile(r"^05:[0-5]\d$"), re.compile(r"^00:[0-5]\d$")
+        clocks = page.locator("#calls .clock")
+        await expect(clocks).to_have_text([one, five, five])
+        await expect(page.locator(".call-panel .clock")).to_have_text(one)
+        await calls.forget(1)
+        await expect(clocks).to_have_text([one, five])
+        await page.get_by_label("Ended").check()
+        await expect(page.locator("#ended .clock")).to_have_text([five])
+        await page.locator("[value=live]").check()
+        await expect(clocks).to_have_text([one, five])
+        await page.context.set_offline(True)
+        await expect(page.locator("body")).to_have_attribute("data-connection", "offline")
+        await page.evaluate(BEEN_DRAWN)
+        shown = sorted(await clocks.all_text_contents())
+        await page.evaluate("() => { window.ahead += 60_000; }")
+        await page.get_by_label("Order").select_option("number")  # it is drawn anew
+        await page.get_by_label("Compact").check()
+        await expect(page.locator("#calls-part.compact")).to_be_visible()
+        await page.evaluate(BEEN_DRAWN)
+        assert sorted(await clocks.all_text_contents()) == shown
+        await page.context.set_offline(False)
 
 
 async def test_what_is_told_of_a_list_has_its_place_before_it_is_told(serve, token, tell):

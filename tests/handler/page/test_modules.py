@@ -17,7 +17,6 @@ PURE = (
     "bidi",
     "call_words",
     "de",
-    "delay",
     "desk_address",
     "en",
     "folding",

@@ -44,9 +44,10 @@ export class CallPanel {
    * @param {Transcript} transcript  filled by others, who say so with `receive`
    * @param {Partial<KnownCall>} call  what the list says of it
    * @param {string | null} token
+   * @param {ServiceClock} serviceClock  learns from others
    * @param {PanelListener} listener
    */
-  constructor(transcript, call, token, listener) {
+  constructor(transcript, call, token, serviceClock, listener) {
     const copied = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
     this.root = find(copied, ".call-panel", HTMLElement);
     this.transcript = transcript;
@@ -58,7 +59,7 @@ export class CallPanel {
     /** @type {number | undefined} */
     this.telling = undefined;
     this.parts = partsOf(this.root);
-    this.shown = new CallView(this.root, transcript, call, {
+    this.shown = new CallView(this.root, transcript, call, serviceClock, {
       time: (seconds) => this.#timeLink(seconds),
       drawn: () => this.finder.count(),
     });
@@ -174,11 +175,10 @@ export class CallPanel {
 
   /**
    * Show who speaks, if it is so now, and which watched words were said.
-   * @param {ServiceClock} clock
    * @param {Words} words
    */
-  glance(clock, words) {
-    this.signal.show(clock, words);
+  glance(words) {
+    this.signal.show(words);
   }
 
   /** What can be done with it. */

@@ -87,7 +87,7 @@ export class Readings {
   #begin(transcript, options) {
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
-      if (message.type === "Results") this.clock.learn(message.at, Date.now());
+      this.clock.hear(message, reading.state, Date.now());
       this.listener.received(transcript, message, change);
     };
     const reading = this.client.call(transcript.callSid, { ...options, onMessage });

@@ -51,6 +51,8 @@ export class Workspace {
     this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
     /** @type {Set<string>} callSids that were opened: one that was closed does not open by itself */
     this.opened = new Set();
+    /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
+    this.lostAt = null;
     /** @type {Set<string>} callSids that open by themselves once what shows them is loaded */
     this.coming = new Set();
     /** @type {Set<string>} callSids that had no room, which is told once */
@@ -72,6 +74,7 @@ export class Workspace {
       unfollowed: (number) => this.followed.unfollow(number),
       moved: () => this.#changePreviews(),
       shown: (callSid) => this.#shown(callSid),
+      now: () => this.now,
       pinned: (callSid) => this.pin(callSid),
       words: this.words,
     });
@@ -80,6 +83,11 @@ export class Workspace {
 
   get panels() {
     return this.openCalls.panels;
+  }
+
+  /** What time it is by the service's clock (Unix ms): while nothing comes, as it was before. */
+  get now() {
+    return this.lostAt ?? this.read.clock.at(Date.now());
   }
 
   get root() {
@@ -103,6 +111,7 @@ export class Workspace {
    */
   stand(state) {
     const why = lostBy(state);
+    this.lostAt = why && this.now;
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
@@ -186,7 +195,7 @@ export class Workspace {
     remember(this.opened, callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...this.calls.find(callSid) };
-    const panel = new CallPanel(transcript, call, this.token, {
+    const panel = new CallPanel(transcript, call, this.token, this.read.clock, {
       closed: () => this.#closeAndGoOn(callSid),
       enlarged: () => this.openCalls.enlarge(this.openCalls.enlarged === panel ? null : panel),
       followed: (number) => this.#follow(number),
@@ -243,7 +252,7 @@ export class Workspace {
    */
   #end(call) {
     const { callSid } = call;
-    this.calls.end(call, this.read.find(callSid)?.ended ?? null, Date.now());
+    this.calls.end(call, this.read.find(callSid)?.ended ?? null, this.now);
     if (!this.panels.has(callSid)) this.read.stop(callSid);
   }
 
@@ -296,7 +305,7 @@ export class Workspace {
 
   /** @param {string} callSid */
   #showLast(callSid) {
-    this.panels.get(callSid)?.glance(this.read.clock, this.words.of(callSid));
+    this.panels.get(callSid)?.glance(this.words.of(callSid));
     this.sidebar.showLast(callSid);
   }
 
@@ -312,7 +321,7 @@ export class Workspace {
       isOpen: this.panels.has(callSid),
       isPinned: this.pins.has(callSid),
       transcript,
-      now: isLive ? this.read.clock.seconds(startedAt, Date.now()) : null,
+      now: isLive ? (this.now - startedAt) / 1000 : null,
       words: this.words.of(callSid),
     };
   }
@@ -327,6 +336,6 @@ export class Workspace {
 
   /** Show who speaks in what is open. */
   #glance() {
-    for (const [callSid, panel] of this.panels) panel.glance(this.read.clock, this.words.of(callSid));
+    for (const [callSid, panel] of this.panels) panel.glance(this.words.of(callSid));
   }
 }

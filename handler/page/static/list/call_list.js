@@ -20,6 +20,7 @@ import { heir, neededRows, pageOf, seenRows, topToShow, topToStay } from "./visi
  * @property {() => void} passed  it goes on, behind the last row
  * @property {() => void} moved  other rows are seen
  * @property {(callSid: string) => Shown} shown  what a row shows
+ * @property {() => number} now  what time it is, by the service's clock (Unix ms)
  */
 
 export class CallList {
@@ -217,7 +218,7 @@ export class CallList {
    */
   #fill(row, call) {
     const shown = this.listener.shown(call.callSid);
-    row.draw(call, shown);
+    row.draw(call, shown, this.listener.now());
     tellWords(row, call, shown, this.density);
   }
 

@@ -23,6 +23,7 @@ export class OverList {
    */
   constructor(calls, listener, changed) {
     this.calls = calls;
+    this.listener = listener;
     this.list = new CallList(byId("ended-part", HTMLElement), listener);
     this.past = new PastCalls(calls, changed);
     this.notice = byId("past-notice", HTMLElement);
@@ -52,7 +53,7 @@ export class OverList {
     this.older.hidden = !this.past.hasOlder || this.calls.isFull;
     write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
     // How it ended the service knows, soon: one that is asked for in vain is asked for no longer.
-    const now = Date.now();
+    const now = this.listener.now();
     if (all.some(({ reason, endedAt = 0 }) => reason === undefined && now - endedAt < TOLD_WITHIN)) this.past.lookSoon();
   }
 

@@ -25,6 +25,7 @@ import { signalsOf } from "./row_words.js";
  * @property {(number: string) => void} unfollowed
  * @property {() => void} moved  scrolling or typing has rested: other calls may be seen
  * @property {ListListener["shown"]} shown  what is known of a call
+ * @property {ListListener["now"]} now  what time it is
  * @property {WordPart} words  what is searched for in what was said
  */
 
