@@ -6,6 +6,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.cable import Cable
 from support.page import needs_chromium, opened, shares_browser, turns
+from support.timing import TTL
 
 pytestmark = [needs_chromium, shares_browser]
 WITHIN = 5_000  # ms: so soon it is told that nothing comes
@@ -130,7 +131,7 @@ async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(serv
 async def test_a_token_that_expires_leaves_all_open_and_nothing_live(serve, mint, tell):
     service = serve()
     call = await tell(service)
-    async with reading(service, mint(calls=["*"], ttl=4), call) as (page, _):
+    async with reading(service, mint(calls=["*"], ttl=TTL), call) as (page, _):
         await stands(page, "expired")
         await expect(state_of(page)).to_have_text("not live: the token has expired")
         await expect(page.locator("#problem")).to_contain_text("expired")
