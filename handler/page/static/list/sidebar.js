@@ -61,6 +61,7 @@ export class Sidebar {
     const fits = this.matching?.filter(wanted) ?? (() => true);
     if (wanted.state === "ended") this.over?.show(wanted, fits);
     else this.#showLive([...this.calls.live.values()], fits);
+    this.filters.compact.checked = this.#list?.density === "compact";
     this.#count();
   }
 

@@ -1,6 +1,7 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
 import { INTERIM_LIFE } from "../call/truth.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -99,6 +100,7 @@ export class Listening {
 
   async edit() {
     const { WatchDialog } = await import("./watch_dialog.js");
+    await loadSheet("help.css");
     this.dialog ??= new WatchDialog(this);
     this.dialog.show();
   }
