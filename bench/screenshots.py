@@ -1,7 +1,7 @@
 """
 Take the screenshots of the page: ``make screenshots``.
 
-Desks of 1, 3, 12 and 50 calls, in each state, at four widths, in light and dark: some 300 pictures
+Desks of 1, 3, 12 and 50 calls, in each state, at four widths, in light and dark: some 270 pictures
 in ``build/screenshots``, with an ``index.html`` to look them through. Those that the documents show
 land in ``docs/screenshots``. Chromium, and a service of its own for each desk.
 """
