@@ -43,7 +43,7 @@ async def test_the_first_load_weighs_no_more_than_40_kb_in_all(serve, token, tel
         more = {asked[request]: weight for request, weight in weights.items()}
         added = {url: weight for url, weight in more.items() if url not in told}
         print(f"the first call: {sum(added.values()) / 1000:.1f} kB in {len(added)} requests")
-        assert [url.rpartition("/")[2] for url in added] == ["call_panel.js"]
+        assert [url.rpartition("/")[2] for url in added] == ["call_opener.js"]
         first = dict(weights)
         await page.reload()
         await expect(row).to_have_count(1)

@@ -11,6 +11,7 @@ import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
 import { later, tellOfLoading, tryAgain, unlessGone } from "./shared/later.js";
+import { withSheet } from "./shared/load_sheet.js";
 import { choose, texts } from "./shared/texts.js";
 
 await choose([settings.language, ...navigator.languages]);
@@ -32,9 +33,9 @@ const problem = byId("problem", HTMLElement);
 const otherToken = byId("other-token", HTMLElement);
 const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
-const loadReadingMenu = () => import("./reading/reading_menu.js");
-const loadHelp = () => import("./help/help_sheet.js");
-const loadCallPanel = () => import("./desk/call_panel.js");
+const loadReadingMenu = () => withSheet("help.css", import("./reading/reading_menu.js"));
+const loadHelp = () => withSheet("help.css", import("./help/help_sheet.js"));
+const loadOpener = () => import("./desk/call_opener.js");
 const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
@@ -42,7 +43,7 @@ const client = new Partyline({
   onState: stand,
 });
 const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
-const workspace = new Workspace(client, pins, () => later(loadCallPanel), () => queueMicrotask(address));
+const workspace = new Workspace(client, pins, () => later(loadOpener), () => queueMicrotask(address));
 let missing = ""; // what was told of what cannot be loaded
 tellOfLoading({
   failed(isAsked) {

@@ -1,13 +1,15 @@
 // How calls come to be open, and no longer are: as the reader asks, as a link does, or by themselves; and what
-// is done when there is no room.
+// is done when there is no room. Loaded, with all that shows them, for the first that is opened.
 
+import { CallPanel } from "./call_panel.js";
 import { MAX_OPEN } from "./desk_address.js";
+import { Switcher } from "./switcher.js";
+import * as tiling from "./tiling.js";
 import { refusal } from "../shared/format.js";
 import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
 import { Transcript } from "../partyline/transcript.js";
 
-/** @import { CallPanel } from "./call_panel.js" */
 /** @import { Asked } from "./desk_address.js" */
 /** @import { Notices } from "./notices.js" */
 /** @import { OpenCalls } from "./open_calls.js" */
@@ -26,7 +28,6 @@ import { Transcript } from "../partyline/transcript.js";
 
 /**
  * @typedef {object} OpenerListener
- * @property {() => Promise<typeof import("./call_panel.js")>} load  what shows a call; it may take long
  * @property {() => void} changed  others are open: before what is opened is read, as a connection carries so many
  * @property {() => void} opened  and is about to be read
  * @property {(number: string) => void} followed  the reader follows a call's number
@@ -44,14 +45,11 @@ export class CallOpener {
     this.listener = listener;
     /** @type {string | null} for downloads */
     this.token = null;
-    /** @type {typeof CallPanel | null} */
-    this.CallPanel = null;
     /** @type {Set<string>} callSids that were opened: one that was closed does not open by itself */
     this.opened = new Set();
-    /** @type {Set<string>} callSids that open by themselves once what shows them is loaded */
-    this.coming = new Set();
     /** @type {Set<string>} callSids that had no room, which is told once */
     this.toldFull = new Set();
+    parts.openCalls.begin({ tiling, Switcher });
   }
 
   /** @param {string | null} token */
@@ -60,14 +58,8 @@ export class CallOpener {
     for (const panel of this.parts.openCalls.panels.values()) panel.token = token;
   }
 
-  /** Load what shows a call, for the first that is opened. */
-  async ready() {
-    const { CallPanel, tiling } = await this.listener.load();
-    [this.CallPanel, this.parts.openCalls.tiles] = [CallPanel, tiling];
-  }
-
   /**
-   * Once it is ready: open what a link asks for, beside what is open; returns how many calls had no room.
+   * Open what a link asks for, beside what is open; returns how many calls had no room.
    * @param {Asked} asked
    */
   openAll({ calls, enlarged, moment }) {
@@ -85,9 +77,8 @@ export class CallOpener {
    * @param {string} callSid
    * @param {{ at?: number }} how
    */
-  async open(callSid, { at = NaN } = {}) {
+  open(callSid, { at = NaN } = {}) {
     const { openCalls } = this.parts;
-    if (!this.CallPanel) await this.ready();
     const panel = openCalls.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
     if (!panel) return this.#tellFull(callSid);
     if (at >= 0) panel.show(at);
@@ -99,14 +90,8 @@ export class CallOpener {
    * @param {string} callSid
    * @param {Partial<KnownCall>} about
    */
-  async openByItself(callSid, about) {
-    if (this.opened.has(callSid) || this.coming.has(callSid)) return;
-    if (!this.CallPanel) {
-      remember(this.coming, callSid);
-      await this.ready();
-      this.coming.delete(callSid);
-      if (this.opened.has(callSid)) return; // meanwhile, by the reader
-    }
+  openByItself(callSid, about) {
+    if (this.opened.has(callSid)) return;
     if (!this.#makeRoom()) return this.toldFull.has(callSid) ? undefined : this.#tellFull(callSid);
     const { notices, openCalls } = this.parts;
     const panel = this.#open(callSid, about);
@@ -119,9 +104,8 @@ export class CallOpener {
    * @param {Partial<KnownCall>} about
    */
   #open(callSid, about) {
-    const { CallPanel, listener } = this;
+    const { listener } = this;
     const { calls, openCalls, pins, read } = this.parts;
-    if (!CallPanel) throw new TypeError("what shows a call is not loaded");
     remember(this.opened, callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...calls.find(callSid) };

@@ -1,17 +1,16 @@
 // An open call on the page, a tile beside others: who, how it stands, its words, and what can be done with it.
-// Loaded with the first that is opened.
 
 import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { SignalLine } from "./signal_line.js";
-import * as tiling from "./tiling.js";
 import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
 import { later, unlessGone } from "../shared/later.js";
+import { withSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -33,10 +32,7 @@ import { texts } from "../shared/texts.js";
 // So long stands what was done (ms).
 const TOLD = 5000;
 
-/** How several share the screen: there is nothing to share before. */
-export { tiling };
-
-const loadMenu = () => import("./call_menu.js");
+const loadMenu = () => withSheet("help.css", import("./call_menu.js"));
 
 export class CallPanel {
   /**
@@ -218,12 +214,17 @@ export class CallPanel {
 
   #describe() {
     const { about } = this.shown;
+    const { callSid } = this.transcript;
+    const { from, to, callerName, calleeName } = about;
     this.parts.party.textContent = this.name;
-    this.parts.party.title = title({ ...about, callSid: this.transcript.callSid });
-    const items = Object.entries(about.metadata ?? {}).map(([name, value]) =>
-      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value))));
-    this.parts.metadata.replaceChildren(...items);
-    this.parts.metadata.hidden = !items.length;
+    // A number is told of whom no name is known.
+    this.parts.ends.textContent = title({ ...about, callSid, from: callerName ? null : from, to: calleeName ? null : to });
+    this.parts.ends.title = this.parts.party.title = title({ ...about, callSid });
+    const metadata = Object.entries(about.metadata ?? {});
+    this.parts.metadata.replaceChildren(...metadata.map(([name, value]) =>
+      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value)))));
+    this.parts.details.title = metadata.map((item) => texts.list.item(...item)).join("\n");
+    this.parts.details.hidden = !metadata.length;
   }
 
   /** @param {number} seconds */
@@ -251,8 +252,10 @@ export class CallPanel {
 /** @param {HTMLElement} root */
 function partsOf(root) {
   return {
+    ends: find(root, ".ends", HTMLElement),
     party: find(root, ".party", HTMLElement),
     pinned: find(root, ".pin-mark", HTMLElement),
+    details: find(root, ".details", HTMLElement),
     metadata: find(root, ".metadata", HTMLElement),
     menu: find(root, ".open-menu", HTMLButtonElement),
     enlarge: find(root, ".enlarge", HTMLButtonElement),

@@ -2,7 +2,6 @@
 // knows what to ask the client for.
 
 import { INTERIM_LIFE, lostBy } from "../call/truth.js";
-import { CallOpener } from "./call_opener.js";
 import { FollowedNumbers } from "./followed_numbers.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
@@ -12,6 +11,7 @@ import { Sidebar } from "../list/sidebar.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 
+/** @import { CallOpener } from "./call_opener.js" */
 /** @import { Asked } from "./desk_address.js" */
 /** @import { Pins } from "./pins.js" */
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -23,11 +23,16 @@ export class Workspace {
   /**
    * @param {Partyline} client
    * @param {Pins} pins
-   * @param {() => Promise<typeof import("./call_panel.js")>} load  what shows a call; it may take long
+   * @param {() => Promise<typeof import("./call_opener.js")>} load  what opens and shows calls; it may take long
    * @param {() => void} changed  what is open is another, or in another way
    */
   constructor(client, pins, load, changed) {
     this.client = client;
+    this.load = load;
+    /** @type {CallOpener | null} */
+    this.opener = null;
+    /** @type {string | null} */
+    this.token = null;
     this.pins = pins;
     this.changed = changed;
     this.read = new Readings(client, {
@@ -39,22 +44,14 @@ export class Workspace {
     });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
-    this.followed = new FollowedNumbers(client, (callSid, about) => this.opener.openByItself(callSid, about));
+    this.followed = new FollowedNumbers(client, async (callSid, about) => (await this.ready()).openByItself(callSid, about));
     /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
     this.lostAt = null;
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
-    this.opener = new CallOpener(this, {
-      load,
-      changed: () => this.#changeOpen(),
-      opened: () => this.#standAsItDoes(),
-      followed: (number) => this.#follow(number),
-      pinned: (callSid) => this.pin(callSid),
-      left: (callSid) => this.sidebar.focusCall(callSid),
-    });
     this.words = new WordPart(client, this.read.clock, {
-      opened: (callSid, at) => this.opener.open(callSid, { at }),
+      opened: (callSid, at) => this.#open(callSid, at),
       about: (callSid) => this.calls.find(callSid),
       changed: (callSid) => this.#showLast(callSid),
       pinned: (callSid) => this.pin(callSid),
@@ -62,7 +59,7 @@ export class Workspace {
       left: (where) => (where === "list" ? this.sidebar.focusLast() : this.sidebar.focus()),
     });
     this.sidebar = new Sidebar(this.calls, {
-      chosen: (callSid) => this.opener.open(callSid),
+      chosen: (callSid) => this.#open(callSid),
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.followed.unfollow(number),
       moved: () => this.#changePreviews(),
@@ -117,13 +114,25 @@ export class Workspace {
    * @param {string | null} token
    */
   renew(token) {
+    this.token = token;
     this.sidebar.renew(token);
-    this.opener.renew(token);
+    this.opener?.renew(token);
   }
 
-  /** Load what shows a call, for the first that is opened. */
-  ready() {
-    return this.opener.ready();
+  /** Load what opens and shows calls, for the first that is opened. */
+  async ready() {
+    if (this.opener) return this.opener;
+    const { CallOpener } = await this.load();
+    if (this.opener) return this.opener; // meanwhile
+    this.opener = new CallOpener(this, {
+      changed: () => this.#changeOpen(),
+      opened: () => this.#standAsItDoes(),
+      followed: (number) => this.#follow(number),
+      pinned: (callSid) => this.pin(callSid),
+      left: (callSid) => this.sidebar.focusCall(callSid),
+    });
+    this.opener.renew(this.token);
+    return this.opener;
   }
 
   /**
@@ -131,11 +140,21 @@ export class Workspace {
    * @param {Asked} asked
    */
   openAll(asked) {
+    if (!this.opener) throw new TypeError("what opens calls is not loaded");
     this.pins.link(asked.pinned);
     for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
     this.sidebar.show();
     this.#changePreviews();
     return this.opener.openAll(asked);
+  }
+
+  /**
+   * Open a call, and show a moment of it (seconds).
+   * @param {string} callSid
+   * @param {number} [at]
+   */
+  async #open(callSid, at) {
+    (await this.ready()).open(callSid, { at });
   }
 
   /**
