@@ -126,3 +126,15 @@ def test_a_part_that_is_missing_is_named_with_how_to_get_it(tmp_path):
         "partyline demo: rich is not installed; in a checkout of the project: make demo, or "
         "pip install '.[demo]'\n"
     )
+
+
+def test_no_circles_are_looked_for_while_a_command_is_loaded_and_then_they_are():
+    program = (
+        "import gc; looks = []; from handler.cli import __main__ as cli;"
+        "gc.callbacks.append(lambda *told: looks.append(told)); cli._load('handler.cli.serve');"
+        "print(looks, gc.isenabled())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=ENVIRON, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("[] True\n", "")
