@@ -157,7 +157,8 @@ export class Partyline {
     const feed = this.#feeds.get(callSid);
     if (!feed?.readings.delete(reading) || feed.readings.size) return;
     this.#feeds.delete(callSid);
-    this.#send({ unsubscribe: callSid });
+    // What a number alone began ends with it: hundreds of words at once would be too many.
+    if (feed.placed || !reading.number) this.#send({ unsubscribe: callSid });
     this.#rest();
   }
 
@@ -241,8 +242,7 @@ export class Partyline {
    * @param {Subscribed} call
    */
   #beginFor(number, { callSid, parentCallSid, from, to }) {
-    const isOurs = !parentCallSid && (number.number === from || number.number === to);
-    if (!isOurs || number.calls.has(callSid)) return;
+    if (parentCallSid || ![from, to].includes(number.number) || number.calls.has(callSid)) return;
     const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
     const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
     reading.number = number;
