@@ -112,7 +112,7 @@ export class Connection {
       this.listener.received(message);
     };
     socket.onclose = ({ code, reason }) => this.#lose(code, reason);
-    socket.onerror = () => this.#lose(); // no word of the service's comes behind it, and in Node nothing may
+    socket.onerror = () => this.#lose(); // no word of the service comes behind it, and in Node nothing may
   }
 
   async #freshToken() {

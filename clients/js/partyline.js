@@ -27,7 +27,7 @@ export { PartylineError };
  */
 
 // What one connection may ask for.
-const MAX_SUBSCRIPTIONS = 100;
+export const MAX_SUBSCRIPTIONS = 100;
 
 export class Partyline {
   /** @type {State} */
@@ -130,9 +130,14 @@ export class Partyline {
     if (this.state === "live") this.#connection?.send(command);
   }
 
+  /** So many calls may be asked for. */
+  get #room() {
+    return MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
+  }
+
   #checkRoom() {
-    const named = [...this.#feeds.values()].filter(({ isNamed }) => isNamed);
-    if (named.length + this.#numbers.size + this.#lists.size >= MAX_SUBSCRIPTIONS) {
+    const feeds = [...this.#feeds.values()];
+    if (feeds.filter(({ isNamed }) => isNamed).length >= this.#room) {
       throw new RangeError(`more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     }
   }
@@ -182,9 +187,9 @@ export class Partyline {
   /** Ask for what was read when the line broke, as far as there is room; as one is over, for the next. */
   #askDue() {
     const feeds = [...this.#feeds.values()];
-    const taken = this.#numbers.size + this.#lists.size + feeds.filter(({ placed }) => placed).length;
+    let room = this.#room - feeds.filter(({ placed }) => placed).length;
     const due = feeds.filter((feed) => feed.due).sort((one, other) => one.due - other.due);
-    for (const { callSid } of due.slice(0, Math.max(0, MAX_SUBSCRIPTIONS - taken))) this.#ask(callSid);
+    for (const { callSid } of due) if (room-- > 0) this.#ask(callSid);
   }
 
   /**

@@ -21,7 +21,7 @@ from support.breaker import Breaker
 from support.clients import CLIENTS, Message, Program, TokenSource, client_program, token_source
 from support.processes import Service
 from support.stored import STREAM, keep_newest
-from support.timing import patience
+from support.timing import TTL, patience
 from support.webhooks import call_status
 
 LONG = "word " * 40
@@ -152,14 +152,14 @@ async def test_over_connections_that_break_nothing_is_lost_doubled_or_out_of_ord
 
 async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, mint, tell):
     call = await tell(service)
-    short, ends = mint(calls=["*"], ttl=4), int(time.time() + 4)
-    async with reading(service, call.sid, lambda: short) as readings:
+    async with reading(service, call.sid, lambda: mint(calls=["*"], ttl=TTL)) as readings:
         await readings.heard(1)
+        ends = int(time.time() + TTL)
         for source in readings.sources:
             source.make = lambda: mint(calls=["*"])
         for source in readings.sources:
             await source.until_asked(2)
-        await asyncio.sleep(max(0, ends - time.time()))  # now the first one opens nothing
+        await asyncio.sleep(max(0, ends - time.time()))  # now no first one opens anything
         call.say("later", 1.0)
         await call.end()
         await readings.told(await stored(service, call.sid))
@@ -170,7 +170,7 @@ async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, min
 
 async def test_who_gets_no_good_token_any_more_is_told_that_it_expired(service, mint, tell):
     call = await tell(service)
-    short = mint(calls=["*"], ttl=4)
+    short = mint(calls=["*"], ttl=TTL)
     async with reading(service, call.sid, lambda: short) as readings:
         for at in readings.each:
             assert await at.program.ended() == 1, at.client

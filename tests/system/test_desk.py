@@ -61,3 +61,26 @@ async def test_what_a_desk_costs_grows_by_what_is_to_be_read_alone(rounds):
     assert heard.heap * 1e6 <= beside.heap * 1e6 + SLACK_HEAP
     assert read.nodes <= heard.nodes + SLACK_NODES + NODES * records
     assert read.heap * 1e6 <= heard.heap * 1e6 + SLACK_HEAP + HEAP * records
+
+
+ASKED = r"""() => {
+    const rules = (list) => [...list].flatMap((rule) => [rule, ...rules(rule.cssRules ?? [])]);
+    const all = [...document.styleSheets].flatMap((sheet) => rules(sheet.cssRules));
+    const before = /(?:^|,)\s*([^,]+?)(?::not\()?:has\(/g; // what it is asked of
+    const asked = all.flatMap(({ selectorText = "" }) => [...selectorText.matchAll(before)]);
+    const holds = (selector) => [...document.querySelectorAll(selector)]
+        .some((element) => element.querySelector(".log"));
+    const selectors = asked.map(([, selector]) => selector);
+    return [selectors.length, selectors.filter(holds)];
+}"""
+
+
+async def test_no_rule_looks_through_transcripts():
+    """What :has() asks of an element is asked of all that is in it, whenever a word comes."""
+    async with browsing() as browser, Desk() as desk, opened(browser, "about:blank", 1920) as page:
+        await desk.begin(2, lasts=20)
+        await page.goto(desk.link())
+        await be_live(page, desk)
+        rules, of_transcripts = await page.evaluate(ASKED)
+    assert rules > 2
+    assert of_transcripts == []

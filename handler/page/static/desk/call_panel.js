@@ -1,5 +1,4 @@
 // An open call on the page, a tile beside others: who, how it stands, its words, and what can be done with it.
-// Loaded with the first that is opened.
 
 import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
@@ -10,6 +9,8 @@ import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
+import { later, unlessGone } from "../shared/later.js";
+import { withSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -31,14 +32,17 @@ import { texts } from "../shared/texts.js";
 // So long stands what was done (ms).
 const TOLD = 5000;
 
+const loadMenu = () => withSheet("help.css", import("./call_menu.js"));
+
 export class CallPanel {
   /**
    * @param {Transcript} transcript  filled by others, who say so with `receive`
    * @param {Partial<KnownCall>} call  what the list says of it
    * @param {string | null} token
+   * @param {ServiceClock} serviceClock  learns from others
    * @param {PanelListener} listener
    */
-  constructor(transcript, call, token, listener) {
+  constructor(transcript, call, token, serviceClock, listener) {
     const copied = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
     this.root = find(copied, ".call-panel", HTMLElement);
     this.transcript = transcript;
@@ -50,7 +54,7 @@ export class CallPanel {
     /** @type {number | undefined} */
     this.telling = undefined;
     this.parts = partsOf(this.root);
-    this.shown = new CallView(this.root, transcript, call, {
+    this.shown = new CallView(this.root, transcript, call, serviceClock, {
       time: (seconds) => this.#timeLink(seconds),
       drawn: () => this.finder.count(),
     });
@@ -148,6 +152,15 @@ export class CallPanel {
     this.parts.pinned.hidden = !pinned;
   }
 
+  /**
+   * Be the one that the reader is in, or was in last; or not.
+   * @param {boolean} isForemost
+   */
+  come(isForemost) {
+    this.root.classList.toggle("foremost", isForemost);
+    this.shown.come(isForemost);
+  }
+
   /** @param {boolean} enlarged */
   enlarge(enlarged) {
     this.root.classList.toggle("enlarged", enlarged);
@@ -157,17 +170,16 @@ export class CallPanel {
 
   /**
    * Show who speaks, if it is so now, and which watched words were said.
-   * @param {ServiceClock} clock
    * @param {Words} words
    */
-  glance(clock, words) {
-    this.signal.show(clock, words);
+  glance(words) {
+    this.signal.show(words);
   }
 
   /** What can be done with it. */
   async openMenu() {
-    const { openCallMenu } = await import("./call_menu.js");
-    openCallMenu(this);
+    const menu = await unlessGone(later(loadMenu));
+    if (this.root.isConnected) menu?.openCallMenu(this);
   }
 
   /**
@@ -202,12 +214,17 @@ export class CallPanel {
 
   #describe() {
     const { about } = this.shown;
+    const { callSid } = this.transcript;
+    const { from, to, callerName, calleeName } = about;
     this.parts.party.textContent = this.name;
-    this.parts.party.title = title({ ...about, callSid: this.transcript.callSid });
-    const items = Object.entries(about.metadata ?? {}).map(([name, value]) =>
-      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value))));
-    this.parts.metadata.replaceChildren(...items);
-    this.parts.metadata.hidden = !items.length;
+    // A number is told of whom no name is known.
+    this.parts.ends.textContent = title({ ...about, callSid, from: callerName ? null : from, to: calleeName ? null : to });
+    this.parts.ends.title = this.parts.party.title = title({ ...about, callSid });
+    const metadata = Object.entries(about.metadata ?? {});
+    this.parts.metadata.replaceChildren(...metadata.map(([name, value]) =>
+      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value)))));
+    this.parts.details.title = metadata.map((item) => texts.list.item(...item)).join("\n");
+    this.parts.details.hidden = !metadata.length;
   }
 
   /** @param {number} seconds */
@@ -235,8 +252,10 @@ export class CallPanel {
 /** @param {HTMLElement} root */
 function partsOf(root) {
   return {
+    ends: find(root, ".ends", HTMLElement),
     party: find(root, ".party", HTMLElement),
     pinned: find(root, ".pin-mark", HTMLElement),
+    details: find(root, ".details", HTMLElement),
     metadata: find(root, ".metadata", HTMLElement),
     menu: find(root, ".open-menu", HTMLButtonElement),
     enlarge: find(root, ".enlarge", HTMLButtonElement),

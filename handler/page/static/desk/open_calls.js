@@ -2,8 +2,6 @@
 // screen either they are seen, one at a time, or the lists.
 
 import { MAX_OPEN } from "./desk_address.js";
-import { Switcher } from "./switcher.js";
-import { beside, sizesOf, tiling } from "./tiling.js";
 import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
@@ -25,14 +23,17 @@ export class OpenCalls {
     this.root = byId("workspace", HTMLElement);
     this.region = byId("desk", HTMLElement);
     this.place = byId("call-panels", HTMLElement);
-    this.switcher = new Switcher((panel) => this.goTo(panel));
+    /** @type {import("./switcher.js").Switcher | null} */
+    this.switcher = null;
     /** @type {CallPanel | null} */
     this.enlarged = null;
     /** @type {CallPanel | null} the one that the reader was in last */
     this.current = null;
     this.stale = false; // they are to be laid out anew
-    /** @type {Tiling} */
-    this.tiling = tiling({ count: 0, width: 0, height: 0 });
+    /** @type {typeof import("./tiling.js") | null} how they do */
+    this.tiles = null;
+    /** @type {Tiling | null} */
+    this.tiling = null;
     obey(this.place, "tiles", {
       left: (event) => this.#moveAside(event, "left"),
       right: (event) => this.#moveAside(event, "right"),
@@ -44,6 +45,15 @@ export class OpenCalls {
     this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
     new ResizeObserver(() => this.lay()).observe(this.region);
     this.measuring = new ResizeObserver((entries) => entries.forEach((entry) => this.#measure(entry)));
+  }
+
+  /**
+   * Take what several need: it comes with what shows the first.
+   * @param {{ tiling: typeof import("./tiling.js"), Switcher: typeof import("./switcher.js").Switcher }} loaded
+   */
+  begin({ tiling, Switcher }) {
+    this.tiles = tiling;
+    this.switcher = new Switcher((panel) => this.goTo(panel));
   }
 
   /** What the address names of them. @returns {Desk} */
@@ -122,21 +132,25 @@ export class OpenCalls {
    * @param {CallPanel} panel
    */
   name(panel) {
-    this.switcher.name(panel);
+    this.switcher?.name(panel);
   }
 
   /** @param {"list" | "call"} what */
   view(what) {
-    this.root.dataset.view = this.panels.size ? what : "list";
+    document.body.dataset.view = this.panels.size ? what : "list";
   }
 
   /** Let them share the place that there is. */
   lay() {
     this.stale = false;
+    if (!this.tiles) {
+      this.region.dataset.mode = "none";
+      return;
+    }
     const { width, height } = this.region.getBoundingClientRect();
     const scale = scaleOfText();
     const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
-    this.tiling = tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
+    this.tiling = this.tiles.tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
     const { mode, rows, tracks } = this.tiling;
     this.region.dataset.mode = this.panels.size ? mode : "none";
     this.place.style.setProperty("--tracks", String(tracks));
@@ -145,11 +159,11 @@ export class OpenCalls {
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
     for (const panel of this.panels.values()) {
       panel.enlarge(panel === this.enlarged);
-      panel.root.classList.toggle("foremost", panel === this.current);
+      panel.come(panel === this.current);
       const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
       panel.root.style.setProperty("--span", String(span));
     }
-    this.switcher.show(this.panels, this.current);
+    this.switcher?.show(this.panels, this.current);
   }
 
   /**
@@ -158,7 +172,7 @@ export class OpenCalls {
    */
   #measure({ target, contentRect: { width, height } }) {
     const scale = scaleOfText();
-    if (target instanceof HTMLElement) target.dataset.room = sizesOf(width * scale, height * scale).join(" ");
+    if (target instanceof HTMLElement) target.dataset.room = this.tiles?.sizesOf(width * scale, height * scale).join(" ");
   }
 
   /** Once, when all that changes at once has changed: what shrinks and grows again loses its place. */
@@ -170,10 +184,10 @@ export class OpenCalls {
   /** @param {CallPanel | null} panel */
   #enter(panel) {
     if (!panel || panel === this.current) return;
-    this.current?.root.classList.remove("foremost");
-    panel.root.classList.add("foremost");
+    this.current?.come(false);
+    panel.come(true);
     this.current = panel;
-    this.switcher.show(this.panels, panel);
+    this.switcher?.show(this.panels, panel);
   }
 
   /** @param {EventTarget | null} target */
@@ -190,8 +204,9 @@ export class OpenCalls {
   #move({ target }, direction) {
     const panels = [...this.panels.values()];
     const at = panels.findIndex(({ root }) => target instanceof Node && root.contains(target));
+    if (!this.tiles || !this.tiling) return;
     const { mode, rows } = this.tiling;
-    const next = panels[beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
+    const next = panels[this.tiles.beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
     if (!next) return;
     this.#enter(next);
     next.root.scrollIntoView({ block: "nearest" });

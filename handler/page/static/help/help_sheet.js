@@ -2,7 +2,6 @@
 
 import { KEYS } from "./keys.js";
 import { make, makeButton } from "../shared/dom.js";
-import { loadSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Action, Place } from "./keys.js" */
@@ -11,8 +10,7 @@ import { texts } from "../shared/texts.js";
 let sheet = null;
 
 /** Show it, above the page; Escape closes it. */
-export async function showHelp() {
-  await loadSheet("help.css");
+export function showHelp() {
   sheet ??= build();
   if (!sheet.open) sheet.showModal();
 }

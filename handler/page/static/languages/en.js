@@ -43,18 +43,21 @@ export const texts = {
       expired: "not live: the token has expired",
       refused: "not live: this token opens nothing here",
     },
-    renewed: "The service has a newer page: load it again. What is open stays open.",
-    notLoaded: "Not loaded: the service does not answer.",
+    renewed: "Not loaded: the service may have a newer page. Load the page again: what is open stays open.",
+    notLoaded: "Not loaded yet: the service does not answer. It comes once it does.",
     catchingUp: "reading what was said …",
     /** @param {string} time */
     partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
     /** @param {string} time */
     awaySince: (time) => `It has been away since ${time}.`,
+    comesLater: "What is said now is kept and comes later.",
     /** @param {number} seconds */
-    late: (seconds) => `${tenths(seconds)} s behind: words come late`,
+    late: (seconds) => `${tenths(seconds)}\u00a0s behind: words come late`,
     /** @param {number} count */
     jumpToEndNew: (count) => `Jump to the end (${whole(count)} new)`,
-    silent: "The service does not answer. Try again.",
+    silent: "The service does not answer. Trying again …",
+    /** @param {number} status */
+    answers: (status) => `The service answers ${status}. Trying again …`,
     expired: "Your token has expired. Paste a fresh one: what you have read stays.",
     refused: "This token opens nothing here.",
     wrongOrigin: "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.",
@@ -67,9 +70,9 @@ export const texts = {
 
   list: {
     region: "Calls",
-    search: "Number, name, callSid or key:value",
+    search: "Number, name, words or key:value",
     searchKey: "Ctrl K",
-    example: "+1 555 …",
+    example: "Number, name or words",
     followed: "Followed numbers",
     title: "Live calls",
     state: "Which calls",
@@ -104,13 +107,15 @@ export const texts = {
     past: "Calls that are over",
     older: "Older calls",
     nonePast: "None is kept that this token may read.",
-    nonePastFits: "None of those that are kept fits.",
+    nonePastFits: "None of those that are kept fits by number, name or metadata.",
     /**
      * Only what was loaded is searched.
      * @param {number} shown
      * @param {number} all
      */
     countPast: (shown, all) => `${whole(shown)} of the ${whole(all)} that are loaded fit; older ones may.`,
+    /** @param {number} most */
+    fullPast: (most) => `These are the last ${whole(most)}. Search for a number to see all that are kept of it.`,
     looking: "Looking …",
     /** @param {string} why */
     notRead: (why) => `Not read: ${why}`,
@@ -244,7 +249,7 @@ export const texts = {
     speaks: (speaker) => `${speaker} speaks`,
     bothSpeak: "Both speak",
     /** @param {number} seconds */
-    silent: (seconds) => `silent ${whole(seconds)} s`,
+    silent: (seconds) => `silent ${whole(seconds)}\u00a0s`,
     none: "None found",
     /**
      * @param {number} at
@@ -279,7 +284,6 @@ export const texts = {
     looking: "looking for this call …",
     waiting: "waiting for its audio stream",
     live: "live",
-    ended: "ended",
     /** @param {string} reason  one that is not known here */
     endedAs: (reason) => `ended: ${reason}`,
     /** How a call ended, by its reason. */
@@ -292,7 +296,7 @@ export const texts = {
     /** @param {number} count */
     words: (count) => counted(count, { one: "word", other: "words" }),
     /** @param {number} seconds */
-    behind: (seconds) => `${tenths(seconds)} s behind`,
+    behind: (seconds) => `${tenths(seconds)}\u00a0s behind`,
     copyLine: "Copy line",
     jump: "Jump to live",
     /** @param {number} count */
@@ -300,7 +304,7 @@ export const texts = {
     jumpToEnd: "Jump to the end",
     beginningGone: "The beginning of this call is no longer kept.",
     /** @param {string} why */
-    recogniserAway: (why) => `The recogniser is away (${why}). What is said now is kept and comes later.`,
+    recogniserAway: (why) => `The recogniser is away (${why}).`,
     /** @param {string} note */
     recogniserSays: (note) => `The recogniser: ${note}.`,
     /** @param {number} confidence  1 is certain */
@@ -347,7 +351,7 @@ export const texts = {
     places: { page: "Anywhere", search: "In the search of calls", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
     keys: {
       page: { search: "Search the calls", help: "Show this sheet" },
-      search: { open: "Open the first call that fits, or follow the number", list: "Go to the list", back: "Search for nothing; then go back" },
+      search: { open: "Open the first call that fits, else the first that said it, or follow the number", list: "Go to the calls that fit, then to those that said it", back: "Search for nothing; then go back" },
       list: {
         next: "Next call",
         previous: "Call before",
@@ -378,7 +382,7 @@ export const texts = {
       },
       find: { next: "Next place", previous: "Place before", clear: "Look for nothing" },
     },
-    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del" },
+    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del", PageUp: "Page Up", PageDown: "Page Down", Home: "Home", End: "End" },
   },
 
   /** A call in the page of somebody else. */

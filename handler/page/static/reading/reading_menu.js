@@ -3,7 +3,6 @@
 import { change, settings } from "./reading.js";
 import { CHOICES } from "./settings.js";
 import { make, makeButton } from "../shared/dom.js";
-import { loadSheet } from "../shared/load_sheet.js";
 import { LANGUAGES, texts } from "../shared/texts.js";
 
 // Between the menu and its button (px).
@@ -13,9 +12,7 @@ const APART = 4;
  * Give a button its menu, and open it; the button opens and closes it from now on.
  * @param {HTMLButtonElement} button
  */
-export async function openReadingMenu(button) {
-  await loadSheet("help.css");
-  if (button.popoverTargetElement) return; // it was pressed twice
+export function openReadingMenu(button) {
   const menu = build(button);
   button.after(menu);
   button.popoverTargetElement = menu;
@@ -30,7 +27,11 @@ function build(button) {
   element.role = "dialog";
   element.ariaLabel = texts.reading.title;
   element.onbeforetoggle = () => { element.style.top = `${button.getBoundingClientRect().bottom + APART}px`; };
-  element.ontoggle = () => element.querySelector("input")?.focus();
+  element.ontoggle = (event) => {
+    const { newState } = /** @type {ToggleEvent} */ (event);
+    button.setAttribute("aria-expanded", String(newState === "open"));
+    element.querySelector("input")?.focus();
+  };
   return element;
 }
 
