@@ -136,8 +136,8 @@ export class Partyline {
   }
 
   #checkRoom() {
-    const named = [...this.#feeds.values()].filter(({ isNamed }) => isNamed);
-    if (named.length >= this.#room) {
+    const feeds = [...this.#feeds.values()];
+    if (feeds.filter(({ isNamed }) => isNamed).length >= this.#room) {
       throw new RangeError(`more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     }
   }
@@ -186,9 +186,9 @@ export class Partyline {
   /** Ask for what was read when the line broke, as far as there is room; as one is over, for the next. */
   #askDue() {
     const feeds = [...this.#feeds.values()];
-    const room = this.#room - feeds.filter(({ placed }) => placed).length;
+    let room = this.#room - feeds.filter(({ placed }) => placed).length;
     const due = feeds.filter((feed) => feed.due).sort((one, other) => one.due - other.due);
-    for (const { callSid } of due.slice(0, Math.max(0, room))) this.#ask(callSid);
+    for (const { callSid } of due) if (room-- > 0) this.#ask(callSid);
   }
 
   /**
@@ -246,8 +246,7 @@ export class Partyline {
    * @param {Subscribed} call
    */
   #beginFor(number, { callSid, parentCallSid, from, to }) {
-    const isOurs = !parentCallSid && (number.number === from || number.number === to);
-    if (!isOurs || number.calls.has(callSid)) return;
+    if (parentCallSid || ![from, to].includes(number.number) || number.calls.has(callSid)) return;
     const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
     const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
     reading.number = number;

@@ -276,6 +276,22 @@ async def test_how_long_calls_are_is_told_by_the_clock_of_the_service(serve, tok
         await page.context.set_offline(False)
 
 
+async def test_what_is_told_of_a_list_has_its_place_before_it_is_told(serve, token, tell):
+    """Or it would not be read out; where nothing is told it takes no room."""
+    service = serve()
+    call = await tell(service, from_=NUMBER)
+    async with opened(f"{service.url}/#token={token}") as page:
+        await expect(row(page, 1)).to_contain_text(NUMBER)
+        for notice in ("#no-calls", "#past-notice"):
+            place = page.locator(notice)
+            await expect(place).to_be_empty()
+            there = "one => [one.checkVisibility(), one.getBoundingClientRect().height]"
+            assert await place.evaluate(there) == [True, 0], notice
+            await call.end()
+            await page.get_by_label("Ended").check()
+            await expect(page.locator("#ended .from")).to_have_text([NUMBER])
+
+
 LONG = "The router has been blinking since yesterday and incomprehensibilities remain whatever"
 
 

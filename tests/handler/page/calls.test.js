@@ -66,8 +66,11 @@ test("those that are over are one list, each once, as the service tells of them,
 
 test("of those that the service tells of as many are kept as anybody looks through, the last ones", () => {
   const calls = new KnownCalls();
-  for (let at = 0; at < MAX_PAST; at += 1) calls.tellPast([past(`${at}`, at)]);
-  assert.equal(calls.past.size, MAX_PAST);
+  for (let at = 0; at < MAX_PAST; at += 1) {
+    assert.equal(calls.isFull, false);
+    calls.tellPast([past(`${at}`, at)]);
+  }
+  assert.equal(calls.isFull, true);
   calls.tellPast([past("older", -1), past("newer", MAX_PAST)]);
   assert.equal(calls.past.size, MAX_PAST);
   assert.deepEqual(["older", "0", "1", "newer"].map((one) => calls.past.has(one)), [false, false, true, true]);

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from support.twilio_api import serving
 
+from handler.page import linking
 from handler.page.page import DIRECTORY, Page
 from handler.page.shelf import ENTRIES, Shelf
 
@@ -85,6 +86,18 @@ async def test_what_is_none_of_the_pages_is_not_there():
             assert (await client.get(path)).status_code == 404, path
         answer = await client.post("")
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_what_is_none_of_the_pages_is_looked_for_in_no_module(monkeypatch):
+    """Others choose what they ask for, and how often: nothing is reckoned or kept for it."""
+    shelf = Shelf(DIRECTORY)
+    assert shelf.find(f"{shelf.folder}/help/help_sheet.js") is not None
+    made = set(shelf.made)
+    monkeypatch.delattr(linking.Linker, "_visit")  # it walks from module to module
+    for number in range(100):
+        assert shelf.find(f"{shelf.folder}/{number}.js") is None
+        assert shelf.find(f"files/{number}/help/help_sheet.js") is None
+    assert set(shelf.made) == made
 
 
 def test_another_versions_files_are_told_from_ours(tmp_path):

@@ -98,6 +98,18 @@ test("another language is loaded, and one that cannot be is passed over", async 
   assert.equal(shown.texts.tag, "en");
 });
 
+test("a language that fails to load once is tried again", async () => {
+  let tries = 0;
+  const load = async () => {
+    tries += 1;
+    if (tries === 1) throw new Error("by chance");
+    return { texts: { ...english, tag: "la" } };
+  };
+  await shown.choose(["la"], { la: load });
+  assert.deepEqual([shown.texts.tag, tries], ["la", 2]);
+  await shown.choose(["en"]);
+});
+
 test("who wants none that there is reads as before", async () => {
   await shown.choose(["xx"]);
   assert.equal(shown.texts.tag, "en");

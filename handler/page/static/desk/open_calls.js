@@ -2,7 +2,6 @@
 // screen either they are seen, one at a time, or the lists.
 
 import { MAX_OPEN } from "./desk_address.js";
-import { Switcher } from "./switcher.js";
 import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
@@ -24,13 +23,14 @@ export class OpenCalls {
     this.root = byId("workspace", HTMLElement);
     this.region = byId("desk", HTMLElement);
     this.place = byId("call-panels", HTMLElement);
-    this.switcher = new Switcher((panel) => this.goTo(panel));
+    /** @type {import("./switcher.js").Switcher | null} */
+    this.switcher = null;
     /** @type {CallPanel | null} */
     this.enlarged = null;
     /** @type {CallPanel | null} the one that the reader was in last */
     this.current = null;
     this.stale = false; // they are to be laid out anew
-    /** @type {typeof import("./tiling.js") | null} how they do: it comes with what shows the first */
+    /** @type {typeof import("./tiling.js") | null} how they do */
     this.tiles = null;
     /** @type {Tiling | null} */
     this.tiling = null;
@@ -45,6 +45,15 @@ export class OpenCalls {
     this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
     new ResizeObserver(() => this.lay()).observe(this.region);
     this.measuring = new ResizeObserver((entries) => entries.forEach((entry) => this.#measure(entry)));
+  }
+
+  /**
+   * Take what several need: it comes with what shows the first.
+   * @param {{ tiling: typeof import("./tiling.js"), Switcher: typeof import("./switcher.js").Switcher }} loaded
+   */
+  begin({ tiling, Switcher }) {
+    this.tiles = tiling;
+    this.switcher = new Switcher((panel) => this.goTo(panel));
   }
 
   /** What the address names of them. @returns {Desk} */
@@ -123,7 +132,7 @@ export class OpenCalls {
    * @param {CallPanel} panel
    */
   name(panel) {
-    this.switcher.name(panel);
+    this.switcher?.name(panel);
   }
 
   /** @param {"list" | "call"} what */
@@ -154,7 +163,7 @@ export class OpenCalls {
       const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
       panel.root.style.setProperty("--span", String(span));
     }
-    this.switcher.show(this.panels, this.current);
+    this.switcher?.show(this.panels, this.current);
   }
 
   /**
@@ -178,7 +187,7 @@ export class OpenCalls {
     this.current?.come(false);
     panel.come(true);
     this.current = panel;
-    this.switcher.show(this.panels, panel);
+    this.switcher?.show(this.panels, panel);
   }
 
   /** @param {EventTarget | null} target */

@@ -87,6 +87,7 @@ export const texts = {
     nonePast: "Es ist keines gespeichert, das Sie mit diesem Zugangstoken lesen dürfen.",
     nonePastFits: "Keines der gespeicherten Gespräche passt nach Nummer, Name oder Angaben.",
     countPast: (shown, all) => `${whole(shown)} von ${whole(all)} geladenen passen; ältere vielleicht auch.`,
+    fullPast: (most) => `Hier stehen die letzten ${whole(most)}. Suchen Sie nach einer Nummer, um alle zu sehen, die von ihr gespeichert sind.`,
     looking: "Wird gesucht …",
     notRead: (why) => `Nicht gelesen: ${why}`,
     follow: (number) => `${number} verfolgen, auch das nächste Gespräch`,

@@ -113,6 +113,8 @@ export const texts = {
      * @param {number} all
      */
     countPast: (shown, all) => `${whole(shown)} of the ${whole(all)} that are loaded fit; older ones may.`,
+    /** @param {number} most */
+    fullPast: (most) => `These are the last ${whole(most)}. Search for a number to see all that are kept of it.`,
     looking: "Looking …",
     /** @param {string} why */
     notRead: (why) => `Not read: ${why}`,

@@ -71,6 +71,11 @@ export class KnownCalls {
     this.past = new Map(newest.map((call) => [call.callSid, call]));
   }
 
+  /** Whether as many are kept of those that the service tells of as may be. */
+  get isFull() {
+    return this.past.size >= MAX_PAST;
+  }
+
   /** Forget what the service told of calls that are over: another token may not read it. */
   forgetPast() {
     this.past.clear();

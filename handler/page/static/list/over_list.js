@@ -3,6 +3,7 @@
 import { byId, write } from "../shared/dom.js";
 import { texts } from "../shared/texts.js";
 import { CallList } from "./call_list.js";
+import { MAX_PAST } from "./known_calls.js";
 import { wholeNumber } from "./matching.js";
 import { isNarrowed } from "./ordering.js";
 import { PastCalls } from "./past_calls.js";
@@ -49,7 +50,7 @@ export class OverList {
     const all = this.calls.over;
     const shown = all.filter(fits);
     this.list.show(shown, wanted.rows);
-    this.older.hidden = !this.past.mayLookOlder;
+    this.older.hidden = !this.past.hasOlder || this.calls.isFull;
     write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
     // How it ended the service knows, soon: one that is asked for in vain is asked for no longer.
     const now = this.listener.now();
@@ -64,6 +65,7 @@ export class OverList {
   #about(wanted, shown, all) {
     const { hasOlder } = this.past;
     if (!all && !hasOlder) return texts.list.nonePast;
+    if (hasOlder && this.calls.isFull) return texts.list.fullPast(MAX_PAST);
     if (!isNarrowed(wanted)) return "";
     if (hasOlder) return texts.list.countPast(shown, all);
     return shown ? texts.list.count(shown, all) : texts.list.nonePastFits;

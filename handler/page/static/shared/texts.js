@@ -27,8 +27,9 @@ export async function choose(wanted, languages = LANGUAGES) {
   for (const tag of wanted) {
     const [code = ""] = tag.toLowerCase().split("-");
     if (code !== english.tag && !Object.hasOwn(languages, code)) continue;
-    // One that cannot be loaded is no reason to show nothing.
-    const chosen = await languages[code]?.().catch(() => null);
+    // One that cannot be loaded, by chance maybe, is no reason to show nothing.
+    const load = languages[code];
+    const chosen = await load?.().catch(load).catch(() => null);
     if (chosen === null) continue;
     texts = isolating(chosen?.texts ?? english);
     locale = isTag(tag) ? tag : code;
