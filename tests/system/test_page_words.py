@@ -44,6 +44,7 @@ def interim(text: str, start: float, duration: float = 1.0) -> dict:
 
 async def wait_for(page, *words):
     """Have the page wait for words, by the keyboard alone."""
+    await expect(page.locator("#watch-words")).to_be_visible()
     await page.locator("#watch-words").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Word or phrase")).to_be_focused()

@@ -38,6 +38,7 @@ export class WordPart {
   /** @type {Listening | null} */
   listening = null;
   isLoading = false;
+  wasSearching = false;
   store = browserStore();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
@@ -78,7 +79,9 @@ export class WordPart {
     if (!this.listening && !value) return;
     if (this.listening) this.listening.search(value);
     else if (!this.isLoading) this.#load();
-    this.listener.searched();
+    const { isSearching } = this;
+    if (isSearching !== this.wasSearching) this.listener.searched();
+    this.wasSearching = isSearching;
   }
 
   /** Whether what is typed is searched for in what was said, as far as that is known. */
