@@ -56,7 +56,7 @@ async def test_watched_words_are_heard_once_what_listens_can_be_loaded(service, 
         # Each time under another address: a browser may keep what failed.
         await until(lambda: len(asked) >= 2)
         assert len({*asked}) == len(asked)
-        await expect(page.locator("#watch-words")).to_have_text("Watch words")
+        await expect(page.locator("#watch-words")).to_have_text("Watch words (not heard yet)")
         row = page.locator("#calls .open", has_text="I want my lawyer.")
         await expect(row.locator(".marked")).to_be_empty()
         async with page.expect_response("**/words/listening.js?*") as answered:
