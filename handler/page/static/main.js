@@ -34,7 +34,7 @@ const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
 const loadReadingMenu = () => import("./reading/reading_menu.js");
 const loadHelp = () => import("./help/help_sheet.js");
-const loadCallPanel = () => import("./desk/call_panel.js");
+const loadOpener = () => import("./desk/call_opener.js");
 const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
@@ -42,7 +42,7 @@ const client = new Partyline({
   onState: stand,
 });
 const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
-const workspace = new Workspace(client, pins, () => later(loadCallPanel), () => queueMicrotask(address));
+const workspace = new Workspace(client, pins, () => later(loadOpener), () => queueMicrotask(address));
 let missing = ""; // what was told of what cannot be loaded
 tellOfLoading({
   failed(isAsked) {

@@ -1,12 +1,9 @@
 // An open call on the page, a tile beside others: who, how it stands, its words, and what can be done with it.
-// Loaded with the first that is opened.
 
 import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { SignalLine } from "./signal_line.js";
-import { Switcher } from "./switcher.js";
-import * as tiling from "./tiling.js";
 import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
@@ -33,9 +30,6 @@ import { texts } from "../shared/texts.js";
 
 // So long stands what was done (ms).
 const TOLD = 5000;
-
-/** What several need, who share the screen: there is nothing to share before. */
-export { Switcher, tiling };
 
 const loadMenu = () => import("./call_menu.js");
 

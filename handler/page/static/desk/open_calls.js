@@ -49,7 +49,7 @@ export class OpenCalls {
 
   /**
    * Take what several need: it comes with what shows the first.
-   * @param {typeof import("./call_panel.js")} loaded
+   * @param {{ tiling: typeof import("./tiling.js"), Switcher: typeof import("./switcher.js").Switcher }} loaded
    */
   begin({ tiling, Switcher }) {
     this.tiles = tiling;

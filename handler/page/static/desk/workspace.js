@@ -2,20 +2,16 @@
 // knows what to ask the client for.
 
 import { INTERIM_LIFE, lostBy } from "../call/truth.js";
-import { MAX_OPEN } from "./desk_address.js";
 import { FollowedNumbers } from "./followed_numbers.js";
-import { refusal } from "../shared/format.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
 import { OpenCalls } from "./open_calls.js";
-import { Transcript } from "../partyline/transcript.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
-import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 
-/** @import { CallPanel } from "./call_panel.js" */
+/** @import { CallOpener } from "./call_opener.js" */
 /** @import { Asked } from "./desk_address.js" */
 /** @import { Pins } from "./pins.js" */
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -27,18 +23,18 @@ export class Workspace {
   /**
    * @param {Partyline} client
    * @param {Pins} pins
-   * @param {() => Promise<typeof import("./call_panel.js")>} load  what shows a call; it may take long
+   * @param {() => Promise<typeof import("./call_opener.js")>} load  what opens and shows calls; it may take long
    * @param {() => void} changed  what is open is another, or in another way
    */
   constructor(client, pins, load, changed) {
     this.client = client;
     this.load = load;
-    /** @type {typeof CallPanel | null} */
-    this.CallPanel = null;
-    this.pins = pins;
-    this.changed = changed;
+    /** @type {CallOpener | null} */
+    this.opener = null;
     /** @type {string | null} */
     this.token = null;
+    this.pins = pins;
+    this.changed = changed;
     this.read = new Readings(client, {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
@@ -48,20 +44,14 @@ export class Workspace {
     });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
-    this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
-    /** @type {Set<string>} callSids that were opened: one that was closed does not open by itself */
-    this.opened = new Set();
+    this.followed = new FollowedNumbers(client, async (callSid, about) => (await this.ready()).openByItself(callSid, about));
     /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
     this.lostAt = null;
-    /** @type {Set<string>} callSids that open by themselves once what shows them is loaded */
-    this.coming = new Set();
-    /** @type {Set<string>} callSids that had no room, which is told once */
-    this.toldFull = new Set();
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
     this.words = new WordPart(client, this.read.clock, {
-      opened: (callSid, at) => this.open(callSid, { at }),
+      opened: (callSid, at) => this.#open(callSid, at),
       about: (callSid) => this.calls.find(callSid),
       changed: (callSid) => this.#showLast(callSid),
       pinned: (callSid) => this.pin(callSid),
@@ -69,7 +59,7 @@ export class Workspace {
       left: (where) => (where === "list" ? this.sidebar.focusLast() : this.sidebar.focus()),
     });
     this.sidebar = new Sidebar(this.calls, {
-      chosen: (callSid) => this.open(callSid),
+      chosen: (callSid) => this.#open(callSid),
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.followed.unfollow(number),
       moved: () => this.#changePreviews(),
@@ -126,90 +116,45 @@ export class Workspace {
   renew(token) {
     this.token = token;
     this.sidebar.renew(token);
-    for (const panel of this.panels.values()) panel.token = token;
+    this.opener?.renew(token);
   }
 
-  /** Load what shows a call, for the first that is opened. */
+  /** Load what opens and shows calls, for the first that is opened. */
   async ready() {
-    const loaded = await this.load();
-    if (this.CallPanel) return; // meanwhile
-    this.CallPanel = loaded.CallPanel;
-    this.openCalls.begin(loaded);
+    if (this.opener) return this.opener;
+    const { CallOpener } = await this.load();
+    if (this.opener) return this.opener; // meanwhile
+    this.opener = new CallOpener(this, {
+      changed: () => this.#changeOpen(),
+      opened: () => this.#standAsItDoes(),
+      followed: (number) => this.#follow(number),
+      pinned: (callSid) => this.pin(callSid),
+      left: (callSid) => this.sidebar.focusCall(callSid),
+    });
+    this.opener.renew(this.token);
+    return this.opener;
   }
 
   /**
    * Once it is ready: open what a link asks for, beside what is open; returns how many calls had no room.
    * @param {Asked} asked
    */
-  openAll({ calls, pinned, enlarged, moment }) {
-    this.pins.link(pinned);
+  openAll(asked) {
+    if (!this.opener) throw new TypeError("what opens calls is not loaded");
+    this.pins.link(asked.pinned);
     for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
     this.sidebar.show();
     this.#changePreviews();
-    for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
-    this.openCalls.enlarge(this.panels.get(enlarged ?? "") ?? this.openCalls.enlarged);
-    const first = moment?.callSid ?? enlarged ?? calls[0];
-    if (first && this.panels.has(first)) this.open(first, { at: moment?.at });
-    return calls.filter((callSid) => !this.panels.has(callSid)).length;
+    return this.opener.openAll(asked);
   }
 
   /**
-   * Open a call, go to it, and show a moment of it (seconds).
+   * Open a call, and show a moment of it (seconds).
    * @param {string} callSid
-   * @param {{ at?: number }} how
+   * @param {number} [at]
    */
-  async open(callSid, { at = NaN } = {}) {
-    if (!this.CallPanel) await this.ready();
-    const panel = this.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
-    if (!panel) return this.#tellFull(callSid);
-    if (at >= 0) panel.show(at);
-    this.openCalls.goTo(panel);
-  }
-
-  /**
-   * A call that opens by itself does not take the reader away.
-   * @param {string} callSid
-   * @param {Partial<KnownCall>} about
-   */
-  async #openByItself(callSid, about) {
-    if (this.opened.has(callSid) || this.coming.has(callSid)) return;
-    if (!this.CallPanel) {
-      remember(this.coming, callSid);
-      await this.ready();
-      this.coming.delete(callSid);
-      if (this.opened.has(callSid)) return; // meanwhile, by the reader
-    }
-    if (!this.#makeRoom()) return this.toldFull.has(callSid) ? undefined : this.#tellFull(callSid);
-    const panel = this.#open(callSid, about);
-    this.notices.tell(texts.desk.openedByItself(panel.name));
-    if (this.panels.size === 1) this.openCalls.goTo(panel, false);
-  }
-
-  /**
-   * @param {string} callSid
-   * @param {Partial<KnownCall>} about
-   */
-  #open(callSid, about) {
-    const { CallPanel } = this;
-    if (!CallPanel) throw new TypeError("what shows a call is not loaded");
-    remember(this.opened, callSid);
-    const transcript = new Transcript(callSid);
-    const call = { callSid, ...about, ...this.calls.find(callSid) };
-    const panel = new CallPanel(transcript, call, this.token, this.read.clock, {
-      closed: () => this.#closeAndGoOn(callSid),
-      enlarged: () => this.openCalls.enlarge(this.openCalls.enlarged === panel ? null : panel),
-      followed: (number) => this.#follow(number),
-      pinned: () => this.pin(callSid),
-      named: () => this.openCalls.name(panel),
-    });
-    panel.pin(this.pins.has(callSid));
-    this.openCalls.add(panel);
-    this.#changePreviews(); // a connection carries so many
-    this.read.open(transcript, { stay: true, onState: (state, error) => panel.note(state, refusal(error)) });
-    if (this.client.state !== "connecting") this.stand(this.client.state);
-    this.sidebar.mark();
-    this.changed();
-    return panel;
+  async #open(callSid, at) {
+    (await this.ready()).open(callSid, { at });
   }
 
   /**
@@ -256,42 +201,16 @@ export class Workspace {
     if (!this.panels.has(callSid)) this.read.stop(callSid);
   }
 
-  /** @param {string} callSid */
-  #closeAndGoOn(callSid) {
-    const next = this.#close(callSid);
-    if (next) return this.openCalls.goTo(next);
-    this.openCalls.view("list");
-    this.sidebar.focusCall(callSid);
-  }
-
-  /** @param {string} callSid */
-  #close(callSid) {
-    const next = this.openCalls.remove(callSid);
-    this.read.stop(callSid);
+  /** Others are open. */
+  #changeOpen() {
     this.sidebar.mark();
     this.#changePreviews();
     this.changed();
-    return next;
   }
 
-  /** Close a call that is over if as many are open as may be; returns whether there is room. */
-  #makeRoom() {
-    const over = this.openCalls.full && this.openCalls.oldest((panel) => !panel.pinned && panel.isOver);
-    if (over) this.#close(over.transcript.callSid);
-    return !this.openCalls.full;
-  }
-
-  /**
-   * Say what to close for a call that has no room, and offer it.
-   * @param {string} callSid
-   */
-  #tellFull(callSid) {
-    remember(this.toldFull, callSid);
-    const oldest = this.openCalls.oldest(({ pinned }) => !pinned);
-    if (!oldest) return this.notices.tell(texts.desk.allPinned(MAX_OPEN));
-    const { name, transcript } = oldest;
-    const run = () => { this.#close(transcript.callSid); this.open(callSid); };
-    this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
+  /** What is opened stands as the rest does. */
+  #standAsItDoes() {
+    if (this.client.state !== "connecting") this.stand(this.client.state);
   }
 
   /** Read calls of the list for their last words, and how they stand: those that are seen, pinned, and others. */
