@@ -27,7 +27,7 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 # Most tests wait for sockets and clocks, so more run at once than there are processors. What pytest
 # makes of a module is kept, whatever the environment says: each process would do it again.
 test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 5 minutes); some: make test T="FILE -k WORD"
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 4 --dist loadscope)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 8 --dist loadscope)
 
 # Whole processes and measurements have the machine to themselves.
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)

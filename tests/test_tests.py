@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 MODULES = sorted(HERE.rglob("test_*.py"))
 # What raises by itself when the world is not as it should be.
 EXPECTING = {"raises", "expect", "until", "check"}
+CLOCKS = {"monotonic", "perf_counter", "process_time", "thread_time", "time"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 ROOT = HERE.parent
 GROUP = "xdist_" + "group"
@@ -75,6 +76,33 @@ def hasty(node: ast.Call) -> bool:
     return any(k.arg == "timeout" and k.value in numbers for k in node.keywords)
 
 
+def measured(node: ast.AST) -> bool:
+    """Whether an expression is what a clock says, or says less what it said before."""
+    match node:
+        case ast.BinOp(left, ast.Sub() | ast.Div()):
+            return measured(left)
+        case ast.Call(ast.Attribute(_, name) | ast.Name(name)):
+            return name in CLOCKS
+    return False
+
+
+def fast(function: ast.AST) -> Iterator[ast.Assert]:
+    """Yield each assertion that no more time has passed, or was computed in, than so much."""
+    spans = {
+        target.id
+        for n in ast.walk(function)
+        if isinstance(n, ast.Assign) and measured(n.value)
+        for target in n.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(function):
+        match node:
+            case ast.Assert(ast.Compare(left, [ast.Lt() | ast.LtE(), *_])) if measured(left) or (
+                isinstance(left, ast.Name) and left.id in spans
+            ):
+                yield node
+
+
 def left_running(function: ast.AST) -> Iterator[ast.Call]:
     """
     Yield each ``task.cancel()`` after which nobody waits for the task.
@@ -110,6 +138,7 @@ def problems(source: str) -> list[str]:
     for function in functions:
         found += [(one.lineno, "true of nothing too") for one in of_nothing(function)]
         found += [(one.lineno, "cancelled, not awaited") for one in left_running(function)]
+        found += [(one.lineno, "a speed: bench/ measures it") for one in fast(function)]
     return [f"{line}: {why}" for line, why in sorted(set(found))]
 
 
@@ -127,6 +156,8 @@ def test_each_test_can_fail_and_none_is_hasty(path):
         ("assert len(a) >= 0", "2: a length is never negative"),
         ("assert all(a for a in found)", "2: true of nothing too"),
         ("check(a)\n    task.cancel()", "3: cancelled, not awaited"),
+        ("assert time.monotonic() - begun < WITHIN", "2: a speed: bench/ measures it"),
+        ("took = process_time() - begun\n    assert took < CPU", "3: a speed: bench/ measures it"),
         (
             "assert await asyncio.wait_for(a(), 5) == 1",
             "2: a deadline in seconds; see support/timing.py",
@@ -150,6 +181,7 @@ def test_one_that_cannot_fail_or_is_hasty_is_found(body, found):
         "helper()\ndef helper():\n    assert a",
         "with pytest.raises(ValueError, match='no'):\n    run()",
         "async with asyncio.timeout(QUIET):\n    assert a",
+        "assert time.monotonic() - begun >= WAIT",
     ],
 )
 def test_one_that_can_fail_is_let_pass(body):

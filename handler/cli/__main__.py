@@ -1,5 +1,6 @@
 """``partyline``: one command, its parts loaded when they are asked for."""
 
+import gc
 import importlib
 import importlib.metadata
 import os
@@ -92,13 +93,19 @@ def _load(module: str) -> ModuleType:
     nats-py imports aiohttp where that is installed, for NATS over websockets, which we do not
     speak. It would be a third of the time until the service is ready, and 9 MB. So does structlog
     with rich, for tracebacks in colours.
+
+    What modules define stays to the end: to look for circles in it, again and again while it
+    comes, would be a tenth of that time.
     """
     unused = ["aiohttp"] if module in SHOW_A_CALL else ["aiohttp", "rich"]
     for name in unused:  # None: as if it were not installed
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    gc.disable()
     try:
         return importlib.import_module(module)
     finally:
+        gc.freeze()
+        gc.enable()
         for name in unused:
             if sys.modules.get(name) is None:
                 del sys.modules[name]

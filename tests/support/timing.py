@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 UNIT = float(os.environ.get("PARTYLINE_TEST_UNIT", "1"))  # seconds; more on a slow machine
 PATIENCE = 60 * UNIT
+# For how long a token is good whose end is the subject: what is started with it, a browser or a
+# program, stands before, on a machine with much else to do too.
+TTL = 12 * UNIT
 LOOK = 0.01  # between two looks at what announces no change
 
 

@@ -21,12 +21,11 @@ from support.breaker import Breaker
 from support.clients import CLIENTS, Message, Program, TokenSource, client_program, token_source
 from support.processes import Service
 from support.stored import STREAM, keep_newest
-from support.timing import patience
+from support.timing import TTL, patience
 from support.webhooks import call_status
 
 LONG = "word " * 40
 COUNTER = itertools.count(1)
-TTL = 10  # seconds of a token: more than a busy machine takes to start the clients
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +170,7 @@ async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, min
 
 async def test_who_gets_no_good_token_any_more_is_told_that_it_expired(service, mint, tell):
     call = await tell(service)
-    short = mint(calls=["*"], ttl=4)
+    short = mint(calls=["*"], ttl=TTL)
     async with reading(service, call.sid, lambda: short) as readings:
         for at in readings.each:
             assert await at.program.ended() == 1, at.client

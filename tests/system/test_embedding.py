@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 from starlette.responses import HTMLResponse
 from support.cable import Cable
 from support.page import needs_chromium, opened, said, shares_browser, turns
+from support.timing import TTL
 from support.twilio_api import serving
 
 pytestmark = [needs_chromium, shares_browser]
@@ -114,7 +115,7 @@ async def test_offline_is_said_and_no_line_is_lost(service, token, tell):
 async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
     call = await tell(service, from_=MINE)
     call.say("before", 0.0)
-    async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=6)) as page:
+    async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=TTL)) as page:
         await expect(state(page)).to_have_text("live")
         await note_states(page)
         await expect(state(page)).to_contain_text("the token has expired")
@@ -137,7 +138,7 @@ async def test_a_call_that_has_ended_stays_so_whatever_becomes_of_line_and_token
     await call.end()
     async with (
         Cable(int(service.url.rpartition(":")[2])) as cable,
-        embedded(f"http://127.0.0.1:{cable.port}", call.sid, mint(calls=["*"], ttl=3)) as page,
+        embedded(f"http://127.0.0.1:{cable.port}", call.sid, mint(calls=["*"], ttl=TTL)) as page,
     ):
         await expect(state(page)).to_have_text("ended")
         await note_states(page)

@@ -71,7 +71,7 @@ async def test_a_call_that_was_chosen_opens_once_what_shows_it_can_be_loaded(ser
     call = await tell(service, from_="+15550007001")
     call.say("At last.", 0.0)
     await call.stored()
-    async with lacking("desk/call_panel.js", f"{service.url}/#token={token}") as (page, _):
+    async with lacking("desk/call_opener.js", f"{service.url}/#token={token}") as (page, _):
         row = page.locator("#calls .open", has_text="7001")
         await row.click()
         await expect(page.locator("#notices-text")).to_have_text(TOLD)

@@ -14,7 +14,7 @@ from playwright.async_api import expect
 from starlette.responses import HTMLResponse
 from support.cable import Cable
 from support.page import browsing, needs_chromium, opened, said, shares_browser, turns
-from support.timing import PATIENCE, patience, until
+from support.timing import PATIENCE, TTL, patience, until
 from support.twilio_api import serving
 
 from bench.processes import free_port
@@ -69,8 +69,8 @@ async def test_a_token_that_expired_while_the_network_was_away_is_said_so(serve,
     service = serve()
     call = await tell(service)
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
-        expires = time.time() + 12  # the browser starts before
-        short = mint(calls=["*"], ttl=12)
+        expires = time.time() + TTL
+        short = mint(calls=["*"], ttl=TTL)
         url = f"http://127.0.0.1:{cable.port}/#token={short}&call={call.sid}"
         async with opened(url) as page:
             await expect(page.locator("#connection")).to_have_text("Connected")
@@ -112,7 +112,7 @@ async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
     service = serve()
     call = await tell(service)
     call.say("before", 0.0)
-    short = mint(calls=["*"], ttl=6)
+    short = mint(calls=["*"], ttl=TTL)
     async with opened(f"{service.url}/#token={short}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
         await expect(page.locator("#problem")).to_contain_text("expired")

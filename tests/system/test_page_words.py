@@ -1,7 +1,5 @@
 """Words on the page, in a real browser: found in all calls, waited for, told beside the page."""
 
-import time
-
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
@@ -9,7 +7,6 @@ from support.page import needs_chromium, opened, shares_browser, turns
 from support.timing import patience
 
 pytestmark = [needs_chromium, shares_browser]
-WITHIN = 1.0  # seconds from an interim to its mark
 
 # What a highlight marks, in what order it was marked.
 MARKED = """name => Array.from(CSS.highlights.get(name) ?? [], range => {
@@ -82,10 +79,8 @@ async def test_a_watched_word_is_marked_in_what_may_still_change_and_not_once_it
         await marks(page, '["lawyer"]')
         call.writer.interim("inbound", interim("I call my", 5.0))
         await expect(page.locator(".interim")).to_have_text("I call my")
-        spoken = time.monotonic()
         call.writer.interim("inbound", interim("I call my Lawyer", 5.0))
         await marks(page, '["lawyer","Lawyer"]')
-        assert time.monotonic() - spoken < WITHIN
         call.writer.interim("inbound", interim("I call my lower", 5.0))
         await marks(page, '["lawyer"]')
         call.say("I cancel", 6.0)
