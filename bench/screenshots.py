@@ -1,7 +1,7 @@
 """
 Take the screenshots of the page: ``make screenshots``.
 
-Desks of 1, 3, 12 and 50 calls, in each state, at four widths, in light and dark: some 200 pictures
+Desks of 1, 3, 12 and 50 calls, in each state, at four widths, in light and dark: some 270 pictures
 in ``build/screenshots``, with an ``index.html`` to look them through. Those that the documents show
 land in ``docs/screenshots``. Chromium, and a service of its own for each desk.
 """
@@ -28,6 +28,15 @@ ROOT = Path(__file__).parents[1]
 ALL = ROOT / "build" / "screenshots"
 SHOWN = ROOT / "docs" / "screenshots"
 SIZES = (1, 3, 12, 50)
+FEW, SOME = 3, 12  # so many calls show what is seen beside few, and beside some
+WATCHED = ("invoice", "outage", "cancel")
+# What lies above the page: its button, and what that shows.
+ABOVE = {
+    "tools": (".open-menu", ".menu"),
+    "reading": ("#reading", ".reading"),
+    "keys": ("#help", ".help"),
+    "words": ("#watch-words", "#watch-dialog"),
+}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LONGEST = 900  # seconds for all of them
 # What the documents show: the picture, and its name there.
@@ -68,10 +77,15 @@ class Camera:
 
 
 @asynccontextmanager
-async def windows(browser: Browser, link: str) -> AsyncIterator[list[Page]]:
+async def windows(
+    browser: Browser, link: str, *, locale: str = "en-US"
+) -> AsyncIterator[list[Page]]:
     """Open the page at all widths."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(opened(browser, link, one)) for one in HEIGHTS]
+        yield [
+            await stack.enter_async_context(opened(browser, link, one, locale=locale))
+            for one in HEIGHTS
+        ]
 
 
 async def see_nothing(browser: Browser, camera: Camera) -> None:
@@ -87,6 +101,37 @@ async def see_nothing(browser: Browser, camera: Camera) -> None:
             await camera.shoot(pages, "empty", 0)
 
 
+async def see_above(pages: Sequence[Page], camera: Camera, size: int) -> None:
+    """Take what lies above the page, and the marks of words that are waited for."""
+    for page in pages:
+        for name, (button, shown) in ABOVE.items():
+            await states.show(page, button, shown)
+            if name == "words":
+                await states.watch(page, WATCHED)
+            await camera.shoot([page], name, size)
+            await states.put_away(page, shown)
+        await expect(page.locator(".turn.watched")).not_to_have_count(0)
+        await camera.shoot([page], "watched", size)
+
+
+async def see_otherwise(
+    browser: Browser, pages: Sequence[Page], desk: Desk, camera: Camera, size: int
+) -> None:
+    """Take it in German, in the largest letters, and with one call enlarged."""
+    async with windows(browser, desk.link(), locale="de-DE") as others:
+        for page in others:
+            await states.be_live(page, desk)
+            await camera.shoot([page], "german", size)
+    for page in pages:
+        await states.be_sized(page, "Largest")
+        await camera.shoot([page], "largest", size)
+        await states.be_sized(page, "Normal")
+        if page.viewport_size and page.viewport_size["width"] != PHONE:
+            await states.be_enlarged(page, desk)
+            await camera.shoot([page], "enlarged", size)
+            await states.be_set_back(page)
+
+
 async def see_calls(browser: Browser, camera: Camera, size: int) -> None:
     """Take a desk of so many calls, in one state after another."""
     async with Desk() as desk:
@@ -99,10 +144,18 @@ async def see_calls(browser: Browser, camera: Camera, size: int) -> None:
             await phone.locator("#back").click()
             await camera.shoot([phone], "list", size)
             await states.go_to(phone, desk.calls[0])
+            if size == FEW:
+                await see_above(pages, camera, size)
+            if size == SOME:
+                await see_otherwise(browser, pages, desk, camera, size)
 
             states.lose_words(desk)
             await asyncio.gather(*(states.be_gapped(page, desk) for page in pages))
             await camera.shoot(pages, "gap", size)
+            if size > 1:
+                for page in pages:
+                    await states.be_talked_over(page, desk)
+                    await camera.shoot([page], "over", size)
             states.find_words(desk)
             await asyncio.gather(*(states.be_offline(page, desk) for page in pages))
             await camera.shoot(pages, "offline", size)

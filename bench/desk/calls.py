@@ -21,6 +21,11 @@ from handler.tokens import tokens
 HEARD_AFTER = 0.3  # seconds from a word to what the recogniser makes of it
 HOLE = (14.0, 7.0)  # so many seconds ago words were lost
 DEEPEST = 100  # records of a call that wait to be stored
+OVERLAP = 8.0  # seconds for which both sides speak
+OVER_EACH_OTHER = {
+    "inbound": "But that is not what your colleague told me yesterday.",
+    "outbound": "Please let me finish, I am just looking at it.",
+}
 
 
 class DeskCall:
@@ -105,6 +110,14 @@ class DeskCall:
         line = self._line
         if body := line.result(line.start + line.duration * 0.6):
             self.writer.interim(line.track, body)
+
+    def talk_over(self) -> None:
+        """Let both sides speak at once, for some seconds from now."""
+        for track, text in OVER_EACH_OTHER.items():
+            line = Line(track, self.clock, OVERLAP, text)
+            body = line.result(line.end)
+            assert body is not None
+            self.writer.interim(track, body)
 
     def tell(self, **body: object) -> None:
         """Tell an event."""

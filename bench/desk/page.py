@@ -1,7 +1,7 @@
 """The page in Chromium, with the desk's calls open: how each state of it is reached."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
@@ -19,10 +19,12 @@ expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
-async def opened(browser: Browser, link: str, width: int) -> AsyncIterator[Page]:
+async def opened(
+    browser: Browser, link: str, width: int, *, locale: str = "en-US"
+) -> AsyncIterator[Page]:
     """Open the page in a window of its own; what breaks in it fails the run."""
     size = ViewportSize(width=width, height=HEIGHTS[width])
-    async with await browser.new_context(viewport=size) as context:
+    async with await browser.new_context(viewport=size, locale=locale) as context:
         context.set_default_timeout(PATIENCE)
         page = await context.new_page()
         complaints: list[str] = []
@@ -76,6 +78,58 @@ async def be_gapped(page: Page, desk: Desk) -> None:
     assert lost, "no call lost anything"
     await expect(panels(page, ":has(.gap)")).to_have_count(len(lost))
     await expect(panels(page, ":has(.trouble:not(:empty))")).to_have_count(len(calls[::AWAY]))
+
+
+async def be_talked_over(page: Page, desk: Desk) -> None:
+    """See that in some calls both speak at once, and that others have been silent for long."""
+    over = [call for call in desk.calls[:MOST_OPEN] if call.is_heard][::AWAY]
+    assert over, "no call is heard"
+    for call in over:
+        call.talk_over()
+    await expect(panels(page, " .signal[data-speaking=both]")).to_have_count(len(over))
+    await expect(panels(page, " .signal[data-speaking=nobody]")).not_to_have_count(0)
+
+
+async def be_enlarged(page: Page, desk: Desk) -> None:
+    """Enlarge a call that is written from right to left."""
+    [call] = [call for call in desk.calls[:MOST_OPEN] if call.talk.topic.language == "ar"]
+    await go_to(page, call)
+    panel = panels(page, f":has-text('{call.last.text}')").first
+    await panel.locator(".enlarge").click()
+    await expect(panels(page, ".enlarged")).to_have_count(1)
+
+
+async def be_set_back(page: Page) -> None:
+    """Set it back among the others."""
+    await panels(page, ".enlarged").locator(".enlarge").click()
+    await expect(panels(page, ".enlarged")).to_have_count(0)
+
+
+async def show(page: Page, button: str, shown: str) -> None:
+    """Open what a button opens."""
+    await page.locator(f"{button}:visible").first.click()
+    await expect(page.locator(shown)).to_be_visible()
+
+
+async def put_away(page: Page, shown: str) -> None:
+    """Close it again."""
+    await page.keyboard.press("Escape")
+    await expect(page.locator(shown)).not_to_be_visible()
+
+
+async def watch(page: Page, words: Sequence[str]) -> None:
+    """Wait for words, in the dialog that is open."""
+    for number, word in enumerate(words, 1):
+        await page.locator("#watch-word").fill(word)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#watch-dialog li")).to_have_count(number)
+
+
+async def be_sized(page: Page, size: str) -> None:
+    """Read in letters of another size."""
+    await show(page, "#reading", ".reading")
+    await page.locator(".reading").get_by_label(size, exact=True).check()
+    await put_away(page, ".reading")
 
 
 async def be_offline(page: Page, desk: Desk) -> None:

@@ -78,8 +78,7 @@ async def test_of_500_calls_those_near_the_view_exist_and_the_keyboard_walks_all
         await page.keyboard.press("End")
         await expect(button(page, MANY)).to_be_focused()
         await expect(button(page, MANY)).to_be_in_viewport(ratio=1)
-        for _ in range(3):
-            await page.keyboard.press("PageUp")
+        await page.keyboard.press("PageUp")  # a page is many: they are compact
         await page.keyboard.press("ArrowUp")
         focused = page.locator("#calls .open:focus")
         name = await focused.locator(".from").text_content()

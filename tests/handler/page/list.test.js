@@ -104,6 +104,11 @@ const VIEW = { top: 1000, height: 250, row: 50 };
 
 /** @type {[string, unknown, unknown][]} */
 const ROWS = [
+  ["few rows are roomy", visible.densityFor(6, { height: 600, roomy: 100 }, "roomy"), "roomy"],
+  ["more are compact", visible.densityFor(7, { height: 600, roomy: 100 }, "roomy"), "compact"],
+  ["and stay so while there is no room to spare", visible.densityFor(6, { height: 600, roomy: 100 }, "compact"), "compact"],
+  ["once there is, no longer", visible.densityFor(5, { height: 600, roomy: 100 }, "compact"), "roomy"],
+  ["where none are seen, they stay as they are", visible.densityFor(5, { height: 0, roomy: 0 }, "compact"), "compact"],
   ["the rows that are seen", visible.seenRows(VIEW, 500), { first: 20, last: 25 }],
   ["and in part", visible.seenRows({ ...VIEW, top: 1010 }, 500), { first: 20, last: 26 }],
   ["of few", visible.seenRows(VIEW, 3), { first: 3, last: 3 }],
@@ -181,7 +186,7 @@ test("a row says that its recogniser is away, and which watched words were said"
   assert.deepEqual(glance(ANA, heard("Good morning.", "", "HTTP 503"), QUIET, 40),
     { signals: null, isAway: true, last: "The recogniser is away.", marked: [] });
   const marked = ["d", "c", "b", "a"].map((word, at) => ({ word, at }));
-  assert.deepEqual(glance(ANA, null, { ...QUIET, marked }, 40).marked, ["d", "c", "b"]);
+  assert.deepEqual(glance(ANA, null, { ...QUIET, marked }, 40).marked, ["d", "c", "b", "a"]);
 });
 
 test("a row of a call that is over says when and how it ended", () => {

@@ -55,11 +55,11 @@ test("a connection brings nothing unless it is live", () => {
 test("which part is missing is told, and the beginning only if it is that", () => {
   const late = begun();
   late.receive({ type: "Expired", callSid, first: 5 });
-  assert.equal(late.truth.troubles, "The beginning of this call is no longer kept.");
+  assert.deepEqual(late.truth.troubles, ["The beginning of this call is no longer kept."]);
   const { truth, receive } = begun();
   receive(started);
   receive({ type: "Expired", callSid, first: 2 });
-  assert.equal(truth.troubles, "A part of this call, behind 00:00, is no longer kept.");
+  assert.deepEqual(truth.troubles, ["A part of this call, behind 00:00, is no longer kept."]);
   receive(gap);
   for (let times = 0; times < 3; times += 1) receive({ type: "Expired", callSid, first: 9 });
   assert.deepEqual(truth.missing, [70, 70, 70]);
@@ -71,13 +71,13 @@ test("since when the recogniser is away is told, if it is known", () => {
   /** @type {Extract<CallMessage, { type: "Recogniser" }>} */
   const away = { type: "Recogniser", callSid, seq: 3, at: 165_000, state: "down", reason: "HTTP 503" };
   receive(away);
-  const words = "The recogniser is away (HTTP 503). What is said now is kept and comes later.";
-  assert.equal(truth.troubles, words);
+  const [words, later] = ["The recogniser is away (HTTP 503).", "What is said now is kept and comes later."];
+  assert.deepEqual(truth.troubles, [words, later]);
   receive(started);
   receive(away);
-  assert.equal(truth.troubles, `${words} It has been away since 01:05.`);
+  assert.deepEqual(truth.troubles, [words, "It has been away since 01:05.", later]);
   receive({ type: "Recogniser", callSid, seq: 4, at: 170_000, state: "up", reason: "it is asked for another model" });
-  assert.equal(truth.troubles, "The recogniser: it is asked for another model.");
+  assert.deepEqual(truth.troubles, ["The recogniser: it is asked for another model."]);
 });
 
 test("nobody jumps to what is live where nothing is", () => {
@@ -90,5 +90,5 @@ test("nobody jumps to what is live where nothing is", () => {
 });
 
 test("words that come late are said to", () => {
-  assert.deepEqual([behind(0.84), behind(7.25)], ["0.8 s behind", "7.3 s behind: words come late"]);
+  assert.deepEqual([behind(0.84), behind(7.25)], ["0.8\u00a0s behind", "7.3\u00a0s behind: words come late"]);
 });

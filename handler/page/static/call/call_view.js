@@ -1,6 +1,6 @@
 // One call on the screen, wherever that is: what it is, what is the matter with it, its transcript.
 
-import { find, write } from "../shared/dom.js";
+import { find, write, writeEach } from "../shared/dom.js";
 import { clock, speakers, title } from "../shared/format.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { texts } from "../shared/texts.js";
@@ -193,8 +193,8 @@ export class CallView {
     this.root.classList.toggle("away", this.transcript.trouble !== "");
     write(this.parts.state, this.truth.words);
     const { troubles } = this.truth;
-    this.root.classList.toggle("troubled", troubles !== "");
-    write(this.parts.trouble, troubles);
+    this.root.classList.toggle("troubled", troubles.length > 0);
+    writeEach(this.parts.trouble, troubles);
     if (!this.truth.goesOn) this.parts.delay.textContent = "";
     this.#drawJump();
     this.tick();

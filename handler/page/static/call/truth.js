@@ -104,8 +104,9 @@ export class Truth {
       ...this.missing.map((seconds) => texts.truth.partGone(clock(seconds))),
       isAway ? texts.call.recogniserAway(trouble) : "",
       isAway && awaySince !== null ? texts.truth.awaySince(clock(awaySince)) : "",
+      isAway ? texts.truth.comesLater : "",
       ...[...notes].map((note) => texts.call.recogniserSays(note)),
-    ].filter(Boolean).join(" ");
+    ].filter(Boolean);
   }
 
   /**

@@ -10,6 +10,7 @@ import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
 import { later, unlessGone } from "../shared/later.js";
+import { withSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -31,7 +32,7 @@ import { texts } from "../shared/texts.js";
 // So long stands what was done (ms).
 const TOLD = 5000;
 
-const loadMenu = () => import("./call_menu.js");
+const loadMenu = () => withSheet("help.css", import("./call_menu.js"));
 
 export class CallPanel {
   /**
@@ -213,12 +214,17 @@ export class CallPanel {
 
   #describe() {
     const { about } = this.shown;
+    const { callSid } = this.transcript;
+    const { from, to, callerName, calleeName } = about;
     this.parts.party.textContent = this.name;
-    this.parts.party.title = title({ ...about, callSid: this.transcript.callSid });
-    const items = Object.entries(about.metadata ?? {}).map(([name, value]) =>
-      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value))));
-    this.parts.metadata.replaceChildren(...items);
-    this.parts.metadata.hidden = !items.length;
+    // A number is told of whom no name is known.
+    this.parts.ends.textContent = title({ ...about, callSid, from: callerName ? null : from, to: calleeName ? null : to });
+    this.parts.ends.title = this.parts.party.title = title({ ...about, callSid });
+    const metadata = Object.entries(about.metadata ?? {});
+    this.parts.metadata.replaceChildren(...metadata.map(([name, value]) =>
+      make("div", "", make("dt", "", make("bdi", "", name)), make("dd", "", make("bdi", "", value)))));
+    this.parts.details.title = metadata.map((item) => texts.list.item(...item)).join("\n");
+    this.parts.details.hidden = !metadata.length;
   }
 
   /** @param {number} seconds */
@@ -246,8 +252,10 @@ export class CallPanel {
 /** @param {HTMLElement} root */
 function partsOf(root) {
   return {
+    ends: find(root, ".ends", HTMLElement),
     party: find(root, ".party", HTMLElement),
     pinned: find(root, ".pin-mark", HTMLElement),
+    details: find(root, ".details", HTMLElement),
     metadata: find(root, ".metadata", HTMLElement),
     menu: find(root, ".open-menu", HTMLButtonElement),
     enlarge: find(root, ".enlarge", HTMLButtonElement),

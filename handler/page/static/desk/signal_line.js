@@ -32,6 +32,6 @@ export class SignalLine {
     const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now()), words) : null;
     showSignal(this.signal, now, view.speakers);
     const marked = new Set(words.marked.map(({ word }) => word));
-    write(this.marked, [...marked].slice(0, MOST_MARKED).join(", "));
+    write(this.marked, [...marked].slice(0, MOST_MARKED).join("\u2003")); // a separator would stay where a word goes
   }
 }

@@ -50,8 +50,9 @@ export const texts = {
     partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
     /** @param {string} time */
     awaySince: (time) => `It has been away since ${time}.`,
+    comesLater: "What is said now is kept and comes later.",
     /** @param {number} seconds */
-    late: (seconds) => `${tenths(seconds)} s behind: words come late`,
+    late: (seconds) => `${tenths(seconds)}\u00a0s behind: words come late`,
     /** @param {number} count */
     jumpToEndNew: (count) => `Jump to the end (${whole(count)} new)`,
     silent: "The service does not answer. Trying again …",
@@ -71,7 +72,7 @@ export const texts = {
     region: "Calls",
     search: "Number, name, words or key:value",
     searchKey: "Ctrl K",
-    example: "+1 555 … or what was said",
+    example: "Number, name or words",
     followed: "Followed numbers",
     title: "Live calls",
     state: "Which calls",
@@ -249,7 +250,7 @@ export const texts = {
     speaks: (speaker) => `${speaker} speaks`,
     bothSpeak: "Both speak",
     /** @param {number} seconds */
-    silent: (seconds) => `silent ${whole(seconds)} s`,
+    silent: (seconds) => `silent ${whole(seconds)}\u00a0s`,
     none: "None found",
     /**
      * @param {number} at
@@ -296,7 +297,7 @@ export const texts = {
     /** @param {number} count */
     words: (count) => counted(count, { one: "word", other: "words" }),
     /** @param {number} seconds */
-    behind: (seconds) => `${tenths(seconds)} s behind`,
+    behind: (seconds) => `${tenths(seconds)}\u00a0s behind`,
     copyLine: "Copy line",
     jump: "Jump to live",
     /** @param {number} count */
@@ -304,7 +305,7 @@ export const texts = {
     jumpToEnd: "Jump to the end",
     beginningGone: "The beginning of this call is no longer kept.",
     /** @param {string} why */
-    recogniserAway: (why) => `The recogniser is away (${why}). What is said now is kept and comes later.`,
+    recogniserAway: (why) => `The recogniser is away (${why}).`,
     /** @param {string} note */
     recogniserSays: (note) => `The recogniser: ${note}.`,
     /** @param {number} confidence  1 is certain */
@@ -382,7 +383,7 @@ export const texts = {
       },
       find: { next: "Next place", previous: "Place before", clear: "Look for nothing" },
     },
-    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del" },
+    names: { Ctrl: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "Enter", Escape: "Esc", Delete: "Del", PageUp: "Page Up", PageDown: "Page Down", Home: "Home", End: "End" },
   },
 
   /** A call in the page of somebody else. */

@@ -6,7 +6,7 @@ import { find, make } from "../shared/dom.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { CallRow } from "./call_row.js";
 import { tellWords } from "./row_words.js";
-import { heir, neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_rows.js";
+import { densityFor, heir, neededRows, pageOf, seenRows, topToShow, topToStay } from "./visible_rows.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Shown } from "./call_row.js" */
@@ -32,6 +32,8 @@ export class CallList {
     this.scroller = scroller;
     this.list = find(scroller, "ul", HTMLUListElement);
     this.listener = listener;
+    /** @type {"" | "roomy" | "compact"} what the reader wants; "": nothing else than what fits */
+    this.wanted = "";
     /** @type {"roomy" | "compact"} */
     this.density = "roomy";
     /** @type {KnownCall[]} in their order */
@@ -55,14 +57,14 @@ export class CallList {
   /**
    * Show these calls, and no others, in this order.
    * @param {KnownCall[]} calls
-   * @param {"roomy" | "compact"} density
+   * @param {"" | "roomy" | "compact"} rows  "": what fits
    */
-  show(calls, density = this.density) {
+  show(calls, rows = this.wanted) {
     const before = this.calls.map(({ callSid }) => callSid);
-    this.density = density;
-    this.scroller.classList.toggle("compact", density === "compact");
     this.scroller.classList.toggle("empty", !calls.length);
+    this.wanted = rows;
     this.calls = calls;
+    this.#dress();
     this.places = new Map(calls.map(({ callSid }, at) => [callSid, at]));
     for (const { callSid } of calls) this.stale.add(callSid);
     // If the call where the keyboard was is gone, it goes on with the next one; nobody being there, from the top.
@@ -122,7 +124,7 @@ export class CallList {
     const { list, scroller, listener } = this;
     scroller.onscroll = () => { this.frame.request(); listener.moved(); };
     // Another size of the text, of the window, or of a row.
-    const resized = new ResizeObserver(() => { this.#stretch(); this.frame.request(); listener.moved(); });
+    const resized = new ResizeObserver(() => { this.#dress(); this.#stretch(); this.frame.request(); listener.moved(); });
     for (const element of [scroller, this.ruler]) resized.observe(element);
     obey(list, "list", {
       next: () => (this.currentPlace < this.calls.length - 1 ? this.#goTo(this.currentPlace + 1) : listener.passed()),
@@ -171,6 +173,16 @@ export class CallList {
     this.#makeCurrent(call.callSid);
     this.#draw();
     this.rows.get(call.callSid)?.button.focus({ preventScroll: true });
+  }
+
+  /** Let rows be as high as is wanted, or as fits. */
+  #dress() {
+    const place = { height: this.scroller.clientHeight, roomy: this.ruler.offsetWidth };
+    const density = this.wanted || densityFor(this.calls.length, place, this.density);
+    if (density === this.density) return;
+    this.density = density;
+    this.scroller.classList.toggle("compact", density === "compact");
+    for (const callSid of this.rows.keys()) this.stale.add(callSid);
   }
 
   /** Be as long as all rows would be. */

@@ -20,7 +20,7 @@ export class Filters {
     this.direction = byId("list-direction", HTMLSelectElement);
     this.compact = byId("list-compact", HTMLInputElement);
     this.#fill();
-    this.search.oninput = this.form.onchange = () => this.#read();
+    this.search.oninput = this.form.onchange = ({ target }) => this.#read(target === this.compact);
     this.form.onsubmit = (event) => event.preventDefault();
   }
 
@@ -30,7 +30,7 @@ export class Filters {
    */
   look(text) {
     this.search.value = text;
-    this.#read();
+    this.#read(false);
   }
 
   /**
@@ -44,23 +44,23 @@ export class Filters {
   }
 
   #fill() {
-    const { text, state, sort, direction, rows } = this.wanted;
+    const { text, state, sort, direction } = this.wanted;
     this.search.value = text;
     find(this.form, `[value="${state}"]`, HTMLInputElement).checked = true;
     this.sort.value = sort;
     this.direction.value = direction;
-    this.compact.checked = rows === "compact";
     this.#order();
   }
 
-  #read() {
+  /** @param {boolean} saysRows  else their height stays what was wanted, if anything was */
+  #read(saysRows) {
     const state = new FormData(this.form).get("state");
     const asked = {
       text: this.search.value,
       state,
       sort: this.sort.value,
       direction: this.direction.value,
-      rows: this.compact.checked ? "compact" : "roomy",
+      rows: saysRows ? this.compact.checked ? "compact" : "roomy" : this.wanted.rows,
     };
     const kept = JSON.stringify(asked);
     this.wanted = restored(kept); // what a form has may be anything

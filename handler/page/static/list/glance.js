@@ -22,7 +22,6 @@ import { lastWords } from "./last_words.js";
  * @property {string[]} marked  watched words, each once, the one that was said last comes first
  */
 
-const MOST_MARKED = 3;
 // So many characters of what was said are there, whatever the speaker's name takes.
 const LEAST_ROOM = 16;
 
@@ -35,7 +34,7 @@ const LEAST_ROOM = 16;
  * @returns {Glance}
  */
 export function glance(call, transcript, signals, room) {
-  const marked = (signals?.marked ?? []).slice(0, MOST_MARKED).map(({ word }) => word);
+  const marked = (signals?.marked ?? []).map(({ word }) => word);
   if (!transcript) return { signals: null, isAway: false, last: "", marked };
   if (transcript.trouble) return { signals: null, isAway: true, last: texts.list.recogniserAway, marked };
   return { signals, isAway: false, last: lastSaid(transcript, speakers(call), room), marked };

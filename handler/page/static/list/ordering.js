@@ -12,7 +12,7 @@ import { otherNumber } from "../shared/format.js";
  * @property {"live" | "waiting" | "away" | "ended"} state
  * @property {"" | "incoming" | "outgoing"} direction  "": either
  * @property {keyof typeof ORDERS} sort  of live calls; those that are over come as they ended
- * @property {"roomy" | "compact"} rows
+ * @property {"" | "roomy" | "compact"} rows  "": what fits
  */
 
 /**
@@ -47,13 +47,13 @@ const ORDERS = {
 };
 
 /** @type {Readonly<Wanted>} */
-export const FIRST = { text: "", state: "live", direction: "", sort: "marked", rows: "roomy" };
+export const FIRST = { text: "", state: "live", direction: "", sort: "marked", rows: "" };
 
 const CHOICES = /** @type {const} */ ({
   state: ["live", "waiting", "away", "ended"],
   direction: ["", "incoming", "outgoing"],
   sort: Object.keys(ORDERS),
-  rows: ["roomy", "compact"],
+  rows: ["", "roomy", "compact"],
 });
 
 /**

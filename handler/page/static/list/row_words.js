@@ -32,7 +32,8 @@ export function tellWords({ root, parts }, call, shown, rows) {
     : glanceBack(call);
   const signal = parts.voice.firstElementChild ?? parts.voice.appendChild(signalElement());
   if (signal instanceof HTMLElement) showSignal(signal, seen.signals, speakers(call));
-  write(parts.marked, seen.marked.join(" · "));
+  const [word = "", ...others] = seen.marked;
+  write(parts.marked, others.length ? `${word} +${others.length}` : word);
   write(parts.last, seen.last);
   root.classList.toggle("speaking", Boolean(seen.signals?.speaking));
   root.classList.toggle("away", seen.isAway);

@@ -69,6 +69,7 @@ export class Sidebar {
     if (!fits || !this.#list) this.#showNone();
     else if (wanted.state === "ended") this.over?.show(wanted, fits);
     else this.#showLive([...this.calls.live.values()], fits);
+    this.filters.compact.checked = this.#list?.density === "compact";
     this.#count();
   }
 

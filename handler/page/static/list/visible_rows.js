@@ -12,6 +12,20 @@ const AROUND = 8;
  */
 
 /**
+ * How high rows are if nobody says so: roomy if all are seen then. Calls come and go: what is compact stays
+ * so until there is room to spare.
+ * @param {number} count  of all rows
+ * @param {{ height: number, roomy: number }} place  what is seen of the list, and what a roomy row takes (px)
+ * @param {"roomy" | "compact"} now
+ * @returns {"roomy" | "compact"}
+ */
+export function densityFor(count, { height, roomy }, now) {
+  if (height <= 0 || roomy <= 0) return now; // not on the screen
+  const spare = now === "compact" ? 1 : 0;
+  return (count + spare) * roomy > height ? "compact" : "roomy";
+}
+
+/**
  * The rows that are seen, in part too: from `first` to before `last`.
  * @param {View} view
  * @param {number} count  of all rows

@@ -3,10 +3,7 @@
 import { change, settings } from "./reading.js";
 import { CHOICES } from "./settings.js";
 import { make, makeButton } from "../shared/dom.js";
-import { loadSheet } from "../shared/load_sheet.js";
 import { LANGUAGES, texts } from "../shared/texts.js";
-
-await loadSheet("help.css"); // it is not shown without
 
 // Between the menu and its button (px).
 const APART = 4;

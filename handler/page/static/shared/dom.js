@@ -56,3 +56,13 @@ export function makeButton(text, onclick) {
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/**
+ * Write texts, each an element of its own with a blank between, if they are not there yet.
+ * @param {Element} element
+ * @param {string[]} texts
+ */
+export function writeEach(element, texts) {
+  if (element.textContent === texts.join(" ")) return;
+  element.replaceChildren(...texts.flatMap((text, at) => [at ? " " : "", make("span", "", text)]));
+}
