@@ -125,6 +125,22 @@ async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, t
         assert all(one["silent"] for one in await page.evaluate("window.notifications"))
 
 
+async def test_words_that_another_tab_is_the_first_to_wait_for_are_heard_in_each(
+    service, token, tell
+):
+    call = await tell(service)
+    call.say("I want my lawyer.", 0.0)
+    link = f"{service.url}/#token={token}&call={call.sid}"
+    async with opened(link) as page:
+        await expect(turns(page)).to_have_count(1)
+        await expect(page.locator("#watch-words")).to_have_text("Watch words")
+        other = await page.context.new_page()
+        await other.goto(link)
+        await wait_for(other, "lawyer")
+        await expect(page.locator("#watch-words")).to_have_text("Watch words (1)")
+        await marks(page, '["lawyer"]')
+
+
 async def test_that_the_browser_denies_it_is_told(service, token):
     async with opened(f"{service.url}/#token={token}") as page:
         devtools = await page.context.new_cdp_session(page)

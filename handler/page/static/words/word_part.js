@@ -56,8 +56,10 @@ export class WordPart {
     this.listener = listener;
     this.button.onclick = async () => (await unlessGone(this.#load()))?.edit();
     this.input.addEventListener("input", () => this.search());
-    if ((this.store.getItem(KEY) ?? "[]") !== "[]") this.#load(); // as WatchWords keeps none
     this.showCount(0);
+    this.#hear();
+    // Another tab may be the first to have some.
+    addEventListener("storage", ({ key }) => { if (key === KEY) this.#hear(); });
   }
 
   /**
@@ -118,6 +120,13 @@ export class WordPart {
    */
   showCount(count) {
     write(this.button, count ? texts.words.watching(count) : texts.words.title);
+  }
+
+  /** Have what listens, if there is something to listen for. */
+  #hear() {
+    if (this.listening || (this.store.getItem(KEY) ?? "[]") === "[]") return; // as WatchWords keeps none
+    this.button.textContent = texts.words.unheard;
+    this.#load();
   }
 
   async #load() {
