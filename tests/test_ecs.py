@@ -258,9 +258,9 @@ OF_THE_FORWARDER: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a setting that there is not": (MISTAKES["a setting that there is not"][0], "CALLS is no"),
     "a secret too few": (lambda found: container_of(found)["Secrets"].pop(0), "missing"),
     "another command": (lambda found: container_of(found).pop("Command"), "is not the forwarder"),
-    "a stop within a request": (
+    "a stop too soon": (
         lambda found: container_of(found).update(StopTimeout=10),
-        "stopped while a request is under way",
+        "stopped before it has written",
     ),
     "another port": (
         lambda found: container_of(found)["Environment"][0].update(Value="9092"),

@@ -294,11 +294,11 @@ OF_THE_FORWARDER: dict[str, tuple[Callable[[list[Object]], object], str]] = {
         "FORWARD_TIME is no setting",
     ),
     "another command": (lambda found: container(found).pop("args"), "is not the forwarder"),
-    "a grace shorter than a request": (
+    "a grace too short": (
         lambda found: deployment(found)["spec"]["template"]["spec"].update(
             terminationGracePeriodSeconds=10
         ),
-        "stopped while a request is under way",
+        "stopped before it has written",
     ),
     "another port of metrics": (
         lambda found: container(found)["ports"][0].update(containerPort=80),

@@ -162,7 +162,8 @@ export class Partyline {
     const feed = this.#feeds.get(callSid);
     if (!feed?.readings.delete(reading) || feed.readings.size) return;
     this.#feeds.delete(callSid);
-    this.#send({ unsubscribe: callSid });
+    // What a number alone began ends with it: hundreds of words at once would be too many.
+    if (feed.placed || !reading.number) this.#send({ unsubscribe: callSid });
     this.#rest();
   }
 

@@ -21,9 +21,10 @@ from handler.cli.forward import main
 from handler.errors import SettingsError
 from handler.forward.forwarder import Forwarder
 from handler.forward.settings import ForwardSettings
+from handler.forward.worker import LEAVE_SECONDS
 
-# What a forwarder may need to end beyond its last request: to write its place.
-BEYOND_REQUEST = 10
+# What a forwarder may need to end beyond what is under way: to write its place.
+TO_WRITE = 10
 QUICK = {"FORWARD_SECRET": SECRET, "FORWARD_RETRY_SECONDS": "0.05", "LEASE_SECONDS": "1"}
 
 
@@ -115,8 +116,10 @@ def forwarder_problems(
         return
     if "NATS_URL" not in known:
         yield "NATS_URL: missing"
-    if stops_in < settings.timeout + BEYOND_REQUEST:
-        yield "stopped while a request is under way"
+    if settings.metrics_port is None:
+        yield "METRICS_PORT: missing"
+    if stops_in < LEAVE_SECONDS + TO_WRITE:
+        yield "stopped before it has written its place"
 
 
 async def given_up(broker: Broker, name: str) -> list[dict[str, Any]]:

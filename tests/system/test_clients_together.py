@@ -73,3 +73,19 @@ async def test_a_call_whose_beginning_is_gone_is_told_to_who_follows_its_number(
     messages = [one["message"] for one in told]
     assert messages[0] == {"type": "Expired", "callSid": call.sid, "first": 4}
     assert [message["seq"] for message in messages[1:]] == [4, 5, 6]
+
+
+async def test_a_number_of_many_calls_is_let_go_and_what_else_is_read_goes_on(serve, token, tell):
+    """With few words: who says more than 200 at once is sent away."""
+    service = serve()
+    call = await tell(service)
+    calls = [await tell(service, to=NUMBER) for _ in range(210)]
+    async with Breaker(service.port) as breaker, patience():
+        url = f"http://127.0.0.1:{breaker.port}"
+        process = await run("leave.mjs", url, token, call.sid, NUMBER, str(len(calls)))
+        assert json.loads(await process.stdout.readline()) == "left"
+        call.say("meanwhile")
+        await call.end()
+        assert json.loads(await process.stdout.readline()) == [1, 2, 3]
+        assert await process.wait() == 0
+    assert breaker.connections == 1
