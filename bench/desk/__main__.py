@@ -2,7 +2,8 @@
 What a desk of fifty calls costs its reader's browser: ``python -m bench.desk``.
 
 Fifty calls are listed and talk, twelve of them are open. What ten records a second cost, before and
-after an hour's worth of them (written faster); then a list of five hundred is scrolled.
+after an hour's worth of them (written faster); how soon a watched word is marked in what may
+still change; then a list of five hundred is scrolled.
 """
 
 import argparse
@@ -26,6 +27,13 @@ WIDTH = 1920
 # So that calls that say RATE records a second in all keep to the clock.
 REST = 1.6
 SCROLLED = 10.0  # seconds
+WATCHED = "amaranth"  # none of the calls says it by itself
+TIMES = 20  # it is said
+# What is marked in the transcripts is looked at with each frame.
+MARKED = """new Promise((done) => {
+  const look = () => CSS.highlights.get("watched")?.size ? done() : requestAnimationFrame(look);
+  look();
+})"""
 LIST = "#calls-part"
 
 
@@ -88,6 +96,29 @@ async def measure_hour(desk: Desk, meter: Meter, seconds: float, hour: int) -> N
     print(f"\nlongest frame at {HURRY:.0f} records a second: {longest(hurried)}", flush=True)
 
 
+async def measure_watching(page: Page, desk: Desk) -> None:
+    """Measure how soon a word is marked that is said while all calls talk."""
+    await page.locator("#watch-words").click()
+    await page.get_by_label("Word or phrase").fill(WATCHED)
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Escape")
+    talking = asyncio.create_task(desk.speak(round(TIMES * RATE), RATE, calls=desk.calls[1:]))
+    took = []
+    for _ in range(TIMES):
+        desk.calls[0].be_heard_saying(WATCHED)
+        begun = time.monotonic()
+        await page.evaluate(MARKED)
+        took.append((time.monotonic() - begun) * 1000)
+        desk.calls[0].say()  # and it is taken back
+        await page.wait_for_function("CSS.highlights.get('watched').size === 0")
+    await talking
+    took.sort()
+    print(
+        f"\na watched word is marked {took[len(took) // 2]:.0f} ms after the recogniser has it "
+        f"(median of {TIMES}; at most {took[-1]:.0f})"
+    )
+
+
 async def measure_scrolling(page: Page, desk: Desk, meter: Meter, listed: int) -> None:
     """Measure a long list that is scrolled while calls talk."""
     await desk.begin(listed - len(desk.calls), rest=REST, lasts=20)
@@ -117,6 +148,7 @@ async def measure(browser: Browser, arguments: argparse.Namespace) -> None:
         print(f"{time.strftime('%Y-%m-%d')}, {describe()}, Chromium {browser.version}")
         print(f"longest frame while the calls are opened: {longest(await meter.long_frames())}")
         await measure_hour(desk, meter, arguments.seconds, arguments.records)
+        await measure_watching(page, desk)
         await measure_scrolling(page, desk, meter, arguments.listed)
 
 

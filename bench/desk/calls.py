@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Self
 
@@ -118,6 +119,13 @@ class DeskCall:
             body = line.result(line.end)
             assert body is not None
             self.writer.interim(track, body)
+
+    def be_heard_saying(self, text: str) -> None:
+        """Be heard in mid-line with other words, which its end takes back."""
+        other = replace(self._line, text=text)
+        body = other.result()
+        assert body is not None
+        self.writer.interim(other.track, {**body, "is_final": False, "speech_final": False})
 
     def tell(self, **body: object) -> None:
         """Tell an event."""

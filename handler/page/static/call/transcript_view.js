@@ -214,6 +214,7 @@ export class TranscriptView {
    */
   #leapTo(turn, mark) {
     const element = this.elementOf(turn);
+    this.log.querySelector(`.${mark}`)?.classList.remove(mark);
     element.classList.add(mark);
     this.#setFollowing(false);
     const centre = () => {
