@@ -6,8 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.units import by_unit, turn_of
 
+# The same few inputs each time, however long a busy machine takes for one.
+settings.register_profile(
+    "sample",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("sample")
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
 
 Rounds = Callable[..., range]

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.deepgram_options import (
@@ -224,7 +224,6 @@ VALUES = ["de", "multi", "nova-2", "nova-3", "nova-2-phonecall", "true", "v1", "
 PAIRS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=8)
 
 
-@settings(deadline=None)
 @given(PAIRS, st.sampled_from(["", "model=nova-2&keywords=a:1", "language=multi&diarize=true"]))
 def test_whatever_a_call_asks_for_deepgram_is_asked_for_what_it_takes(asked, own):
     service = deepgram_options(own)

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.printable import shown
@@ -148,7 +148,6 @@ def test_metadata_is_bounded_in_size_and_what_still_fits_is_kept():
     assert found.unread == ("key4",)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(), max_size=60), st.text(st.characters())))
 def test_whatever_is_given_what_is_published_is_bounded_and_may_be_shown(parameters):
     found = read_parameters(parameters)

@@ -227,8 +227,8 @@ async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(service, mint
     short = {"calls": ["*"], "subject": "page"}
     client = f"{service.ws}/client?token={{}}"
     async with (
-        connect(client.format(mint(ttl=2, **short)), proxy=None) as left_alone,
-        connect(client.format(mint(ttl=2, **short)), proxy=None) as renewed,
+        connect(client.format(mint(ttl=4, **short)), proxy=None) as left_alone,
+        connect(client.format(mint(ttl=4, **short)), proxy=None) as renewed,
         connect(client.format(mint(ttl=600, **short)), proxy=None) as stolen,
     ):
         await renewed.recv()

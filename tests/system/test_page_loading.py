@@ -56,7 +56,7 @@ async def test_watched_words_are_heard_once_what_listens_can_be_loaded(service, 
         # Each time under another address: a browser may keep what failed.
         await until(lambda: len(asked) >= 2)
         assert len({*asked}) == len(asked)
-        await expect(page.locator("#watch-words")).to_have_text("Watch words")
+        await expect(page.locator("#watch-words")).to_have_text("Watch words (not heard yet)")
         row = page.locator("#calls .open", has_text="I want my lawyer.")
         await expect(row.locator(".marked")).to_be_empty()
         async with page.expect_response("**/words/listening.js?*") as answered:
@@ -85,6 +85,27 @@ async def test_a_call_that_was_chosen_opens_once_what_shows_it_can_be_loaded(ser
         await expect(turns(page)).to_have_count(0)
         await come_back(page)
         await expect(page.locator(".said")).to_have_text("At last. ")
+
+
+async def test_a_call_of_a_followed_number_is_asked_for_once_however_much_it_says(
+    service, token, tell
+):
+    number = "+15550006001"
+    async with lacking("desk/call_opener.js", f"{service.url}/#token={token}") as (page, asked):
+        await page.fill("#search", number)
+        await page.click("#follow-number")
+        call = await tell(service, to=number)
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await page.click("#notices-away")
+        before = len(asked)
+        for at in range(20):
+            call.say(f"line {at}", 10.0 * at)
+        await expect(page.locator("#calls .open").first).to_contain_text("line 19")
+        await expect(page.locator("#notices-text")).to_be_empty()
+        assert len(asked) == before
+        await come_back(page)
+        await expect(turns(page)).to_have_count(20)
+        await expect(page.locator("#notices-text")).to_contain_text("Opened by itself")
 
 
 async def test_a_search_shows_no_call_as_fitting_until_it_is_known_which_do(service, token, tell):

@@ -44,6 +44,7 @@ def interim(text: str, start: float, duration: float = 1.0) -> dict:
 
 async def wait_for(page, *words):
     """Have the page wait for words, by the keyboard alone."""
+    await expect(page.locator("#watch-words")).to_be_visible()
     await page.locator("#watch-words").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Word or phrase")).to_be_focused()
@@ -122,6 +123,22 @@ async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, t
         who = "Ana +15550001111 →\u00a0unknown"
         assert about == [f"cancel · {who}", f"lawyer · {who}", f"cancel · {who}"]
         assert all(one["silent"] for one in await page.evaluate("window.notifications"))
+
+
+async def test_words_that_another_tab_is_the_first_to_wait_for_are_heard_in_each(
+    service, token, tell
+):
+    call = await tell(service)
+    call.say("I want my lawyer.", 0.0)
+    link = f"{service.url}/#token={token}&call={call.sid}"
+    async with opened(link) as page:
+        await expect(turns(page)).to_have_count(1)
+        await expect(page.locator("#watch-words")).to_have_text("Watch words")
+        other = await page.context.new_page()
+        await other.goto(link)
+        await wait_for(other, "lawyer")
+        await expect(page.locator("#watch-words")).to_have_text("Watch words (1)")
+        await marks(page, '["lawyer"]')
 
 
 async def test_that_the_browser_denies_it_is_told(service, token):

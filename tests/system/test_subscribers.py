@@ -341,7 +341,7 @@ async def test_the_next_call_of_a_number_begins_by_itself(serve, mint, tell):
 
 async def test_an_event_stream_ends_with_its_token(service, mint, tell):
     call = await tell(service)
-    token = mint(calls=["*"], ttl=2)
+    token = mint(calls=["*"], ttl=4)
     seen = []
     async with httpx.AsyncClient(trust_env=False) as client:
         url = f"{service.url}/calls/{call.sid}/events?token={token}"

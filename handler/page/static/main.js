@@ -7,7 +7,7 @@ import { Pins } from "./desk/pins.js";
 import { Workspace } from "./desk/workspace.js";
 import { obey } from "./help/obey.js";
 import { Partyline } from "./partyline/partyline.js";
-import { settings } from "./reading/reading.js";
+import { settings } from "./preferences/preferences.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
 import { later, tellOfLoading, tryAgain, unlessGone } from "./shared/later.js";
@@ -33,7 +33,7 @@ const problem = byId("problem", HTMLElement);
 const otherToken = byId("other-token", HTMLElement);
 const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
-const loadReadingMenu = () => withSheet("help.css", import("./reading/reading_menu.js"));
+const loadReadingMenu = () => withSheet("help.css", import("./preferences/preferences_menu.js"));
 const loadHelp = () => withSheet("help.css", import("./help/help_sheet.js"));
 const loadOpener = () => import("./desk/call_opener.js");
 const client = new Partyline({

@@ -1,5 +1,6 @@
 """handler/audio/landmarks.py: two media streams of one call meet at the same samples."""
 
+import itertools
 import random
 
 import pytest
@@ -30,8 +31,14 @@ def piece(begins, seconds=8.0):
     return [side[begins : begins + round(seconds * SAMPLE_RATE)] for side in SIDES]
 
 
-@pytest.mark.parametrize("sizes", [(160,), (80, 160, 240), (7, 1000), (1,)], ids=str)
-@pytest.mark.parametrize("later", [0, 1, 159, 160, 12_345, 40_000])
+@pytest.mark.parametrize(
+    ("sizes", "later"),
+    [
+        *itertools.product([(160,), (80, 160, 240), (7, 1000)], [0, 1, 159, 160, 12_345, 40_000]),
+        ((1,), 159),
+    ],
+    ids=str,
+)
 def test_frames_may_be_cut_in_any_way(sizes, later):
     at = 9 * SAMPLE_RATE
     theirs, ours = marks_of(piece(at)), marks_of(piece(at + later, seconds=3.0), sizes)

@@ -10,7 +10,7 @@ import * as ordering from "../../../handler/page/static/list/ordering.js";
 import * as visible from "../../../handler/page/static/list/visible_rows.js";
 
 /** @import { KnownCall } from "../../../handler/page/static/list/known_calls.js" */
-/** @import { Standing, Wanted } from "../../../handler/page/static/list/ordering.js" */
+/** @import { SortKeys, Wanted } from "../../../handler/page/static/list/ordering.js" */
 
 /** @param {string} callSid @param {Partial<KnownCall>} about @returns {KnownCall} */
 function call(callSid, about = {}) {
@@ -25,14 +25,14 @@ const OUT = call("CA3", { from: "+15559990000", to: "+15550003333", direction: "
 const BARE = call("CA4", { startedAt: 4000 });
 const ALL = [ANA, BEN, OUT, BARE];
 
-/** @type {Standing} */
+/** @type {SortKeys} */
 const PLAIN = { isPinned: false, isAway: false, marked: [], silentFor: null };
 
-/** @param {Partial<Wanted>} wanted @param {Record<string, Partial<Standing>>} standings */
-function shown(wanted, standings = {}) {
-  const standingOf = (/** @type {KnownCall} */ { callSid }) => ({ ...PLAIN, ...standings[callSid] });
+/** @param {Partial<Wanted>} wanted @param {Record<string, Partial<SortKeys>>} [keys] @param {KnownCall[]} [calls] */
+function shown(wanted, keys = {}, calls = ALL) {
+  const keysOf = (/** @type {KnownCall} */ { callSid }) => ({ ...PLAIN, ...keys[callSid] });
   const all = { ...ordering.FIRST, ...wanted };
-  return ordering.liveCalls(ALL.filter(filter(all)), all, standingOf).map(({ callSid }) => callSid).join(" ");
+  return ordering.liveCalls(calls.filter(filter(all)), all, keysOf).map(({ callSid }) => callSid).join(" ");
 }
 
 const MARKED = { CA1: { marked: [{ word: "lawyer", at: 1 }] }, CA2: { marked: [{ word: "cancel", at: 9 }] } };
@@ -52,6 +52,9 @@ const SHOWN = [
   ["incoming ones", shown({ direction: "incoming" }), "CA4 CA1 CA2"],
   ["outgoing ones", shown({ direction: "outgoing" }), "CA3"],
   ["a name, whatever its accents", shown({ text: "jose ANA" }), "CA1"],
+  ["a name as it is spelled out", shown({ text: "kuehne" }, {}, [call("CA5", { callerName: "Kühne" })]), "CA5"],
+  ["a name that is spelled out", shown({ text: "Kühne" }, {}, [call("CA5", { callerName: "Kuehne & Co" })]), "CA5"],
+  ["metadata however it is spelled", shown({ text: "GRÖSSE:straß" }, {}, [call("CA5", { metadata: { groesse: "Hauptstrasse" } })]), "CA5"],
   ["a callSid", shown({ text: "ca3" }), "CA3"],
   ["a number as people write it", shown({ text: " +1 (555) 000-1111 " }), "CA1"],
   ["a part of one", shown({ text: "00-01 1" }), "CA1"],

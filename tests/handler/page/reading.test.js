@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { actionOf, KEYS } from "../../../handler/page/static/help/keys.js";
-import { readSettings } from "../../../handler/page/static/reading/settings.js";
+import { readSettings } from "../../../handler/page/static/preferences/settings.js";
 import { isolate, isolating } from "../../../handler/page/static/shared/bidi.js";
 
 /** @import { Place } from "../../../handler/page/static/help/keys.js" */

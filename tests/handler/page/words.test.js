@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { CallWords } from "../../../handler/page/static/words/call_words.js";
-import { tokensOf } from "../../../handler/page/static/words/folding.js";
+import { tokensOf } from "../../../handler/page/static/shared/folding.js";
 import { isSearch, phrase, places } from "../../../handler/page/static/words/phrase.js";
 import { Vocabulary } from "../../../handler/page/static/words/vocabulary.js";
 import { LONGEST_WORD, MOST_WORDS, WatchWords } from "../../../handler/page/static/words/watch_words.js";
@@ -47,6 +47,23 @@ const MATCHES = [
 for (const [typed, text, found] of MATCHES) {
   test(`${typed} in ${text}`, () => {
     const [words, needles] = [tokensOf(text), phrase(typed)];
+    const span = (/** @type {number} */ at) => text.slice(words[at]?.start, words[at + needles.length - 1]?.end);
+    assert.deepEqual(places(needles, words).map(span), found);
+  });
+}
+
+/** What is looked for in one call, what was said, and which words of it that is. @type {[string, string, string[]][]} */
+const WITHIN = [
+  ["chnung", "die Stromrechnung", ["Stromrechnung"]],
+  ["rechn", "die Stromrechnungen, Rechner", ["Stromrechnungen", "Rechner"]],
+  ["nung kün", "die Stromrechnung kündigen", ["Stromrechnung kündigen"]],
+  ["nung kün", "die Rechnungen kündigen, die Rechnung verkünden", []],
+  ["a b c", "ba b cd, b b c, a bb c", ["ba b cd"]],
+];
+
+for (const [typed, text, found] of WITHIN) {
+  test(`${typed} within ${text}`, () => {
+    const [words, needles] = [tokensOf(text), phrase(typed, true, true)];
     const span = (/** @type {number} */ at) => text.slice(words[at]?.start, words[at + needles.length - 1]?.end);
     assert.deepEqual(places(needles, words).map(span), found);
   });

@@ -1,7 +1,7 @@
 """handler/twilio/callbacks.py: status callbacks, of media streams and of calls."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import TwilioProtocolError
@@ -134,7 +134,6 @@ NAMES = st.sampled_from([*OF_STREAM, *OF_CALL, "ParentCallSid", "StreamError"])
 VALUES = st.sampled_from([*OF_STREAM.values(), *OF_CALL.values(), PARENT]) | st.text()
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, VALUES))
 def test_whatever_comes_is_read_or_refused(fields):
     for given_fields in (fields, OF_STREAM | fields, OF_CALL | fields):

@@ -3,16 +3,16 @@
 // So near its end, in pixels, the log is followed.
 const NEAR = 48;
 
-/** How a log stands. @typedef {{ scrollTop: number, scrollHeight: number, clientHeight: number }} Standing */
+/** How a log stands. @typedef {{ scrollTop: number, scrollHeight: number, clientHeight: number }} ScrollPosition */
 
 export class Following {
-  /** @type {Standing} as it was seen last */
+  /** @type {ScrollPosition} as it was seen last */
   #last = { scrollTop: 0, scrollHeight: 0, clientHeight: 0 };
   isOn = true;
 
   /**
    * Remember how it stands now: nobody has scrolled it but us.
-   * @param {Standing} standing
+   * @param {ScrollPosition} position
    */
   note({ scrollTop, scrollHeight, clientHeight }) {
     this.#last = { scrollTop, scrollHeight, clientHeight };
@@ -22,7 +22,7 @@ export class Following {
    * It was scrolled. Only a reader goes up in a log whose sizes are what they were: what is laid out
    * anew, on a phone that is turned or as more comes into sight, a browser scrolls by itself. Returns
    * whether the end went out of sight so, and is to be shown again.
-   * @param {Standing} standing
+   * @param {ScrollPosition} position
    */
   scrolled({ scrollTop, scrollHeight, clientHeight }) {
     const { scrollTop: top, scrollHeight: height, clientHeight: room } = this.#last;

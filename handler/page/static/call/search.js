@@ -1,9 +1,13 @@
 // Finding words in a transcript. What is found is marked without touching what is written.
 
 import { isSpoken } from "../partyline/transcript.js";
+import { tokensOf } from "../shared/folding.js";
 import { rangeIn, textOf } from "../shared/text_ranges.js";
 import { texts } from "../shared/texts.js";
+import { phrase, places } from "../words/phrase.js";
 
+/** @import { Token } from "../shared/folding.js" */
+/** @import { Needle } from "../words/phrase.js" */
 /** @import { SpokenTurn, Turn } from "../partyline/transcript.js" */
 
 /** Which of a turn's places. @typedef {{ turn: SpokenTurn, index: number }} Hit */
@@ -21,8 +25,10 @@ export class Search {
   /** @param {Turn[]} turns  those of the transcript, in their order */
   constructor(turns) {
     this.turns = turns;
-    /** @type {RegExp | null} */
-    this.pattern = null;
+    /** @type {Needle[]} */
+    this.needles = [];
+    /** @type {WeakMap<SpokenTurn, { text: string, tokens: Token[] }>} what was written, while something is looked for */
+    this.read = new WeakMap();
     /** @type {Map<SpokenTurn, StaticRange[]>} */
     this.ranges = new Map();
     /** @type {Hit | null} the one that is shown */
@@ -32,14 +38,14 @@ export class Search {
   }
 
   /**
-   * Look for a text in all turns; an empty one is found nowhere.
+   * Look for words in all turns, and for what begins or ends within one; no word is found nowhere.
    * @param {string} text
    * @param {Map<Turn, Element>} elements
    */
   find(text, elements) {
     this.clear();
-    const words = text.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    this.pattern = words[0] ? new RegExp(words.join("\\s+"), "giu") : null;
+    this.needles = phrase(text, true, true);
+    if (!this.needles.length) this.read = new WeakMap();
     for (const turn of this.turns.filter(isSpoken)) {
       const said = elements.get(turn)?.querySelector(".said");
       if (said) this.look(turn, said);
@@ -53,8 +59,8 @@ export class Search {
    */
   look(turn, said) {
     this.#unmark(turn);
-    if (!this.pattern) return;
-    const ranges = occurrences(said, this.pattern);
+    if (!this.needles.length) return;
+    const ranges = this.#occurrences(turn, said);
     if (!ranges.length) return;
     this.ranges.set(turn, ranges);
     for (const range of ranges) found?.add(range);
@@ -84,14 +90,15 @@ export class Search {
 
   /** How many there are, and which is shown: `2 of 7`. */
   toString() {
-    if (!this.pattern) return "";
+    if (!this.needles.length) return "";
     const hits = this.#hits();
     return hits.length ? texts.words.position(this.#position(hits) + 1, hits.length) : texts.words.none;
   }
 
   clear() {
     for (const turn of [...this.ranges.keys()]) this.#unmark(turn);
-    this.pattern = this.current = null;
+    this.needles = [];
+    this.current = null;
   }
 
   /** @param {Hit} hit */
@@ -120,14 +127,25 @@ export class Search {
     for (const range of this.ranges.get(turn) ?? []) { found?.delete(range); shown?.delete(range); }
     this.ranges.delete(turn);
   }
-}
 
-/**
- * Where a pattern is in what was said finally, across its parts.
- * @param {Element} said
- * @param {RegExp} pattern
- */
-function occurrences(said, pattern) {
-  const written = textOf(said.querySelectorAll(":scope > :not(.interim)"));
-  return Array.from(written.text.matchAll(pattern), ({ index, 0: { length } }) => rangeIn(written, index, index + length));
+  /**
+   * Where it is in what was said finally, across its parts: whole words.
+   * @param {SpokenTurn} turn
+   * @param {Element} said
+   */
+  #occurrences(turn, said) {
+    const written = textOf(said.querySelectorAll(":scope > :not(.interim)"));
+    const known = this.read.get(turn);
+    const tokens = known?.text === written.text ? known.tokens : tokensOf(written.text);
+    this.read.set(turn, { text: written.text, tokens });
+    const ranges = [];
+    let done = 0;
+    for (const at of places(this.needles, tokens)) {
+      const [first, last] = [tokens[at], tokens[at + this.needles.length - 1]];
+      if (at < done || !first || !last) continue;
+      ranges.push(rangeIn(written, first.start, last.end));
+      done = at + this.needles.length;
+    }
+    return ranges;
+  }
 }

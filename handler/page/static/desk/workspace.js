@@ -8,6 +8,7 @@ import { Notices } from "./notices.js";
 import { OpenCalls } from "./open_calls.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
+import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 
@@ -44,7 +45,9 @@ export class Workspace {
     });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
-    this.followed = new FollowedNumbers(client, async (callSid, about) => (await this.ready()).openByItself(callSid, about));
+    this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
+    /** @type {Set<string>} callSids that open by themselves once what opens them is loaded */
+    this.coming = new Set();
     /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
     this.lostAt = null;
     this.openCalls = new OpenCalls(changed);
@@ -155,6 +158,18 @@ export class Workspace {
    */
   async #open(callSid, at) {
     (await this.ready()).open(callSid, { at });
+  }
+
+  /**
+   * A call of a number that is followed opens; this is called with each of its messages.
+   * @param {string} callSid
+   * @param {Partial<KnownCall>} about
+   */
+  async #openByItself(callSid, about) {
+    if (this.opener) return this.opener.openByItself(callSid, about);
+    if (this.coming.has(callSid)) return;
+    remember(this.coming, callSid);
+    (await this.ready()).openByItself(callSid, about);
   }
 
   /**

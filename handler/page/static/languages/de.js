@@ -152,6 +152,7 @@ export const texts = {
     notify: "Benachrichtigen, ohne Ton",
     close: "Schließen",
     found: "In dem, was gesagt wurde",
+    unheard: "Wörter beobachten (noch nicht)",
     watching: (count) => `Wörter beobachten (${whole(count)})`,
     where: (time, speaker) => `${time} ${speaker}`,
     places: (places) => counted(places, { one: "Stelle", other: "Stellen" }),

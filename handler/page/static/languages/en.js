@@ -212,6 +212,7 @@ export const texts = {
     notify: "Notify me, without a sound",
     close: "Close",
     found: "In what was said",
+    unheard: "Watch words (not heard yet)",
     /** @param {number} count */
     watching: (count) => `Watch words (${whole(count)})`,
     /**

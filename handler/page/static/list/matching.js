@@ -1,11 +1,14 @@
 // Which calls fit what is searched for. No document, no clock, no network.
 
 import { isOutbound } from "../shared/format.js";
+import { sought, spellings } from "../shared/folding.js";
 import { NUMBER } from "../shared/identifiers.js";
 import { LONGEST_TEXT } from "./ordering.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
 /** @import { Wanted } from "./ordering.js" */
+
+/** How a text may be spelled. @typedef {readonly string[]} Spellings */
 
 const NUMERIC = /^[+\d\s().\/-]*\d[+\d\s().\/-]*$/;
 const KEYED = /(?:"([^"]+)"|([^\s":]+)):(?:"([^"]*)"|([^\s"]*))/g;
@@ -21,20 +24,20 @@ const WITH_COUNTRY = 8;
  * @returns {(call: KnownCall) => boolean}
  */
 export function filter({ text, direction }) {
-  /** @type {{ whole: string, key: string, value: string }[]} */
+  /** @type {{ whole: Spellings, key: Spellings, value: Spellings }[]} */
   const keyed = [];
   const rest = text.slice(0, LONGEST_TEXT).replace(KEYED, (whole, quotedKey, key, quoted, value) => {
-    keyed.push({ whole: folded(whole), key: folded(quotedKey ?? key), value: folded(quoted ?? value) });
+    keyed.push({ whole: typed(whole), key: typed(quotedKey ?? key), value: typed(quoted ?? value) });
     return " ";
   });
   const numbers = waysToWrite(rest);
   // The groups of a number are no words: each alone is in many.
-  const words = folded(rest).trim().split(numbers.length ? /(?!)/u : /\s+/u).filter(Boolean);
+  const words = rest.trim().split(numbers.length ? /(?!)/u : /\s+/u).filter(Boolean).map(typed);
   return (call) => {
     if (direction && isOutbound(call.direction) !== (direction === "outgoing")) return false;
     if (!keyed.length && !words.length) return true;
     const texts = textsOf(call);
-    const has = (/** @type {string} */ one) => texts.some((other) => other.includes(one));
+    const has = (/** @type {Spellings} */ one) => texts.some((other) => isIn(one, other));
     return keyed.every((one) => hasMetadata(call, one) || has(one.whole))
       && (words.every(has) || numbers.some((one) => hasNumber(call, one)));
   };
@@ -73,21 +76,28 @@ function hasNumber({ from, to }, number) {
 
 /**
  * @param {KnownCall} call
- * @param {{ key: string, value: string }} wanted  without a value: any
+ * @param {{ key: Spellings, value: Spellings }} wanted  without a value: any
  */
 function hasMetadata({ metadata = {} }, { key, value }) {
-  return Object.entries(metadata).some(([name, one]) => folded(name) === key && folded(one).includes(value));
+  return Object.entries(metadata)
+    .some(([name, one]) => spellings(name).some((way) => key.includes(way)) && isIn(value, spellings(one)));
 }
 
 /** @param {KnownCall} call */
 function textsOf({ callSid, from, to, callerName, calleeName, metadata = {} }) {
-  return [callSid, from, to, callerName, calleeName, ...Object.values(metadata)].map((one) => folded(one ?? ""));
+  return [callSid, from, to, callerName, calleeName, ...Object.values(metadata)].map((one) => spellings(one ?? ""));
+}
+
+/** @param {string} text @returns {Spellings} */
+function typed(text) {
+  return sought(spellings(text));
 }
 
 /**
- * A text as it is compared: José is found by jose.
- * @param {string} text
+ * Whether a text has another one within, in any spelling of both.
+ * @param {Spellings} part
+ * @param {Spellings} text
  */
-function folded(text) {
-  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+function isIn(part, text) {
+  return part.some((one) => text.some((other) => other.includes(one)));
 }

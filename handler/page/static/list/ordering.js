@@ -17,14 +17,14 @@ import { otherNumber } from "../shared/format.js";
 
 /**
  * What an order may ask of a call, beside what the list says of it.
- * @typedef {object} Standing
+ * @typedef {object} SortKeys
  * @property {boolean} isPinned
  * @property {boolean} isAway  its recogniser is
  * @property {readonly { word: string, at: number }[]} marked  watched words, and when they were said (seconds of the call)
  * @property {number | null} silentFor  seconds
  */
 
-/** @typedef {{ call: KnownCall, standing: Standing }} Placed */
+/** @typedef {{ call: KnownCall, keys: SortKeys }} Placed */
 /** @typedef {(one: Placed, other: Placed) => number} Order */
 
 // More is not looked for (characters).
@@ -41,7 +41,7 @@ const ORDERS = {
   /** @type {Order} */
   marked: (one, other) => lastMarked(other) - lastMarked(one),
   /** @type {Order} */
-  silent: (one, other) => (other.standing.silentFor ?? -1) - (one.standing.silentFor ?? -1),
+  silent: (one, other) => (other.keys.silentFor ?? -1) - (one.keys.silentFor ?? -1),
   /** @type {Order} */
   number: (one, other) => numberOf(one).localeCompare(numberOf(other), "en"),
 };
@@ -84,13 +84,13 @@ export function isNarrowed({ text, direction }) {
  * Of live calls those that stand as is wanted, in their order: pinned ones first.
  * @param {KnownCall[]} calls
  * @param {Wanted} wanted
- * @param {(call: KnownCall) => Standing} standingOf
+ * @param {(call: KnownCall) => SortKeys} keysOf
  */
-export function liveCalls(calls, wanted, standingOf) {
-  const placed = calls.map((call) => ({ call, standing: standingOf(call) }));
-  const inState = placed.filter(({ call, standing }) => isInState(call, standing, wanted.state));
+export function liveCalls(calls, wanted, keysOf) {
+  const placed = calls.map((call) => ({ call, keys: keysOf(call) }));
+  const inState = placed.filter(({ call, keys }) => isInState(call, keys, wanted.state));
   const order = ORDERS[wanted.sort];
-  inState.sort((one, other) => Number(other.standing.isPinned) - Number(one.standing.isPinned)
+  inState.sort((one, other) => Number(other.keys.isPinned) - Number(one.keys.isPinned)
     || order(one, other) || newest(one, other));
   return inState.map(({ call }) => call);
 }
@@ -98,17 +98,17 @@ export function liveCalls(calls, wanted, standingOf) {
 /**
  * Whether a live call stands as is wanted.
  * @param {KnownCall} call
- * @param {Standing} standing
+ * @param {SortKeys} keys
  * @param {Wanted["state"]} state
  */
-function isInState(call, standing, state) {
+function isInState(call, keys, state) {
   if (state === "waiting") return call.state === "waiting";
-  return state === "live" || (state === "away" && standing.isAway);
+  return state === "live" || (state === "away" && keys.isAway);
 }
 
 /** @param {Placed} placed */
-function lastMarked({ call, standing }) {
-  const { marked } = standing;
+function lastMarked({ call, keys }) {
+  const { marked } = keys;
   return marked.length ? call.startedAt + 1000 * Math.max(...marked.map(({ at }) => at)) : 0;
 }
 

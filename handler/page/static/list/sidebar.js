@@ -13,7 +13,7 @@ import { signalsOf } from "./row_words.js";
 
 /** @import { ListListener } from "./call_list.js" */
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
-/** @import { Standing } from "./ordering.js" */
+/** @import { SortKeys } from "./ordering.js" */
 /** @import { OverList } from "./over_list.js" */
 /** @import { WordPart } from "../words/word_part.js" */
 
@@ -241,7 +241,7 @@ export class Sidebar {
    */
   #showLive(all, fits) {
     const { wanted } = this.filters;
-    const shown = liveCalls(all.filter(fits), wanted, (call) => this.#standing(call));
+    const shown = liveCalls(all.filter(fits), wanted, (call) => this.#sortKeys(call));
     this.live.show(shown, wanted.rows);
     write(this.notice, this.#aboutLive(shown.length, all));
   }
@@ -268,15 +268,15 @@ export class Sidebar {
     const count = (/** @type {unknown[]} */ calls, more = "") => (calls.length || more ? `${calls.length}${more}` : "");
     this.filters.count("live", count(live));
     this.filters.count("waiting", count(live.filter(({ state }) => state === "waiting")));
-    this.filters.count("away", count(live.filter((call) => this.#standing(call).isAway)));
+    this.filters.count("away", count(live.filter((call) => this.#sortKeys(call).isAway)));
     this.filters.count("ended", count(this.calls.over, this.over?.past.hasOlder ? "+" : ""));
   }
 
   /**
    * @param {KnownCall} call
-   * @returns {Standing}
+   * @returns {SortKeys}
    */
-  #standing({ callSid }) {
+  #sortKeys({ callSid }) {
     const shown = this.listener.shown(callSid);
     const isSilence = this.filters.wanted.sort === "silent"; // else nobody asks
     return {

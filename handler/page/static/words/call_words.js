@@ -1,7 +1,7 @@
 // The words of one call: what is searched for in it, and what is waited for.
 
 import { spoken } from "../partyline/transcript.js";
-import { tokensOf } from "./folding.js";
+import { tokensOf } from "../shared/folding.js";
 import { places } from "./phrase.js";
 import { contextIn, MOST_HITS, WordIndex } from "./word_index.js";
 

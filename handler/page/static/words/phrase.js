@@ -1,12 +1,13 @@
 // What is looked for: some words in a row.
 
-import { tokensOf, UNSPACED } from "./folding.js";
+import { sought, tokensOf, UNSPACED } from "../shared/folding.js";
 
 /**
  * One word of it.
  * @typedef {object} Needle
  * @property {readonly string[]} spellings  any of them
  * @property {boolean} begins  a word that begins so is one, too
+ * @property {boolean} [ends]  a word that ends so is one, too
  */
 
 /** What has spellings: a word of a text, or one that was said. @typedef {{ readonly spellings: readonly string[] }} Spelled */
@@ -15,14 +16,13 @@ import { tokensOf, UNSPACED } from "./folding.js";
  * Read what somebody typed; nothing if there is no letter in it.
  * @param {string} text  with a `*` at its end for all words that begin so
  * @param {boolean} [begins]  the same: it is being typed
+ * @param {boolean} [ends]  it may begin within a word
  * @returns {Needle[]}
  */
-export function phrase(text, begins = text.trimEnd().endsWith("*")) {
-  const needles = tokensOf(text).map(({ spellings: [own = "", ...others] }) => (
-    // What is typed with the article means it.
-    { spellings: [own, ...others.filter((other) => !own.endsWith(other))], begins: false }
-  ));
-  const last = needles.at(-1);
+export function phrase(text, begins = text.trimEnd().endsWith("*"), ends = false) {
+  const needles = tokensOf(text).map(({ spellings }) => ({ spellings: sought(spellings), begins: false, ends: false }));
+  const [first, last] = [needles[0], needles.at(-1)];
+  if (first) first.ends = ends;
   if (last) last.begins = begins;
   return needles;
 }
@@ -42,10 +42,13 @@ export function isSearch(text) {
  * @param {Needle} needle
  * @param {Spelled | null | undefined} word
  */
-function fits({ spellings, begins }, word) {
+function fits({ spellings, begins, ends }, word) {
   if (!word) return false;
   for (const one of word.spellings) {
-    for (const other of spellings) if (begins ? one.startsWith(other) : one === other) return true;
+    for (const other of spellings) {
+      if (one === other || (begins && one.startsWith(other)) || (ends && one.endsWith(other))) return true;
+      if (begins && ends && one.includes(other)) return true;
+    }
   }
   return false;
 }

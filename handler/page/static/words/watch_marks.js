@@ -1,7 +1,7 @@
 // Watched words, marked in the transcripts that are open: in what may still change, too. Whoever writes
 // those need not know: what is written is watched.
 
-import { tokensOf } from "./folding.js";
+import { tokensOf } from "../shared/folding.js";
 import { places } from "./phrase.js";
 import { rangeIn, textOf } from "../shared/text_ranges.js";
 

@@ -1,6 +1,6 @@
 // What a call has said, by its words: a search goes from a word to its places, and reads no text.
 
-import { tokensOf } from "./folding.js";
+import { tokensOf } from "../shared/folding.js";
 import { fitsAt, places } from "./phrase.js";
 
 /** @import { Needle } from "./phrase.js" */

@@ -38,6 +38,7 @@ export class WordPart {
   /** @type {Listening | null} */
   listening = null;
   isLoading = false;
+  wasSearching = false;
   store = browserStore();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
@@ -55,8 +56,10 @@ export class WordPart {
     this.listener = listener;
     this.button.onclick = async () => (await unlessGone(this.#load()))?.edit();
     this.input.addEventListener("input", () => this.search());
-    if ((this.store.getItem(KEY) ?? "[]") !== "[]") this.#load(); // as WatchWords keeps none
     this.showCount(0);
+    this.#hear();
+    // Another tab may be the first to have some.
+    addEventListener("storage", ({ key }) => { if (key === KEY) this.#hear(); });
   }
 
   /**
@@ -78,7 +81,9 @@ export class WordPart {
     if (!this.listening && !value) return;
     if (this.listening) this.listening.search(value);
     else if (!this.isLoading) this.#load();
-    this.listener.searched();
+    const { isSearching } = this;
+    if (isSearching !== this.wasSearching) this.listener.searched();
+    this.wasSearching = isSearching;
   }
 
   /** Whether what is typed is searched for in what was said, as far as that is known. */
@@ -115,6 +120,13 @@ export class WordPart {
    */
   showCount(count) {
     write(this.button, count ? texts.words.watching(count) : texts.words.title);
+  }
+
+  /** Have what listens, if there is something to listen for. */
+  #hear() {
+    if (this.listening || (this.store.getItem(KEY) ?? "[]") === "[]") return; // as WatchWords keeps none
+    this.button.textContent = texts.words.unheard;
+    this.#load();
   }
 
   async #load() {

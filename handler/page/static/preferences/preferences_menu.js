@@ -1,6 +1,6 @@
 // The menu in which the reader says how to read. It is loaded when it is asked for.
 
-import { change, settings } from "./reading.js";
+import { change, settings } from "./preferences.js";
 import { CHOICES } from "./settings.js";
 import { make, makeButton } from "../shared/dom.js";
 import { LANGUAGES, texts } from "../shared/texts.js";

@@ -1,5 +1,5 @@
-// The words of a text, and how they may be spelled: what is typed finds what was said, whatever the
-// case, the accents and the script.
+// How texts may be spelled, and the words of them: what is typed finds what was said, and who a call is with,
+// whatever the case, the accents and the script.
 
 /**
  * A word of a text.
@@ -34,6 +34,10 @@ const ODD_LETTER = new RegExp(`[${Object.keys(LETTERS).join("")}]`, "gu");
 const SPELLED_OUT = { "ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa" };
 const SPELLABLE = new RegExp(`[${Object.keys(SPELLED_OUT).join("")}]`, "gu");
 
+// Of hours that were said most is this, and quickly read.
+const ASCII = /^[\x20-\x7e]*$/;
+const ASCII_TOKEN = /[a-z0-9]+/gi;
+
 // The article, and the particles that are written on to it: "the lawyer" has "lawyer".
 const ARTICLE = /^[\u0648\u0641]?(?:[\u0628\u0643]?\u0627\u0644|\u0644\u0644)(?=..)/u;
 
@@ -43,22 +47,30 @@ const ARTICLE = /^[\u0648\u0641]?(?:[\u0628\u0643]?\u0627\u0644|\u0644\u0644)(?=
  * @returns {Token[]}
  */
 export function tokensOf(text) {
-  return Array.from(text.matchAll(TOKEN), ({ 0: word, index }) => (
+  return Array.from(text.matchAll(ASCII.test(text) ? ASCII_TOKEN : TOKEN), ({ 0: word, index }) => (
     { start: index, end: index + word.length, spellings: spellings(word) }
   ));
 }
 
 /**
- * How a word may be spelled: without accents, and with umlauts spelled out.
- * @param {string} word
+ * How a word may be spelled, or a text: without accents, and with umlauts spelled out.
+ * @param {string} text
  */
-function spellings(word) {
-  const lower = word.toLowerCase();
-  if (/^[a-z0-9]+$/.test(lower)) return [lower]; // most are
+export function spellings(text) {
+  const lower = text.toLowerCase();
+  if (ASCII.test(lower)) return [lower]; // most are
   const composed = lower.normalize("NFKC");
   const own = fold(composed);
   const others = [fold(composed.replace(SPELLABLE, (letter) => String(SPELLED_OUT[letter]))), own.replace(ARTICLE, "")];
   return [...new Set([own, ...others])];
+}
+
+/**
+ * Those of the spellings of what somebody typed that are looked for: what is typed with the article means it.
+ * @param {readonly string[]} spellings
+ */
+export function sought([own = "", ...others]) {
+  return [own, ...others.filter((other) => !own.endsWith(other))];
 }
 
 /** @param {string} lower */
