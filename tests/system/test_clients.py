@@ -333,11 +333,10 @@ async def test_a_call_of_a_number_that_may_not_be_read_for_a_while_goes_on_where
     """That it cannot be read is told; and the others go on."""
     number = f"+1555{next(COUNTER):07}"
     call, other = await tell(service, to=number), await tell(service, to=number)
-    short = mint(calls=["*"], ttl=TTL)
-    async with reading(service, number, lambda: short) as readings:
+    async with reading(service, number, lambda: mint(calls=["*"], ttl=TTL)) as readings:
         await readings.heard(2)
         for source in readings.sources:
-            source.make = lambda: mint(calls=[other.sid], ttl=4)
+            source.make = lambda: mint(calls=[other.sid], ttl=TTL)
         for at in readings.each:
             await at.program.told("Error")
             refusals = [one for one in at.program.messages if one["type"] == "Error"]
