@@ -151,7 +151,7 @@ class EndedCalls:
                 timeout=READ_SECONDS,
             )
             for number, event in enumerate(events, 1):
-                if not self._index.take(event) and not self._told_foreign:
+                if not self._index.take(reading.name, event) and not self._told_foreign:
                     self._told_foreign = True
                     _log.warning("not one of our messages", subject=event.subject)
                 if number % IN_A_ROW == 0:
@@ -178,12 +178,11 @@ class EndedCalls:
         gone = not self._is_in_reach(call)
         if not gone and self._reading_of(call).state.num_deleted:
             subject = self._subjects.events_of(call.call_sid)
-            stream = self._subjects.stream_of(call.call_sid)
-            info = await stream_info(self._connection.client, stream, subject)
+            info = await stream_info(self._connection.client, call.stream, subject)
             gone = not info.state.subjects
         if gone:
             self._index.forget(call.call_sid)
         return gone
 
     def _reading_of(self, call: EndedCall) -> _Reading:
-        return self._streams[self._subjects.stream_of(call.call_sid)]
+        return self._streams[call.stream]

@@ -2,12 +2,14 @@
 Which calls are over, by their events as they are stored: the newest first, by number too. Pure.
 
 It holds what a list shows, and no word of a transcript. What it may take is bounded: the calls of
-which nothing was heard for longest go first.
+which nothing was heard for longest go first, of whichever stream they are.
 """
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from heapq import merge
+from itertools import takewhile
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -40,7 +42,9 @@ class EndedCall(msgspec.Struct, gc=False):
         facts: What its ``CallStarted`` says, encoded as an object.
         from_: The caller's number, if it is one: other text grants nothing.
         to: The called number, likewise.
+        stream: Which one has its events.
         sequence: Of its newest event, in its stream.
+        heard_at: Unix ms at which that was published.
         ended_at: Unix ms at which its end was published; 0 while it goes on.
         end: How it ended, encoded as an object.
     """
@@ -49,7 +53,9 @@ class EndedCall(msgspec.Struct, gc=False):
     facts: bytes
     from_: str | None = None
     to: str | None = None
+    stream: str = ""
     sequence: int = 0
+    heard_at: int = 0
     ended_at: int = 0
     end: bytes = b""
 
@@ -117,7 +123,8 @@ class EndedIndex:
         self.dropped = 0
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._calls: dict[str, EndedCall] = {}  # the one with the oldest newest event first
+        # By stream; of each, the one with the oldest newest event first.
+        self._streams: defaultdict[str, dict[str, EndedCall]] = defaultdict(dict)
         self._order: list[EndedCall] = []  # those that are over, oldest first
         self._by_number: dict[str, list[EndedCall]] = {}
 
@@ -125,9 +132,9 @@ class EndedIndex:
         """How many calls are over."""
         return len(self._order)
 
-    def take(self, stored: Stored) -> bool:
+    def take(self, stream: str, stored: Stored) -> bool:
         """
-        Take an event, in the order of its stream; returns whether it was one of ours.
+        Take an event of a stream, in its order; returns whether it was one of ours.
 
         One that tells of no beginning and no end changes nothing; one that came before, neither.
         """
@@ -135,9 +142,9 @@ class EndedIndex:
             event = _decode_event(stored.data)
             if not CALL_SID.fullmatch(event.callSid):
                 return False
-            known = self._calls.get(event.callSid)
+            known = self._streams[stream].get(event.callSid)
             if known is None or stored.sequence > known.sequence:
-                self._apply(event, known, stored)
+                self._apply(event, known, stream, stored)
         except msgspec.MsgspecError:
             return False
         return True
@@ -160,43 +167,42 @@ class EndedIndex:
 
     def forget(self, call_sid: str) -> None:
         """Forget a call, if it is known: nothing of it is kept."""
-        if (call := self._calls.pop(call_sid, None)) is not None:
-            self._bytes -= call.size
-            self._unlist(call)
+        for calls in self._streams.values():
+            if (call := calls.pop(call_sid, None)) is not None:
+                self._bytes -= call.size
+                self._unlist(call)
 
     def forget_oldest(self, is_kept: Callable[[EndedCall], bool]) -> None:
-        """Forget the oldest calls, up to the first that is kept."""
-        gone = []
-        for call in self._calls.values():
-            if is_kept(call):
-                break
-            gone.append(call.call_sid)
-        for call_sid in gone:
-            self.forget(call_sid)
+        """Forget the oldest calls of each stream, up to the first that is kept."""
+        for calls in self._streams.values():
+            gone = list(takewhile(lambda call: not is_kept(call), calls.values()))
+            for call in gone:
+                self.forget(call.call_sid)
 
     def clear(self) -> None:
         """Forget all."""
-        self._calls.clear()
+        self._streams.clear()
         self._order.clear()
         self._by_number.clear()
         self._bytes = 0
 
-    def _apply(self, event: "_Event", known: EndedCall | None, stored: Stored) -> None:
-        sequence = stored.sequence
+    def _apply(self, event: "_Event", known: EndedCall | None, stream: str, stored: Stored) -> None:
         match event.type:
             case "CallStarted":
-                self._put(_started(_decode_told(stored.data), sequence))
+                call = _started(_decode_told(stored.data))
             case "CallEnded":
-                call = known or _started(_Told(event.callSid), sequence)
-                self._put(_ended(call, event, sequence))
+                call = _ended(known or _started(_Told(event.callSid)), event)
             case "CallResumed" if known is not None:
-                goes_on = msgspec.structs.replace(known, sequence=sequence, ended_at=0, end=b"")
-                self._put(goes_on)
+                call = msgspec.structs.replace(known, ended_at=0, end=b"")
+            case _:
+                return
+        call.stream, call.sequence, call.heard_at = stream, stored.sequence, event.at
+        self._put(call)
         self._make_room()
 
     def _put(self, call: EndedCall) -> None:
         self.forget(call.call_sid)
-        self._calls[call.call_sid] = call
+        self._streams[call.stream][call.call_sid] = call
         self._bytes += call.size
         if call.ended_at:
             insort(self._order, call, key=_place)
@@ -218,18 +224,14 @@ class EndedIndex:
             return
         # Some at once: to look for the oldest of all takes longer than to go on from there.
         enough = self._max_bytes * (1 - DROPPED_SHARE)
-        before = len(self._calls)
-        left = self._bytes
-
-        def stays(call: EndedCall) -> bool:
-            nonlocal left
-            if left <= enough:
-                return True
-            left -= call.size
-            return False
-
-        self.forget_oldest(stays)
-        self.dropped += before - len(self._calls)
+        gone, left = [], self._bytes
+        oldest_first = merge(*(calls.values() for calls in self._streams.values()), key=_heard_at)
+        while left > enough:
+            gone.append(oldest := next(oldest_first))
+            left -= oldest.size
+        for call in gone:
+            self.forget(call.call_sid)
+        self.dropped += len(gone)
 
     def _candidates(self, wanted: Wanted) -> Iterator[EndedCall]:
         """
@@ -244,7 +246,12 @@ class EndedIndex:
             lists = [self._order]
         else:
             lists = [self._by_number[name] for name in wanted.names if name in self._by_number]
-            named = [self._calls[name] for name in wanted.names if name in self._calls]
+            named = (
+                calls[name]
+                for calls in self._streams.values()
+                for name in wanted.names
+                if name in calls
+            )
             lists += [[call] for call in named if call.ended_at]
         backwards = (_backwards(calls, wanted) for calls in lists)
         return merge(*backwards, key=_place, reverse=True)
@@ -280,7 +287,7 @@ _decode_told = msgspec.json.Decoder(_Told).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _started(told: _Told, sequence: int) -> EndedCall:
+def _started(told: _Told) -> EndedCall:
     facts = {
         "callSid": told.callSid,
         "from": told.from_,
@@ -289,17 +296,17 @@ def _started(told: _Told, sequence: int) -> EndedCall:
         "startedAt": told.startedAt,
         **identity(told.callerName, told.calleeName, told.metadata),
     }
-    return EndedCall(told.callSid, _encode(facts), _number(told.from_), _number(told.to), sequence)
+    return EndedCall(told.callSid, _encode(facts), _number(told.from_), _number(told.to))
 
 
-def _ended(call: EndedCall, event: _Event, sequence: int) -> EndedCall:
+def _ended(call: EndedCall, event: _Event) -> EndedCall:
     end: dict[str, Any] = {
         "endedAt": event.at,
         "duration": event.duration,
         "reason": event.reason,
         **_given(callStatus=event.callStatus, words=event.words),
     }
-    return msgspec.structs.replace(call, sequence=sequence, ended_at=event.at, end=_encode(end))
+    return msgspec.structs.replace(call, ended_at=event.at, end=_encode(end))
 
 
 def _given(**facts: object) -> Mapping[str, object]:
@@ -313,6 +320,10 @@ def _number(text: str | None) -> str | None:
 
 def _place(call: EndedCall) -> Place:
     return call.place
+
+
+def _heard_at(call: EndedCall) -> int:
+    return call.heard_at
 
 
 def _remove(calls: list[EndedCall], call: EndedCall) -> None:

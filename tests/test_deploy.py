@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.credentials import NEEDED
+from support.forwarders import forwarder_problems
 from support.keys import problems
 from support.processes import ENVIRON
 from support.sids import account_sid
@@ -178,7 +179,13 @@ def cloud_run(name: str = "cloudrun.yaml") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", [*FLY_FILES, "deploy/nats/fly.toml", "deploy/scaling/fly-autoscaler.toml"]
+    "name",
+    [
+        *FLY_FILES,
+        "deploy/fly/forward.toml",
+        "deploy/nats/fly.toml",
+        "deploy/scaling/fly-autoscaler.toml",
+    ],
 )
 def test_fly_files_have_known_keys_of_the_right_types(name):
     assert problems(fly(name), FLY) == []
@@ -268,6 +275,18 @@ def test_what_the_fly_files_set_is_what_the_service_reads_and_fits_together(name
     assert settings.drain_seconds + 10 <= int(app["kill_timeout"].rstrip("s")) <= 300
     if settings.idle_exit_seconds:  # else it is started again at once
         assert app["restart"][0]["policy"] == "on-failure"
+
+
+def test_what_the_forwarder_s_fly_file_sets_is_what_it_reads_and_nobody_comes_to_it():
+    app = fly("deploy/fly/forward.toml")
+    secrets = ["FORWARD_URL", "FORWARD_SECRET", "NATS_URL"]
+    stops_in = int(app["kill_timeout"].rstrip("s"))
+    command = app["processes"]["app"].split()
+    assert list(forwarder_problems(command, app["env"], secrets, stops_in=stops_in)) == []
+    assert not app.keys() & {"http_service", "services"}
+    port = int(app["env"]["METRICS_PORT"])
+    assert port == app["metrics"][0]["port"] == app["checks"]["alive"]["port"]
+    assert app["checks"]["alive"]["path"] == "/metrics"
 
 
 @pytest.mark.parametrize("name", CLOUD_RUN_FILES)

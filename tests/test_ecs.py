@@ -1,4 +1,4 @@
-"""deploy/ecs/: a CloudFormation template, held against its properties and the service."""
+"""deploy/ecs/: CloudFormation templates, held against their properties and what they start."""
 
 import copy
 import re
@@ -10,13 +10,15 @@ import pytest
 import yaml
 from starlette.applications import Starlette
 from support.credentials import NEEDED
+from support.forwarders import forwarder_problems
 from support.sids import account_sid
 
 from handler.cli.serve import server_config
 from handler.config import Settings
 from handler.server.lobby import Lobby
 
-TEMPLATE = Path(__file__).parent.parent / "deploy" / "ecs" / "partyline.yaml"
+ROOT = Path(__file__).parent.parent
+ECS = ROOT / "deploy" / "ecs"
 # Properties of each type, as far as the template uses them.
 # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
 KNOWN = {
@@ -45,7 +47,16 @@ KNOWN = {
     },
 }
 CONTAINER = {
-    *("Name", "Image", "Essential", "StopTimeout", "ReadonlyRootFilesystem", "User", "Ulimits"),
+    *(
+        "Name",
+        "Image",
+        "Command",
+        "Essential",
+        "StopTimeout",
+        "ReadonlyRootFilesystem",
+        "User",
+        "Ulimits",
+    ),
     *("LinuxParameters", "PortMappings", "Environment", "Secrets", "HealthCheck"),
     "LogConfiguration",
 }
@@ -65,8 +76,9 @@ def _short(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 Loader.add_multi_constructor("!", _short)
 
 
-def template() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Loader)  # noqa: S506  a safe one
+def template(name: str = "partyline.yaml") -> dict[str, Any]:
+    text = (ECS / name).read_text()
+    loaded: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506  a safe one
     return loaded
 
 
@@ -100,8 +112,8 @@ def closes_first(balancer: dict[str, Any], settings: Settings) -> bool:
     return pings < int(idle) < config.timeout_keep_alive
 
 
-def problems(found: dict[str, Any]) -> Iterator[str]:
-    """What CloudFormation, ECS or the service would not take."""
+def problems_of_any(found: dict[str, Any]) -> Iterator[str]:
+    """What CloudFormation or ECS would not take."""
     resources = found["Resources"]
     for name, resource in resources.items():
         known = KNOWN.get(resource["Type"])
@@ -110,11 +122,18 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
             continue
         yield from (f"{name}: {key}" for key in resource.get("Properties", {}).keys() - known)
     there = found["Parameters"].keys() | resources.keys()
-    for name in references({"all": [resources, found["Outputs"]]}):
+    for name in references({"all": [resources, found.get("Outputs")]}):
         if name not in there and not name.startswith("AWS::"):
             yield f"{name} is nowhere"
-    container = container_of(found)
-    yield from (f"container: {key}" for key in container.keys() - CONTAINER)
+    yield from (f"container: {key}" for key in container_of(found).keys() - CONTAINER)
+    if resources["Service"]["Properties"]["DeploymentConfiguration"]["MinimumHealthyPercent"] < 100:
+        yield "a task leaves before there is another one"
+
+
+def problems(found: dict[str, Any]) -> Iterator[str]:
+    """What CloudFormation, ECS or the service would not take."""
+    yield from problems_of_any(found)
+    resources, container = found["Resources"], container_of(found)
     environ = {
         entry["Name"]: entry["Value"] if isinstance(entry["Value"], str) else ""
         for entry in container["Environment"]
@@ -128,7 +147,7 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
             "TWILIO_ACCOUNT_SID": account_sid(1),
         }
     )
-    readme = (TEMPLATE.parents[2] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     yield from (f"{name} is no setting" for name in given if f"| `{name}` |" not in readme)
     yield from (f"{name} is missing" for name in NEEDED.keys() - given.keys())
     settings = Settings.from_environ(NEEDED | given)
@@ -138,8 +157,19 @@ def problems(found: dict[str, Any]) -> Iterator[str]:
     actions = resources["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]
     if "ecs:UpdateTaskProtection" not in actions["Action"]:
         yield "a task that carries calls is not protected"
-    if resources["Service"]["Properties"]["DeploymentConfiguration"]["MinimumHealthyPercent"] < 100:
-        yield "a task leaves before there is another one"
+
+
+def problems_of_the_forwarder(found: dict[str, Any]) -> Iterator[str]:
+    """What CloudFormation, ECS or the forwarder would not take."""
+    yield from problems_of_any(found)
+    container = container_of(found)
+    environ = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    secrets = [entry["Name"] for entry in container["Secrets"]]
+    yield from forwarder_problems(
+        container.get("Command", []), environ, secrets, stops_in=container["StopTimeout"]
+    )
+    if f":{environ.get('METRICS_PORT')}/metrics" not in container["HealthCheck"]["Command"][-1]:
+        yield "asks elsewhere whether it is alive"
 
 
 def problems_of_the_balancer(
@@ -161,8 +191,9 @@ def problems_of_the_balancer(
         yield "a restart for what is not stuck"
 
 
-def test_the_template_fits_its_platform_and_the_service():
+def test_the_templates_fit_their_platform_and_what_they_start():
     assert list(problems(template())) == []
+    assert list(problems_of_the_forwarder(template("forward.yaml"))) == []
 
 
 MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
@@ -218,3 +249,29 @@ def test_a_mistake_planted_in_the_template_is_found(kind):
     plant, words = MISTAKES[kind]
     plant(found)
     assert [problem for problem in problems(found) if words in problem]
+
+
+OF_THE_FORWARDER: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    kind: MISTAKES[kind]
+    for kind in ("an unknown property", "an unknown key of the container", "a name that is nowhere")
+} | {
+    "a setting that there is not": (MISTAKES["a setting that there is not"][0], "CALLS is no"),
+    "a secret too few": (lambda found: container_of(found)["Secrets"].pop(0), "missing"),
+    "another command": (lambda found: container_of(found).pop("Command"), "is not the forwarder"),
+    "a stop within a request": (
+        lambda found: container_of(found).update(StopTimeout=10),
+        "stopped while a request is under way",
+    ),
+    "another port": (
+        lambda found: container_of(found)["Environment"][0].update(Value="9092"),
+        "asks elsewhere",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OF_THE_FORWARDER)
+def test_a_mistake_planted_in_the_forwarder_s_template_is_found(kind):
+    found = copy.deepcopy(template("forward.yaml"))
+    plant, words = OF_THE_FORWARDER[kind]
+    plant(found)
+    assert [problem for problem in problems_of_the_forwarder(found) if words in problem]

@@ -14,6 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from support.credentials import CERTIFICATE, NEEDED
+from support.forwarders import forwarder_problems
 from support.proxies import installed
 
 from handler.config import Settings
@@ -21,7 +22,7 @@ from handler.roles import Role
 
 ROOT = Path(__file__).parent.parent
 KUBERNETES = ROOT / "deploy" / "kubernetes"
-WAYS = ("together", "apart", "nats")
+WAYS = ("together", "apart", "forward", "nats")
 VERSION = "1.32"
 # What a drain may take beyond DRAIN_SECONDS, sockets that do not answer included.
 BEYOND_DRAIN = 10
@@ -149,6 +150,9 @@ def unfit(objects: list[Object]) -> Iterator[str]:
         spec = one["spec"]["template"]["spec"]
         [container] = spec["containers"]
         environ = {entry["name"]: entry.get("value", CERTIFICATE) for entry in container["env"]}
+        if one["metadata"]["name"] == "partyline-forward":
+            yield from unfit_forwarder(spec, container, environ)
+            continue
         given = config["data"] | environ
         known = (ROOT / "README.md").read_text()
         yield from (f"{name} is no setting" for name in given if f"| `{name}` |" not in known)
@@ -175,6 +179,24 @@ def unfit(objects: list[Object]) -> Iterator[str]:
         strategy = one["spec"]["strategy"]["rollingUpdate"]
         if Role.MEDIA in settings.roles and strategy != {"maxSurge": 1, "maxUnavailable": 0}:
             yield "a pod leaves before there is another one"
+
+
+def unfit_forwarder(spec: Object, container: Object, environ: dict[str, str]) -> Iterator[str]:
+    """What the forwarder would not take, or its probe would not find."""
+    secrets = [entry["secretRef"]["name"] for entry in container["envFrom"]]
+    if secrets != ["partyline-forward"]:
+        yield f"has the secrets {secrets}"
+    yield from forwarder_problems(
+        container.get("args", []),
+        environ,
+        ["FORWARD_URL", "FORWARD_SECRET", "NATS_URL"],  # as docs/deploy.md makes it
+        stops_in=spec["terminationGracePeriodSeconds"],
+    )
+    ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+    if ports != {"metrics": environ.get("METRICS_PORT")}:
+        yield f"listens elsewhere than at {ports}"
+    if container["livenessProbe"]["httpGet"] != {"path": "/metrics", "port": "metrics"}:
+        yield "asks elsewhere whether it is alive"
 
 
 def problems(objects: list[Object]) -> list[str]:
@@ -262,15 +284,49 @@ OF_THE_SERVICE: dict[str, tuple[Callable[[list[Object]], object], str]] = {
         "listens elsewhere",
     ),
 }
-PLANTED = [(way, kind) for way in WAYS for kind in MISTAKES] + [
-    (way, kind) for way in ("together", "apart") for kind in OF_THE_SERVICE
+OF_THE_FORWARDER: dict[str, tuple[Callable[[list[Object]], object], str]] = {
+    "a port of metrics that nobody may come to": (
+        lambda found: of_kind(found, "NetworkPolicy")[0]["spec"]["ingress"].pop(1),
+        "nobody may come to port",
+    ),
+    "a setting that the forwarder has not": (
+        lambda found: container(found)["env"].append({"name": "FORWARD_TIME", "value": "1"}),
+        "FORWARD_TIME is no setting",
+    ),
+    "another command": (lambda found: container(found).pop("args"), "is not the forwarder"),
+    "a grace shorter than a request": (
+        lambda found: deployment(found)["spec"]["template"]["spec"].update(
+            terminationGracePeriodSeconds=10
+        ),
+        "stopped while a request is under way",
+    ),
+    "another port of metrics": (
+        lambda found: container(found)["ports"][0].update(containerPort=80),
+        "listens elsewhere",
+    ),
+    "another probe": (
+        lambda found: container(found)["livenessProbe"]["httpGet"].update(path="/readyz"),
+        "asks elsewhere",
+    ),
+    "the service's secrets": (
+        lambda found: container(found)["envFrom"][0]["secretRef"].update(name="partyline-media"),
+        "has the secrets",
+    ),
+}
+# Nobody comes to a forwarder but for its metrics.
+OF_WHAT_IS_CALLED = {"a service of nobody", "a port that nobody may come to"}
+PLANTED = [
+    *((way, kind) for way in ("together", "apart", "nats") for kind in MISTAKES),
+    *((way, kind) for way in ("together", "apart") for kind in OF_THE_SERVICE),
+    *(("forward", kind) for kind in MISTAKES if kind not in OF_WHAT_IS_CALLED),
+    *(("forward", kind) for kind in OF_THE_FORWARDER),
 ]
 
 
 @pytest.mark.parametrize(("way", "kind"), PLANTED)
 def test_a_mistake_planted_in_a_file_is_found(way, kind):
     objects = applied(way)
-    plant, found = (MISTAKES | OF_THE_SERVICE)[kind]
+    plant, found = (MISTAKES | OF_THE_SERVICE | OF_THE_FORWARDER)[kind]
     plant(objects)
     assert [problem for problem in problems(objects) if found in problem]
 

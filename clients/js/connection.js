@@ -7,8 +7,8 @@ import { authorization, expiryOf } from "./token.js";
 
 /**
  * @typedef {object} Listener
- * @property {() => void} opened  say what is wanted: nothing is known of what was
- * @property {(message: Message) => void} received
+ * @property {(message: Message | string[]) => void} received  the live calls come first: nothing is known of what was
+ *   asked before
  * @property {(state: State, code?: number, message?: string) => void} changed
  */
 
@@ -103,8 +103,6 @@ export class Connection {
       this.#everOpened = true;
       this.#expectMessage(this.quiet);
       this.#renewInTime(expiryOf(this.#token));
-      this.listener.changed("live");
-      this.listener.opened();
     };
     socket.onmessage = ({ data }) => {
       this.#expectMessage(this.quiet);
@@ -114,7 +112,7 @@ export class Connection {
       this.listener.received(message);
     };
     socket.onclose = ({ code, reason }) => this.#lose(code, reason);
-    socket.onerror = () => this.#lose(); // no word of the service's comes behind it, and in Node nothing may
+    socket.onerror = () => this.#lose(); // no word of the service comes behind it, and in Node nothing may
   }
 
   async #freshToken() {

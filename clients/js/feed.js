@@ -2,7 +2,7 @@
 
 import { Reading } from "./reading.js";
 
-/** @import { CallMessage, CallStarted, Calls, Message, Token } from "./messages.d.ts" */
+/** @import { Calls, Message, NumberMessage, Subscribed, Token } from "./messages.d.ts" */
 /** @import { CallReading } from "./reading.js" */
 
 // Of a number's calls that are over, so many are remembered, as they may go on.
@@ -13,9 +13,10 @@ const OF_SUBSCRIPTIONS = new Set(["Waiting", "Expired", "Subscribed", "CaughtUp"
 export class Feed {
   /** @type {Set<CallReading>} */
   readings = new Set();
-  /** @type {CallStarted | null} */
-  started = null;
-  leadsTo = ""; // the call of which this is a child leg
+  /** @type {Subscribed | null} */
+  subscribed = null;
+  due = 0; // to be asked for when there is room; the least comes first
+  placed = false; // asked for on this connection, and not over: it takes room
   asked = false; // and not answered yet: what is said of the past is of an earlier subscription
 
   /** @param {string} callSid */
@@ -40,7 +41,7 @@ export class Feed {
 
   /** Whether to ask for it on a new connection: a number's call that was over comes by its number. */
   get isWanted() {
-    return [...this.readings].some(({ state, number }) => !number || state !== "over");
+    return [...this.readings].some(({ number, rests }) => !number || !rests);
   }
 
   /**
@@ -48,7 +49,7 @@ export class Feed {
    * @param {Exclude<Message, Calls | Token>} message
    */
   concerns({ callSid, type }) {
-    return callSid === this.callSid || (callSid === this.leadsTo && !OF_SUBSCRIPTIONS.has(type));
+    return callSid === this.callSid || (callSid === this.subscribed?.parentCallSid && !OF_SUBSCRIPTIONS.has(type));
   }
 
   /**
@@ -63,11 +64,12 @@ export class Feed {
         break;
       case "Subscribed":
         this.asked = false;
-        this.leadsTo = message.parentCallSid ?? "";
+        this.due = 0; // if its number has begun it
+        this.subscribed = message;
         break;
-      case "CallStarted":
-        this.started = message;
-        break;
+      case "Over":
+      case "Error":
+        this.placed = false;
     }
     for (const reading of [...this.readings]) isNew = reading.receive(message) || isNew;
     return isNew;
@@ -76,11 +78,11 @@ export class Feed {
 
 /**
  * @typedef {object} NumberOptions
- * @property {(message: CallMessage) => void} [onMessage]  as of a call, of each of them
+ * @property {(message: NumberMessage) => void} [onMessage]  as of a call, of each of them; `Error` ends one
  * @property {boolean} [interim]  false: leave interims out
  */
 
-/** @extends {Reading<CallMessage>} */
+/** @extends {Reading<NumberMessage>} */
 export class NumberReading extends Reading {
   /** @type {Map<string, CallReading>} */
   calls = new Map();
@@ -99,7 +101,7 @@ export class NumberReading extends Reading {
   /** @param {CallReading} reading */
   keep(reading) {
     this.calls.set(reading.callSid, reading);
-    const over = [...this.calls.values()].filter(({ state }) => state === "over");
+    const over = [...this.calls.values()].filter(({ rests }) => rests);
     if (over.length <= MAX_OVER || !over[0]) return;
     this.calls.delete(over[0].callSid);
     over[0].close();

@@ -87,7 +87,15 @@ export type OtherInterim = { type: "UtteranceEnd" | "SpeechStarted"; callSid: st
 export type Expired = { type: "Expired"; callSid: string; first: number; seq?: undefined };
 export type CallMessage = CallRecord | InterimResults | OtherInterim | Expired;
 
-export type Subscribed = { type: "Subscribed"; callSid: string; parentCallSid?: string; first: number; last: number };
+export type Subscribed = {
+  type: "Subscribed";
+  callSid: string;
+  parentCallSid?: string;
+  from: string | null;
+  to: string | null;
+  first: number;
+  last: number;
+};
 export type CaughtUp = { type: "CaughtUp"; callSid: string; seq: number };
 export type Refusal = { type: "Error"; callSid: string; code: number; message: string };
 export type Token = { type: "Token"; exp: number | null };
@@ -105,6 +113,8 @@ export interface ListedCall extends Told {
 }
 
 export type Calls = { type: "Calls"; calls: ListedCall[] };
+/** Of a number: a call that was being read, and cannot be any more, is told as that. */
+export type NumberMessage = CallMessage | Refusal;
 export type Message = CallMessage | Subscribed | Waiting | CaughtUp | Over | Refusal | Calls | Token;
 
 export type Command =

@@ -4,7 +4,7 @@ import { Connection } from "./connection.js";
 import { Feed, NumberReading } from "./feed.js";
 import { CallReading, PartylineError, Reading } from "./reading.js";
 
-/** @import { CallMessage, Command, ListedCall, Message } from "./messages.d.ts" */
+/** @import { CallMessage, Command, ListedCall, Message, Subscribed } from "./messages.d.ts" */
 /** @import { CallOptions } from "./reading.js" */
 
 export { PartylineError };
@@ -27,7 +27,7 @@ export { PartylineError };
  */
 
 // What one connection may ask for.
-const MAX_SUBSCRIPTIONS = 100;
+export const MAX_SUBSCRIPTIONS = 100;
 
 export class Partyline {
   /** @type {State} */
@@ -40,10 +40,6 @@ export class Partyline {
   #numbers = new Set();
   /** @type {Set<Reading<ListedCall[]>>} */
   #lists = new Set();
-  /** @type {ListedCall[]} what the list said last, if it is read */
-  #listed = [];
-  /** @type {Set<string>} callSids that were let go on this connection: something may be under way */
-  #left = new Set();
 
   /** @param {Options} options */
   constructor(options) {
@@ -78,7 +74,7 @@ export class Partyline {
       this.#rest();
     });
     this.#numbers.add(reading);
-    for (const feed of this.#feeds.values()) this.#beginKnown(feed);
+    for (const { subscribed } of this.#feeds.values()) if (subscribed) this.#beginFor(reading, subscribed);
     this.#begun({ subscribe: number, interim: reading.interim });
     return reading;
   }
@@ -92,7 +88,6 @@ export class Partyline {
     /** @type {Reading<ListedCall[]>} */
     const reading = new Reading(onList, () => {
       this.#lists.delete(reading);
-      if (!this.#lists.size) this.#listed = [];
       this.#rest();
     });
     this.#checkRoom();
@@ -105,7 +100,6 @@ export class Partyline {
   connect() {
     this.#connection?.close();
     this.#connection = new Connection(this.options, {
-      opened: () => this.#opened(),
       received: (message) => this.#receive(message),
       changed: (state, code, message) => this.#change(state, code, message),
     });
@@ -136,9 +130,14 @@ export class Partyline {
     if (this.state === "live") this.#connection?.send(command);
   }
 
+  /** So many calls may be asked for. */
+  get #room() {
+    return MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
+  }
+
   #checkRoom() {
-    const named = [...this.#feeds.values()].filter(({ isNamed }) => isNamed);
-    if (named.length + this.#numbers.size + this.#lists.size >= MAX_SUBSCRIPTIONS) {
+    const feeds = [...this.#feeds.values()];
+    if (feeds.filter(({ isNamed }) => isNamed).length >= this.#room) {
       throw new RangeError(`more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     }
   }
@@ -154,7 +153,6 @@ export class Partyline {
     const { callSid } = reading;
     const feed = this.#feeds.get(callSid) ?? new Feed(callSid);
     this.#feeds.set(callSid, feed);
-    this.#left.delete(callSid);
     feed.readings.add(reading);
   }
 
@@ -164,7 +162,6 @@ export class Partyline {
     const feed = this.#feeds.get(callSid);
     if (!feed?.readings.delete(reading) || feed.readings.size) return;
     this.#feeds.delete(callSid);
-    this.#left.add(callSid);
     this.#send({ unsubscribe: callSid });
     this.#rest();
   }
@@ -181,34 +178,31 @@ export class Partyline {
   #ask(callSid) {
     const feed = this.#feeds.get(callSid);
     if (!feed || this.state !== "live") return;
-    feed.asked = true;
-    // Whose call it is says its first record, if nothing else does.
-    const since = this.#numbers.size && !this.#about(feed) ? 0 : feed.since;
-    this.#send({ subscribe: callSid, since, interim: feed.interim });
+    feed.due = 0;
+    feed.asked = feed.placed = true;
+    this.#send({ subscribe: callSid, since: feed.since, interim: feed.interim });
   }
 
-  /** @param {Feed} feed */
-  #about({ started, callSid }) {
-    return started ?? this.#listed.find((call) => call.callSid === callSid);
+  /** Ask for what was read when the line broke, as far as there is room; as one is over, for the next. */
+  #askDue() {
+    const feeds = [...this.#feeds.values()];
+    let room = this.#room - feeds.filter(({ placed }) => placed).length;
+    const due = feeds.filter((feed) => feed.due).sort((one, other) => one.due - other.due);
+    for (const { callSid } of due) if (room-- > 0) this.#ask(callSid);
   }
 
   /**
-   * Read a call that is read already for who follows its number: the service does not begin it again.
-   * @param {Feed} feed
+   * Begin on a new connection: nothing is asked for.
+   * @param {string[]} live  the calls that are
    */
-  #beginKnown(feed) {
-    const about = this.#about(feed);
-    if (about) for (const number of this.#numbers) this.#beginFor(number, about);
-    else this.#ask(feed.callSid);
-  }
-
-  #opened() {
-    this.#left.clear();
-    const room = MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
-    // Those that a number began take room if they are asked for; what is too many comes by it again.
-    const wanted = [...this.#feeds.values()].filter(({ isWanted }) => isWanted);
-    wanted.sort((one, other) => Number(other.isNamed) - Number(one.isNamed));
-    for (const { callSid } of wanted.slice(0, room)) this.#ask(callSid);
+  #open(live) {
+    this.#change("live");
+    for (const feed of this.#feeds.values()) {
+      feed.placed = false;
+      // A number's calls that live are begun by it, too; of those that have ended only we know.
+      feed.due = feed.isNamed ? 1 : feed.isWanted ? 2 + Number(live.includes(feed.callSid)) : 0;
+    }
+    this.#askDue();
     for (const { number, interim } of this.#numbers) this.#send({ subscribe: number, interim });
     if (this.#lists.size) this.#send({ list: true });
   }
@@ -230,42 +224,36 @@ export class Partyline {
     for (const reading of [...this.#readings()]) if (!reading.told) reading.finish(error);
   }
 
-  /** @param {Message} message */
+  /** @param {Message | string[]} message */
   #receive(message) {
+    if (Array.isArray(message)) return this.#open(message);
     if (message.type === "Calls") {
       for (const list of this.#lists) { list.forget(); list.tell(message.calls); }
-      this.#listed = message.calls;
-      if (this.#numbers.size) for (const feed of this.#feeds.values()) this.#beginKnown(feed);
     }
     if (!("callSid" in message)) return;
-    const { callSid, type } = message;
-    for (const number of this.#numbers) {
-      if (type === "CallStarted") this.#beginFor(number, message);
-      // Its beginning is gone, and with it the word whose call it is.
-      else if (type === "Expired" && !this.#feeds.has(callSid) && !this.#left.has(callSid)) {
-        this.#beginFor(number, { callSid, from: number.number, to: null });
-      }
-    }
+    if (message.type === "Subscribed") for (const number of this.#numbers) this.#beginFor(number, message);
     let isNew = false;
     for (const feed of [...this.#feeds.values()]) {
       if (feed.concerns(message)) isNew = feed.receive(message) || isNew;
     }
     if (isNew) this.#connection?.succeed();
+    this.#askDue();
   }
 
   /**
-   * Read a call for who follows its number.
+   * Read a call for who follows its number; one that is read already the service does not begin again.
    * @param {NumberReading} number
-   * @param {{ callSid: string, from: string | null, to: string | null }} call
+   * @param {Subscribed} call
    */
-  #beginFor(number, { callSid, from, to }) {
-    if ((number.number !== from && number.number !== to) || number.calls.has(callSid)) return;
+  #beginFor(number, { callSid, parentCallSid, from, to }) {
+    if (parentCallSid || ![from, to].includes(number.number) || number.calls.has(callSid)) return;
     const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
     const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
     reading.number = number;
     const known = this.#feeds.has(callSid);
     number.keep(reading);
     this.#enter(reading);
-    if (known) this.#ask(callSid);
+    // Behind the answer to what was asked before.
+    if (known) queueMicrotask(() => this.#ask(callSid));
   }
 }

@@ -2,7 +2,7 @@
 
 import { Position } from "./position.js";
 
-/** @import { CallMessage, CaughtUp, Over, Refusal, Subscribed, Waiting } from "./messages.d.ts" */
+/** @import { CallMessage, CaughtUp, NumberMessage, Over, Refusal, Subscribed, Waiting } from "./messages.d.ts" */
 
 // What is not taken yet is kept up to here; what is beyond is asked for again.
 const LONGEST_QUEUE = 1000;
@@ -114,7 +114,7 @@ const ASK_AGAIN = 15_000; // ms
 export class CallReading extends Reading {
   /** @type {CallState} */
   state = "asked";
-  /** @type {Reading<CallMessage> | null} who follows its number, if it is read for that */
+  /** @type {Reading<NumberMessage> | null} who follows its number, if it is read for that */
   number = null;
   #cut = false; // what came was not taken, as there was no room
 
@@ -132,6 +132,11 @@ export class CallReading extends Reading {
     this.stay = stay;
     this.ask = ask;
     this.position = new Position(since, newest);
+  }
+
+  /** Whether nothing more comes of it, unless the service begins it again. */
+  get rests() {
+    return this.state === "over" || this.state === "refused";
   }
 
   /**
@@ -165,7 +170,9 @@ export class CallReading extends Reading {
         }
         const error = new PartylineError("refused", message.code, message.message);
         this.#change("refused", error);
-        this.finish(error);
+        // A number's call may be allowed again, and goes on then.
+        if (this.number) this.number.tell(message);
+        else this.finish(error);
         return false;
       }
       default:
@@ -188,7 +195,7 @@ export class CallReading extends Reading {
   /** The connection is lost. */
   lose() {
     this.position.complete = false;
-    if (this.state !== "over" && this.state !== "asked") this.#change("offline");
+    if (!this.rests && this.state !== "asked") this.#change("offline");
   }
 
   /**

@@ -2,8 +2,10 @@
 ES modules, linked: one text has a module and all that it imports. Pure.
 
 What a module is stays as the language has it: each runs once, after those that it imports, and
-whoever imports it has the same one, also who comes later by ``import()``. In one thing it does not:
-who comes later has what is exported by ``let`` as it was then.
+whoever imports it has the same one, also who comes later by ``import()``. In two things it does
+not: who comes later has what is exported by ``let`` as it was then; and an ``import()`` that failed
+asks under another address the next time, as a browser may keep what failed for as long as the page
+lives.
 
 It reads this project's JavaScript, and no other: what imports and exports begins a line, and there
 is no circle. A test links every module that there is.
@@ -21,6 +23,14 @@ NAMED = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
 REMARK = re.compile(r"/\*\* @\w+[^*]*\*/ ?|[ \t]+// [^\"'`]*$")
 WAITS = re.compile(r"^(?:\w.*[ (])?await ", re.MULTILINE)
+# Loads a module later. One that ran is never asked for under another address than before: what the
+# browser has it has then, too, when nobody answers.
+LOADS = """\
+const $again = $files.$again ??= {};
+const $later = (path) => import(path + ($again[path] ?? "")).catch((error) => {
+$again[path] = `?${Date.now()}`;
+throw error;
+});"""
 # What none of these has read; and what would end a script within a document.
 UNREAD = re.compile(
     r"^(?:import|export)\b(?!\().*|\bimport\((?!\").*|</script.*|<!--.*", re.MULTILINE
@@ -127,6 +137,7 @@ class Linker:
         lines = [
             *foreign,
             f'const $files = globalThis[Symbol.for("partyline {self._version}")] ??= {{}};',
+            *([LOADS] if any(self._modules[path].later for path in paths) else []),
             *self._variables(paths),
         ]
         for path in paths:
@@ -154,7 +165,7 @@ class Linker:
             # What is assigned again is in sight under its own name, and under no other.
             if source not in paths or name not in self._modules[source].variables:
                 names.setdefault(source, []).append(name)
-        body = LATER.sub(lambda found: f'import("{folder}/{_beside(path, found[1])}")', module.body)
+        body = LATER.sub(lambda found: f'$later("{folder}/{_beside(path, found[1])}")', module.body)
         exports = [f"get {name}() {{ return {name}; }}" for name in module.variables]
         return [
             f'$files["{path}"] ??= ' + ("await (async () => {" if module.waits else "(() => {"),

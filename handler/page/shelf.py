@@ -82,12 +82,10 @@ class Shelf:
     def _make(self, path: str) -> File | None:
         later = path.removeprefix(f"{self.folder}/")
         if later != path:
-            without = [set(self._linker.needed(one)) for one in self._loaders(later)]
-            if not without:
+            if later not in self._loaded_later:
                 return None
-            return _file(
-                later, self._linker.link(later, path, set.intersection(*without)), lasts=True
-            )
+            linked = self._linker.link(later, path, self._loaded_later[later])
+            return _file(later, linked, lasts=True)
         text = self._texts.get(path)
         if text is None:
             return None
@@ -97,8 +95,15 @@ class Shelf:
             text = self._linker.link(path, path)
         return _file(path, text)
 
-    def _loaders(self, path: str) -> list[str]:
-        return [entry for entry in ENTRIES if path in self._linker.later(entry)]
+    @cached_property
+    def _loaded_later(self) -> dict[str, set[str]]:
+        """What may be loaded later, each with what whoever loads it has: looked for once."""
+        found: dict[str, set[str]] = {}
+        for entry in ENTRIES:
+            needed = set(self._linker.needed(entry))
+            for path in self._linker.later(entry):
+                found[path] = found.get(path, needed) & needed
+        return found
 
     def _document(self, text: str) -> File:
         """Put into the page what it names: its sheets, in their order, and its modules."""

@@ -43,15 +43,16 @@ class CallDelivery:
             self._subscribers.skipped_interims += reader.skipped_interims
 
     async def _deliver(self, reader: CallReader) -> None:
-        if (expired := reader.expired) is not None:
-            await self._socket.say(expired)
         last, since, plain = reader.last, self._wanted.since, self._wanted.plain
         names = {"callSid": reader.asked}
         if not plain:
             leg = {} if reader.call_sid == reader.asked else {"parentCallSid": reader.call_sid}
-            await self._socket.say(
-                {"type": "Subscribed", **names, **leg, "first": reader.first, "last": last}
-            )
+            # Whose call it is: the record that says so may be behind the reader, or expired.
+            numbers = dict(zip(("from", "to"), reader.numbers, strict=True))
+            extent = {"first": reader.first, "last": last}
+            await self._socket.say({"type": "Subscribed", **names, **leg, **numbers, **extent})
+        if (expired := reader.expired) is not None:
+            await self._socket.say(expired)
         in_past = not plain
         if in_past and (since is None or since >= last):
             in_past = False

@@ -36,6 +36,10 @@ from handler.tokens.grants import Grant
 # What a subscriber may say: a subscription to each of so many calls at once, then so many a second.
 BURST = 2 * MAX_SUBSCRIPTIONS
 MESSAGES_A_SECOND = 20.0
+# Questions of a socket whether we are here that are answered at once: pages ask every 2.2 s while
+# all is quiet, the client of ours never more than once a second; some more as a reader comes back.
+QUESTIONS_AT_ONCE = 10
+QUESTIONS_A_SECOND = 1.0
 # Calls that are over and may go on all the same: so many a socket awaits, beside what it follows;
 # of so many older ones it remembers how far it was.
 MAX_OVER = 100
@@ -129,6 +133,7 @@ class Subscriber:
 
     async def _receive(self) -> None:
         allowance = Allowance(BURST, MESSAGES_A_SECOND, time.monotonic())
+        questions = Allowance(QUESTIONS_AT_ONCE, QUESTIONS_A_SECOND, time.monotonic())
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
@@ -141,11 +146,15 @@ class Subscriber:
             if text is None:
                 raise SubscriberError(EndCode.BAD_REQUEST, "text only")
             command = commands.parse(text)
-            if command == self._renewed:
-                await self._say_until_when()  # whoever asks whether we are here is answered at once
-                continue
-            await self._shared.wait_to_be_heard(self._admission.grant.bearer)
-            await self._obey(command)
+            # A late answer is none: whoever asks whether we are here is answered at once, but for
+            # who asks more often than anybody needs to.
+            is_question = command == self._renewed
+            if not (is_question and questions.spend(time.monotonic())):
+                await self._shared.wait_to_be_heard(self._admission.grant.bearer)
+            if is_question:
+                await self._say_until_when()
+            else:
+                await self._obey(command)
 
     async def _obey(self, command: commands.Command) -> None:
         self._subscriptions.ended = {sid for sid, call in self._calls.items() if call.ended}

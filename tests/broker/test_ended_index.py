@@ -35,6 +35,7 @@ class Story:
 
     def __init__(self, max_bytes: int = ROOM) -> None:
         self.index = EndedIndex(max_bytes)
+        self.stream = "ONE"
         self.sequence = 0
 
     def tell(self, sid: str, record: Record, at: int = 1) -> bool:
@@ -42,7 +43,7 @@ class Story:
 
     def take(self, data: bytes) -> bool:
         self.sequence += 1
-        return self.index.take(Stored(self.sequence, "a subject", data, {}))
+        return self.index.take(self.stream, Stored(self.sequence, "a subject", data, {}))
 
     def call(self, sid: str, ended_at: int, from_=None, to=None, **changes) -> None:
         self.tell(sid, facts(sid, from_, to, **changes).started())
@@ -114,7 +115,7 @@ def test_an_event_that_comes_twice_is_taken_once():
     story = Story()
     story.call(ONE, 10, A)
     again = encode_record(facts(ONE, A).started(), call_sid=ONE, seq=1, epoch="i", at=1)
-    assert story.index.take(Stored(1, "a subject", again, {}))
+    assert story.index.take("ONE", Stored(1, "a subject", again, {}))
     assert story.sids() == [ONE]
 
 
@@ -261,6 +262,26 @@ def test_without_room_those_go_of_which_nothing_was_heard_for_longest():
     # The beginning of that call is forgotten: what it ends with is known all the same.
     story.tell(call_sid(0), call_ended(1.0, "completed"), at=200)
     assert story.sids(limit=1) == [call_sid(0)]
+
+
+def test_without_room_the_oldest_of_all_streams_go_though_one_was_read_behind_the_other():
+    story = Story(max_bytes=20_000)
+    numbers = range(1, 101)
+    for story.stream, own in (("ONE", numbers[::2]), ("TWO", numbers[1::2])):
+        for number in own:
+            story.call(call_sid(number), number)
+    kept = len(story.index)
+    assert 20 < kept < 40
+    assert story.sids(limit=200) == [call_sid(number) for number in range(100, 100 - kept, -1)]
+
+
+def test_what_one_stream_does_not_keep_is_forgotten_though_another_keeps_what_is_older():
+    story = Story()
+    for story.stream, sid in (("ONE", ONE), ("TWO", TWO)):
+        story.call(sid, 10, A)
+    story.index.forget_oldest(lambda call: call.stream == "ONE")
+    assert len(story.index) == 1
+    assert story.sids({A}) == story.sids({ONE, TWO}) == [ONE]
 
 
 def test_whatever_comes_the_lists_are_those_of_what_is_kept():

@@ -73,6 +73,11 @@ class Program:
         async with patience(), self._news:
             await self._news.wait_for(lambda: len(self.records) >= count)
 
+    async def told(self, kind: str) -> None:
+        """Wait until it has told a message of a type."""
+        async with patience(), self._news:
+            await self._news.wait_for(lambda: any(one["type"] == kind for one in self.messages))
+
     async def was(self, state: str, times: int) -> None:
         """Wait until it has told so often that it is in a state."""
         async with patience(), self._news:

@@ -5,8 +5,9 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from support.receivers import SECRET
@@ -17,9 +18,12 @@ from broker.forwarder import ForwardBroker
 from broker.records import CallFacts, Record
 from broker.stream import read_history
 from handler.cli.forward import main
+from handler.errors import SettingsError
 from handler.forward.forwarder import Forwarder
 from handler.forward.settings import ForwardSettings
 
+# What a forwarder may need to end beyond its last request: to write its place.
+BEYOND_REQUEST = 10
 QUICK = {"FORWARD_SECRET": SECRET, "FORWARD_RETRY_SECONDS": "0.05", "LEASE_SECONDS": "1"}
 
 
@@ -84,6 +88,35 @@ async def stored(broker: Broker, call_sid: str, *types: str) -> list[bytes]:
     stream = broker.subjects.stream_of(call_sid)
     kept = await read_history(broker.client, stream, broker.subjects.call(call_sid))
     return [one.data for one in kept if not types or json.loads(one.data)["type"] in types]
+
+
+def forwarder_problems(
+    command: Sequence[str], given: Mapping[str, str], secrets: Iterable[str], *, stops_in: float
+) -> Iterator[str]:
+    """
+    Yield what of a platform's file would not start a forwarder, or not let it end.
+
+    Args:
+        command: What the file lets the image do.
+        given: The settings whose values stand in it.
+        secrets: The names of those that do not.
+        stops_in: How many seconds it has to end.
+    """
+    if list(command) != ["forward"]:
+        yield f"{command} is not the forwarder"
+    page = (Path(__file__).parents[2] / "docs" / "forward.md").read_text()
+    yield from (f"{name} is no setting" for name in (*given, *secrets) if f"`{name}`" not in page)
+    examples = environ("nats://forward:pw@nats:4222", "https://crm.example.com/calls")
+    known = {name: examples[name] for name in secrets if name in examples}
+    try:
+        settings = ForwardSettings.from_environ({**known, **given}, host_name="t")
+    except SettingsError as exc:
+        yield str(exc)
+        return
+    if "NATS_URL" not in known:
+        yield "NATS_URL: missing"
+    if stops_in < settings.timeout + BEYOND_REQUEST:
+        yield "stopped while a request is under way"
 
 
 async def given_up(broker: Broker, name: str) -> list[dict[str, Any]]:

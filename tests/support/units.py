@@ -35,6 +35,7 @@ FIRST = (
     "tests/system/test_page_truth.py",
     "tests/system/test_page_list.py",
     "tests/system/test_page_words.py",
+    "tests/system/test_page_loading.py",
     "tests/system/test_page_reading.py",
     "tests/system/test_page_languages.py",
     "tests/system/test_desk.py",

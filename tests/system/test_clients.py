@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import nats as nats_client
@@ -20,12 +20,13 @@ import pytest
 from support.breaker import Breaker
 from support.clients import CLIENTS, Message, Program, TokenSource, client_program, token_source
 from support.processes import Service
+from support.stored import STREAM, keep_newest
 from support.timing import patience
 from support.webhooks import call_status
 
-STREAM = "TRANSCRIPTS"
 LONG = "word " * 40
 COUNTER = itertools.count(1)
+TTL = 10  # seconds of a token: more than a busy machine takes to start the clients
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,14 @@ class Readings:
         """Wait until each has told so often that it is in a state."""
         for at in self.each:
             await at.program.was(state, times)
+
+    async def told_of(self, call_sids: Sequence[str], service: Service) -> None:
+        """Compare: of each of a number's calls each has told all, in order, once."""
+        for call_sid in call_sids:
+            records = await stored(service, call_sid)
+            for at in self.each:
+                told = [record for record in at.program.records if record["callSid"] == call_sid]
+                assert told == records, at.client
 
     async def told(self, records: list[Message]) -> None:
         """Compare: each has told these, in order, once, and has come to a good end."""
@@ -113,14 +122,6 @@ async def stored(service: Service, call_sid: str) -> list[Message]:
     return records
 
 
-async def keep_newest(service: Service, call_sid: str, count: int) -> None:
-    """Let the stream forget the records of a call but the newest, as it does with time."""
-    nats = await nats_client.connect(service.nats_url)
-    subject = f"transcripts.*.{call_sid}.>"
-    await nats.jetstream().purge_stream(STREAM, subject=subject, keep=count)
-    await nats.close()
-
-
 @pytest.mark.proof
 async def test_over_connections_that_break_nothing_is_lost_doubled_or_out_of_order(
     service, token, tell, rounds
@@ -152,14 +153,14 @@ async def test_over_connections_that_break_nothing_is_lost_doubled_or_out_of_ord
 
 async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, mint, tell):
     call = await tell(service)
-    short, ends = mint(calls=["*"], ttl=4), int(time.time() + 4)
-    async with reading(service, call.sid, lambda: short) as readings:
+    async with reading(service, call.sid, lambda: mint(calls=["*"], ttl=TTL)) as readings:
         await readings.heard(1)
+        ends = int(time.time() + TTL)
         for source in readings.sources:
             source.make = lambda: mint(calls=["*"])
         for source in readings.sources:
             await source.until_asked(2)
-        await asyncio.sleep(max(0, ends - time.time()))  # now the first one opens nothing
+        await asyncio.sleep(max(0, ends - time.time()))  # now no first one opens anything
         call.say("later", 1.0)
         await call.end()
         await readings.told(await stored(service, call.sid))
@@ -305,8 +306,45 @@ async def test_a_number_is_followed_over_a_break(service, token, tell):
             call.say("after", 2.0)
             await call.end()
         await readings.heard(10)
+        await readings.told_of([call.sid for call in calls], service)
+
+
+async def test_more_calls_of_a_number_than_a_socket_takes_end_while_it_is_away(serve, token, tell):
+    """They are asked for as there is room; those that still live come by the number."""
+    service = serve(PAUSE_SECONDS="1")
+    number = f"+1555{next(COUNTER):07}"
+    calls = [await tell(service, to=number) for _ in range(110)]
+    async with reading(service, number, lambda: token) as readings:
+        await readings.heard(len(calls))
+        for breaker in readings.breakers:
+            breaker.cut()
+        await readings.were("offline")
         for call in calls:
-            records = await stored(service, call.sid)
-            for at in readings.each:
-                told = [record for record in at.program.records if record["callSid"] == call.sid]
-                assert told == records, at.client
+            call.say("the last word", 1.0)
+        await asyncio.gather(*(call.end() for call in calls[:105]))
+        for breaker in readings.breakers:
+            breaker.mend()
+        await readings.heard(2 * len(calls) + 105)
+        await readings.told_of([call.sid for call in calls], service)
+
+
+async def test_a_call_of_a_number_that_may_not_be_read_for_a_while_goes_on_where_it_was(
+    service, mint, tell
+):
+    """That it cannot be read is told; and the others go on."""
+    number = f"+1555{next(COUNTER):07}"
+    call, other = await tell(service, to=number), await tell(service, to=number)
+    short = mint(calls=["*"], ttl=4)
+    async with reading(service, number, lambda: short) as readings:
+        await readings.heard(2)
+        for source in readings.sources:
+            source.make = lambda: mint(calls=[other.sid], ttl=4)
+        for at in readings.each:
+            await at.program.told("Error")
+            refusals = [one for one in at.program.messages if one["type"] == "Error"]
+            assert [(one["callSid"], one["code"]) for one in refusals] == [(call.sid, 4403)]
+            at.source.make = lambda: mint(calls=["*"])
+        call.say("meanwhile", 1.0)
+        other.say("meanwhile", 1.0)
+        await readings.heard(4)
+        await readings.told_of([call.sid, other.sid], service)

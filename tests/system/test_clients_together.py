@@ -8,10 +8,22 @@ from deno import find_deno_bin
 from support.breaker import Breaker
 from support.clients import PROGRAMS
 from support.processes import ENVIRON
+from support.stored import keep_newest
 from support.timing import patience
 
 NUMBER = "+15550003333"
 RECORDS = 1500
+
+
+async def run(program: str, *arguments: str) -> asyncio.subprocess.Process:
+    """Run a program that reads by the client."""
+    return await asyncio.create_subprocess_exec(
+        *(find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / program)),
+        *arguments,
+        env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        limit=1024 * 1024,
+    )
 
 
 async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_again(
@@ -26,14 +38,7 @@ async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_aga
     await call.say_much("x", RECORDS)
     async with Breaker(service.port) as breaker, patience():
         url = f"http://127.0.0.1:{breaker.port}"
-        program = str(PROGRAMS / "together.mjs")
-        process = await asyncio.create_subprocess_exec(
-            *(find_deno_bin(), "run", "--no-check", "--allow-net", program),
-            *(url, token, call.sid, NUMBER),
-            env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
-            stdout=subprocess.PIPE,
-            limit=1024 * 1024,
-        )
+        process = await run("together.mjs", url, token, call.sid, NUMBER)
         assert json.loads(await process.stdout.readline()) == "reading"
         await call.end()
         told = json.loads(await process.stdout.readline())
@@ -47,3 +52,24 @@ async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_aga
     assert told["refused"] == "more than 100 subscriptions"
     assert told["state"] == "idle"
     assert breaker.connections == 1
+
+
+async def test_a_call_whose_beginning_is_gone_is_told_to_who_follows_its_number(serve, token, tell):
+    """Though no record says any more whose call it is, and another number is followed, too."""
+    service = serve()
+    call = await tell(service, to=NUMBER)
+    for number in range(4):
+        call.say(f"record {number}", number)
+    await call.stored()
+    await keep_newest(service, call.sid, 2)
+    url = f"http://127.0.0.1:{service.port}"
+    async with patience():
+        process = await run("numbers.mjs", url, token, "+15550004444", NUMBER)
+        told = [json.loads(await process.stdout.readline()) for _ in range(3)]
+        await call.end()
+        told.append(json.loads(await process.stdout.readline()))
+        assert await process.wait() == 0
+    assert {one["number"] for one in told} == {NUMBER}
+    messages = [one["message"] for one in told]
+    assert messages[0] == {"type": "Expired", "callSid": call.sid, "first": 4}
+    assert [message["seq"] for message in messages[1:]] == [4, 5, 6]

@@ -11,6 +11,7 @@ from bench.desk.page import opened, panels
 pytestmark = [needs_chromium, shares_browser]
 CALLS, OPENED = 5, 3
 WORD = "invoice"  # of the second call
+SAID = "twice what"  # in it alone, and no name or metadata has it
 AWAITED = "lawyer"
 
 
@@ -44,6 +45,18 @@ async def walk_by_keys(page, desk):
     keys = Keys(page)
     await come_in_by_keys(page, keys, desk)
     second = desk.calls[1]
+    # Go to the call that said a word: by Enter, and by the arrow behind the calls that fit.
+    for way in (["Enter"], ["ArrowDown", "Enter"]):
+        await keys.press("Control+k")
+        await keys.write(SAID)
+        await expect(page.locator("#found-part .hint")).to_have_text(
+            f"Found in 1 of {CALLS} calls."
+        )
+        await keys.press(*way)
+        await expect(panels(page, ":has(:focus)").locator(".title")).to_contain_text(
+            second.talk.customer
+        )
+        await expect(panels(page, ":has(:focus)").locator(".shown")).to_contain_text(SAID)
     # Go back to the second one, and find a word in it.
     await keys.press("Control+k")
     await keys.write(number_of(second))
@@ -98,11 +111,15 @@ async def walk_by_tree(page, desk):
     await tree.write("textbox", "Your token", token_of(desk))
     await tree.press("button", "Open")
     for call in desk.calls[:OPENED]:
-        await tree.write("searchbox", "callSid", number_of(call))
+        await tree.write("searchbox", "words", number_of(call))
         await tree.press("button", call.talk.customer)
         await tree.find("article", f"Call {call.talk.customer}")
         said = call.last.text.split()[-1]
         await tree.find("StaticText", said, within=f"Transcript of {call.talk.customer}")
+    # Who said a word is told, and where.
+    await tree.write("searchbox", "words", SAID)
+    await tree.find("heading", "In what was said")
+    await tree.find("button", f"{second.talk.customer} ")
     of_second = f"Call {second.talk.customer}"
     await tree.press("button", "Tools", within=of_second)
     await tree.press("menuitem", "Find")

@@ -73,9 +73,25 @@ async def test_a_shared_address_opens_the_same_for_who_brings_a_token(service, t
         assert await shown(page) == [f"I am number {number}." for number in range(3)]
         await expect(tiles(page).nth(2).get_by_label("Pinned")).to_be_visible()
         assert page.url == link
+        # Whoever wrote the link has not pinned it for good.
+        assert await page.evaluate("JSON.stringify(Object.keys(localStorage))") == "[]"
         await page.click("#sign-out")
         await expect(page.locator("#token")).to_be_focused()
         assert page.url == f"{service.url}/"
+
+
+async def test_links_that_come_one_after_the_other_before_a_token_are_all_followed(
+    service, token, tell
+):
+    first, second = await begin(service, tell, 2)
+    async with opened(f"{service.url}/#calls={first}&pin={first}") as page:
+        await expect(page.locator("#token")).to_be_focused()
+        await page.evaluate(f"location.hash = 'call={second}'")
+        await page.wait_for_url(f"**/#calls={first},{second}&pin={first}&call={second}")
+        await page.fill("#token", token)
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".said")).to_have_count(2)
+        await page.wait_for_url(f"**/#calls={first},{second}&pin={first}")
 
 
 async def test_what_a_link_asks_for_and_does_not_get_is_told_in_words(serve, token, tell):
@@ -215,6 +231,33 @@ async def test_the_keyboard_goes_from_tile_to_tile(service, token, tell):
         await page.keyboard.press("Delete")
         await expect(logs.nth(1)).to_be_focused()  # the one that follows
         assert await shown(page) == ["I am number 0.", "I am number 2.", "I am number 3."]
+
+
+async def test_of_several_calls_who_listens_hears_the_one_that_they_are_in(service, token, tell):
+    """Or were in last: twelve that talk at once are understood by nobody."""
+    sids = await begin(service, tell, 3)
+    link = f"{service.url}/#calls={','.join(sids)}"
+    async with opened(f"{link}&token={token}", viewport={"width": 1366, "height": 768}) as page:
+
+        async def is_told(number: int):
+            logs = page.locator("#call-panels .log")
+            said = ["polite" if at == number else "off" for at in range(await logs.count())]
+            for log, live in zip(await logs.all(), said, strict=True):
+                await expect(log).to_have_attribute("aria-live", live)
+
+        await expect(page.locator(".said")).to_have_count(3)
+        await is_told(0)
+        await page.keyboard.press("ArrowRight")
+        await is_told(1)
+        await page.keyboard.press("/")
+        await is_told(1)
+        await tiles(page).nth(2).get_by_label("Enlarge").click()
+        await is_told(2)
+        await page.locator("#calls .open", has_text="+15550000000").click()
+        await is_told(0)
+        await page.keyboard.press("Delete")
+        await expect(tiles(page)).to_have_count(2)
+        await is_told(0)
 
 
 async def test_on_a_phone_one_call_is_seen_and_the_others_are_a_touch_away(service, token, tell):

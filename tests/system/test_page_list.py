@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -135,6 +136,36 @@ async def test_digits_and_enter_open_the_call_and_escape_leads_back(serve, token
         await expect(page.locator("#followed")).to_contain_text("Following +19990001111")
 
 
+async def test_a_call_is_pinned_in_the_list_by_its_button_and_by_a_key(serve, token):
+    """It comes up, also after a reload, and the keyboard stays with it."""
+    service = serve()
+    async with registry(service) as calls, opened(f"{service.url}/#token={token}") as page:
+        await calls.list_many(3)
+        rows = page.locator("#calls .from")
+        newest = [f"+177700000{number:02}" for number in (2, 1, 0)]
+        await expect(rows).to_have_text(newest)
+        await page.keyboard.press("/")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("End")
+        await expect(button(page, 3)).to_be_focused()
+        await page.keyboard.press("p")
+        await expect(rows).to_have_text([newest[2], newest[0], newest[1]])
+        await expect(button(page, 1)).to_be_focused()
+        await expect(row(page, 1).locator(".pin")).to_have_attribute("aria-pressed", "true")
+        await is_sound(page)
+        await row(page, 3).hover()
+        await row(page, 3).get_by_role("button", name="Pin").click()
+        await expect(rows).to_have_text([newest[1], newest[2], newest[0]])
+        assert await page.locator(".call-panel").count() == 0  # it is not opened by that
+        await page.reload()
+        await expect(rows).to_have_text([newest[1], newest[2], newest[0]])
+        await page.keyboard.press("/")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("p")
+        await expect(rows).to_have_text([newest[2], newest[0], newest[1]])
+        await expect(page.locator('#calls .pin[aria-pressed="true"]')).to_have_count(1)
+
+
 async def test_what_is_wanted_is_shown_and_is_there_again_after_a_reload(serve, token, tell):
     """State, direction, metadata and the order, and how high the rows are."""
     service = serve()
@@ -194,8 +225,70 @@ async def test_calls_that_ended_are_one_list_and_are_there_after_a_reload(serve,
             await page.fill("#search", "+1 555 000 3333")  # the service is asked for all of them
         await expect(page.locator("#ended .from")).to_have_text([NUMBER])
         await page.fill("#search", "nobody")
-        await expect(page.locator("#past-notice")).to_have_text("None of those that are kept fits.")
+        await expect(page.locator("#past-notice")).to_have_text(
+            "None of those that are kept fits by number, name or metadata."
+        )
         await is_sound(page)
+
+
+# A computer whose clock is another than the service's.
+OTHER_CLOCK = """window.ahead = %d;
+const now = Date.now;
+Date.now = () => now() + window.ahead;"""
+BEEN_DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.mark.parametrize("ahead", [180_000, -180_000])
+async def test_how_long_calls_are_is_told_by_the_clock_of_the_service(serve, token, tell, ahead):
+    """Whatever the computer's says, and no longer once nothing comes."""
+    service = serve()
+    call = await tell(service, from_=NUMBER)
+    call.say("It began a moment ago.", 0.0)
+    async with registry(service) as calls, opened("about:blank") as page:
+        begun = round((time.time() - 300) * 1000)
+        for number in (1, 2):
+            await calls.list(number, started_at=begun)
+        await page.add_init_script(OTHER_CLOCK % ahead)
+        await page.goto(f"{service.url}/#token={token}&call={call.sid}")
+        await expect(page.locator(".call-panel .state")).to_have_text("live")
+        call.say("Now it is.", 2.0)
+        five, one = re.compile(r"^05:[0-5]\d$"), re.compile(r"^00:[0-5]\d$")
+        clocks = page.locator("#calls .clock")
+        await expect(clocks).to_have_text([one, five, five])
+        await expect(page.locator(".call-panel .clock")).to_have_text(one)
+        await calls.forget(1)
+        await expect(clocks).to_have_text([one, five])
+        await page.get_by_label("Ended").check()
+        await expect(page.locator("#ended .clock")).to_have_text([five])
+        await page.locator("[value=live]").check()
+        await expect(clocks).to_have_text([one, five])
+        await page.context.set_offline(True)
+        await expect(page.locator("body")).to_have_attribute("data-connection", "offline")
+        await page.evaluate(BEEN_DRAWN)
+        shown = sorted(await clocks.all_text_contents())
+        await page.evaluate("() => { window.ahead += 60_000; }")
+        await page.get_by_label("Order").select_option("number")  # it is drawn anew
+        await page.get_by_label("Compact").check()
+        await expect(page.locator("#calls-part.compact")).to_be_visible()
+        await page.evaluate(BEEN_DRAWN)
+        assert sorted(await clocks.all_text_contents()) == shown
+        await page.context.set_offline(False)
+
+
+async def test_what_is_told_of_a_list_has_its_place_before_it_is_told(serve, token, tell):
+    """Or it would not be read out; where nothing is told it takes no room."""
+    service = serve()
+    call = await tell(service, from_=NUMBER)
+    async with opened(f"{service.url}/#token={token}") as page:
+        await expect(row(page, 1)).to_contain_text(NUMBER)
+        for notice in ("#no-calls", "#past-notice"):
+            place = page.locator(notice)
+            await expect(place).to_be_empty()
+            there = "one => [one.checkVisibility(), one.getBoundingClientRect().height]"
+            assert await place.evaluate(there) == [True, 0], notice
+            await call.end()
+            await page.get_by_label("Ended").check()
+            await expect(page.locator("#ended .from")).to_have_text([NUMBER])
 
 
 LONG = "The router has been blinking since yesterday and incomprehensibilities remain whatever"

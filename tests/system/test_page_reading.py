@@ -116,8 +116,11 @@ async def test_how_one_reads_is_kept(service, token, tell):
         await expect(turns(page)).to_have_count(1)
         size = "element => parseFloat(getComputedStyle(element).fontSize)"
         usual = await page.locator(".said").evaluate(size)
-        await page.locator("#reading").click()
+        button = page.locator("#reading")
+        await expect(button).to_have_attribute("aria-expanded", "false")
+        await button.click()
         menu = page.get_by_role("dialog", name="Reading")
+        await expect(button).to_have_attribute("aria-expanded", "true")
         for choice in ("Largest", "Compact", "Dark"):
             await menu.get_by_label(choice).check()
         await menu.get_by_label("Show times").uncheck()
@@ -125,7 +128,8 @@ async def test_how_one_reads_is_kept(service, token, tell):
         assert [one["id"] for one in found] == []
         await page.keyboard.press("Escape")
         await expect(menu).to_be_hidden()
-        await expect(page.locator("#reading")).to_be_focused()
+        await expect(button).to_be_focused()
+        await expect(button).to_have_attribute("aria-expanded", "false")
         for _ in range(2):
             assert await page.locator(".said").evaluate(size) > 1.4 * usual
             await expect(page.locator("body")).to_have_css("background-color", "rgb(20, 23, 27)")

@@ -172,4 +172,4 @@ async def test_a_page_whose_version_is_gone_says_so_and_mixes_nothing(serve, tok
         await stands(page, "live")
         await page.route("**/files/*/**", lambda route: route.fulfill(status=404))
         await page.click("#help")
-        await expect(page.locator("#connection")).to_contain_text("load it again")
+        await expect(page.locator("#notices-text")).to_contain_text("Load the page again")

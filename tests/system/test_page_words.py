@@ -47,6 +47,7 @@ def interim(text: str, start: float, duration: float = 1.0) -> dict:
 
 async def wait_for(page, *words):
     """Have the page wait for words, by the keyboard alone."""
+    await expect(page.locator("#watch-words")).to_be_visible()
     await page.locator("#watch-words").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Word or phrase")).to_be_focused()
@@ -175,6 +176,93 @@ async def test_words_are_found_in_thirty_calls_and_open_at_their_place(serve, to
         await expect(page.locator(".shown")).to_be_in_viewport()
         await page.locator("#search").fill("")
         await expect(page.locator("#found-part")).to_be_hidden()
+
+
+async def test_enter_opens_the_first_call_that_said_it_once_that_is_found(serve, token, tell):
+    """And says one thing of what fits: nobody is told that none does beside those that said it."""
+    service = serve()
+    calls = [await tell(service, from_=f"+155500020{number:02}") for number in range(3)]
+    for call in calls[:2]:
+        call.say("There is an outage.", 5.0)
+    async with opened(f"{service.url}/#token={token}") as page:
+        await expect(page.locator("#calls li")).to_have_count(3)
+        notice = page.locator("#no-calls")
+        # Whatever is said there while somebody types is noted.
+        await notice.evaluate(
+            """one => {
+                window.told = [];
+                const seen = new MutationObserver(() => window.told.push(one.textContent));
+                seen.observe(one, {childList: true, characterData: true, subtree: true});
+            }"""
+        )
+        await page.keyboard.press("/")
+        await page.keyboard.type("outage")
+        await page.keyboard.press("Enter")  # nothing is read yet
+        await expect(page.locator(".call-panel .log")).to_be_focused()
+        await expect(page.locator(".shown")).to_contain_text("outage")
+        await expect(page.locator(".call-panel .title")).to_contain_text("+15550002001")
+        await expect(page.locator("#found-part .hint")).to_have_text("Found in 2 of 3 calls.")
+        await expect(notice).to_be_empty()
+        told = await page.evaluate("window.told.filter(Boolean)")
+        assert "None of the live calls fits." not in told
+        await page.locator("#search").fill("+1 999 000 1111")  # no word
+        await expect(notice).to_have_text("None of the live calls fits.")
+
+
+async def test_the_arrows_walk_the_calls_that_fit_and_then_those_that_said_it(serve, token, tell):
+    service = serve()
+    for at in range(2):
+        await tell(service, from_=f"+155500030{at:02}", caller_name="Ana")
+    said = [await tell(service, from_=f"+155500020{at:02}") for at in range(3)]
+    for call in said:
+        call.say("I am Ana.", 5.0)
+    async with opened(f"{service.url}/#token={token}") as page:
+        await expect(page.locator("#calls li")).to_have_count(5)
+        await page.keyboard.press("/")
+        await page.keyboard.type("ana")
+        found = page.locator("#found-part button")
+        await expect(found).to_have_count(3)
+        await expect(page.locator("#calls li")).to_have_count(2)
+        shown = [await one.bounding_box() for one in await page.locator("#calls li").all()]
+        shown += [await one.bounding_box() for one in await found.all()]
+        tops = [one["y"] for one in shown]
+        assert tops == sorted(tops)  # it is walked as it stands
+        down = [page.locator('#calls li[aria-posinset="1"] .open')]
+        down += [page.locator('#calls li[aria-posinset="2"] .open')]
+        down += [found.nth(at) for at in range(3)]
+        for row in down:
+            await page.keyboard.press("ArrowDown")
+            await expect(row).to_be_focused()
+        await page.keyboard.press("ArrowDown")
+        await expect(found.nth(2)).to_be_focused()
+        for row in down[-2::-1]:
+            await page.keyboard.press("ArrowUp")
+            await expect(row).to_be_focused()
+        await page.keyboard.press("ArrowUp")
+        await expect(page.locator("#search")).to_be_focused()
+        await page.keyboard.press("Control+a")
+        await page.keyboard.type("i am ana")  # nobody is called so
+        await expect(found).to_have_count(3)
+        await expect(page.locator("#calls li")).to_have_count(0)
+        await page.keyboard.press("ArrowDown")
+        await expect(found.first).to_be_focused()
+        await page.keyboard.press("End")
+        await expect(found.last).to_be_focused()
+        await page.keyboard.press("Home")
+        await expect(found.first).to_be_focused()
+        await page.keyboard.press("p")
+        results = await Axe().run(page)
+        assert [one["id"] for one in results.response["violations"]] == []
+        await page.keyboard.press("ArrowUp")
+        await expect(page.locator("#search")).to_be_focused()
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#search")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#search")).to_have_value("")
+        top = page.locator('#calls li[aria-posinset="1"]')
+        await expect(top.locator(".pin")).to_have_attribute("aria-pressed", "true")
+        await expect(top.locator(".from")).to_have_text("+15550002002")
 
 
 async def test_the_words_that_are_waited_for_are_changed_by_the_keyboard(service, token):

@@ -199,11 +199,15 @@ class Subscribed(CallMessage):
     The call is read from now on: records ``first`` to ``last`` are its past.
 
     Attributes:
+        from_: Its numbers, as ``CallStarted`` has them; None if they are not known.
+        to: Likewise.
         parent_call_sid: Of a child leg that was asked for: the call, as its records name it.
     """
 
     first: int
     last: int
+    from_: str | None
+    to: str | None
     parent_call_sid: str | None = None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from partyline_client.errors import refused
+from partyline_client.errors import TooMuch, refused
 from partyline_client.messages import (
     CallMessage,
     Calls,
@@ -81,7 +81,9 @@ class _Call:
         """Whether a message was not had before, nor is out of date; it is had from now on."""
         match message:
             case Expired(first=first):
-                self.last = max(self.last, first - 1)
+                if first <= self.last + 1:  # all that is gone was had, or told as gone
+                    return False
+                self.last = first - 1
             case Interim(track=track):
                 seq, end = self.finals.get(track, (0, 0.0))
                 return message.after >= seq or message.start >= end
@@ -161,9 +163,18 @@ class CallsOfNumber:
         return (*self._next(), number)
 
     def receive(self, message: Message) -> Step:
-        """Take what comes; a call that cannot be read ends nothing but itself."""
+        """
+        Take what comes; a call that cannot be read ends nothing but itself.
+
+        Raises:
+            TooMuch: one cannot be asked for now: another connection asks again.
+        """
         if not isinstance(message, CallMessage | Other | Refusal) or message.call_sid is None:
             return Step(_is_for_readers(message))
+        if isinstance(message, Refusal):
+            error = refused(message.code, message.message)
+            if isinstance(error, TooMuch):
+                raise error
         call_sid = message.call_sid
         call = self._calls.setdefault(call_sid, _Call())
         deliver = call.is_news(message)

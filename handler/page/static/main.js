@@ -2,7 +2,7 @@
 
 import { QUIET } from "./call/truth.js";
 import { ConnectionStatus } from "./connection_status.js";
-import { MAX_OPEN, readAddress, writeAddress } from "./desk/desk_address.js";
+import { both, MAX_OPEN, readAddress, writeAddress } from "./desk/desk_address.js";
 import { Pins } from "./desk/pins.js";
 import { Workspace } from "./desk/workspace.js";
 import { obey } from "./help/obey.js";
@@ -10,6 +10,7 @@ import { Partyline } from "./partyline/partyline.js";
 import { settings } from "./reading/reading.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
+import { later, tellOfLoading, tryAgain, unlessGone } from "./shared/later.js";
 import { choose, texts } from "./shared/texts.js";
 
 await choose([settings.language, ...navigator.languages]);
@@ -17,7 +18,9 @@ document.documentElement.lang = texts.tag;
 document.documentElement.dir = texts.direction;
 dress(document);
 
-const TOKEN = "partyline.token"; // in the session's storage: gone with the tab
+// So long (ms) a service has that cannot say whether it wants a token.
+const AGAIN = 3000;
+const TOKEN = "partyline.token"; // in the storage of the session: gone with the tab
 // Frames of a tab share that storage, and each may show what a token of its own opens.
 const FRAMED = window.top !== window;
 
@@ -29,6 +32,9 @@ const problem = byId("problem", HTMLElement);
 const otherToken = byId("other-token", HTMLElement);
 const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
+const loadReadingMenu = () => import("./reading/reading_menu.js");
+const loadHelp = () => import("./help/help_sheet.js");
+const loadCallPanel = () => import("./desk/call_panel.js");
 const client = new Partyline({
   url: new URL(".", location.href),
   token: () => tokenInUse(),
@@ -36,9 +42,19 @@ const client = new Partyline({
   onState: stand,
 });
 const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
-const workspace = new Workspace(client, pins, loadCallPanel, () => queueMicrotask(address));
+const workspace = new Workspace(client, pins, () => later(loadCallPanel), () => queueMicrotask(address));
+let missing = ""; // what was told of what cannot be loaded
+tellOfLoading({
+  failed(isAsked) {
+    // A page that has been open for long may be of a version that is gone: another's files are none of its own.
+    const why = client.state === "live" ? texts.truth.renewed : texts.truth.notLoaded;
+    if (isAsked || why !== missing) workspace.notices.tell(missing = why);
+  },
+  loaded: () => workspace.notices.takeBack(missing),
+});
 /** @type {Asked | null} what a link asks for, until it may be read */
 let wanted = null;
+let turns = 0; // how often it was begun to read: the last time counts
 
 /** @import { Asked } from "./desk/desk_address.js" */
 /** @import { State } from "./partyline/partyline.js" */
@@ -82,7 +98,7 @@ function address() {
 function begin() {
   const asked = readAddress(location.hash);
   const { token } = asked;
-  if (asked.calls.length || asked.pinned.length) wanted = asked;
+  if (asked.calls.length || asked.pinned.length) wanted = wanted ? both(wanted, asked) : asked;
   address();
   tellOfLink(asked, asked.tooMany);
   const inUse = tokenInUse();
@@ -97,7 +113,8 @@ function begin() {
 }
 
 async function openWanted() {
-  if (!wanted || !await workspace.ready()) return;
+  if (!wanted) return;
+  await workspace.ready();
   const asked = wanted;
   wanted = null;
   if (!asked) return; // meanwhile it was opened
@@ -137,16 +154,33 @@ function askWhich(token) {
  * @param {string | null} token
  */
 async function read(token) {
-  if (token === null) {
-    connection.say(texts.truth.looking);
-    const answer = await fetch("calls").catch(() => null);
-    if (!answer?.ok) return ask(answer ? "" : texts.truth.silent);
-  }
+  const turn = ++turns;
+  if (token === null && !await isOpenToAll(turn)) return;
   workspace.renew(token);
   show({ asks: false, reads: true });
   signOut.hidden = token === null;
   workspace.begin();
   openWanted();
+}
+
+/**
+ * Whether one may read without a token; a service that cannot say is asked again.
+ * @param {number} turn
+ */
+async function isOpenToAll(turn) {
+  connection.say(texts.truth.looking);
+  for (;;) {
+    const status = await fetch("calls").then((answer) => answer.status, () => 0);
+    if (turn !== turns) return false; // meanwhile there is a token, or this is asked anew
+    if (status === 200) return true;
+    if (status === 401 || status === 403) {
+      ask("");
+      return false;
+    }
+    connection.say(status ? texts.truth.answers(status) : texts.truth.silent);
+    await new Promise((done) => setTimeout(done, AGAIN));
+    if (turn !== turns) return false;
+  }
 }
 
 /**
@@ -168,10 +202,11 @@ function show({ asks, reads }) {
 function stand(state, code) {
   connection.show(state);
   workspace.stand(state);
+  if (state === "live") tryAgain();
   if (state !== "expired" && state !== "refused") return;
   useAs(null);
   if (code === 403) ask(texts.truth.wrongOrigin);
-  else ask(texts.truth[state]);
+  else ask(state === "expired" ? texts.truth.expired : texts.truth.refused);
 }
 
 /**
@@ -196,14 +231,14 @@ signIn.addEventListener("submit", (event) => {
 });
 signOut.onclick = () => {
   useAs(null);
-  history.replaceState(null, "", location.pathname); // what was read is nobody else's affair
+  history.replaceState(null, "", location.pathname); // what was read is the affair of nobody else
   location.reload();
 };
 byId("back", HTMLButtonElement).onclick = () => workspace.search();
 const readingButton = byId("reading", HTMLButtonElement);
 readingButton.onclick = async () => {
-  const menu = await later(() => import("./reading/reading_menu.js"));
-  if (!menu) return;
+  const menu = await unlessGone(later(loadReadingMenu));
+  if (!menu || readingButton.popoverTargetElement) return;
   readingButton.onclick = null; // it has one of its own from now on
   menu.openReadingMenu(readingButton);
 };
@@ -213,28 +248,8 @@ obey(document, "page", {
   help: () => { showHelp(); },
 });
 
-async function loadCallPanel() {
-  return (await later(() => import("./desk/call_panel.js")))?.CallPanel ?? null;
-}
-
-/** Seldom asked for, and loaded then. */
 async function showHelp() {
-  (await later(() => import("./help/help_sheet.js")))?.showHelp();
-}
-
-/**
- * Load what is not needed at once. A page that has been open for long may be of a version that is gone: files
- * of another one are none of its own, and it says so.
- * @template T
- * @param {() => Promise<T>} load
- */
-async function later(load) {
-  try {
-    return await load();
-  } catch {
-    connection.say(client.state === "live" ? texts.truth.renewed : texts.truth.notLoaded);
-    return null;
-  }
+  (await unlessGone(later(loadHelp)))?.showHelp();
 }
 
 addEventListener("hashchange", begin);

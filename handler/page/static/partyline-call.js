@@ -9,6 +9,7 @@ import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
 import { CALL_SID } from "./shared/identifiers.js";
+import { ServiceClock } from "./shared/service_clock.js";
 import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
@@ -94,13 +95,15 @@ export class PartylineCall extends HTMLElement {
     this.#panel.replaceWith(fresh);
     this.#panel = fresh;
     const transcript = new Transcript(callSid);
-    const view = (this.#view = new CallView(fresh, transcript, {}, { time, stands: (how) => this.#tell(how) }));
+    const serviceClock = new ServiceClock();
+    const view = (this.#view = new CallView(fresh, transcript, {}, serviceClock, { time, stands: (how) => this.#tell(how) }));
     view.describe({});
     if (!CALL_SID.test(callSid)) return view.refuse(texts.embedded.noCall);
     this.#clock = setInterval(() => view.tick(), 1000);
-    this.#client.call(callSid, {
+    const reading = this.#client.call(callSid, {
       stay: true,
       onMessage: (message) => {
+        serviceClock.hear(message, reading.state, Date.now());
         view.receive(message, transcript.receive(message));
         if (message.type === "CallStarted") view.describe({});
       },

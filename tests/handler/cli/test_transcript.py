@@ -142,7 +142,7 @@ def test_what_says_nothing_shows_nothing():
     transcript = Transcript()
     silent: list[Body] = [
         {"type": "UtteranceEnd", "callSid": CALL, "track": "inbound"},
-        {"type": "Subscribed", "callSid": CALL, "first": 1, "last": 2},
+        {"type": "Subscribed", "callSid": CALL, "from": None, "to": None, "first": 1, "last": 2},
         {"type": "Calls", "calls": []},
         error(4401, "token expired", call=None),
         interim(""),

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { KnownCalls } from "../../../handler/page/static/list/known_calls.js";
+import { KnownCalls, MAX_PAST } from "../../../handler/page/static/list/known_calls.js";
 import { Previews } from "../../../handler/page/static/list/previews.js";
+import { MAX_REMEMBERED, remember } from "../../../handler/page/static/shared/remember.js";
 
 /** @param {string} callSid */
 function listed(callSid, from = "+15550001111") {
@@ -63,9 +64,28 @@ test("those that are over are one list, each once, as the service tells of them,
   assert.deepEqual(calls.over.map(({ callSid }) => callSid), ["a", "unknown to the service"]);
 });
 
+test("of those that the service tells of as many are kept as anybody looks through, the last ones", () => {
+  const calls = new KnownCalls();
+  for (let at = 0; at < MAX_PAST; at += 1) calls.tellPast([past(`${at}`, at)]);
+  assert.equal(calls.past.size, MAX_PAST);
+  calls.tellPast([past("older", -1), past("newer", MAX_PAST)]);
+  assert.equal(calls.past.size, MAX_PAST);
+  assert.deepEqual(["older", "0", "1", "newer"].map((one) => calls.past.has(one)), [false, false, true, true]);
+  assert.equal(calls.over[0]?.callSid, "newer");
+});
+
+test("what is remembered is bounded: what was put there first goes", () => {
+  /** @type {Set<string>} */
+  const set = new Set();
+  for (const one of ["a", "b", "a", "c"]) remember(set, one, 2);
+  assert.deepEqual([...set], ["a", "c"]);
+  for (let at = 0; at < 2 * MAX_REMEMBERED; at += 1) remember(set, `${at}`);
+  assert.equal(set.size, MAX_REMEMBERED);
+});
+
 test("as many are read as a connection carries beside what else it does, those in view in any case", () => {
   const previews = new Previews();
-  const { begun, ended } = previews.change(sids(101, 110), sids(1, 500), 3);
+  const { begun, ended } = previews.change({ seen: sids(101, 110), pinned: [], others: sids(1, 500) }, 95);
   assert.deepEqual([begun, ended], [[...sids(101, 110), ...sids(1, 85)], []]);
   assert.equal(previews.calls.get("call 101"), "seen");
   assert.equal(previews.calls.get("call 1"), "watched");
@@ -73,20 +93,33 @@ test("as many are read as a connection carries beside what else it does, those i
 
 test("what is read already stays while there is room", () => {
   const previews = new Previews();
-  previews.change(sids(1, 10), sids(1, 500), 3);
-  assert.deepEqual(previews.change(sids(201, 210), sids(1, 500), 3), {
-    begun: sids(201, 210),
-    ended: sids(86, 95),
-  });
+  previews.change({ seen: sids(1, 10), pinned: [], others: sids(1, 500) }, 95);
+  const scrolled = previews.change({ seen: sids(201, 210), pinned: [], others: sids(1, 500) }, 95);
+  assert.deepEqual(scrolled, { begun: sids(201, 210), ended: sids(86, 95) });
   assert.equal(previews.calls.get("call 1"), "watched");
-  assert.deepEqual(previews.change(sids(201, 210), sids(201, 220), 3), { begun: sids(211, 220), ended: sids(1, 85) });
+  const gone = previews.change({ seen: sids(201, 210), pinned: [], others: sids(201, 220) }, 95);
+  assert.deepEqual(gone, { begun: sids(211, 220), ended: sids(1, 85) });
+});
+
+test("those that are pinned come behind those in view, before all that are read already", () => {
+  const previews = new Previews();
+  previews.change({ seen: sids(1, 2), pinned: [], others: sids(1, 500) }, 10);
+  const pinned = ["call 400", "call 2"];
+  const { begun, ended } = previews.change({ seen: sids(1, 2), pinned, others: sids(1, 500) }, 10);
+  assert.deepEqual([begun, ended], [["call 400"], ["call 10"]]);
+  assert.deepEqual([...previews.calls].slice(0, 4), [
+    ["call 1", "seen"], ["call 2", "seen"], ["call 400", "pinned"], ["call 3", "watched"],
+  ]);
+  const scrolled = previews.change({ seen: sids(21, 30), pinned, others: sids(1, 500) }, 10);
+  assert.deepEqual(scrolled.begun, sids(21, 30), "what is seen takes all the room there is");
 });
 
 test("a call that opens is read for itself, and takes a place", () => {
   const previews = new Previews();
-  previews.change(["a", "b"], [], 1);
+  previews.change({ seen: ["a", "b"], pinned: [], others: [] }, 98);
   previews.delete("a");
   assert.deepEqual([...previews.calls.keys()], ["b"]);
-  assert.deepEqual(previews.change(sids(1, 99), [], 97), { begun: ["call 1"], ended: ["b"] });
-  assert.deepEqual(previews.change(sids(1, 99), [], 120), { begun: [], ended: ["call 1"] });
+  const seen = { seen: sids(1, 99), pinned: [], others: [] };
+  assert.deepEqual(previews.change(seen, 1), { begun: ["call 1"], ended: ["b"] });
+  assert.deepEqual(previews.change(seen, -22), { begun: [], ended: ["call 1"] });
 });

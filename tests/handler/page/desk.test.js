@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { MAX_OPEN, momentLink, readAddress, writeAddress } from "../../../handler/page/static/desk/desk_address.js";
+import { both, MAX_OPEN, momentLink, readAddress, writeAddress } from "../../../handler/page/static/desk/desk_address.js";
 import { Pins } from "../../../handler/page/static/desk/pins.js";
 
 const NOTHING = { token: null, calls: [], pinned: [], enlarged: null, moment: null, malformed: [], tooMany: 0 };
@@ -75,8 +75,7 @@ test("what is pinned stays so, beside what another tab pins", () => {
   const [one, other] = [new Pins(store, "here"), new Pins(store, "here")];
   one.toggle(A);
   other.toggle(B);
-  one.add([C]);
-  one.add([]);
+  one.toggle(C);
   assert.deepEqual([...one.pinned], [A, B, C]);
   one.toggle(B);
   assert.ok(!one.has(B));
@@ -87,7 +86,7 @@ test("what is pinned stays so, beside what another tab pins", () => {
 test("pins are bounded, and what is stored need not be ours", () => {
   const store = new Store();
   const pins = new Pins(store, "here");
-  pins.add(sids(60));
+  for (const callSid of sids(60)) pins.toggle(callSid);
   assert.deepEqual([...pins.pinned], sids(60).slice(10));
   for (const text of ["no JSON", "7", "null"]) {
     store.texts.set("here", text);
@@ -95,6 +94,33 @@ test("pins are bounded, and what is stored need not be ours", () => {
   }
   store.texts.set("here", JSON.stringify([A, 7, [B], "CA"]));
   assert.deepEqual([...new Pins(store, "here").pinned], [A]);
+});
+
+test("what a link pins holds for the page alone, until the reader lets it go", () => {
+  const store = new Store();
+  const pins = new Pins(store, "here");
+  pins.toggle(A);
+  pins.link([B, C]);
+  assert.deepEqual([A, B, C].map((one) => pins.has(one)), [true, true, true]);
+  assert.equal(store.getItem("here"), JSON.stringify([A]));
+  pins.toggle(B);
+  assert.ok(!pins.has(B));
+  pins.toggle(B); // now it is the reader's
+  assert.deepEqual([...new Pins(store, "here").pinned], [A, B]);
+  pins.link(sids(60));
+  assert.equal(pins.linked.size, 50);
+});
+
+test("of two links that wait both are followed, and what the later one shows is shown", () => {
+  const [first, second] = [readAddress(`#calls=${A}&pin=${A}&focus=${A}`), readAddress(`#call=${B}&t=3&calls=${A}`)];
+  assert.deepEqual(both(first, second), {
+    ...NOTHING, calls: [A, B], pinned: [A], enlarged: A, moment: { callSid: B, at: 3 },
+  });
+  assert.deepEqual(both(second, first).moment, { callSid: B, at: 3 });
+  const many = readAddress(`#calls=${sids(MAX_OPEN + 1).join()}`);
+  const others = readAddress(`#calls=${sids(MAX_OPEN + 3).slice(3).join()}&pin=${sids(MAX_OPEN).join()}`);
+  const all = both(many, others);
+  assert.deepEqual([all.calls, all.pinned.length, all.tooMany], [sids(MAX_OPEN), MAX_OPEN, 4]);
 });
 
 test("without a storage, or with a full one, the page remembers", () => {

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Delay } from "../../../handler/page/static/call/delay.js";
 import * as format from "../../../handler/page/static/shared/format.js";
 import { choose } from "../../../handler/page/static/shared/texts.js";
 import { partsOf } from "../../../handler/page/static/shared/words.js";
@@ -66,8 +65,6 @@ const TABLE = [
   ],
   ["the title with one name alone", format.title({ callSid: "CA0", calleeName: "Ben" }), "unknown →\u00a0Ben"],
   ["the title without numbers", format.title({ callSid: "CA0" }), "CA0"],
-  ["a number as people write it", format.digits(" +1 (555) 000-1111 "), "+15550001111"],
-  ["something else", format.digits(" CA0 "), "CA0"],
   ["finals in a row", format.joined(["One.", "Two."]), "One. Two."],
   ["finals of a script without blanks", format.joined(["您好。", "请问", "OK"]), "您好。请问 OK"],
   ["nothing before it", format.blankBetween("", "x"), ""],
@@ -95,14 +92,3 @@ const PARTED = [
 ];
 
 for (const [name, got, wanted] of PARTED) test(`a text by its words has ${name}`, () => assert.equal(got, wanted));
-
-test("the delay counts from the end of the words, by clocks that may differ", () => {
-  const delay = new Delay();
-  assert.equal(delay.ahead, 0);
-  // Ours is 100 s ahead; this one was published 0.8 s after the words and came at once.
-  assert.equal(delay.measure({ publishedAt: 1800, saidAt: 1000, now: 101_800 }), 0.8);
-  assert.equal(delay.ahead, 100_000);
-  // This one came 0.5 s later than the fastest.
-  assert.equal(delay.measure({ publishedAt: 2800, saidAt: 2000, now: 103_300 }), 1.3);
-  assert.equal(delay.measure({ publishedAt: 3000, saidAt: 9000, now: 103_000 }), 0);
-});

@@ -38,6 +38,8 @@ const PRESSED = [
   ["a letter that is typed into a field", "call", pressed("c"), true, null],
   ["a sign, with Shift as keyboards have it", "page", pressed("?", { shiftKey: true }), false, "help"],
   ["Ctrl and a letter", "page", pressed("k", { ctrlKey: true }), false, "search"],
+  ["Ctrl, Shift and a letter, which is the browser's", "page", pressed("K", { ctrlKey: true, shiftKey: true }), false, null],
+  ["Ctrl and a letter while capitals are locked", "page", pressed("K", { ctrlKey: true }), false, "search"],
   ["Command and a letter", "page", pressed("k", { metaKey: true }), false, "search"],
   ["the same in a field", "page", pressed("k", { ctrlKey: true }), true, "search"],
   ["another letter", "page", pressed("x"), false, null],

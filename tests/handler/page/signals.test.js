@@ -104,10 +104,17 @@ test("ten times a second for a hundred calls of an hour costs next to nothing: t
 
 test("the service's clock is ours, until a message says what they differ by", () => {
   const clock = new ServiceClock();
+  /** @param {number} at @returns {CallMessage} */
+  const published = (at) => ({
+    type: "Results", callSid: "CA1", at, track: "inbound", start: 0, duration: 1, channel: { alternatives: [] },
+  });
   assert.equal(clock.seconds(1000, 3000), 2);
-  clock.learn(500, 1600);
-  clock.learn(600, 1600); // less was on the way
-  clock.learn(600, 1700);
+  clock.hear(published(100), "past", 1600); // of what was before, nobody knows how long ago it was sent
+  clock.hear({ type: "UtteranceEnd", callSid: "CA1" }, "live", 1600);
+  assert.equal(clock.seconds(1000, 3000), 2);
+  clock.hear(published(500), "live", 1600);
+  clock.hear(published(600), "live", 1600); // less was on the way
+  clock.hear(published(600), "live", 1700);
   assert.equal(clock.seconds(1000, 3000), 1);
   assert.equal(clock.at(3000), 2000);
 });

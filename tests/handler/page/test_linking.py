@@ -1,5 +1,7 @@
 """Modules that are linked do what they did apart: here Deno runs them both ways."""
 
+import re
+
 import pytest
 from support.deno import deno
 
@@ -89,8 +91,40 @@ def test_modules_that_are_linked_do_what_they_did_apart(tmp_path):
 
 def test_what_is_loaded_later_is_found_from_wherever_it_is_asked_for():
     linked = linker({"a/b.js": 'import("../c.js");\n', "c.js": ""})
-    assert 'import("../files/v1/c.js")' in linked.link("a/b.js", "a/b.js")
-    assert 'import("./files/v1/c.js")' in linked.link("a/b.js", "index.html")
+    assert '$later("../files/v1/c.js")' in linked.link("a/b.js", "a/b.js")
+    assert '$later("./files/v1/c.js")' in linked.link("a/b.js", "index.html")
+
+
+def test_what_failed_to_load_is_asked_for_under_another_address_and_else_nothing_is(tmp_path):
+    files = {
+        "main.js": """\
+export const load = () => import("./later.js");
+export const loadOther = () => import("./other.js");
+""",
+        "later.js": "globalThis.ran += 1;\nif (globalThis.ran === 1) throw new Error('no');\n",
+        "other.js": "",
+    }
+    linked = linker(files)
+    for path in ("later.js", "other.js"):
+        served = tmp_path / "files" / "v1" / path
+        served.parent.mkdir(parents=True, exist_ok=True)
+        served.write_text(linked.link(path, f"files/v1/{path}") + "console.log(import.meta.url);\n")
+    (tmp_path / "main.js").write_text(linked.link("main.js", "main.js"))
+    says = tmp_path / "says.js"
+    says.write_text("""\
+import { load, loadOther } from "./main.js";
+globalThis.ran = 0;
+await load().catch(() => console.log("failed"));
+await load();
+await load();
+await loadOther();
+console.log(globalThis.ran);
+""")
+    said = deno("run", "--no-check", "--allow-read", str(says), cache=tmp_path).splitlines()
+    assert said[0] == "failed"
+    assert re.search(r"/later\.js\?\d+$", said[1])
+    assert said[2].endswith("/other.js")  # what did not fail has the address that the browser knows
+    assert said[3:] == ["2"]  # a module runs once
 
 
 @pytest.mark.parametrize(

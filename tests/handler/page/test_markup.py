@@ -1,6 +1,7 @@
 """The page's markup has no text but those of languages/en.js, which stand there as a fallback."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -57,3 +58,9 @@ def test_each_text_of_the_markup_is_the_english_one_of_its_path(tmp_path):
         room, name = path.split(".")
         assert english[room][name] == text, path
     assert len(markup.found) > 20
+
+
+def test_each_field_for_words_takes_no_more_than_anybody_looks_for():
+    fields = re.findall(r'<input[^>]* type="search"[^>]*>', (PAGE / "index.html").read_text())
+    assert len(fields) == 2
+    assert [field for field in fields if "maxlength=" not in field] == []

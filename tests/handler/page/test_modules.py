@@ -1,10 +1,13 @@
 """The page's modules that need no browser, by the tests beside this file."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from support.deno import deno, missed_lines
+
+from handler.page.linking import read, without_comments
 
 HERE = Path(__file__).parent
 STATIC = HERE.parents[2] / "handler" / "page" / "static"
@@ -14,7 +17,6 @@ PURE = (
     "bidi",
     "call_words",
     "de",
-    "delay",
     "desk_address",
     "en",
     "folding",
@@ -31,6 +33,7 @@ PURE = (
     "phrase",
     "pins",
     "previews",
+    "remember",
     "service_clock",
     "settings",
     "signals",
@@ -113,3 +116,86 @@ def test_each_key_of_the_sheet_is_obeyed_somewhere():
     obeyed = re.findall(r'obey\([\w.]+, "(\w+)"', modules)
     assert len(places) > 3
     assert set(places) == set(obeyed)
+
+
+def codes(root=STATIC) -> dict[Path, str]:
+    """Return what each module says, the client's left out: that is for anybody."""
+    return {
+        path: without_comments(path.read_text())
+        for path in root.rglob("*.js")
+        if "partyline" not in path.relative_to(root).parts
+    }
+
+
+def unused_exports(modules: dict[Path, str], tests: str) -> list[str]:
+    """
+    Name what is exported and used by no other module; "name: value" is exported under a name.
+
+    A test may look at what its module has for itself, not at what nobody has any use for.
+    """
+    found = []
+    for path, code in modules.items():
+        module = read(path.name, code)
+        for name in (one.partition(":")[0] for one in (*module.exports, *module.variables)):
+            word = re.compile(rf"\b{re.escape(name)}\b")
+            others = (other for at, other in modules.items() if at != path)
+            used_here = len(word.findall(code)) > 1 and word.search(tests)
+            if not used_here and not any(word.search(other) for other in others):
+                found.append(f"{path.name}: {name}")
+    return found
+
+
+def test_what_a_module_exports_somebody_imports():
+    tests = "".join(path.read_text() for path in HERE.glob("*.test.js"))
+    modules = codes()
+    entry = "export class PartylineCall"  # others' pages import it
+    modules = {path: code.replace(entry, entry[7:]) for path, code in modules.items()}
+    assert len(modules) > 50
+    assert unused_exports(modules, tests) == []
+    gone = Path("gone.js")
+    planted = "export const told = 1;\nexport function read() {}\n"
+    assert unused_exports({gone: planted, Path("a.js"): "read();\n"}, "told") == ["gone.js: told"]
+
+
+def unused_texts(texts: dict, code: str, at: str = "texts") -> list[str]:
+    """Name the texts that no code names; what is looked up in a group may be any text of it."""
+    if re.search(rf"\b{re.escape(at)}(?![\w.])", code) and at != "texts":
+        return []
+    found = []
+    for name, text in texts.items():
+        path = f"{at}.{name}"
+        if isinstance(text, dict):
+            found += unused_texts(text, code, path)
+        elif not re.search(rf"\b{re.escape(path)}\b", code):
+            found.append(path)
+    return found
+
+
+def test_each_text_is_shown_somewhere(tmp_path):
+    script = tmp_path / "texts.js"
+    script.write_text(
+        f'import {{ texts }} from "{(STATIC / "languages" / "en.js").as_uri()}";'
+        "console.log(JSON.stringify(texts, (_, one) => typeof one === 'function' ? '' : one));"
+    )
+    english = json.loads(deno("run", "--allow-read", str(script), cache=tmp_path))
+    code = ""
+    for path, said in codes().items():
+        if path.parent.name == "languages":
+            continue
+        said = re.sub(  # noqa: PLW2901
+            r"const \{ ([\w, ]+) \} = (texts\.\w+);",
+            lambda found: "".join(f"{found[2]}.{name};" for name in found[1].split(", ")),
+            said,
+        )
+        for alias, group in re.findall(r"^const (\w+) = texts\.(\w+);$", said, re.MULTILINE):
+            said = re.sub(rf"^const {alias} = .*$", "", said, flags=re.MULTILINE)  # noqa: PLW2901
+            said = re.sub(rf"(?<!\.)\b{alias}\.", f"texts.{group}.", said)  # noqa: PLW2901
+        code += said
+    markup = (STATIC / "index.html").read_text()
+    code += "".join(f"texts.{path}\n" for path in re.findall(r'data-text[\w-]*="([\w.]+)"', markup))
+    assert unused_texts(english, code) == []
+    planted = {"a": "", "b": {"c": "", "d": ""}, "e": {"f": ""}}
+    assert unused_texts(planted, "texts.b.cc; f(texts.b.c); texts.e[how];") == [
+        "texts.a",
+        "texts.b.d",
+    ]

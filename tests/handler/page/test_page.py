@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from support.twilio_api import serving
 
+from handler.page import linking
 from handler.page.page import DIRECTORY, Page
 from handler.page.shelf import ENTRIES, Shelf
 
@@ -87,6 +88,18 @@ async def test_what_is_none_of_the_pages_is_not_there():
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
+def test_what_is_none_of_the_pages_is_looked_for_in_no_module(monkeypatch):
+    """Others choose what they ask for, and how often: nothing is reckoned or kept for it."""
+    shelf = Shelf(DIRECTORY)
+    assert shelf.find(f"{shelf.folder}/help/help_sheet.js") is not None
+    made = set(shelf.made)
+    monkeypatch.delattr(linking.Linker, "_visit")  # it walks from module to module
+    for number in range(100):
+        assert shelf.find(f"{shelf.folder}/{number}.js") is None
+        assert shelf.find(f"files/{number}/help/help_sheet.js") is None
+    assert set(shelf.made) == made
+
+
 def test_another_versions_files_are_told_from_ours(tmp_path):
     """As two containers have it while one version follows the other."""
     (tmp_path / "index.html").write_text('<script type="module" src="main.js"></script>\n')
@@ -103,4 +116,4 @@ def test_another_versions_files_are_told_from_ours(tmp_path):
     (tmp_path / "help.js").write_text("export const help = 2;\n")
     new = Shelf(tmp_path)
     assert new.find(path) is None
-    assert f'import("./{new.folder}/help.js")' in new.find("").plain.decode()
+    assert f'$later("./{new.folder}/help.js")' in new.find("").plain.decode()

@@ -8,7 +8,7 @@ import { tokensOf } from "../../../handler/page/static/words/folding.js";
 import { isSearch, phrase, places } from "../../../handler/page/static/words/phrase.js";
 import { Vocabulary } from "../../../handler/page/static/words/vocabulary.js";
 import { LONGEST_WORD, MOST_WORDS, WatchWords } from "../../../handler/page/static/words/watch_words.js";
-import { contextIn, WordIndex } from "../../../handler/page/static/words/word_index.js";
+import { contextIn, MOST_HITS, WordIndex } from "../../../handler/page/static/words/word_index.js";
 
 /** @import { CallMessage, Results, Track } from "../../../handler/page/static/partyline/messages.d.ts" */
 
@@ -83,9 +83,7 @@ test("an index that is full forgets the older half", () => {
   const vocabulary = new Vocabulary();
   const index = new WordIndex(vocabulary, 4);
   for (const at of [0, 2, 4, 6]) index.add("inbound", said(`word ${at}`, at));
-  assert.equal(index.isCut, false);
   index.add("inbound", said("word 8", 8));
-  assert.equal(index.isCut, true);
   assert.equal(starts(index, "word"), "4:0 6:0 8:0");
   assert.deepEqual([...vocabulary.terms.keys()].sort(), ["4", "6", "8", "word"]);
 });
@@ -228,6 +226,14 @@ test("a search counts its places, in what comes too, and shows the last", () => 
   call.search([]);
   assert.equal(call.found, 0);
   assert.equal(call.lastFound, null);
+});
+
+test("of what is said again and again the last places are kept, as many as are told", () => {
+  const call = new CallWords(new Vocabulary());
+  call.search(phrase("so"));
+  for (let at = 0; at < MOST_HITS + 50; at += 1) call.receive(final("so", at));
+  assert.equal(call.found, MOST_HITS);
+  assert.equal(call.lastFound?.at, MOST_HITS + 49);
 });
 
 /** A store that may be full. @param {string | null} kept */

@@ -1,6 +1,5 @@
 // One call on the screen, wherever that is: what it is, what is the matter with it, its transcript.
 
-import { Delay } from "./delay.js";
 import { find, write, writeEach } from "../shared/dom.js";
 import { clock, speakers, title } from "../shared/format.js";
 import { NextFrame } from "../shared/next_frame.js";
@@ -10,6 +9,7 @@ import { TranscriptView } from "./transcript_view.js";
 import { behind, INTERIM_LIFE, Truth } from "./truth.js";
 
 /** @import { About } from "../shared/format.js" */
+/** @import { ServiceClock } from "../shared/service_clock.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
 /** @import { CallMessage, Results } from "../partyline/messages.d.ts" */
 /** @import { Lost, Standing } from "./truth.js" */
@@ -31,12 +31,14 @@ export class CallView {
    * @param {HTMLElement} root  has .title, .state, .clock, .delay, .trouble, .log with .blocks, .jump
    * @param {Transcript} transcript  filled by others, who say so with `receive`
    * @param {Facts} call  what the list says of it
+   * @param {ServiceClock} clock  learns from others
    * @param {CallViewListener} listener
    */
-  constructor(root, transcript, call, listener) {
+  constructor(root, transcript, call, clock, listener) {
     this.root = root;
     this.transcript = transcript;
     this.call = call;
+    this.clock = clock;
     this.truth = new Truth(transcript);
     /** @type {Standing | null} as it was told last */
     this.told = null;
@@ -45,7 +47,8 @@ export class CallView {
     this.changes = [];
     /** @type {Results | null} with words, published as we watched */
     this.newest = null;
-    this.delay = new Delay();
+    this.isForemost = true; // the only one, or the one of several that the reader is in
+    this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
     this.parts = partsOf(root);
     const { log, jump } = this.parts;
@@ -93,7 +96,16 @@ export class CallView {
     this.view.upToDate = this.truth.complete = true;
     this.drawNow();
     this.view.keepUp();
-    requestAnimationFrame(() => this.view.announce());
+    requestAnimationFrame(() => { this.isTold ||= this.view.upToDate; this.#announce(); });
+  }
+
+  /**
+   * Be the one that is read out as it grows, or not: who listens hears one call at a time.
+   * @param {boolean} isForemost
+   */
+  come(isForemost) {
+    this.isForemost = isForemost;
+    this.#announce();
   }
 
   /** The call is over: all of it has been told. */
@@ -143,10 +155,11 @@ export class CallView {
   /** A second has passed. */
   tick() {
     const { started, ended } = this.transcript;
-    if (this.transcript.forgetInterims(Date.now() - this.delay.ahead - INTERIM_LIFE)) this.frame.request();
+    const now = Date.now();
+    if (this.transcript.forgetInterims(this.clock.at(now) - INTERIM_LIFE)) this.frame.request();
     const begun = started?.startedAt ?? this.call.startedAt;
     if (ended) this.parts.clock.textContent = clock(ended.duration);
-    else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock((Date.now() - begun) / 1000);
+    else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, now));
   }
 
   /** Leave the screen. */
@@ -164,6 +177,11 @@ export class CallView {
     if (changes.length) this.listener.drawn?.();
     if (newest) this.#drawDelay(newest);
     this.#drawState();
+  }
+
+  /** Tell those who listen of what is added, from now on, or no longer. */
+  #announce() {
+    this.parts.log.setAttribute("aria-live", this.isForemost && this.isTold ? "polite" : "off");
   }
 
   #drawState() {
@@ -194,9 +212,8 @@ export class CallView {
   #drawDelay(results) {
     const begun = this.transcript.started?.startedAt;
     if (!begun) return;
-    const saidAt = begun + spoken(results).end * 1000;
-    const seconds = this.delay.measure({ publishedAt: results.at, saidAt, now: Date.now() });
-    this.parts.delay.textContent = behind(seconds);
+    const seconds = this.clock.seconds(begun, Date.now()) - spoken(results).end;
+    this.parts.delay.textContent = behind(Math.max(0, seconds));
   }
 }
 

@@ -149,11 +149,6 @@ export class TranscriptView {
     this.#showHit(this.search.step(by));
   }
 
-  /** Tell those who listen of what is added, from now on. */
-  announce() {
-    if (this.upToDate) this.log.setAttribute("aria-live", "polite");
-  }
-
   /** A plain text of it all. */
   toString() {
     return `${this.transcript.turns.map((turn) => this.lineOf(turn)).join("\n")}\n`;

@@ -5,12 +5,13 @@ import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
 import { SignalLine } from "./signal_line.js";
+import * as tiling from "./tiling.js";
 import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
-import { loadSheet } from "../shared/load_sheet.js";
+import { later, unlessGone } from "../shared/later.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -32,14 +33,20 @@ import { texts } from "../shared/texts.js";
 // So long stands what was done (ms).
 const TOLD = 5000;
 
+/** How several share the screen: there is nothing to share before. */
+export { tiling };
+
+const loadMenu = () => import("./call_menu.js");
+
 export class CallPanel {
   /**
    * @param {Transcript} transcript  filled by others, who say so with `receive`
    * @param {Partial<KnownCall>} call  what the list says of it
    * @param {string | null} token
+   * @param {ServiceClock} serviceClock  learns from others
    * @param {PanelListener} listener
    */
-  constructor(transcript, call, token, listener) {
+  constructor(transcript, call, token, serviceClock, listener) {
     const copied = document.importNode(byId("call-panel-template", HTMLTemplateElement).content, true);
     this.root = find(copied, ".call-panel", HTMLElement);
     this.transcript = transcript;
@@ -51,7 +58,7 @@ export class CallPanel {
     /** @type {number | undefined} */
     this.telling = undefined;
     this.parts = partsOf(this.root);
-    this.shown = new CallView(this.root, transcript, call, {
+    this.shown = new CallView(this.root, transcript, call, serviceClock, {
       time: (seconds) => this.#timeLink(seconds),
       drawn: () => this.finder.count(),
     });
@@ -149,6 +156,15 @@ export class CallPanel {
     this.parts.pinned.hidden = !pinned;
   }
 
+  /**
+   * Be the one that the reader is in, or was in last; or not.
+   * @param {boolean} isForemost
+   */
+  come(isForemost) {
+    this.root.classList.toggle("foremost", isForemost);
+    this.shown.come(isForemost);
+  }
+
   /** @param {boolean} enlarged */
   enlarge(enlarged) {
     this.root.classList.toggle("enlarged", enlarged);
@@ -158,18 +174,16 @@ export class CallPanel {
 
   /**
    * Show who speaks, if it is so now, and which watched words were said.
-   * @param {ServiceClock} clock
    * @param {Words} words
    */
-  glance(clock, words) {
-    this.signal.show(clock, words);
+  glance(words) {
+    this.signal.show(words);
   }
 
   /** What can be done with it. */
   async openMenu() {
-    const { openCallMenu } = await import("./call_menu.js");
-    await loadSheet("help.css");
-    openCallMenu(this);
+    const menu = await unlessGone(later(loadMenu));
+    if (this.root.isConnected) menu?.openCallMenu(this);
   }
 
   /**

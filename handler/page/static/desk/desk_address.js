@@ -53,6 +53,24 @@ export function readAddress(hash) {
 }
 
 /**
+ * What two links ask for, of which none was followed yet: all of it, and what the later one shows is shown.
+ * @param {Asked} first
+ * @param {Asked} second
+ * @returns {Asked}
+ */
+export function both(first, second) {
+  const calls = [...new Set([...first.calls, ...second.calls])];
+  return {
+    ...second,
+    calls: calls.slice(0, MAX_OPEN),
+    pinned: [...new Set([...first.pinned, ...second.pinned])].slice(-MAX_OPEN),
+    enlarged: second.enlarged ?? first.enlarged,
+    moment: second.moment ?? first.moment,
+    tooMany: first.tooMany + second.tooMany + Math.max(0, calls.length - MAX_OPEN),
+  };
+}
+
+/**
  * The fragment that names a desk, and a moment that is still to be shown; empty if nothing is open.
  * @param {Desk} desk
  * @param {Moment | null} moment

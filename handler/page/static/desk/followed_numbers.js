@@ -1,6 +1,6 @@
 // The numbers whose calls open by themselves: those that are live, and those to come.
 
-/** @import { CallMessage, ListedCall } from "../partyline/messages.d.ts" */
+/** @import { ListedCall, NumberMessage } from "../partyline/messages.d.ts" */
 /** @import { Partyline } from "../partyline/partyline.js" */
 /** @import { Reading } from "../partyline/reading.js" */
 
@@ -12,7 +12,7 @@ export class FollowedNumbers {
   constructor(client, begun) {
     this.client = client;
     this.begun = begun;
-    /** @type {Map<string, Reading<CallMessage>>} by number */
+    /** @type {Map<string, Reading<NumberMessage>>} by number */
     this.readings = new Map();
   }
 
@@ -22,7 +22,7 @@ export class FollowedNumbers {
    */
   follow(number) {
     if (this.readings.has(number)) return false;
-    const onMessage = (/** @type {CallMessage} */ message) =>
+    const onMessage = (/** @type {NumberMessage} */ message) =>
       this.begun(message.callSid, message.type === "CallStarted" ? message : {});
     this.readings.set(number, this.client.number(number, { onMessage, interim: false }));
     return true;

@@ -28,4 +28,12 @@ export class Notices {
   clear() {
     this.tell("");
   }
+
+  /**
+   * It is no longer so.
+   * @param {string} text  as it was told
+   */
+  takeBack(text) {
+    if (this.text.textContent === text) this.clear();
+  }
 }

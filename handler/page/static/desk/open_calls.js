@@ -3,7 +3,6 @@
 
 import { MAX_OPEN } from "./desk_address.js";
 import { Switcher } from "./switcher.js";
-import { beside, sizesOf, tiling } from "./tiling.js";
 import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
@@ -31,8 +30,10 @@ export class OpenCalls {
     /** @type {CallPanel | null} the one that the reader was in last */
     this.current = null;
     this.stale = false; // they are to be laid out anew
-    /** @type {Tiling} */
-    this.tiling = tiling({ count: 0, width: 0, height: 0 });
+    /** @type {typeof import("./tiling.js") | null} how they do: it comes with what shows the first */
+    this.tiles = null;
+    /** @type {Tiling | null} */
+    this.tiling = null;
     obey(this.place, "tiles", {
       left: (event) => this.#moveAside(event, "left"),
       right: (event) => this.#moveAside(event, "right"),
@@ -133,10 +134,14 @@ export class OpenCalls {
   /** Let them share the place that there is. */
   lay() {
     this.stale = false;
+    if (!this.tiles) {
+      this.region.dataset.mode = "none";
+      return;
+    }
     const { width, height } = this.region.getBoundingClientRect();
     const scale = scaleOfText();
     const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
-    this.tiling = tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
+    this.tiling = this.tiles.tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
     const { mode, rows, tracks } = this.tiling;
     this.region.dataset.mode = this.panels.size ? mode : "none";
     this.place.style.setProperty("--tracks", String(tracks));
@@ -145,7 +150,7 @@ export class OpenCalls {
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
     for (const panel of this.panels.values()) {
       panel.enlarge(panel === this.enlarged);
-      panel.root.classList.toggle("foremost", panel === this.current);
+      panel.come(panel === this.current);
       const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
       panel.root.style.setProperty("--span", String(span));
     }
@@ -158,7 +163,7 @@ export class OpenCalls {
    */
   #measure({ target, contentRect: { width, height } }) {
     const scale = scaleOfText();
-    if (target instanceof HTMLElement) target.dataset.room = sizesOf(width * scale, height * scale).join(" ");
+    if (target instanceof HTMLElement) target.dataset.room = this.tiles?.sizesOf(width * scale, height * scale).join(" ");
   }
 
   /** Once, when all that changes at once has changed: what shrinks and grows again loses its place. */
@@ -170,8 +175,8 @@ export class OpenCalls {
   /** @param {CallPanel | null} panel */
   #enter(panel) {
     if (!panel || panel === this.current) return;
-    this.current?.root.classList.remove("foremost");
-    panel.root.classList.add("foremost");
+    this.current?.come(false);
+    panel.come(true);
     this.current = panel;
     this.switcher.show(this.panels, panel);
   }
@@ -190,8 +195,9 @@ export class OpenCalls {
   #move({ target }, direction) {
     const panels = [...this.panels.values()];
     const at = panels.findIndex(({ root }) => target instanceof Node && root.contains(target));
+    if (!this.tiles || !this.tiling) return;
     const { mode, rows } = this.tiling;
-    const next = panels[beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
+    const next = panels[this.tiles.beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
     if (!next) return;
     this.#enter(next);
     next.root.scrollIntoView({ block: "nearest" });

@@ -1,7 +1,9 @@
-// The calls that a reader pinned: they stand first in the list, and make no room for others. Kept in
-// what the browser remembers of this service, bounded; nothing else is. No document, no network.
+// The calls that are pinned: they stand first in the list, and make no room for others. Those that the reader
+// pinned are kept in what the browser remembers of this service, bounded; nothing else is, and nothing that a link
+// pins: whoever wrote it. No document, no network.
 
 import { CALL_SID } from "../shared/identifiers.js";
+import { remember } from "../shared/remember.js";
 
 /** @typedef {Pick<Storage, "getItem" | "setItem">} Store */
 
@@ -18,19 +20,21 @@ export class Pins {
     this.key = key;
     /** @type {Set<string>} callSids, the one that was pinned last comes last */
     this.pinned = new Set(this.#stored());
+    /** @type {Set<string>} likewise, by a link: for as long as the page is open */
+    this.linked = new Set();
   }
 
   /** @param {string} callSid */
   has(callSid) {
-    return this.pinned.has(callSid);
+    return this.pinned.has(callSid) || this.linked.has(callSid);
   }
 
   /**
-   * Pin these too.
+   * Pin these too, as a link has it.
    * @param {string[]} callSids
    */
-  add(callSids) {
-    if (callSids.length) this.#keep([...this.#latest(), ...callSids]);
+  link(callSids) {
+    for (const callSid of callSids) remember(this.linked, callSid, MAX_PINS);
   }
 
   /**
@@ -38,9 +42,10 @@ export class Pins {
    * @param {string} callSid
    */
   toggle(callSid) {
-    const { pinned } = this;
+    const isPinned = this.has(callSid);
+    this.linked.delete(callSid);
     const others = this.#latest().filter((one) => one !== callSid);
-    this.#keep(pinned.has(callSid) ? others : [...others, callSid]);
+    this.#keep(isPinned ? others : [...others, callSid]);
   }
 
   /** What another tab pinned counts as well. */
@@ -64,7 +69,7 @@ export class Pins {
       const stored = JSON.parse(this.store?.getItem(this.key) ?? "[]");
       return stored.filter((/** @type {unknown} */ one) => typeof one === "string" && CALL_SID.test(one)).slice(-MAX_PINS);
     } catch {
-      return []; // somebody else's
+      return []; // of somebody else
     }
   }
 }

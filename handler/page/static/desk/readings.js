@@ -1,9 +1,11 @@
 // What is read of the calls: those that are open from their beginning, some of the list for their last words.
 
 import { Previews } from "../list/previews.js";
+import { MAX_SUBSCRIPTIONS } from "../partyline/partyline.js";
 import { Transcript } from "../partyline/transcript.js";
 import { ServiceClock } from "../shared/service_clock.js";
 
+/** @import { Wanted } from "../list/previews.js" */
 /** @import { Change } from "../partyline/transcript.js" */
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { Partyline } from "../partyline/partyline.js" */
@@ -17,6 +19,8 @@ import { ServiceClock } from "../shared/service_clock.js";
 
 // What the list shows of a call is a few records back.
 const PREVIEWED = 5;
+// Subscriptions left for a call that opens before anything else is let go, and for a number.
+const SPARE = 2;
 
 export class Readings {
   /**
@@ -60,12 +64,11 @@ export class Readings {
 
   /**
    * Read these for their last words, as far as there is room.
-   * @param {string[]} seen  none of them open, the most important first
-   * @param {string[]} others  likewise
+   * @param {Wanted} wanted
    * @param {number} taken  subscriptions for what is open, followed, and listed
    */
-  preview(seen, others, taken) {
-    const { begun, ended } = this.previews.change(seen, others, taken);
+  preview(wanted, taken) {
+    const { begun, ended } = this.previews.change(wanted, MAX_SUBSCRIPTIONS - SPARE - taken);
     for (const callSid of ended) this.stop(callSid);
     this.listener.changed(); // others let go of those, too, before new ones come
     for (const callSid of begun) this.#begin(new Transcript(callSid), { newest: PREVIEWED });
@@ -84,7 +87,7 @@ export class Readings {
   #begin(transcript, options) {
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
-      if (message.type === "Results") this.clock.learn(message.at, Date.now());
+      this.clock.hear(message, reading.state, Date.now());
       this.listener.received(transcript, message, change);
     };
     const reading = this.client.call(transcript.callSid, { ...options, onMessage });

@@ -5,7 +5,6 @@ import { showSignal, signalElement } from "../words/signal_elements.js";
 import { signals } from "../words/signals.js";
 
 /** @import { CallView } from "../call/call_view.js" */
-/** @import { ServiceClock } from "../shared/service_clock.js" */
 /** @import { Words } from "../words/signals.js" */
 
 // Of the watched words that were said so many are told.
@@ -25,11 +24,10 @@ export class SignalLine {
 
   /**
    * Show how it stands now, if the call is read live.
-   * @param {ServiceClock} clock
    * @param {Words} words
    */
-  show(clock, words) {
-    const { about, transcript, truth, view } = this.shown;
+  show(words) {
+    const { about, clock, transcript, truth, view } = this.shown;
     const isLive = about.startedAt !== undefined && truth.standing === "live";
     const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now()), words) : null;
     showSignal(this.signal, now, view.speakers);

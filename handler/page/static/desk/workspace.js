@@ -11,6 +11,7 @@ import { OpenCalls } from "./open_calls.js";
 import { Transcript } from "../partyline/transcript.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
+import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 
@@ -26,7 +27,7 @@ export class Workspace {
   /**
    * @param {Partyline} client
    * @param {Pins} pins
-   * @param {() => Promise<typeof CallPanel | null>} load  what shows a call; null if it cannot be had
+   * @param {() => Promise<typeof import("./call_panel.js")>} load  what shows a call; it may take long
    * @param {() => void} changed  what is open is another, or in another way
    */
   constructor(client, pins, load, changed) {
@@ -50,29 +51,43 @@ export class Workspace {
     this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
     /** @type {Set<string>} callSids that were opened: one that was closed does not open by itself */
     this.opened = new Set();
+    /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
+    this.lostAt = null;
+    /** @type {Set<string>} callSids that open by themselves once what shows them is loaded */
+    this.coming = new Set();
     /** @type {Set<string>} callSids that had no room, which is told once */
     this.toldFull = new Set();
     this.openCalls = new OpenCalls(changed);
     this.notices = new Notices();
     this.calls = new KnownCalls();
+    this.words = new WordPart(client, this.read.clock, {
+      opened: (callSid, at) => this.open(callSid, { at }),
+      about: (callSid) => this.calls.find(callSid),
+      changed: (callSid) => this.#showLast(callSid),
+      pinned: (callSid) => this.pin(callSid),
+      searched: () => this.sidebar.show(),
+      left: (where) => (where === "list" ? this.sidebar.focusLast() : this.sidebar.focus()),
+    });
     this.sidebar = new Sidebar(this.calls, {
       chosen: (callSid) => this.open(callSid),
       followed: (number) => this.#follow(number),
       unfollowed: (number) => this.followed.unfollow(number),
       moved: () => this.#changePreviews(),
       shown: (callSid) => this.#shown(callSid),
+      now: () => this.now,
       pinned: (callSid) => this.pin(callSid),
-    });
-    this.words = new WordPart(client, this.read.clock, {
-      opened: (callSid, at) => this.open(callSid, { at }),
-      about: (callSid) => this.calls.find(callSid),
-      changed: (callSid) => this.#showLast(callSid),
+      words: this.words,
     });
     setInterval(() => this.#tick(), 1000);
   }
 
   get panels() {
     return this.openCalls.panels;
+  }
+
+  /** What time it is by the service's clock (Unix ms): while nothing comes, as it was before. */
+  get now() {
+    return this.lostAt ?? this.read.clock.at(Date.now());
   }
 
   get root() {
@@ -96,6 +111,7 @@ export class Workspace {
    */
   stand(state) {
     const why = lostBy(state);
+    this.lostAt = why && this.now;
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
@@ -113,10 +129,10 @@ export class Workspace {
     for (const panel of this.panels.values()) panel.token = token;
   }
 
-  /** Load what shows a call, for the first that is opened; returns whether it is there. */
+  /** Load what shows a call, for the first that is opened. */
   async ready() {
-    this.CallPanel ??= await this.load();
-    return this.CallPanel !== null;
+    const { CallPanel, tiling } = await this.load();
+    [this.CallPanel, this.openCalls.tiles] = [CallPanel, tiling];
   }
 
   /**
@@ -124,9 +140,10 @@ export class Workspace {
    * @param {Asked} asked
    */
   openAll({ calls, pinned, enlarged, moment }) {
-    this.pins.add(pinned);
+    this.pins.link(pinned);
     for (const [callSid, panel] of this.panels) panel.pin(this.pins.has(callSid));
     this.sidebar.show();
+    this.#changePreviews();
     for (const callSid of calls) if (!this.panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
     this.openCalls.enlarge(this.panels.get(enlarged ?? "") ?? this.openCalls.enlarged);
     const first = moment?.callSid ?? enlarged ?? calls[0];
@@ -140,7 +157,7 @@ export class Workspace {
    * @param {{ at?: number }} how
    */
   async open(callSid, { at = NaN } = {}) {
-    if (!this.CallPanel && !await this.ready()) return;
+    if (!this.CallPanel) await this.ready();
     const panel = this.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
     if (!panel) return this.#tellFull(callSid);
     if (at >= 0) panel.show(at);
@@ -153,8 +170,13 @@ export class Workspace {
    * @param {Partial<KnownCall>} about
    */
   async #openByItself(callSid, about) {
-    if (!this.CallPanel && !await this.ready()) return;
-    if (this.opened.has(callSid)) return;
+    if (this.opened.has(callSid) || this.coming.has(callSid)) return;
+    if (!this.CallPanel) {
+      remember(this.coming, callSid);
+      await this.ready();
+      this.coming.delete(callSid);
+      if (this.opened.has(callSid)) return; // meanwhile, by the reader
+    }
     if (!this.#makeRoom()) return this.toldFull.has(callSid) ? undefined : this.#tellFull(callSid);
     const panel = this.#open(callSid, about);
     this.notices.tell(texts.desk.openedByItself(panel.name));
@@ -168,10 +190,10 @@ export class Workspace {
   #open(callSid, about) {
     const { CallPanel } = this;
     if (!CallPanel) throw new TypeError("what shows a call is not loaded");
-    this.opened.add(callSid);
+    remember(this.opened, callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...this.calls.find(callSid) };
-    const panel = new CallPanel(transcript, call, this.token, {
+    const panel = new CallPanel(transcript, call, this.token, this.read.clock, {
       closed: () => this.#closeAndGoOn(callSid),
       enlarged: () => this.openCalls.enlarge(this.openCalls.enlarged === panel ? null : panel),
       followed: (number) => this.#follow(number),
@@ -196,6 +218,7 @@ export class Workspace {
     this.pins.toggle(callSid);
     this.panels.get(callSid)?.pin(this.pins.has(callSid));
     this.sidebar.show();
+    this.#changePreviews();
     this.changed();
   }
 
@@ -227,7 +250,7 @@ export class Workspace {
    */
   #end(call) {
     const { callSid } = call;
-    this.calls.end(call, this.read.find(callSid)?.ended ?? null, Date.now());
+    this.calls.end(call, this.read.find(callSid)?.ended ?? null, this.now);
     if (!this.panels.has(callSid)) this.read.stop(callSid);
   }
 
@@ -261,7 +284,7 @@ export class Workspace {
    * @param {string} callSid
    */
   #tellFull(callSid) {
-    this.toldFull.add(callSid);
+    remember(this.toldFull, callSid);
     const oldest = this.openCalls.oldest(({ pinned }) => !pinned);
     if (!oldest) return this.notices.tell(texts.desk.allPinned(MAX_OPEN));
     const { name, transcript } = oldest;
@@ -269,17 +292,18 @@ export class Workspace {
     this.notices.tell(texts.desk.full(MAX_OPEN, name), { label: texts.desk.closeInstead(name), run });
   }
 
-  /** Read calls of the list for their last words, and how they stand: those that are seen, and others. */
+  /** Read calls of the list for their last words, and how they stand: those that are seen, pinned, and others. */
   #changePreviews() {
     const previewed = (/** @type {string} */ callSid) => !this.panels.has(callSid);
     const others = [...this.calls.live.keys()].filter(previewed);
+    const pinned = others.filter((callSid) => this.pins.has(callSid));
     const taken = this.panels.size + this.followed.readings.size + 1; // the list is one
-    this.read.preview(this.sidebar.seen.filter(previewed), others, taken);
+    this.read.preview({ seen: this.sidebar.seen.filter(previewed), pinned, others }, taken);
   }
 
   /** @param {string} callSid */
   #showLast(callSid) {
-    this.panels.get(callSid)?.glance(this.read.clock, this.words.of(callSid));
+    this.panels.get(callSid)?.glance(this.words.of(callSid));
     this.sidebar.showLast(callSid);
   }
 
@@ -295,7 +319,7 @@ export class Workspace {
       isOpen: this.panels.has(callSid),
       isPinned: this.pins.has(callSid),
       transcript,
-      now: isLive ? this.read.clock.seconds(startedAt, Date.now()) : null,
+      now: isLive ? (this.now - startedAt) / 1000 : null,
       words: this.words.of(callSid),
     };
   }
@@ -310,6 +334,6 @@ export class Workspace {
 
   /** Show who speaks in what is open. */
   #glance() {
-    for (const [callSid, panel] of this.panels) panel.glance(this.read.clock, this.words.of(callSid));
+    for (const [callSid, panel] of this.panels) panel.glance(this.words.of(callSid));
   }
 }

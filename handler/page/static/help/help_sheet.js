@@ -7,12 +7,13 @@ import { texts } from "../shared/texts.js";
 
 /** @import { Action, Place } from "./keys.js" */
 
+await loadSheet("help.css"); // it is not shown without
+
 /** @type {HTMLDialogElement | null} */
 let sheet = null;
 
 /** Show it, above the page; Escape closes it. */
-export async function showHelp() {
-  await loadSheet("help.css");
+export function showHelp() {
   sheet ??= build();
   if (!sheet.open) sheet.showModal();
 }

@@ -80,12 +80,12 @@ export function actionOf(place, pressed, typing) {
 
 /**
  * The name of what is pressed, as the table writes it. A sign is a sign, with Shift or without: it is on
- * another key of each keyboard.
+ * another key of each keyboard. With Ctrl it is not: Ctrl+Shift+K is the browser's.
  * @param {Pressed} pressed
  */
 function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   const isSign = [...key].length === 1;
   const control = ctrlKey || metaKey;
-  const held = [control && "Ctrl+", altKey && "Alt+", shiftKey && !isSign && "Shift+"].filter(Boolean).join("");
+  const held = [control && "Ctrl+", altKey && "Alt+", shiftKey && (control || !isSign) && "Shift+"].filter(Boolean).join("");
   return held + (control ? key.toUpperCase() : isSign ? key.toLowerCase() : key);
 }

@@ -43,8 +43,8 @@ export const texts = {
       expired: "not live: the token has expired",
       refused: "not live: this token opens nothing here",
     },
-    renewed: "The service has a newer page: load it again. What is open stays open.",
-    notLoaded: "Not loaded: the service does not answer.",
+    renewed: "Not loaded: the service may have a newer page. Load the page again: what is open stays open.",
+    notLoaded: "Not loaded yet: the service does not answer. It comes once it does.",
     catchingUp: "reading what was said …",
     /** @param {string} time */
     partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
@@ -55,7 +55,9 @@ export const texts = {
     late: (seconds) => `${tenths(seconds)}\u00a0s behind: words come late`,
     /** @param {number} count */
     jumpToEndNew: (count) => `Jump to the end (${whole(count)} new)`,
-    silent: "The service does not answer. Try again.",
+    silent: "The service does not answer. Trying again …",
+    /** @param {number} status */
+    answers: (status) => `The service answers ${status}. Trying again …`,
     expired: "Your token has expired. Paste a fresh one: what you have read stays.",
     refused: "This token opens nothing here.",
     wrongOrigin: "This address may not read here: see ALLOWED_ORIGINS and PUBLIC_URL in the service's settings.",
@@ -68,9 +70,9 @@ export const texts = {
 
   list: {
     region: "Calls",
-    search: "Number, name, callSid or key:value",
+    search: "Number, name, words or key:value",
     searchKey: "Ctrl K",
-    example: "Number, name, key:value",
+    example: "Number, name or words",
     followed: "Followed numbers",
     title: "Live calls",
     state: "Which calls",
@@ -105,7 +107,7 @@ export const texts = {
     past: "Calls that are over",
     older: "Older calls",
     nonePast: "None is kept that this token may read.",
-    nonePastFits: "None of those that are kept fits.",
+    nonePastFits: "None of those that are kept fits by number, name or metadata.",
     /**
      * Only what was loaded is searched.
      * @param {number} shown
@@ -280,7 +282,6 @@ export const texts = {
     looking: "looking for this call …",
     waiting: "waiting for its audio stream",
     live: "live",
-    ended: "ended",
     /** @param {string} reason  one that is not known here */
     endedAs: (reason) => `ended: ${reason}`,
     /** How a call ended, by its reason. */
@@ -348,7 +349,7 @@ export const texts = {
     places: { page: "Anywhere", search: "In the search of calls", list: "In a list of calls", call: "In a call", tiles: "Among open calls", find: "While you look for words" },
     keys: {
       page: { search: "Search the calls", help: "Show this sheet" },
-      search: { open: "Open the first call that fits, or follow the number", list: "Go to the list", back: "Search for nothing; then go back" },
+      search: { open: "Open the first call that fits, else the first that said it, or follow the number", list: "Go to the calls that fit, then to those that said it", back: "Search for nothing; then go back" },
       list: {
         next: "Next call",
         previous: "Call before",

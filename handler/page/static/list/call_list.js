@@ -17,8 +17,10 @@ import { densityFor, heir, neededRows, pageOf, seenRows, topToShow, topToStay } 
  * @property {(callSid: string) => void} chosen
  * @property {(callSid: string) => void} pinned  or let go
  * @property {() => void} left  the keyboard goes back to where the list is searched
+ * @property {() => void} passed  it goes on, behind the last row
  * @property {() => void} moved  other rows are seen
  * @property {(callSid: string) => Shown} shown  what a row shows
+ * @property {() => number} now  what time it is, by the service's clock (Unix ms)
  */
 
 export class CallList {
@@ -60,6 +62,7 @@ export class CallList {
   show(calls, rows = this.wanted) {
     const before = this.calls.map(({ callSid }) => callSid);
     this.wanted = rows;
+    this.scroller.classList.toggle("empty", !calls.length);
     this.calls = calls;
     this.#dress();
     this.places = new Map(calls.map(({ callSid }, at) => [callSid, at]));
@@ -124,7 +127,7 @@ export class CallList {
     const resized = new ResizeObserver(() => { this.#dress(); this.#stretch(); this.frame.request(); listener.moved(); });
     for (const element of [scroller, this.ruler]) resized.observe(element);
     obey(list, "list", {
-      next: () => this.#goTo(this.currentPlace + 1),
+      next: () => (this.currentPlace < this.calls.length - 1 ? this.#goTo(this.currentPlace + 1) : listener.passed()),
       previous: () => (this.currentPlace ? this.#goTo(this.currentPlace - 1) : listener.left()),
       pageDown: () => this.#goTo(this.currentPlace + pageOf(this.view)),
       pageUp: () => this.#goTo(this.currentPlace - pageOf(this.view)),
@@ -227,7 +230,7 @@ export class CallList {
    */
   #fill(row, call) {
     const shown = this.listener.shown(call.callSid);
-    row.draw(call, shown);
+    row.draw(call, shown, this.listener.now());
     tellWords(row, call, shown, this.density);
   }
 

@@ -36,8 +36,9 @@ export class CallRow {
    * Show a call as it is now.
    * @param {KnownCall} call
    * @param {Shown} shown
+   * @param {number} now  Unix ms, by the service's clock
    */
-  draw(call, { isOpen, isPinned }) {
+  draw(call, { isOpen, isPinned }, now) {
     const { from, to, about, direction } = this.parts;
     const ends = parties(call);
     write(from, ends ? ends.caller : call.callSid);
@@ -48,17 +49,10 @@ export class CallRow {
     write(direction, call.state === "waiting" ? texts.list.waiting(name) : name);
     this.pin.setAttribute("aria-pressed", String(isPinned));
     this.root.title = [title(call), ...told, ...call.endedAt === undefined ? [] : [ended({ ...call, endedAt: call.endedAt })]].join("\n");
-    this.tick(call);
+    const { startedAt, endedAt, duration } = call;
+    write(this.parts.clock, clock(duration ?? ((endedAt ?? now) - startedAt) / 1000));
     if (isOpen) this.button.setAttribute("aria-current", "true");
     else this.button.removeAttribute("aria-current");
-  }
-
-  /**
-   * Show how long the call is.
-   * @param {KnownCall} call
-   */
-  tick({ startedAt, endedAt, duration }) {
-    write(this.parts.clock, clock(duration ?? ((endedAt ?? Date.now()) - startedAt) / 1000));
   }
 
   /**

@@ -6,7 +6,7 @@ import { restored } from "./ordering.js";
 
 /** @import { Wanted } from "./ordering.js" */
 
-const KEPT = "partyline.list"; // in the session's storage: what is searched for may be somebody's number
+const KEPT = "partyline.list"; // in the storage of the session: what is searched for may be the number of somebody
 
 export class Filters {
   /** @param {() => void} changed */

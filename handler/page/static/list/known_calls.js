@@ -11,6 +11,8 @@
 
 // Of those that ended while the page was open, so many are remembered.
 const MAX_ENDED = 500;
+// Of those that the service tells of, so many: whoever pages back through more asks for a number.
+export const MAX_PAST = 2000;
 
 export class KnownCalls {
   constructor() {
@@ -59,11 +61,14 @@ export class KnownCalls {
   }
 
   /**
-   * The service tells of calls that are over.
+   * The service tells of calls that are over; those that ended last are kept.
    * @param {PastCall[]} calls
    */
   tellPast(calls) {
     for (const call of calls) if (!this.live.has(call.callSid)) this.past.set(call.callSid, call);
+    if (this.past.size <= MAX_PAST) return;
+    const newest = [...this.past.values()].sort((one, other) => other.endedAt - one.endedAt).slice(0, MAX_PAST);
+    this.past = new Map(newest.map((call) => [call.callSid, call]));
   }
 
   /** Forget what the service told of calls that are over: another token may not read it. */

@@ -101,7 +101,7 @@ export function liveCalls(calls, wanted, standingOf) {
  * @param {Standing} standing
  * @param {Wanted["state"]} state
  */
-export function isInState(call, standing, state) {
+function isInState(call, standing, state) {
   if (state === "waiting") return call.state === "waiting";
   return state === "live" || (state === "away" && standing.isAway);
 }

@@ -22,6 +22,7 @@ export class OverList {
    */
   constructor(calls, listener, changed) {
     this.calls = calls;
+    this.listener = listener;
     this.list = new CallList(byId("ended-part", HTMLElement), listener);
     this.past = new PastCalls(calls, changed);
     this.notice = byId("past-notice", HTMLElement);
@@ -48,10 +49,10 @@ export class OverList {
     const all = this.calls.over;
     const shown = all.filter(fits);
     this.list.show(shown, wanted.rows);
-    this.older.hidden = !this.past.hasOlder;
+    this.older.hidden = !this.past.mayLookOlder;
     write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
     // How it ended the service knows, soon: one that is asked for in vain is asked for no longer.
-    const now = Date.now();
+    const now = this.listener.now();
     if (all.some(({ reason, endedAt = 0 }) => reason === undefined && now - endedAt < TOLD_WITHIN)) this.past.lookSoon();
   }
 

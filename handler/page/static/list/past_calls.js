@@ -1,5 +1,6 @@
 // The calls that are over and still kept, as the service tells of them: a page at a time, newest first.
 
+import { MAX_PAST } from "./known_calls.js";
 import { texts } from "../shared/texts.js";
 import { authorization } from "../partyline/token.js";
 
@@ -29,6 +30,11 @@ export class PastCalls {
 
   get hasOlder() {
     return Boolean(this.cursor);
+  }
+
+  /** Whether they can be read: the page keeps so many. */
+  get mayLookOlder() {
+    return this.hasOlder && this.calls.past.size < MAX_PAST;
   }
 
   /**

@@ -1,15 +1,18 @@
 // Which calls are read that are not open, and why: the one home of that. A connection carries so many.
 
 /**
- * Why a call is read: its row is in view; or there is room, so that its words are watched, its state is
- * known and the list can be ordered by them.
- * @typedef {"seen" | "watched"} Reason
+ * Why a call is read: its row is in view; the reader has pinned it; or there is room, so that its words are
+ * watched, its state is known and the list can be ordered by them.
+ * @typedef {"seen" | "pinned" | "watched"} Reason
  */
 
-// What one connection may ask for, as the client has it.
-const MAX_SUBSCRIPTIONS = 100;
-// Left for a call that opens before anything else is let go, and for a number.
-const SPARE = 2;
+/**
+ * Live calls that would be read, none of them open, the most important first; one may be among several.
+ * @typedef {object} Wanted
+ * @property {string[]} seen
+ * @property {string[]} pinned
+ * @property {string[]} others
+ */
 
 export class Previews {
   constructor() {
@@ -23,22 +26,22 @@ export class Previews {
   }
 
   /**
-   * Read those that are wanted, as far as there is room: those in view in any case, of the others first
-   * those that are read already, since scrolling must not turn everything over. Returns the callSids to
-   * begin with, and those to end with.
-   * @param {string[]} seen  the most important first
-   * @param {string[]} others  live calls that would be read, likewise
-   * @param {number} taken  subscriptions for other things: what is open, followed, the list
+   * Read those that are wanted, as far as there is room: those in view, then those that are pinned; of the
+   * others first those that are read already, since scrolling must not turn everything over. Returns the
+   * callSids to begin with, and those to end with.
+   * @param {Wanted} wanted
+   * @param {number} room  subscriptions that are left
    */
-  change(seen, others, taken) {
-    const room = Math.max(0, MAX_SUBSCRIPTIONS - SPARE - taken);
+  change({ seen, pinned, others }, room) {
     /** @type {Map<string, Reason>} */
-    const next = new Map(seen.slice(0, room).map((callSid) => [callSid, "seen"]));
-    const known = others.filter((callSid) => this.calls.has(callSid));
-    for (const callSid of [...known, ...others]) {
-      if (next.size >= room) break;
-      if (!next.has(callSid)) next.set(callSid, "watched");
-    }
+    const next = new Map();
+    const take = (/** @type {string[]} */ callSids, /** @type {Reason} */ reason) => {
+      for (const callSid of callSids) if (next.size < room && !next.has(callSid)) next.set(callSid, reason);
+    };
+    take(seen, "seen");
+    take(pinned, "pinned");
+    take(others.filter((callSid) => this.calls.has(callSid)), "watched");
+    take(others, "watched");
     const begun = [...next.keys()].filter((callSid) => !this.calls.has(callSid));
     const ended = [...this.calls.keys()].filter((callSid) => !next.has(callSid));
     this.calls = next;

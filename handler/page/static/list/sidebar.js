@@ -4,6 +4,7 @@
 import { obey } from "../help/obey.js";
 import { byId, make, makeButton, write } from "../shared/dom.js";
 import { CALL_SID } from "../shared/identifiers.js";
+import { later } from "../shared/later.js";
 import { texts } from "../shared/texts.js";
 import { CallList } from "./call_list.js";
 import { Filters } from "./filters.js";
@@ -14,6 +15,7 @@ import { signalsOf } from "./row_words.js";
 /** @import { KnownCall, KnownCalls } from "./known_calls.js" */
 /** @import { Standing } from "./ordering.js" */
 /** @import { OverList } from "./over_list.js" */
+/** @import { WordPart } from "../words/word_part.js" */
 
 /**
  * @typedef {object} SidebarListener
@@ -23,10 +25,15 @@ import { signalsOf } from "./row_words.js";
  * @property {(number: string) => void} unfollowed
  * @property {() => void} moved  scrolling or typing has rested: other calls may be seen
  * @property {ListListener["shown"]} shown  what is known of a call
+ * @property {ListListener["now"]} now  what time it is
+ * @property {WordPart} words  what is searched for in what was said
  */
 
 // How long typing or scrolling must rest before it counts (ms).
 const REST = 400;
+
+const loadMatching = () => import("./matching.js");
+const loadOverList = () => import("./over_list.js");
 
 export class Sidebar {
   /**
@@ -58,8 +65,9 @@ export class Sidebar {
   /** Show what is known of the calls now. */
   show() {
     const { wanted } = this.filters;
-    const fits = this.matching?.filter(wanted) ?? (() => true);
-    if (wanted.state === "ended") this.over?.show(wanted, fits);
+    const fits = isNarrowed(wanted) ? this.matching?.filter(wanted) : () => true;
+    if (!fits || !this.#list) this.#showNone();
+    else if (wanted.state === "ended") this.over?.show(wanted, fits);
     else this.#showLive([...this.calls.live.values()], fits);
     this.filters.compact.checked = this.#list?.density === "compact";
     this.#count();
@@ -104,7 +112,7 @@ export class Sidebar {
   /** Let the reader search; Escape leads back to where they were. */
   focus() {
     const { search } = this.filters;
-    if (document.activeElement !== search && !this.#list?.hasFocus) this.before = document.activeElement;
+    if (!search.closest("nav")?.contains(document.activeElement)) this.before = document.activeElement;
     search.focus();
     search.select();
   }
@@ -116,6 +124,12 @@ export class Sidebar {
   focusCall(callSid) {
     if (this.#list?.places.has(callSid)) this.#list.focus(callSid);
     else this.filters.search.focus();
+  }
+
+  /** Go to the last call of the list, or to the search if there is none. */
+  focusLast() {
+    const list = this.#list;
+    if (!list?.focus(list.calls.at(-1)?.callSid)) this.filters.search.focus();
   }
 
   /**
@@ -139,14 +153,15 @@ export class Sidebar {
 
   /** What the lists tell. @returns {ListListener} */
   get #part() {
-    return { ...this.listener, moved: () => this.#rest(), left: () => this.focus() };
+    const { listener } = this;
+    return { ...listener, moved: () => this.#rest(), left: () => this.focus(), passed: () => listener.words.enter() };
   }
 
   #wire() {
     const { search } = this.filters;
     obey(search, "search", {
       open: () => { this.#openFirst(); },
-      list: () => { this.#list?.focus(); },
+      list: () => { if (!this.#list?.focus()) this.listener.words.enter(); },
       back: () => this.#goBack(),
     });
     this.followButton.onclick = () => {
@@ -156,14 +171,17 @@ export class Sidebar {
     };
   }
 
-  /** Open the first call that fits; a number that has none may be followed. */
+  /** Open the first call that fits, else the first in which it was said; a number that has none may be followed. */
   async #openFirst() {
-    await this.changing;
     const text = this.filters.search.value.trim();
+    if (CALL_SID.test(text)) return this.listener.chosen(text);
+    const { wanted } = this.filters;
+    await this.changing;
+    if (wanted !== this.filters.wanted) return; // the reader has gone on
     const first = this.#list?.calls[0];
-    if (CALL_SID.test(text)) this.listener.chosen(text);
-    else if (first && text) this.listener.chosen(first.callSid);
+    if (first && text) this.listener.chosen(first.callSid);
     else if (!this.followButton.hidden) this.followButton.focus();
+    else this.listener.words.openFirst();
   }
 
   /** Search for nothing any more; then, leave the search. */
@@ -179,17 +197,17 @@ export class Sidebar {
     this.live.scroller.hidden = isOver;
     this.overPart.hidden = !isOver;
     this.notice.textContent = "";
-    try {
-      if (isNarrowed(wanted)) this.matching ??= await import("./matching.js");
-      if (isOver && !this.over) {
-        const { OverList } = await import("./over_list.js");
-        this.over ??= new OverList(this.calls, this.#part, () => this.show());
-      }
-    } catch {
-      this.notice.textContent = texts.truth.notLoaded;
-      return;
+    if (isNarrowed(wanted) && !this.matching) {
+      this.#showNone();
+      this.matching = await later(loadMatching);
+    }
+    if (isOver && !this.over) {
+      this.#showNone();
+      const { OverList } = await later(loadOverList);
+      this.over ??= new OverList(this.calls, this.#part, () => this.show());
     }
     if (wanted !== this.filters.wanted) return; // the reader has gone on
+    this.notice.textContent = "";
     if (this.#list) this.#list.scroller.scrollTop = 0;
     const number = this.matching?.wholeNumber(wanted.text);
     this.followButton.hidden = !number;
@@ -209,6 +227,12 @@ export class Sidebar {
 
   #look() {
     if (this.filters.wanted.state === "ended") this.over?.look(this.token, this.filters.wanted);
+  }
+
+  /** Which calls fit is not known yet: none is shown as if it did. */
+  #showNone() {
+    this.#list?.show([], this.filters.wanted.rows);
+    write(this.notice, texts.list.looking);
   }
 
   /**
@@ -233,7 +257,8 @@ export class Sidebar {
       const read = all.filter(({ callSid }) => this.listener.shown(callSid).transcript).length;
       if (read < all.length) return texts.list.awayOf(read, all.length);
     }
-    if (!shown) return texts.list.noneFits;
+    // Where they were said is told below; that says it all.
+    if (!shown) return this.listener.words.isSearching ? "" : texts.list.noneFits;
     return isNarrowed(wanted) ? texts.list.count(shown, all.length) : "";
   }
 

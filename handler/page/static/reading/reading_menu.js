@@ -6,6 +6,8 @@ import { make, makeButton } from "../shared/dom.js";
 import { loadSheet } from "../shared/load_sheet.js";
 import { LANGUAGES, texts } from "../shared/texts.js";
 
+await loadSheet("help.css"); // it is not shown without
+
 // Between the menu and its button (px).
 const APART = 4;
 
@@ -13,9 +15,7 @@ const APART = 4;
  * Give a button its menu, and open it; the button opens and closes it from now on.
  * @param {HTMLButtonElement} button
  */
-export async function openReadingMenu(button) {
-  await loadSheet("help.css");
-  if (button.popoverTargetElement) return; // it was pressed twice
+export function openReadingMenu(button) {
   const menu = build(button);
   button.after(menu);
   button.popoverTargetElement = menu;
@@ -30,7 +30,11 @@ function build(button) {
   element.role = "dialog";
   element.ariaLabel = texts.reading.title;
   element.onbeforetoggle = () => { element.style.top = `${button.getBoundingClientRect().bottom + APART}px`; };
-  element.ontoggle = () => element.querySelector("input")?.focus();
+  element.ontoggle = (event) => {
+    const { newState } = /** @type {ToggleEvent} */ (event);
+    button.setAttribute("aria-expanded", String(newState === "open"));
+    element.querySelector("input")?.focus();
+  };
   return element;
 }
 

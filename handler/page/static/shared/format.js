@@ -133,12 +133,3 @@ export function title(call) {
   const ends = parties(call);
   return ends ? texts.call.title(ends.caller, ends.callee) : call.callSid;
 }
-
-/**
- * A number as it is dialled, however it was written; anything else as it is.
- * @param {string} text
- */
-export function digits(text) {
-  const written = text.trim();
-  return /^\+?[0-9 ().-]+$/.test(written) ? written.replace(/[^+0-9]/g, "") : written;
-}

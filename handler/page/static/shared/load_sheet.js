@@ -4,15 +4,20 @@
 const loaded = new Map();
 
 /**
- * Have a sheet of the page before what it is for is shown; without it that is shown as it is.
+ * Have a sheet of the page before what it is for is shown. One that cannot be had is asked for anew the next time.
  * @param {string} name
  */
 export function loadSheet(name) {
-  const loading = loaded.get(name) ?? new Promise((done) => {
+  const loading = loaded.get(name) ?? new Promise((done, fail) => {
     const link = document.createElement("link");
     link.rel = "stylesheet";
     link.href = name;
-    link.onload = link.onerror = () => done();
+    link.onload = () => done();
+    link.onerror = () => {
+      link.remove();
+      loaded.delete(name);
+      fail(new Error(name));
+    };
     document.head.append(link);
   });
   loaded.set(name, loading);

@@ -1,16 +1,20 @@
 // The service's clock, as far as we know it: times of speech are on it, and ours may be another.
 
+/** @import { CallMessage } from "../partyline/messages.d.ts" */
+/** @import { CallState } from "../partyline/reading.js" */
+
 export class ServiceClock {
   // What ours is ahead of it, with the least time on the way (ms).
   #ahead = Infinity;
 
   /**
-   * Learn from a message.
-   * @param {number} publishedAt  Unix ms, the service's
+   * Learn from a message that has just come. What of a call's past is told now was published long ago.
+   * @param {CallMessage} message
+   * @param {CallState} state  of what is read
    * @param {number} now  Unix ms, ours
    */
-  learn(publishedAt, now) {
-    this.#ahead = Math.min(this.#ahead, now - publishedAt);
+  hear(message, state, now) {
+    if (message.type === "Results" && state === "live") this.#ahead = Math.min(this.#ahead, now - message.at);
   }
 
   /**

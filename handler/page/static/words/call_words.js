@@ -3,7 +3,7 @@
 import { spoken } from "../partyline/transcript.js";
 import { tokensOf } from "./folding.js";
 import { places } from "./phrase.js";
-import { contextIn, WordIndex } from "./word_index.js";
+import { contextIn, MOST_HITS, WordIndex } from "./word_index.js";
 
 /** @import { Needle } from "./phrase.js" */
 /** @import { Marked } from "./signals.js" */
@@ -19,7 +19,7 @@ import { contextIn, WordIndex } from "./word_index.js";
 export class CallWords {
   /** @type {readonly Needle[]} what is searched for */
   needles = [];
-  /** @type {Hit[]} where that is, the latest last */
+  /** @type {Hit[]} where that is, as many as are told, the latest last */
   hits = [];
   /** @type {readonly WatchWord[]} */
   watched = [];
@@ -135,7 +135,7 @@ export class CallWords {
    */
   #find(track, place) {
     const hits = this.index.findFrom(track, this.needles, place);
-    if (hits.length) this.hits = [...this.hits, ...hits];
+    if (hits.length) this.hits = [...this.hits, ...hits].slice(-MOST_HITS);
   }
 
   /** @param {Results} message */

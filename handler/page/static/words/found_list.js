@@ -1,7 +1,9 @@
 // Where in the calls the words are that are searched for: a call a row, with its latest place.
 
+import { obey } from "../help/obey.js";
 import { find, make, makeButton, write } from "../shared/dom.js";
 import { clock, speakers, title } from "../shared/format.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Coverage } from "./listening.js" */
@@ -10,8 +12,12 @@ import { texts } from "../shared/texts.js";
 
 /** @typedef {{ row: HTMLLIElement, at: number, parts: Record<"name" | "where" | "before" | "words" | "after", HTMLElement> }} Row */
 
+await loadSheet("help.css"); // it is not shown without
+
 // So many calls are shown; of the others it is said how many there are.
 const MOST_ROWS = 30;
+// So many rows on is a page.
+const PAGE = 5;
 
 export class FoundList {
   /** @type {Map<string, Row>} by callSid */
@@ -26,6 +32,44 @@ export class FoundList {
     this.listener = listener;
     this.notice = find(root, ".hint", HTMLElement);
     this.list = find(root, "ul", HTMLUListElement);
+    const step = (/** @type {number} */ by) => this.focus(this.place + by);
+    obey(this.list, "list", {
+      next: () => step(1),
+      previous: () => (this.place > 0 ? step(-1) : listener.left("list")),
+      pageDown: () => step(PAGE),
+      pageUp: () => step(-PAGE),
+      first: () => this.focus(0),
+      last: () => this.focus(Infinity),
+      pin: () => { if (this.current) listener.pinned(this.current); },
+      back: () => listener.left("search"),
+    });
+  }
+
+  /** Of the row that has the focus; -1: none has. */
+  get place() {
+    return [...this.list.children].findIndex((row) => row.contains(document.activeElement));
+  }
+
+  /** The callSid of that row, or null. */
+  get current() {
+    return [...this.rows].find(([, { row }]) => row.contains(document.activeElement))?.[0] ?? null;
+  }
+
+  /**
+   * Go to the row in a place; to the first or the last instead of one beyond.
+   * @param {number} place
+   */
+  focus(place) {
+    const { children } = this.list;
+    const row = children[Math.max(0, Math.min(children.length - 1, place))];
+    row?.querySelector("button")?.focus();
+  }
+
+  /** Open the first of them; returns whether there is one. */
+  openFirst() {
+    const button = this.list.querySelector("button");
+    button?.click();
+    return button !== null;
   }
 
   /**
@@ -37,6 +81,7 @@ export class FoundList {
   show(text, calls, coverage) {
     this.root.hidden = text === "";
     if (!text) return this.list.replaceChildren(), this.rows.clear();
+    const { place } = this;
     const found = [...calls].filter(([, { words }]) => words.found > 0).map(([callSid]) => callSid);
     const began = (/** @type {string} */ callSid) => this.listener.about(callSid)?.startedAt ?? 0;
     found.sort((one, other) => began(other) - began(one));
@@ -51,6 +96,10 @@ export class FoundList {
       const { row } = this.#fill(callSid, /** @type {Entry} */ (calls.get(callSid)));
       if (this.list.children[at] !== row) this.list.insertBefore(row, this.list.children[at] ?? null);
     });
+    // The call of the row that had the focus is gone.
+    if (place < 0 || this.place >= 0) return;
+    if (shown.length) this.focus(place);
+    else this.listener.left("search");
   }
 
   /**

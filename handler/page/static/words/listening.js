@@ -1,7 +1,7 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
 import { INTERIM_LIFE } from "../call/truth.js";
-import { loadSheet } from "../shared/load_sheet.js";
+import { later, unlessGone } from "../shared/later.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -21,10 +21,13 @@ import { WordReader } from "./word_reader.js";
 // Words stay this long (ms) after the last search: the next one is often near.
 const REST = 60_000;
 
+const loadDialog = () => import("./watch_dialog.js");
+
 export class Listening {
   /** @type {WatchDialog | null} there once it was asked for */
   dialog = null;
   text = ""; // that is searched for
+  isOpening = false; // the reader waits for the first call that has it
   /** @type {number | undefined} */
   resting = undefined;
 
@@ -71,8 +74,15 @@ export class Listening {
     const wanted = isSearch(text) ? text : "";
     if (wanted === this.text) return;
     this.text = wanted;
+    this.isOpening = false;
     this.reader.search(phrase(wanted, true));
     this.read();
+  }
+
+  /** Open the first call that has what is searched for: once it is found, if the reader waits for it. */
+  openFirst() {
+    this.isOpening = this.text !== "";
+    this.frame.request();
   }
 
   /** Wait for the words that are kept now. */
@@ -99,9 +109,9 @@ export class Listening {
   }
 
   async edit() {
-    const { WatchDialog } = await import("./watch_dialog.js");
-    await loadSheet("help.css");
-    this.dialog ??= new WatchDialog(this);
+    const loaded = await unlessGone(later(loadDialog));
+    if (!loaded) return;
+    this.dialog ??= new loaded.WatchDialog(this);
     this.dialog.show();
   }
 
@@ -130,7 +140,9 @@ export class Listening {
 
   #draw() {
     this.frame.forget();
-    this.found.show(this.text, this.reader.calls, this.coverage);
+    const { coverage } = this;
+    this.found.show(this.text, this.reader.calls, coverage);
+    if (this.isOpening) this.isOpening = !this.found.openFirst() && coverage.reading > 0 && document.activeElement === this.part.input;
     this.part.showCount(this.watch.words.length);
     this.dialog?.draw();
   }

@@ -19,7 +19,7 @@ const PAUSE = 3;
 // So many results of a side are kept (some eight hours); the older half of them goes then.
 const MOST = 8000;
 // So many places of a call are told, the latest: what stands everywhere is not what anybody looks for.
-const MOST_HITS = 200;
+export const MOST_HITS = 200;
 // What is shown around a place, in letters.
 const BEFORE = 40;
 const AFTER = 80;
@@ -32,7 +32,6 @@ export class WordIndex {
   constructor(vocabulary, most = MOST) {
     this.vocabulary = vocabulary;
     this.most = most;
-    this.isCut = false; // whether what is older is no longer here
     this.sides = { inbound: new Side(vocabulary), outbound: new Side(vocabulary) };
   }
 
@@ -49,7 +48,6 @@ export class WordIndex {
   add(track, said) {
     const full = this.sides[track];
     if (full.results.length >= this.most) {
-      this.isCut = true;
       this.sides[track] = new Side(this.vocabulary);
       for (const { said: one } of full.results.slice(-this.most / 2)) this.sides[track].add(one);
       full.close();

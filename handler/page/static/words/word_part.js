@@ -2,6 +2,7 @@
 // All the rest is loaded once somebody searches, or waits for a word.
 
 import { byId, write } from "../shared/dom.js";
+import { later, unlessGone } from "../shared/later.js";
 import { browserStore } from "../shared/stores.js";
 import { texts } from "../shared/texts.js";
 
@@ -16,6 +17,9 @@ import { texts } from "../shared/texts.js";
  * @property {(callSid: string, at: number) => void} opened  the reader wants to see a moment of a call (seconds)
  * @property {(callSid: string) => KnownCall | null} about  what is known of a call
  * @property {(callSid: string) => void} changed  its words are others
+ * @property {(callSid: string) => void} pinned  the reader pins a call, or lets it go
+ * @property {() => void} searched  something else is searched for, or nothing
+ * @property {(where: "list" | "search") => void} left  the keyboard goes back
  */
 
 /** Under which the words that are waited for are kept. */
@@ -24,6 +28,8 @@ export const KEY = "partyline.watch-words";
 /** @type {Words} */
 const NONE = { marked: [], found: 0 };
 
+const load = () => import("./listening.js");
+
 export class WordPart {
   /** @type {ReadonlySet<string>} callSids of what the page reads */
   read = new Set();
@@ -31,6 +37,7 @@ export class WordPart {
   live = new Set();
   /** @type {Listening | null} */
   listening = null;
+  isLoading = false;
   store = browserStore();
   button = byId("watch-words", HTMLButtonElement);
   found = byId("found-part", HTMLElement);
@@ -46,7 +53,7 @@ export class WordPart {
     this.client = client;
     this.clock = clock;
     this.listener = listener;
-    this.button.onclick = async () => (await this.#load()).edit();
+    this.button.onclick = async () => (await unlessGone(this.#load()))?.edit();
     this.input.addEventListener("input", () => this.search());
     if ((this.store.getItem(KEY) ?? "[]") !== "[]") this.#load(); // as WatchWords keeps none
     this.showCount(0);
@@ -66,11 +73,27 @@ export class WordPart {
   }
 
   /** Search for what is typed. */
-  async search() {
+  search() {
     const { value } = this.input;
     if (!this.listening && !value) return;
-    const listening = await this.#load().catch(() => null); // offline; asked again with the next letter
-    listening?.search(this.input.value);
+    if (this.listening) this.listening.search(value);
+    else if (!this.isLoading) this.#load();
+    this.listener.searched();
+  }
+
+  /** Whether what is typed is searched for in what was said, as far as that is known. */
+  get isSearching() {
+    return this.input.value !== "" && this.listening?.text !== "";
+  }
+
+  /** Open the first call in which it was said, once there is one. */
+  async openFirst() {
+    (await unlessGone(this.#load()))?.openFirst();
+  }
+
+  /** Let the keyboard walk the calls in which it was said. */
+  enter() {
+    this.listening?.found.focus(0);
   }
 
   /**
@@ -95,7 +118,12 @@ export class WordPart {
   }
 
   async #load() {
-    const { Listening } = await import("./listening.js");
-    return (this.listening ??= new Listening(this));
+    this.isLoading = true;
+    const { Listening } = await later(load);
+    if (!this.listening) {
+      this.listening = new Listening(this);
+      this.search();
+    }
+    return this.listening;
   }
 }

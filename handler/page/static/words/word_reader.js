@@ -93,11 +93,6 @@ export class WordReader {
     for (const [callSid, { words }] of this.calls) if (words.forgetInterims(before)) this.listener.changed(callSid);
   }
 
-  /** Of how many calls all is read that is kept. */
-  get count() {
-    return [...this.calls.values()].filter(({ isRead }) => isRead).length;
-  }
-
   #wordsOf() {
     const words = new CallWords(this.vocabulary);
     words.search(this.needles);
@@ -162,5 +157,5 @@ export class WordReader {
  * @param {CallWords} words
  */
 function told(words) {
-  return `${words.found} ${words.marked.map(({ word, at }) => `${at} ${word}`).join("\n")}`;
+  return `${words.found} ${words.hits.at(-1)?.said.start} ${words.marked.map(({ word, at }) => `${at} ${word}`).join("\n")}`;
 }

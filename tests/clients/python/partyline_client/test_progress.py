@@ -19,7 +19,7 @@ from support.messages import (
 from support.sids import call_sid
 
 from partyline_client import progress
-from partyline_client.errors import NotAllowed
+from partyline_client.errors import NotAllowed, TooMuch
 from partyline_client.progress import (
     MAX_RESUMED,
     CallsOfNumber,
@@ -43,7 +43,8 @@ def asked(call: str, since: Any, *, interim: bool = True) -> Body:
 
 
 def subscribed(call: str = CALL, last: int = 0) -> Body:
-    return {"type": "Subscribed", "callSid": call, "first": 1, "last": last}
+    numbers = {"from": None, "to": NUMBER}
+    return {"type": "Subscribed", "callSid": call, **numbers, "first": 1, "last": last}
 
 
 def expired(first: int, call: str = CALL) -> Body:
@@ -86,7 +87,7 @@ def test_what_is_no_longer_kept_is_not_asked_for():
     reader = OneCall(CALL)
     assert delivered(reader, expired(5)) == [True]
     assert begin(reader) == [asked(CALL, 4)]
-    assert delivered(reader, expired(3), final("a", 5)) == [True, True]
+    assert delivered(reader, expired(3), final("a", 5)) == [False, True]
     assert begin(reader) == [asked(CALL, 5)]
 
 
@@ -140,6 +141,22 @@ def test_a_call_of_a_number_that_cannot_be_read_ends_itself_alone():
     reader = CallsOfNumber(NUMBER)
     assert delivered(reader, started(), started(call=OTHER), error(4403, "no")) == [True] * 3
     assert begin(reader) == [asked(OTHER, 1), ASKS_NUMBER]
+
+
+def test_a_call_of_a_number_that_cannot_be_asked_for_now_is_asked_for_by_another_connection():
+    reader = CallsOfNumber(NUMBER)
+    delivered(reader, started(), started(call=OTHER))
+    begin(reader)
+    with pytest.raises(TooMuch):
+        reader.receive(message(error(4429, "too many are waited for")))
+    assert begin(reader) == [asked(OTHER, 1), asked(CALL, 1), ASKS_NUMBER]
+
+
+def test_of_what_has_expired_is_told_once():
+    reader = CallsOfNumber(NUMBER)
+    assert delivered(reader, expired(4), final("a", 4)) == [True, True]
+    begin(reader)  # there may be no room to ask for it: then its number begins it from the first
+    assert delivered(reader, expired(4), final("a", 4), expired(7)) == [False, False, True]
 
 
 def test_of_more_calls_than_there_is_room_for_one_follows_the_other():

@@ -1,0 +1,191 @@
+"""The page in a real browser, when what it loads once it is wanted cannot be had for a while."""
+
+import asyncio
+import json
+import re
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import expect
+from support.page import needs_chromium, opened, shares_browser, turns
+from support.timing import until
+
+pytestmark = [needs_chromium, shares_browser]
+TOLD = re.compile("Not loaded")
+# The connection is lost for a moment: once it is there again, so is the service.
+RECONNECT = "dispatchEvent(new Event('offline'))"
+
+
+@pytest.fixture(scope="module")
+def service(serve_many):
+    return serve_many()
+
+
+@asynccontextmanager
+async def lacking(name: str, url: str):
+    """Open the page without a file of it; gives it, and the addresses that were asked for."""
+    async with opened("about:blank") as page:
+        asked: list[str] = []
+
+        async def refuse(route):
+            asked.append(route.request.url)
+            await route.abort()
+
+        await page.route(f"**/{name}*", refuse)
+        await page.goto(url)
+        await expect(page.locator("body")).to_have_attribute("data-connection", "live")
+        yield page, asked
+        await page.unroute_all()
+
+
+async def come_back(page) -> None:
+    """Have the service answer again."""
+    await page.unroute_all()
+    await page.evaluate(RECONNECT)
+
+
+async def test_watched_words_are_heard_once_what_listens_can_be_loaded(service, token, tell):
+    call = await tell(service)
+    call.say("I want my lawyer.", 0.0)
+    await call.stored()
+    async with lacking("words/listening.js", f"{service.url}/#token={token}") as (page, asked):
+        await page.evaluate("localStorage.setItem('partyline.watch-words', '[\"lawyer\"]')")
+        await page.reload()
+        notice = page.locator("#notices-text")
+        await expect(notice).to_have_text(TOLD)
+        # Each time under another address: a browser may keep what failed.
+        await until(lambda: len(asked) >= 2)
+        assert len({*asked}) == len(asked)
+        await expect(page.locator("#watch-words")).to_have_text("Watch words")
+        row = page.locator("#calls .open", has_text="I want my lawyer.")
+        await expect(row.locator(".marked")).to_be_empty()
+        async with page.expect_response("**/words/listening.js?*") as answered:
+            await come_back(page)
+        assert (await answered.value).ok
+        await expect(page.locator("#watch-words")).to_have_text("Watch words (1)")
+        await expect(row.locator(".marked")).to_contain_text("lawyer")
+        await expect(notice).to_be_empty()  # it is no longer so
+
+
+async def test_a_call_that_was_chosen_opens_once_what_shows_it_can_be_loaded(service, token, tell):
+    call = await tell(service, from_="+15550007001")
+    call.say("At last.", 0.0)
+    await call.stored()
+    async with lacking("desk/call_panel.js", f"{service.url}/#token={token}") as (page, _):
+        row = page.locator("#calls .open", has_text="7001")
+        await row.click()
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        # What is put away is told again to whoever asks again, and not before.
+        await page.click("#notices-away")
+        await page.evaluate(RECONNECT)
+        await expect(page.locator("body")).to_have_attribute("data-connection", "live")
+        await expect(page.locator("#notices-text")).to_be_empty()
+        await row.click()
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await expect(turns(page)).to_have_count(0)
+        await come_back(page)
+        await expect(page.locator(".said")).to_have_text("At last. ")
+
+
+async def test_a_search_shows_no_call_as_fitting_until_it_is_known_which_do(service, token, tell):
+    for number in ("+15550008001", "+15550008002"):
+        await tell(service, from_=number)
+    async with lacking("list/matching.js", f"{service.url}/#token={token}") as (page, _):
+        rows = page.locator("#calls .open")
+        await expect(rows.filter(has_text="555000800")).to_have_count(2)
+        await page.fill("#search", "8002")
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await expect(rows).to_have_count(0)
+        await expect(page.locator("#no-calls")).to_have_text("Looking …")
+        await tell(service, from_="+15550008003")  # the list has changed
+        await expect(page.locator(".states .count").first).not_to_have_text("2")
+        await expect(rows).to_have_count(0)
+        await come_back(page)
+        await expect(rows).to_have_count(1)
+        await expect(rows).to_contain_text("8002")
+
+
+async def test_calls_that_are_over_come_once_their_list_can_be_loaded(service, token, tell):
+    call = await tell(service, from_="+15550009001")
+    await call.end()
+    async with lacking("list/over_list.js", f"{service.url}/#token={token}") as (page, _):
+        await page.locator(".states label", has_text="Ended").click()
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await come_back(page)
+        await expect(page.locator("#ended")).to_contain_text("9001")
+
+
+@pytest.mark.parametrize("missing", ["help/help_sheet.js", "help.css"])
+async def test_the_help_sheet_comes_whole_or_not_at_all(service, token, missing):
+    async with lacking(missing, f"{service.url}/#token={token}") as (page, _):
+        await page.click("#help")
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await expect(page.locator("dialog.help")).to_have_count(0)
+        await come_back(page)
+        await expect(page.locator("dialog.help")).to_be_visible()
+        width = await page.locator("dialog.help kbd").first.evaluate(
+            "one => getComputedStyle(one).borderTopWidth"
+        )
+        assert width != "0px"  # it has its sheet
+
+
+async def test_a_menu_that_could_not_be_loaded_takes_nobody_from_what_they_do_meanwhile(
+    service, token, tell
+):
+    call = await tell(service)
+    call.say("hello", 0.0)
+    link = f"{service.url}/#token={token}&call={call.sid}"
+    async with lacking("desk/call_menu.js", link) as (page, _):
+        await expect(turns(page)).to_have_count(1)
+        await page.locator(".open-menu").click()
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await page.locator("#search").focus()
+        async with page.expect_response("**/desk/call_menu.js*"):
+            await come_back(page)
+        await expect(page.locator("#notices-text")).to_be_empty()
+        await expect(page.locator(".menu:popover-open")).to_have_count(0)
+        await expect(page.locator("#search")).to_be_focused()
+
+
+async def test_a_service_that_cannot_say_whether_it_wants_a_token_is_asked_again(service, token):
+    """Only one that wants one has the reader asked for it."""
+    async with opened("about:blank") as page:
+        answers = [503, 500]
+
+        async def answer(route):
+            if answers:
+                await route.fulfill(status=answers.pop(0))
+            else:
+                await route.continue_()
+
+        await page.route("**/calls", answer)
+        await page.goto(service.url)
+        await expect(page.locator("#connection")).to_have_text(
+            "The service answers 503. Trying again …"
+        )
+        await expect(page.locator("#sign-in")).to_be_hidden()
+        await expect(page.locator("#token")).to_be_focused()
+        assert answers == []
+        await expect(page.locator("#problem")).to_be_empty()
+
+
+async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
+    async with opened("about:blank") as page:
+        asked = asyncio.Event()
+        answer = asyncio.Event()
+
+        async def hold(route):
+            asked.set()
+            await answer.wait()
+            await route.fulfill(status=401)
+
+        await page.route("**/calls", hold)
+        await page.goto(service.url)
+        await asked.wait()
+        await page.evaluate(f"location.hash = {json.dumps(f'token={token}')}")
+        await expect(page.locator("body")).to_have_attribute("data-connection", "live")
+        async with page.expect_response("**/calls"):
+            answer.set()
+        await page.evaluate("new Promise(done => setTimeout(done))")
+        await expect(page.locator("#sign-in")).to_be_hidden()
+        await expect(page.locator("#sign-out")).to_be_visible()
