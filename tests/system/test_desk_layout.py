@@ -142,6 +142,6 @@ async def test_a_tile_names_both_sides_and_gives_its_place_to_the_words():
         live = await height(page, ".call-panel .log")
         await desk.end()
         await states.be_ended(page, desk)
-        assert await height(page, ".call-panel > footer") == 0
+        await expect(page.locator(".call-panel > footer").first).to_have_css("height", "0px")
         assert await height(page, ".call-panel .log") >= live + LINE
         assert await panels(page).count() == 3

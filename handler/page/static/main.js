@@ -11,7 +11,6 @@ import { settings } from "./preferences/preferences.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
 import { later, tellOfLoading, tryAgain, unlessGone } from "./shared/later.js";
-import { withSheet } from "./shared/load_sheet.js";
 import { choose, texts } from "./shared/texts.js";
 
 await choose([settings.language, ...navigator.languages]);
@@ -33,8 +32,8 @@ const problem = byId("problem", HTMLElement);
 const otherToken = byId("other-token", HTMLElement);
 const keepToken = byId("keep-token", HTMLButtonElement);
 const useToken = byId("use-token", HTMLButtonElement);
-const loadReadingMenu = () => withSheet("help.css", import("./preferences/preferences_menu.js"));
-const loadHelp = () => withSheet("help.css", import("./help/help_sheet.js"));
+const loadReadingMenu = () => import("./preferences/preferences_menu.js");
+const loadHelp = () => import("./help/help_sheet.js");
 const loadOpener = () => import("./desk/call_opener.js");
 const client = new Partyline({
   url: new URL(".", location.href),

@@ -10,7 +10,6 @@ import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
 import { clock, otherNumber, otherParty, title } from "../shared/format.js";
 import { later, unlessGone } from "../shared/later.js";
-import { withSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
@@ -32,7 +31,7 @@ import { texts } from "../shared/texts.js";
 // So long stands what was done (ms).
 const TOLD = 5000;
 
-const loadMenu = () => withSheet("help.css", import("./call_menu.js"));
+const loadMenu = () => import("./call_menu.js");
 
 export class CallPanel {
   /**

@@ -2,6 +2,9 @@
 // Loaded when it is opened first.
 
 import { byId, make } from "../shared/dom.js";
+import { loadSheet } from "../shared/load_sheet.js";
+
+await loadSheet("help.css"); // it is not shown without
 
 /**
  * @typedef {object} Item

@@ -2,9 +2,12 @@
 
 import { KEYS } from "./keys.js";
 import { make, makeButton } from "../shared/dom.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Action, Place } from "./keys.js" */
+
+await loadSheet("help.css"); // it is not shown without
 
 /** @type {HTMLDialogElement | null} */
 let sheet = null;

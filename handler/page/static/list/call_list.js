@@ -61,8 +61,8 @@ export class CallList {
    */
   show(calls, rows = this.wanted) {
     const before = this.calls.map(({ callSid }) => callSid);
-    this.scroller.classList.toggle("empty", !calls.length);
     this.wanted = rows;
+    this.scroller.classList.toggle("empty", !calls.length);
     this.calls = calls;
     this.#dress();
     this.places = new Map(calls.map(({ callSid }, at) => [callSid, at]));

@@ -3,7 +3,10 @@
 import { change, settings } from "./preferences.js";
 import { CHOICES } from "./settings.js";
 import { make, makeButton } from "../shared/dom.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { LANGUAGES, texts } from "../shared/texts.js";
+
+await loadSheet("help.css"); // it is not shown without
 
 // Between the menu and its button (px).
 const APART = 4;

@@ -12,7 +12,7 @@ const PLACES = [
 
 /**
  * Fill the texts that attributes name, in templates too: `<h2 data-text="list.title">Live calls</h2>`.
- * What stands there is in English, and is what is read if this page cannot run.
+ * What stands there is in English, and is what is read if this page cannot run; templates, which need it, have nothing there.
  * @param {ParentNode} root
  */
 export function dress(root) {

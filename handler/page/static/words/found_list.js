@@ -3,6 +3,7 @@
 import { obey } from "../help/obey.js";
 import { find, make, makeButton, write } from "../shared/dom.js";
 import { clock, speakers, title } from "../shared/format.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Coverage } from "./listening.js" */
@@ -10,6 +11,8 @@ import { texts } from "../shared/texts.js";
 /** @import { Entry } from "./word_reader.js" */
 
 /** @typedef {{ row: HTMLLIElement, at: number, parts: Record<"name" | "where" | "before" | "words" | "after", HTMLElement> }} Row */
+
+await loadSheet("help.css"); // it is not shown without
 
 // So many calls are shown; of the others it is said how many there are.
 const MOST_ROWS = 30;

@@ -2,7 +2,6 @@
 
 import { INTERIM_LIFE } from "../call/truth.js";
 import { later, unlessGone } from "../shared/later.js";
-import { withSheet } from "../shared/load_sheet.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
 import { Notifications } from "./notifications.js";
@@ -22,7 +21,7 @@ import { WordReader } from "./word_reader.js";
 // Words stay this long (ms) after the last search: the next one is often near.
 const REST = 60_000;
 
-const loadDialog = () => withSheet("help.css", import("./watch_dialog.js"));
+const loadDialog = () => import("./watch_dialog.js");
 
 export class Listening {
   /** @type {WatchDialog | null} there once it was asked for */

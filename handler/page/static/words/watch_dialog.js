@@ -1,10 +1,13 @@
 // The words that are waited for, to be changed, and whether to be told of them beside the page.
 
 import { find, make, makeButton, write } from "../shared/dom.js";
+import { loadSheet } from "../shared/load_sheet.js";
 import { texts } from "../shared/texts.js";
 import { LONGEST_WORD } from "./watch_words.js";
 
 /** @import { Listening } from "./listening.js" */
+
+await loadSheet("help.css"); // it is not shown without
 
 export class WatchDialog {
   root = dialog();

@@ -15,7 +15,7 @@ const SHOWN_FROM = {
 // Where nobody reads: selectors, classes, media, and what a programmer is told.
 const UNREAD = new Set([
   "find", "byId", "querySelector", "querySelectorAll", "closest", "matches", "matchMedia", "make", "RegExp",
-  "add", "remove", "toggle", "contains", "withSheet", "log", "warn", "error",
+  "add", "remove", "toggle", "contains", "loadSheet", "log", "warn", "error",
 ]);
 const UNREAD_PROPERTIES = new Set(["className", "content", "rel", "type", "cssText"]);
 
