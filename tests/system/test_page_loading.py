@@ -210,3 +210,23 @@ async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
         await page.evaluate("new Promise(done => setTimeout(done))")
         await expect(page.locator("#sign-in")).to_be_hidden()
         await expect(page.locator("#sign-out")).to_be_visible()
+
+
+BLOCKED = """for (const store of ["localStorage", "sessionStorage"]) {
+    Object.defineProperty(window, store, { get() { throw new DOMException("", "SecurityError"); } });
+}"""
+
+
+async def test_a_browser_that_may_keep_nothing_reads_all_the_same(service, token, tell):
+    """Until the page is loaded anew, which asks for the token."""
+    call = await tell(service)
+    call.say("Can you read me?", 0.0)
+    async with opened("about:blank") as page:
+        await page.add_init_script(BLOCKED)
+        await page.goto(f"{service.url}/#token={token}&call={call.sid}")
+        await expect(page.locator(".said")).to_have_text(["Can you read me? "])
+        await page.locator(".call-panel .log").press("p")
+        await expect(page.locator("#calls .pin[aria-pressed=true]")).to_have_count(1)
+        await page.get_by_label("Order").select_option("number")
+        await page.reload()
+        await expect(page.locator("#sign-in")).to_be_visible()

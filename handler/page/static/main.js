@@ -11,6 +11,7 @@ import { settings } from "./preferences/preferences.js";
 import { byId } from "./shared/dom.js";
 import { dress } from "./shared/dress.js";
 import { later, tellOfLoading, tryAgain, unlessGone } from "./shared/later.js";
+import { browserStore, tabStore } from "./shared/stores.js";
 import { choose, texts } from "./shared/texts.js";
 
 await choose([settings.language, ...navigator.languages]);
@@ -41,7 +42,7 @@ const client = new Partyline({
   quiet: QUIET,
   onState: stand,
 });
-const pins = new Pins(memory(), `partyline.pins ${new URL(".", location.href).pathname}`);
+const pins = new Pins(FRAMED ? null : browserStore(), `partyline.pins ${new URL(".", location.href).pathname}`);
 const workspace = new Workspace(client, pins, () => later(loadOpener), () => queueMicrotask(address));
 let missing = ""; // what was told of what cannot be loaded
 tellOfLoading({
@@ -59,27 +60,19 @@ let turns = 0; // how often it was begun to read: the last time counts
 /** @import { Asked } from "./desk/desk_address.js" */
 /** @import { State } from "./partyline/partyline.js" */
 
-/** @type {string | null} of a frame: its link's */
-let framesToken = null;
+/** @type {string | null} of a frame, its link's; of a tab that may keep nothing, until it is loaded anew */
+let ownToken = null;
 
 function tokenInUse() {
-  return FRAMED ? framesToken : sessionStorage.getItem(TOKEN);
+  return FRAMED ? ownToken : tabStore().getItem(TOKEN) ?? ownToken;
 }
 
 /** @param {string | null} token */
 function useAs(token) {
-  if (FRAMED) framesToken = token;
-  else if (token === null) sessionStorage.removeItem(TOKEN);
-  else sessionStorage.setItem(TOKEN, token);
-}
-
-/** Where the browser keeps what is kept, if it lets us: a frame is somebody else's page. */
-function memory() {
-  try {
-    return FRAMED ? null : localStorage;
-  } catch {
-    return null;
-  }
+  ownToken = token;
+  if (FRAMED) return;
+  if (token === null) tabStore().removeItem(TOKEN);
+  else tabStore().setItem(TOKEN, token);
 }
 
 /** Let the address name what is open, and what is to be: to be read again, and shared. Never the token. */
