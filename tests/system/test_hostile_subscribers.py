@@ -87,20 +87,20 @@ async def test_frames_of_no_meaning_from_the_narrowest_token(serve, mint, rounds
 
 
 async def await_unknown(service, token: str, count: int, seconds: float) -> list[int]:
-    """Subscribe to calls that nobody knows, again and again; returns what was refused."""
-    codes = []
+    """Subscribe to calls that nobody knows, and wait for them; returns what was refused."""
+    answers: list[int | None] = []
     async with connect(f"{service.ws}/client?token={token}", proxy=None) as socket:
+        for _ in range(count):
+            await socket.send(json.dumps({"subscribe": f"CA{os.urandom(16).hex()}"}))
+        while len(answers) < count:
+            said = json.loads(await socket.recv())
+            if isinstance(said, dict) and said["type"] in {"Waiting", "Error"}:
+                answers.append(said.get("code"))
         with contextlib.suppress(TimeoutError, ConnectionClosed):
             async with asyncio.timeout(seconds):
-                for number in itertools.count():
-                    if number < count:
-                        wanted = f"CA{os.urandom(16).hex()}"
-                        await socket.send(json.dumps({"subscribe": wanted}))
-                        continue
-                    said = json.loads(await socket.recv())
-                    if isinstance(said, dict) and said["type"] == "Error":
-                        codes.append(said["code"])
-    return codes
+                while True:
+                    await socket.recv()
+    return [code for code in answers if code is not None]
 
 
 async def test_subscriptions_to_calls_that_nobody_knows(serve, mint, rounds):
