@@ -213,7 +213,8 @@ async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
 
 
 BLOCKED = """for (const store of ["localStorage", "sessionStorage"]) {
-    Object.defineProperty(window, store, { get() { throw new DOMException("", "SecurityError"); } });
+    const get = () => { throw new DOMException("", "SecurityError"); };
+    Object.defineProperty(window, store, { get });
 }"""
 
 
