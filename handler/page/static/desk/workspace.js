@@ -108,6 +108,7 @@ export class Workspace {
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
+    this.read.clock.forget();
     this.#glance();
     this.sidebar.mark();
   }
