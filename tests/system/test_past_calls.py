@@ -64,7 +64,9 @@ async def test_calls_that_are_over_are_found_and_read_again(serve, token, tell):
         await expect(page.locator(".call-panel .state")).to_have_text("ended")
         assert await said(page) == ["It was nice."]
         await expect(rows.first).to_have_attribute("aria-current", "true")
-        await page.fill("#search", OTHER)  # what tells which calls fit is loaded with the first search
+        await page.fill(
+            "#search", OTHER
+        )  # what tells which calls fit is loaded with the first search
         await expect(page.locator("#ended .open")).to_have_count(1)
         await page.context.set_offline(True)
         await page.fill("#search", NUMBER)  # the service is asked for all of it
