@@ -39,7 +39,7 @@ export class Workspace {
     this.read = new Readings(client, {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
-        this.sidebar.showLast(transcript.callSid);
+        this.#showLast(transcript.callSid); // at once, as a row and a tile say the same of who speaks
       },
       changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
     });
