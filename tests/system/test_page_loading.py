@@ -214,6 +214,22 @@ async def test_a_service_that_cannot_say_whether_it_wants_a_token_is_asked_again
         await expect(page.locator("#problem")).to_be_empty()
 
 
+async def test_a_service_that_never_answers_is_asked_again(service):
+    async with opened("about:blank") as page:
+        await page.add_init_script(
+            "const of = AbortSignal.timeout; AbortSignal.timeout = () => of.call(AbortSignal, 1);"
+        )
+        held = []
+
+        async def hold(route):
+            held.append(route)
+
+        await page.route("**/calls", hold)
+        await page.goto(service.url)
+        await expect(page.locator("#connection")).to_contain_text("Trying again")
+        await until(lambda: len(held) > 1)
+
+
 async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
     async with opened("about:blank") as page:
         asked = asyncio.Event()
@@ -237,7 +253,8 @@ async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
 
 
 BLOCKED = """for (const store of ["localStorage", "sessionStorage"]) {
-    Object.defineProperty(window, store, { get() { throw new DOMException("", "SecurityError"); } });
+    const get = () => { throw new DOMException("", "SecurityError"); };
+    Object.defineProperty(window, store, { get });
 }"""
 
 
