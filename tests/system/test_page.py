@@ -43,6 +43,29 @@ def interim(text: str, start: float, duration: float = 1.0) -> dict:
     }
 
 
+async def test_a_row_and_a_tile_say_in_one_moment_who_speaks(service, token, tell):
+    call = await tell(service)
+    async with opened("about:blank") as page:
+        await page.add_init_script("window.setInterval = () => 0;")  # no second passes
+        await page.goto(f"{service.url}/#token={token}&call={call.sid}")
+        await expect(page.locator(".call-panel .state")).to_have_text("live")
+        call.writer.interim("outbound", interim("Who is", 0.0))
+        row = page.locator(f'#calls [data-call-sid="{call.sid}"]')
+        await expect(row.locator(".signal")).to_have_attribute("data-speaking", "outbound")
+        tile = page.locator(".call-panel .signal")
+        await expect(tile).to_have_attribute("data-speaking", "outbound")
+
+
+async def test_how_far_a_word_was_behind_is_not_told_for_long(service, token, tell):
+    call = await tell(service)
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(page.locator(".call-panel .state")).to_have_text("live")
+        call.say("Good morning.", 0.0)
+        delay = page.locator(".call-panel .delay")
+        await expect(delay).not_to_be_empty()
+        await expect(delay).to_be_empty()
+
+
 async def test_a_call_is_chosen_and_read_live(serve, token, tell):
     service = serve()
     call = await tell(service, from_=NUMBER, to=OTHER)
@@ -438,6 +461,8 @@ async def test_words_are_found_across_parts_and_in_what_comes(service, token, te
         await expect(page.locator(".hits")).to_have_text("2 of 3")
         await mark_uncertain_words(page)
         assert await page.evaluate(marked) == ["eight", "Eight", "Eight"]
+        await page.fill(".find", "?")  # no word
+        await expect(page.locator(".hits")).to_have_text("None found")
         await page.fill(".find", "IGH")  # within a word
         await expect(page.locator(".hits")).to_have_text("1 of 3")
         await page.fill(

@@ -67,18 +67,42 @@ async def test_watched_words_are_heard_once_what_listens_can_be_loaded(service, 
         await expect(notice).to_be_empty()  # it is no longer so
 
 
+async def test_who_types_on_while_the_words_come_opens_nothing(service, token, tell):
+    call = await tell(service)
+    call.say("The first zebra, and a giraffe.", 0.0)
+    await call.stored()
+    async with lacking("words/listening.js", f"{service.url}/#token={token}") as (page, _):
+        opening: list[str] = []
+        page.on("request", lambda one: opening.append(one.url) if "call_opener" in one.url else 0)
+        await page.fill("#search", "zebra")
+        await expect(page.locator("#no-calls")).to_be_empty()
+        await page.press("#search", "Enter")
+        await expect(page.locator("#notices-text")).to_have_text(TOLD)
+        await page.fill("#search", "giraffe")
+        await come_back(page)
+        await expect(page.locator("#found-part button")).to_have_count(1)
+        # What is found is opened as it is drawn.
+        await page.evaluate("fetch('.')")
+        assert opening == []
+        await page.press("#search", "Enter")
+        await expect(turns(page)).to_have_count(1)
+
+
 async def test_a_call_that_was_chosen_opens_once_what_shows_it_can_be_loaded(service, token, tell):
     call = await tell(service, from_="+15550007001")
     call.say("At last.", 0.0)
     await call.stored()
-    async with lacking("desk/call_opener.js", f"{service.url}/#token={token}") as (page, _):
+    async with lacking("desk/call_opener.js", f"{service.url}/#token={token}") as (page, asked):
         row = page.locator("#calls .open", has_text="7001")
         await row.click()
         await expect(page.locator("#notices-text")).to_have_text(TOLD)
         # What is put away is told again to whoever asks again, and not before.
         await page.click("#notices-away")
+        before = len(asked)
         await page.evaluate(RECONNECT)
+        await until(lambda: len(asked) > before + 1)  # twice, before anybody is told
         await expect(page.locator("body")).to_have_attribute("data-connection", "live")
+        await page.evaluate("fetch('.')")  # what has failed has been told of
         await expect(page.locator("#notices-text")).to_be_empty()
         await row.click()
         await expect(page.locator("#notices-text")).to_have_text(TOLD)
@@ -190,6 +214,22 @@ async def test_a_service_that_cannot_say_whether_it_wants_a_token_is_asked_again
         await expect(page.locator("#problem")).to_be_empty()
 
 
+async def test_a_service_that_never_answers_is_asked_again(service):
+    async with opened("about:blank") as page:
+        await page.add_init_script(
+            "const of = AbortSignal.timeout; AbortSignal.timeout = () => of.call(AbortSignal, 1);"
+        )
+        held = []
+
+        async def hold(route):
+            held.append(route)
+
+        await page.route("**/calls", hold)
+        await page.goto(service.url)
+        await expect(page.locator("#connection")).to_contain_text("Trying again")
+        await until(lambda: len(held) > 1)
+
+
 async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
     async with opened("about:blank") as page:
         asked = asyncio.Event()
@@ -207,7 +247,7 @@ async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):
         await expect(page.locator("body")).to_have_attribute("data-connection", "live")
         async with page.expect_response("**/calls"):
             answer.set()
-        await page.evaluate("new Promise(done => setTimeout(done))")
+        await page.evaluate("fetch('.').then((later) => later.text())")
         await expect(page.locator("#sign-in")).to_be_hidden()
         await expect(page.locator("#sign-out")).to_be_visible()
 
@@ -231,3 +271,21 @@ async def test_a_browser_that_may_keep_nothing_reads_all_the_same(service, token
         await page.get_by_label("Order").select_option("number")
         await page.reload()
         await expect(page.locator("#sign-in")).to_be_visible()
+
+
+FULL = (
+    """Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); };"""
+)
+
+
+async def test_a_browser_that_has_no_room_left_reads_all_the_same(service, token, tell):
+    call = await tell(service)
+    async with opened("about:blank") as page:
+        await page.add_init_script(FULL)
+        await page.goto(service.url)
+        await page.fill("#token", token)
+        await page.press("#token", "Enter")
+        await page.locator(f'#calls [data-call-sid="{call.sid}"] .pin').click()
+        await expect(page.locator("#calls .pin[aria-pressed=true]")).to_have_count(1)
+        await page.locator(".states label", has_text="Ended").click()
+        await expect(page.locator("#ended-part")).to_be_visible()

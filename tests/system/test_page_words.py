@@ -185,8 +185,20 @@ async def test_words_are_found_in_thirty_calls_and_open_at_their_place(serve, to
         await page.get_by_role("button", name="+15550002023").filter(has_text="Outage").click()
         await expect(page.locator(".shown")).to_contain_text("Outage")
         await expect(page.locator(".shown")).to_be_in_viewport()
-        await page.locator("#search").fill("")
-        await expect(page.locator("#found-part")).to_be_hidden()
+        await page.fill("#search", "outage")
+        await expect(found).to_have_count(4)
+        # Escape searches for nothing any more: at once, as typing does.
+        await page.focus("#search")
+        is_hidden = await page.evaluate(AFTER_ESCAPE)
+        assert is_hidden
+
+
+AFTER_ESCAPE = """new Promise((told) => {
+    const key = { key: "Escape", code: "Escape", bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
+    const frame = () => new Promise(requestAnimationFrame);
+    frame().then(frame).then(() => told(document.getElementById("found-part").hidden));
+})"""
 
 
 async def test_enter_opens_the_first_call_that_said_it_once_that_is_found(serve, token, tell):
@@ -218,6 +230,22 @@ async def test_enter_opens_the_first_call_that_said_it_once_that_is_found(serve,
         assert "None of the live calls fits." not in told
         await page.locator("#search").fill("+1 999 000 1111")  # no word
         await expect(notice).to_have_text("None of the live calls fits.")
+
+
+async def test_a_list_with_what_was_found_below_is_as_roomy_as_there_is_room(serve, token, tell):
+    service = serve()
+    said = await tell(service, from_="+15550002001")
+    said.say("I am Ana.", 5.0)
+    await tell(service, from_="+15550003001", caller_name="Ana")
+    async with opened(f"{service.url}/#token={token}") as page:
+        rows = page.locator("#calls li")
+        await expect(rows).to_have_count(2)
+        await page.fill("#search", "ana")
+        await expect(page.locator("#found-part button")).to_have_count(1)
+        await expect(rows).to_have_count(1)
+        await tell(service, from_="+15550003002", caller_name="Ana")
+        await expect(rows).to_have_count(2)
+        await expect(page.get_by_label("Compact")).not_to_be_checked()
 
 
 async def test_the_arrows_walk_the_calls_that_fit_and_then_those_that_said_it(serve, token, tell):

@@ -58,12 +58,18 @@ async def test_calls_that_are_over_are_found_and_read_again(serve, token, tell):
         results = await Axe().run(page)
         assert [one["id"] for one in results.response["violations"]] == []
         await page.get_by_role("button", name="Older calls").click()
-        await expect(row(page, 0)).to_have_attribute("aria-setsize", str(EARLIER + 1))
         await expect(page.get_by_role("button", name="Older calls")).to_be_hidden()
+        await expect(row(page, EARLIER).locator(".open")).to_be_focused()  # not nowhere
+        await page.keyboard.press("Home")
+        await expect(row(page, 0)).to_have_attribute("aria-setsize", str(EARLIER + 1))
         await rows.first.click()
         await expect(page.locator(".call-panel .state")).to_have_text("ended")
         assert await said(page) == ["It was nice."]
         await expect(rows.first).to_have_attribute("aria-current", "true")
+        await page.fill(
+            "#search", OTHER
+        )  # what tells which calls fit is loaded with the first search
+        await expect(page.locator("#ended .open")).to_have_count(1)
         await page.context.set_offline(True)
         await page.fill("#search", NUMBER)  # the service is asked for all of it
         await expect(page.locator("#past-notice")).to_have_text("Not read: Failed to fetch")

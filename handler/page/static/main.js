@@ -19,8 +19,9 @@ document.documentElement.lang = texts.tag;
 document.documentElement.dir = texts.direction;
 dress(document);
 
-// So long (ms) a service has that cannot say whether it wants a token.
+// So long (ms) a service has that cannot say whether it wants a token, and to answer at all.
 const AGAIN = 3000;
+const ANSWERS_WITHIN = 10_000;
 const TOKEN = "partyline.token"; // in the storage of the session: gone with the tab
 // Frames of a tab share that storage, and each may show what a token of its own opens.
 const FRAMED = window.top !== window;
@@ -163,7 +164,7 @@ async function read(token) {
 async function isOpenToAll(turn) {
   connection.say(texts.truth.looking);
   for (;;) {
-    const status = await fetch("calls").then((answer) => answer.status, () => 0);
+    const status = await fetch("calls", { signal: AbortSignal.timeout(ANSWERS_WITHIN) }).then((answer) => answer.status, () => 0);
     if (turn !== turns) return false; // meanwhile there is a token, or this is asked anew
     if (status === 200) return true;
     if (status === 401 || status === 403) {

@@ -124,6 +124,7 @@ export class PartylineCall extends HTMLElement {
       case "live":
         return dress();
       case "offline": case "draining": case "expired": case "refused":
+        this.#view?.clock.forget();
         return this.#view?.lose(state);
     }
   }

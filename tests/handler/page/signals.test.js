@@ -117,4 +117,10 @@ test("the service's clock is ours, until a message says what they differ by", ()
   clock.hear(published(600), "live", 1700);
   assert.equal(clock.seconds(1000, 3000), 1);
   assert.equal(clock.at(3000), 2000);
+  clock.forget(); // the computer slept, and its clock was put right
+  assert.equal(clock.at(3000), 2000);
+  clock.hear(published(600), "live", 31_600);
+  assert.equal(clock.at(33_000), 2000);
+  clock.hear(published(700), "live", 31_800);
+  assert.equal(clock.at(33_000), 2000);
 });

@@ -27,6 +27,7 @@ PURE = (
     "keys",
     "known_calls",
     "last_words",
+    "later",
     "matching",
     "numbers",
     "ordering",

@@ -70,6 +70,6 @@ test("what a tile has room for is said in words, and there are no two for one si
   assert.deepEqual(sizesOf(600, 500), ["wide", "tall"]);
   assert.deepEqual(sizesOf(512, 321), ["wide"]);
   assert.deepEqual(sizesOf(511, 320), ["small", "low"]);
-  assert.deepEqual(sizesOf(447, 176), ["narrow", "small", "low", "lower"]);
-  assert.deepEqual(sizesOf(304, 144), ["slim", "narrow", "small", "low", "lower", "lowest"]);
+  assert.deepEqual(sizesOf(447, 145), ["narrow", "small", "low"]);
+  assert.deepEqual(sizesOf(304, 144), ["slim", "narrow", "small", "low", "lowest"]);
 });

@@ -26,6 +26,9 @@ import { behind, INTERIM_LIFE, Truth } from "./truth.js";
  * @property {(standing: Standing) => void} [stands]  another one than before
  */
 
+// So long (ms) it is told how far the newest word was behind: longer without one, that says nothing of now.
+const DELAY_LIFE = 5_000;
+
 export class CallView {
   /**
    * @param {HTMLElement} root  has .title, .state, .clock, .delay, .trouble, .log with .blocks, .jump
@@ -47,6 +50,7 @@ export class CallView {
     this.changes = [];
     /** @type {Results | null} with words, published as we watched */
     this.newest = null;
+    this.delayedAt = 0; // Unix ms: when it was last told how far it is behind
     this.isForemost = true; // the only one, or the one of several that the reader is in
     this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
@@ -157,6 +161,7 @@ export class CallView {
     const { started, ended } = this.transcript;
     const now = Date.now();
     if (this.transcript.forgetInterims(this.clock.at(now) - INTERIM_LIFE)) this.frame.request();
+    if (now - this.delayedAt > DELAY_LIFE) this.parts.delay.textContent = "";
     const begun = started?.startedAt ?? this.call.startedAt;
     if (ended) this.parts.clock.textContent = clock(ended.duration);
     else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, now));
@@ -212,7 +217,8 @@ export class CallView {
   #drawDelay(results) {
     const begun = this.transcript.started?.startedAt;
     if (!begun) return;
-    const seconds = this.clock.seconds(begun, Date.now()) - spoken(results).end;
+    this.delayedAt = Date.now();
+    const seconds = this.clock.seconds(begun, this.delayedAt) - spoken(results).end;
     this.parts.delay.textContent = behind(Math.max(0, seconds));
   }
 }

@@ -27,6 +27,7 @@ export class Search {
     this.turns = turns;
     /** @type {Needle[]} */
     this.needles = [];
+    this.isAsked = false; // for something, though it may have no word
     /** @type {WeakMap<SpokenTurn, { text: string, tokens: Token[] }>} what was written, while something is looked for */
     this.read = new WeakMap();
     /** @type {Map<SpokenTurn, StaticRange[]>} */
@@ -44,6 +45,7 @@ export class Search {
    */
   find(text, elements) {
     this.clear();
+    this.isAsked = text.trim() !== "";
     this.needles = phrase(text, true, true);
     if (!this.needles.length) this.read = new WeakMap();
     for (const turn of this.turns.filter(isSpoken)) {
@@ -90,7 +92,7 @@ export class Search {
 
   /** How many there are, and which is shown: `2 of 7`. */
   toString() {
-    if (!this.needles.length) return "";
+    if (!this.isAsked) return "";
     const hits = this.#hits();
     return hits.length ? texts.words.position(this.#position(hits) + 1, hits.length) : texts.words.none;
   }
@@ -98,6 +100,7 @@ export class Search {
   clear() {
     for (const turn of [...this.ranges.keys()]) this.#unmark(turn);
     this.needles = [];
+    this.isAsked = false;
     this.current = null;
   }
 

@@ -31,7 +31,7 @@ const STRIP = 280;
 
 // What a tile has no room for that is no wider, or no higher (desk.css).
 const AT_MOST_WIDE = { slim: 304, narrow: 447, small: 511 };
-const AT_MOST_HIGH = { low: 320, lower: 176, lowest: 144 };
+const AT_MOST_HIGH = { low: 320, lowest: 144 };
 const TALL = 480;
 
 /**

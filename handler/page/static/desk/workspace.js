@@ -39,7 +39,7 @@ export class Workspace {
     this.read = new Readings(client, {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
-        this.sidebar.showLast(transcript.callSid);
+        this.#showLast(transcript.callSid); // at once, as a row and a tile say the same of who speaks
       },
       changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
     });
@@ -108,6 +108,7 @@ export class Workspace {
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
+    this.read.clock.forget();
     this.#glance();
     this.sidebar.mark();
   }

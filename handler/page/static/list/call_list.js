@@ -18,7 +18,7 @@ import { densityFor, heir, neededRows, pageOf, seenRows, topToShow, topToStay } 
  * @property {(callSid: string) => void} pinned  or let go
  * @property {() => void} left  the keyboard goes back to where the list is searched
  * @property {() => void} passed  it goes on, behind the last row
- * @property {() => void} moved  other rows are seen
+ * @property {() => void} moved  other rows are seen, or they are as high as others
  * @property {(callSid: string) => Shown} shown  what a row shows
  * @property {() => number} now  what time it is, by the service's clock (Unix ms)
  */
@@ -177,12 +177,19 @@ export class CallList {
 
   /** Let rows be as high as is wanted, or as fits. */
   #dress() {
-    const place = { height: this.scroller.clientHeight, roomy: this.ruler.offsetWidth };
+    const place = { height: this.scroller.clientHeight + this.#spare, roomy: this.ruler.offsetWidth };
     const density = this.wanted || densityFor(this.calls.length, place, this.density);
     if (density === this.density) return;
     this.density = density;
     this.scroller.classList.toggle("compact", density === "compact");
     for (const callSid of this.rows.keys()) this.stale.add(callSid);
+  }
+
+  /** What room there is below that the list does not take (px): with what was found behind it, it is as high as its rows. */
+  get #spare() {
+    const [nav, found] = [this.scroller.parentElement, this.scroller.parentElement?.lastElementChild];
+    if (!nav || !(found instanceof HTMLElement) || found.hidden) return 0;
+    return Math.max(0, nav.getBoundingClientRect().bottom - found.getBoundingClientRect().bottom);
   }
 
   /** Be as long as all rows would be. */

@@ -30,7 +30,7 @@ export class Filters {
    */
   look(text) {
     this.search.value = text;
-    this.#read(false);
+    this.search.dispatchEvent(new Event("input")); // others look for it as well
   }
 
   /**

@@ -50,7 +50,10 @@ export class OverList {
     const all = this.calls.over;
     const shown = all.filter(fits);
     this.list.show(shown, wanted.rows);
-    this.older.hidden = !this.past.hasOlder || this.calls.isFull;
+    const isAll = !this.past.hasOlder || this.calls.isFull;
+    // Where the keyboard is would be gone.
+    if (isAll && document.activeElement === this.older && !this.list.focus(shown.at(-1)?.callSid)) this.listener.left();
+    this.older.hidden = isAll;
     write(this.notice, this.past.notice || this.#about(wanted, shown.length, all.length));
     // How it ended the service knows, soon: one that is asked for in vain is asked for no longer.
     const now = this.listener.now();

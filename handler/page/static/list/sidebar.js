@@ -69,7 +69,7 @@ export class Sidebar {
     if (!fits || !this.#list) this.#showNone();
     else if (wanted.state === "ended") this.over?.show(wanted, fits);
     else this.#showLive([...this.calls.live.values()], fits);
-    this.filters.compact.checked = this.#list?.density === "compact";
+    this.#tellRows();
     this.#count();
   }
 
@@ -154,7 +154,8 @@ export class Sidebar {
   /** What the lists tell. @returns {ListListener} */
   get #part() {
     const { listener } = this;
-    return { ...listener, moved: () => this.#rest(), left: () => this.focus(), passed: () => listener.words.enter() };
+    const moved = () => { this.#tellRows(); this.#rest(); };
+    return { ...listener, moved, left: () => this.focus(), passed: () => listener.words.enter() };
   }
 
   #wire() {
@@ -260,6 +261,11 @@ export class Sidebar {
     // Where they were said is told below; that says it all.
     if (!shown) return this.listener.words.isSearching ? "" : texts.list.noneFits;
     return isNarrowed(wanted) ? texts.list.count(shown, all.length) : "";
+  }
+
+  /** Say how high rows are. */
+  #tellRows() {
+    this.filters.compact.checked = this.#list?.density === "compact";
   }
 
   /** Say how many stand how. */

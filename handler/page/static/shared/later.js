@@ -16,7 +16,9 @@ const loading = new Map();
 const waiting = [];
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
-let isAsked = false;
+/** @type {Set<() => Promise<unknown>>} what somebody asked for since it was told that it is missing */
+const asked = new Set();
+let isTold = false; // that something is missing
 let turn = 0; // of what is to come before the reader: the latest counts
 /** @type {LoadListener} */
 let listener = { failed() {}, loaded() {} };
@@ -40,7 +42,7 @@ export function tryAgain() {
  * @returns {Promise<T>}
  */
 export function later(load) {
-  isAsked = true;
+  asked.add(load);
   const found = /** @type {Promise<T> | undefined} */ (loading.get(load)) ?? attempt(load);
   loading.set(load, found);
   tryAgain();
@@ -53,9 +55,9 @@ export function later(load) {
  * @param {Promise<T>} wanted
  */
 export async function unlessGone(wanted) {
-  const [asked, { activeElement }] = [++turn, document];
+  const [mine, { activeElement }] = [++turn, document];
   const found = await wanted;
-  return asked === turn && document.activeElement === activeElement ? found : null;
+  return mine === turn && document.activeElement === activeElement ? found : null;
 }
 
 /**
@@ -67,12 +69,16 @@ async function attempt(load) {
     try {
       const loaded = await load();
       loading.delete(load);
-      if (tries > 2 && !loading.size) listener.loaded();
+      asked.delete(load);
+      if (isTold && !loading.size) {
+        isTold = false;
+        listener.loaded();
+      }
       return loaded;
     } catch {
       if (tries === 1) continue; // by chance, maybe
-      listener.failed(isAsked);
-      isAsked = false;
+      isTold = true;
+      listener.failed(asked.delete(load));
       await new Promise((done) => {
         waiting.push(() => done(null));
         timer ??= setTimeout(tryAgain, AGAIN);

@@ -6,6 +6,7 @@
 export class ServiceClock {
   // What ours is ahead of it, with the least time on the way (ms).
   #ahead = Infinity;
+  #mayBeOld = false;
 
   /**
    * Learn from a message that has just come. What of a call's past is told now was published long ago.
@@ -14,7 +15,14 @@ export class ServiceClock {
    * @param {number} now  Unix ms, ours
    */
   hear(message, state, now) {
-    if (message.type === "Results" && state === "live") this.#ahead = Math.min(this.#ahead, now - message.at);
+    if (message.type !== "Results" || state !== "live") return;
+    this.#ahead = Math.min(this.#mayBeOld ? Infinity : this.#ahead, now - message.at);
+    this.#mayBeOld = false;
+  }
+
+  /** Nothing has come for a while, in which either clock may have been put right: learn anew from what comes next. */
+  forget() {
+    this.#mayBeOld = true;
   }
 
   /**

@@ -14,10 +14,15 @@ export function browserStore() {
   }
 }
 
-/** What goes with the tab. @returns {Store} */
+/** What goes with the tab. What there is no room for is not kept, nor what it was before. @returns {Store} */
 export function tabStore() {
   try {
-    return sessionStorage;
+    const tab = sessionStorage;
+    return {
+      getItem: (key) => tab.getItem(key),
+      setItem(key, value) { try { tab.setItem(key, value); } catch { tab.removeItem(key); } },
+      removeItem: (key) => tab.removeItem(key),
+    };
   } catch {
     return NONE;
   }

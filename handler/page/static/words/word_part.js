@@ -93,7 +93,9 @@ export class WordPart {
 
   /** Open the first call in which it was said, once there is one. */
   async openFirst() {
-    (await unlessGone(this.#load()))?.openFirst();
+    const { value } = this.input;
+    const listening = await unlessGone(this.#load());
+    if (this.input.value === value) listening?.openFirst(); // else the reader has typed on
   }
 
   /** Let the keyboard walk the calls in which it was said. */
