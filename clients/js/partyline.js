@@ -54,8 +54,8 @@ export class Partyline {
   call(callSid, options = {}) {
     if (!this.#feeds.get(callSid)?.isNamed) this.#checkRoom();
     const reading = this.#reading(callSid, options);
-    this.#enter(reading);
-    this.#ask(callSid);
+    this.#enter(reading).due = 1;
+    this.#askDue();
     if (!this.#connection) this.connect();
     return reading;
   }
@@ -154,6 +154,7 @@ export class Partyline {
     const feed = this.#feeds.get(callSid) ?? new Feed(callSid);
     this.#feeds.set(callSid, feed);
     feed.readings.add(reading);
+    return feed;
   }
 
   /** @param {CallReading} reading */
@@ -187,9 +188,9 @@ export class Partyline {
   /** Ask for what was read when the line broke, as far as there is room; as one is over, for the next. */
   #askDue() {
     const feeds = [...this.#feeds.values()];
-    let room = this.#room - feeds.filter(({ placed }) => placed).length;
-    const due = feeds.filter((feed) => feed.due).sort((one, other) => one.due - other.due);
-    for (const { callSid } of due) if (room-- > 0) this.#ask(callSid);
+    let room = this.#room - feeds.filter((feed) => !feed.due && feed.placed).length;
+    feeds.sort((one, other) => one.due - other.due);
+    for (const { callSid, due } of feeds) if (due && room-- > 0) this.#ask(callSid);
   }
 
   /**

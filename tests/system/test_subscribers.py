@@ -12,7 +12,7 @@ import urllib.request
 
 import httpx
 import pytest
-from support.timing import PATIENCE, patience
+from support.timing import PATIENCE, TTL, patience
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
@@ -341,7 +341,7 @@ async def test_the_next_call_of_a_number_begins_by_itself(serve, mint, tell):
 
 async def test_an_event_stream_ends_with_its_token(service, mint, tell):
     call = await tell(service)
-    token = mint(calls=["*"], ttl=4)
+    token = mint(calls=["*"], ttl=TTL)
     seen = []
     async with httpx.AsyncClient(trust_env=False) as client:
         url = f"{service.url}/calls/{call.sid}/events?token={token}"

@@ -7,7 +7,7 @@
 export class FollowedNumbers {
   /**
    * @param {Partyline} client
-   * @param {(callSid: string, about: Partial<ListedCall>) => void} begun  one of their calls, once or more
+   * @param {(callSid: string, about: Partial<ListedCall>, number: string) => void} begun  one of their calls, once or more
    */
   constructor(client, begun) {
     this.client = client;
@@ -22,8 +22,10 @@ export class FollowedNumbers {
    */
   follow(number) {
     if (this.readings.has(number)) return false;
-    const onMessage = (/** @type {NumberMessage} */ message) =>
-      this.begun(message.callSid, message.type === "CallStarted" ? message : {});
+    const onMessage = (/** @type {NumberMessage} */ message) => {
+      if (message.type === "Error") return; // it may not be read any more
+      this.begun(message.callSid, message.type === "CallStarted" ? message : {}, number);
+    };
     this.readings.set(number, this.client.number(number, { onMessage, interim: false }));
     return true;
   }

@@ -45,7 +45,7 @@ export class Workspace {
     });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
-    this.followed = new FollowedNumbers(client, (callSid, about) => this.#openByItself(callSid, about));
+    this.followed = new FollowedNumbers(client, (...begun) => this.#openByItself(...begun));
     /** @type {Set<string>} callSids that open by themselves once what opens them is loaded */
     this.coming = new Set();
     /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
@@ -165,12 +165,15 @@ export class Workspace {
    * A call of a number that is followed opens; this is called with each of its messages.
    * @param {string} callSid
    * @param {Partial<KnownCall>} about
+   * @param {string} number
    */
-  async #openByItself(callSid, about) {
+  async #openByItself(callSid, about, number) {
     if (this.opener) return this.opener.openByItself(callSid, about);
     if (this.coming.has(callSid)) return;
     remember(this.coming, callSid);
-    (await this.ready()).openByItself(callSid, about);
+    const opener = await this.ready();
+    this.coming.delete(callSid);
+    if (this.followed.readings.has(number)) opener.openByItself(callSid, about);
   }
 
   /**
