@@ -206,8 +206,8 @@ class Subscribed(CallMessage):
 
     first: int
     last: int
-    from_: str | None = None
-    to: str | None = None
+    from_: str | None
+    to: str | None
     parent_call_sid: str | None = None
 
 
