@@ -27,7 +27,7 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 # Most tests wait for sockets and clocks, so more run at once than there are processors. What pytest
 # makes of a module is kept, whatever the environment says: each process would do it again. In a
 # fresh checkout one does it before the others, who would all do it at once.
-test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (8 minutes on two cores); some: make test T="FILE -k WORD"
+test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 12 minutes); some: make test T="FILE -k WORD"
 	@$(if $(T),,[ -d tests/__pycache__ ] || \
 		PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq >/dev/null || true)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 4 --dist loadscope)
