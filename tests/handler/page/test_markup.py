@@ -1,11 +1,10 @@
 """The page's markup has no text but those of languages/en.js, which stand there as a fallback."""
 
-import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from support.deno import deno
+from support.page_texts import english
 
 PAGE = Path(__file__).parents[3] / "handler" / "page" / "static"
 READ = {"aria-label": "label", "placeholder": "placeholder", "title": "title", "alt": "alt"}
@@ -44,19 +43,14 @@ class Texts(HTMLParser):
 
 
 def test_each_text_of_the_markup_is_the_english_one_of_its_path(tmp_path):
-    script = tmp_path / "texts.js"
-    script.write_text(
-        f'import {{ texts }} from "{(PAGE / "languages" / "en.js").as_uri()}";'
-        "console.log(JSON.stringify(texts));"
-    )
-    english = json.loads(deno("run", "--allow-read", str(script), cache=tmp_path))
+    texts = english(tmp_path)
     markup = Texts()
     markup.feed((PAGE / "index.html").read_text())
     assert markup.open == []
     for text, path in markup.found:
         assert path is not None, f"{text!r} has no data-text"
         room, name = path.split(".")
-        assert english[room][name] == text, path
+        assert texts[room][name] == text, path
     assert len(markup.found) > 20
 
 

@@ -1,11 +1,11 @@
 """The page's modules that need no browser, by the tests beside this file."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 from support.deno import deno, missed_lines
+from support.page_texts import english
 
 from handler.page.linking import read, without_comments
 
@@ -173,12 +173,6 @@ def unused_texts(texts: dict, code: str, at: str = "texts") -> list[str]:
 
 
 def test_each_text_is_shown_somewhere(tmp_path):
-    script = tmp_path / "texts.js"
-    script.write_text(
-        f'import {{ texts }} from "{(STATIC / "languages" / "en.js").as_uri()}";'
-        "console.log(JSON.stringify(texts, (_, one) => typeof one === 'function' ? '' : one));"
-    )
-    english = json.loads(deno("run", "--allow-read", str(script), cache=tmp_path))
     code = ""
     for path, said in codes().items():
         if path.parent.name == "languages":
@@ -194,7 +188,7 @@ def test_each_text_is_shown_somewhere(tmp_path):
         code += said
     markup = (STATIC / "index.html").read_text()
     code += "".join(f"texts.{path}\n" for path in re.findall(r'data-text[\w-]*="([\w.]+)"', markup))
-    assert unused_texts(english, code) == []
+    assert unused_texts(english(tmp_path), code) == []
     planted = {"a": "", "b": {"c": "", "d": ""}, "e": {"f": ""}}
     assert unused_texts(planted, "texts.b.cc; f(texts.b.c); texts.e[how];") == [
         "texts.a",
