@@ -84,3 +84,17 @@ async def test_no_rule_looks_through_transcripts():
         rules, of_transcripts = await page.evaluate(ASKED)
     assert rules > 2
     assert of_transcripts == []
+
+
+CONTAINED = r"""() => [...document.querySelectorAll("body *")]
+    .filter((element) => /strict|content|style/.test(getComputedStyle(element).contain))
+    .map((element) => element.outerHTML.slice(0, 80))"""
+
+
+async def test_nothing_that_comes_and_goes_has_counters_of_its_own():
+    """When an element with style containment leaves, Chromium walks the whole document."""
+    async with browsing() as browser, Desk() as desk, opened(browser, "about:blank", 1920) as page:
+        await desk.begin(2, lasts=20)
+        await page.goto(desk.link())
+        await be_live(page, desk)
+        assert await page.evaluate(CONTAINED) == []

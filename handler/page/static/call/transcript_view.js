@@ -45,8 +45,9 @@ export class TranscriptView {
     this.upToDate = false; // whether what is drawn is all there is: the past is complete
     this.settled = false; // it was so once: its end stays in sight, also while nothing comes
     log.onscroll = () => this.#onScroll();
-    // Turned phones, other panels, and turns that are laid out late move the end away.
-    this.observer = new ResizeObserver(() => requestAnimationFrame(() => this.keepUp()));
+    // New words, turned phones, other panels, and turns that are laid out late move the end away. It is shown
+    // once all that is drawn in a frame is laid out: to ask a log how high it is lays all of them out.
+    this.observer = new ResizeObserver(() => this.keepUp());
     this.observer.observe(log);
     this.observer.observe(this.blocks);
   }
@@ -70,7 +71,6 @@ export class TranscriptView {
     if (this.upToDate) this.missed ??= new Set();
     if (!this.following) for (const { turn } of changes) this.missed?.add(turn);
     this.#drawInterims();
-    this.keepUp();
   }
 
   /** How many turns came, or grew, while the reader was elsewhere. */
