@@ -45,6 +45,38 @@ CUT = """() => {
   return cut;
 }"""
 
+# What is wrong with the page's first lines: a text that is cut, or leaves them; what says how it
+# stands, wider than its words; "Aa" and "?" without a neighbour.
+FIRST_LINES = """() => {
+  const wrong = [], range = new Range();
+  const header = document.querySelector("header.bar");
+  const place = header.getBoundingClientRect();
+  const letter = parseFloat(getComputedStyle(header).fontSize);
+  const seen = [...header.querySelectorAll("h1, button, #connection, #connection-since")].filter(
+    (one) => one.textContent && one.getClientRects().length
+      && [one, one.parentElement].every((part) => getComputedStyle(part).clipPath === "none"));
+  for (const one of seen) {
+    const box = one.getBoundingClientRect();
+    range.selectNodeContents(one);
+    const { left, right, width } = range.getBoundingClientRect();
+    const isOneLine = range.getClientRects().length === 1;
+    const tell = (what) => wrong.push(`${one.textContent} is ${what}`);
+    if (left < box.left - 1 || right > box.right + 1) tell("cut");
+    if (left < place.left || right > place.right || box.bottom > place.bottom) tell("outside");
+    if (one.id === "connection" && isOneLine && box.width > width + 2 * letter) tell("stretched");
+  }
+  const middle = (one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return (top + bottom) / 2;
+  };
+  const reading = header.querySelector("#reading");
+  const beside = seen.filter((one) => Math.abs(middle(one) - middle(reading)) < letter / 2);
+  if (!beside.some((one) => one.id === "help") || beside.length < 3)
+    wrong.push(`alone: ${beside.map((one) => one.textContent)}`);
+  return wrong;
+}"""
+NARROWEST = 320  # pixels: a desktop's window at four times its size
+
 
 async def no_word_is_cut(page) -> None:
     await page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
@@ -89,6 +121,49 @@ async def test_what_does_not_fit_in_a_tile_or_a_row_goes_whole(locale):
         for page in pages:
             await states.be_ended(page, desk)
             await no_word_is_cut(page)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+async def test_the_first_lines_of_the_page_are_whole_and_leave_no_button_alone(locale):
+    """At all widths and sizes of text: reading, in the list, offline, without a token."""
+    wrong = []
+
+    async def look(page, state):
+        for size in ("normal", "largest"):
+            for width in (NARROWEST, *states.HEIGHTS):
+                if width == NARROWEST and size == "largest":
+                    continue
+                await page.set_viewport_size({"width": width, "height": 800})
+                await page.evaluate(
+                    "size => { document.documentElement.dataset.size = size; }", size
+                )
+                found = await page.evaluate(FIRST_LINES)
+                wrong.extend(f"{state}, {width}, {size}: {one}" for one in found)
+
+    async with (
+        browsing() as browser,
+        Desk() as desk,
+        opened(browser, desk.link(), states.PHONE, locale=locale) as page,
+    ):
+        await desk.begin(1)
+        await be_live(page, desk)
+        await look(page, "live")
+        await page.set_viewport_size({"width": states.PHONE, "height": 800})
+        await page.locator("#back").click()
+        await look(page, "list")
+        await page.evaluate("document.documentElement.dataset.size = 'normal'")
+        await page.locator("#watch-words").click()
+        await states.watch(page, ("invoice", "outage"))
+        await states.put_away(page, "#watch-dialog")
+        await states.go_to(page, desk.calls[0])
+        await look(page, "watching")
+        await states.be_offline(page, desk)
+        await expect(page.locator("#connection-since")).not_to_be_empty()
+        await look(page, "offline")
+        await states.be_back(page, desk)
+        await states.be_expired(page, desk)
+        await look(page, "expired")
+    assert wrong == []
 
 
 async def test_many_calls_are_listed_compactly_and_few_roomily():
