@@ -220,3 +220,84 @@ async def test_a_tile_names_both_sides_and_gives_its_place_to_the_words():
         await expect(page.locator(".call-panel > footer").first).to_have_css("height", "0px")
         assert await height(page, ".call-panel .log") >= live + LINE
         assert await panels(page).count() == 3
+
+
+async def aside(page, selector: str) -> float:
+    """Return how far aside of the middle of its tile the words of a call stand (px)."""
+    return await page.locator(selector).first.evaluate(
+        """log => {
+          const turn = log.querySelector(".turn:not(.outbound)");
+          const [tile, words] = [log, turn].map((one) => one.getBoundingClientRect());
+          return Math.abs(words.left + words.right - tile.left - tile.right) / 2;
+        }"""
+    )
+
+
+async def test_a_call_that_has_the_screen_stands_in_its_middle_alone_or_enlarged():
+    """Only its newest lines are clear, the one above them fades; nothing fades at its beginning."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1920) as page:
+        await desk.begin(1)
+        await be_live(page, desk)
+        assert await aside(page, ".log") < LINE
+        await expect(page.locator(".enlarge")).not_to_be_visible()  # it has all there is
+        await desk.begin(2)
+        await be_live(page, desk)
+        await page.locator(".enlarge").first.click()
+        await expect(panels(page, ".enlarged")).to_have_count(1)
+        assert await aside(page, ".enlarged .log") < LINE
+        log = page.locator(".enlarged .log")
+        lines = await log.evaluate("log => (log.scrollHeight - log.clientHeight) / 24")
+        assert lines > 2, "the call is too short to be scrolled"
+        for top, shown in (("log.scrollHeight", "1"), ("0", "0")):
+            await log.evaluate(f"log => {{ log.scrollTop = {top}; }}")
+            await page.wait_for_function(
+                """shown => getComputedStyle(
+                  document.querySelector(".enlarged .log"), "::before").opacity === shown""",
+                arg=shown,
+            )
+
+
+async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():
+    async with browsing() as browser, Desk() as desk:
+        for width in (states.PHONE, 1366):
+            async with opened(browser, desk.link(), width) as page:
+                await expect(page.locator("#no-calls")).not_to_be_empty()
+                for button, sheet in (("#help", ".help"), ("#watch-words", "#watch-dialog")):
+                    await states.show(page, button, sheet)
+                    title, close, edge = [
+                        await page.locator(f"{sheet}{part}").first.bounding_box()
+                        for part in (" h2", " :text-is('Close')", "")
+                    ]
+                    beside = title["y"] + title["height"] / 2 - close["y"] - close["height"] / 2
+                    assert abs(beside) < LINE / 2
+                    left = edge["x"] + edge["width"] - close["x"] - close["width"]
+                    assert 0 < left < 2 * LINE
+                    await states.put_away(page, sheet)
+
+
+async def test_nobody_is_asked_to_choose_where_there_is_nothing_to_choose():
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        place = page.locator("#no-call-panels")
+        await expect(place).to_contain_text("No call is live")
+        await desk.begin(1)
+        await expect(place).to_contain_text("Choose a call")
+        await page.locator("#search").fill("nobody has this name")
+        await expect(page.locator("#calls li")).to_have_count(0)
+        await expect(place).to_be_empty()
+
+
+async def test_the_clocks_of_rows_stand_below_each_other_whatever_was_said():
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        await expect(page.get_by_label("Compact")).to_be_checked()
+        await states.show(page, "#watch-words", "#watch-dialog")
+        await states.watch(page, ("invoice",))
+        await states.put_away(page, "#watch-dialog")
+        marked = page.locator("#calls .marked:not(:empty)")
+        await expect(marked).not_to_have_count(0)
+        ends = await page.locator("#calls .clock").evaluate_all(
+            "clocks => clocks.map((one) => Math.round(one.getBoundingClientRect().right))"
+        )
+        assert 0 < await marked.count() < len(ends)
+        assert len(set(ends)) == 1
