@@ -292,12 +292,16 @@ async def test_the_clocks_of_rows_stand_below_each_other_whatever_was_said():
         await be_live(page, desk)
         await expect(page.get_by_label("Compact")).to_be_checked()
         await states.show(page, "#watch-words", "#watch-dialog")
-        await states.watch(page, ("invoice",))
+        await states.watch(page, ("invoice", "order number"))
         await states.put_away(page, "#watch-dialog")
         marked = page.locator("#calls .marked:not(:empty)")
         await expect(marked).not_to_have_count(0)
         ends = await page.locator("#calls .clock").evaluate_all(
-            "clocks => clocks.map((one) => Math.round(one.getBoundingClientRect().right))"
+            """clocks => clocks.map((one) => {
+              const range = new Range();
+              range.selectNodeContents(one);
+              return Math.round(range.getBoundingClientRect().right);
+            })"""
         )
         assert 0 < await marked.count() < len(ends)
         assert len(set(ends)) == 1
