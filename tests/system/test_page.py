@@ -66,6 +66,26 @@ async def test_how_far_a_word_was_behind_is_not_told_for_long(service, token, te
         await expect(delay).to_be_empty()
 
 
+async def test_a_word_that_is_told_again_to_who_comes_later_is_no_later_for_that(
+    service, token, tell
+):
+    """How far a call is behind is one figure, whenever its tile was opened."""
+    call = await tell(service)
+    link = f"{service.url}/#token={token}"
+    async with opened(link) as page, opened(link) as other:  # which reads on, so it is kept
+        row = f'#calls [data-call-sid="{call.sid}"]'
+        await expect(other.locator(row)).to_be_visible()
+        await expect(page.locator(row)).to_be_visible()
+        call.writer.interim("outbound", interim("Who is", 0.0))
+        await expect(other.locator(row)).to_contain_text("Who is")
+        await expect(page.locator(row)).to_contain_text("Who is")
+        await page.evaluate("sid => { location.hash = `call=${sid}`; }", call.sid)
+        await expect(page.locator(".call-panel .interim")).to_contain_text("Who is")
+        assert await page.locator(".call-panel .delay").text_content() == ""
+        call.writer.interim("outbound", interim("Who is there", 0.0))
+        await expect(page.locator(".call-panel .delay")).not_to_be_empty()
+
+
 async def test_a_call_is_chosen_and_read_live(serve, token, tell):
     service = serve()
     call = await tell(service, from_=NUMBER, to=OTHER)

@@ -51,6 +51,7 @@ export class CallView {
     /** @type {Results | null} with words, published as we watched */
     this.newest = null;
     this.delayedAt = 0; // Unix ms: when it was last told how far it is behind
+    this.watchedAt = 0; // Unix ms: since when we watch
     this.isForemost = true; // the only one, or the one of several that the reader is in
     this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
@@ -91,13 +92,14 @@ export class CallView {
   receive(message, change) {
     this.truth.receive(message);
     if (change) this.changes.push(change);
-    if (message.type === "Results" && this.view.upToDate && spoken(message).text) this.newest = message;
+    if (message.type === "Results" && this.#isNew(message) && spoken(message).text) this.newest = message;
     this.frame.request();
   }
 
   /** The past is complete. */
   catchUp() {
     this.view.upToDate = this.truth.complete = true;
+    this.watchedAt = Date.now();
     this.drawNow();
     this.view.keepUp();
     requestAnimationFrame(() => { this.isTold ||= this.view.upToDate; this.#announce(); });
@@ -211,6 +213,15 @@ export class CallView {
     const { unseen, following } = this.view;
     this.parts.jump.hidden = following;
     write(this.parts.jump, this.truth.jump(unseen));
+  }
+
+  /**
+   * Whether it was published as we watched: what may still change is told again to those who come later, and was
+   * no later for that.
+   * @param {Results} results
+   */
+  #isNew({ at }) {
+    return this.view.upToDate && at >= this.clock.at(this.watchedAt);
   }
 
   /** @param {Results} results */
