@@ -69,7 +69,7 @@ class Camera:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
         name = f"{name}-{scheme}"
-        picture = await page.screenshot(path=ALL / f"{name}.png", animations="disabled")
+        picture = await page.screenshot(path=ALL / f"{name}.png")
         self.names.append(name)
         if self._shown and name in IN_DOCUMENTS:
             path = SHOWN / f"{IN_DOCUMENTS[name]}.png"
