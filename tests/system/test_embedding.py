@@ -112,6 +112,19 @@ async def test_offline_is_said_and_no_line_is_lost(service, token, tell):
         assert await said(page) == ["before", "meanwhile"]
 
 
+async def test_what_nobody_confirms_is_not_believed_for_long(service, token, tell):
+    call = await tell(service, from_=MINE)
+    async with embedded(service.url, call.sid, token) as page:
+        await expect(state(page)).to_have_text("live")
+        alternative = {"transcript": "I was about", "confidence": 0.5, "words": []}
+        result = {"type": "Results", "start": 1.0, "duration": 1.0, "is_final": False}
+        result |= {"speech_final": False, "channel": {"alternatives": [alternative]}}
+        call.writer.interim("outbound", result)
+        await expect(page.locator("partyline-call .interim")).to_have_text("I was about")
+        await page.evaluate("const now = Date.now; Date.now = () => now() + 10_001")
+        await expect(page.locator("partyline-call .interim")).to_have_count(0)
+
+
 async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
     call = await tell(service, from_=MINE)
     call.say("before", 0.0)

@@ -4,7 +4,7 @@
 //
 // docs/embedding.md says what it takes.
 
-import { QUIET } from "./call/truth.js";
+import { INTERIM_LIFE, QUIET } from "./call/truth.js";
 import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
@@ -14,7 +14,7 @@ import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
-/** @import { Standing } from "./call/truth.js" */
+/** @import { Lost, Standing } from "./call/truth.js" */
 /** @import { State } from "./partyline/partyline.js" */
 /** @import { CallState, PartylineError } from "./partyline/reading.js" */
 
@@ -99,7 +99,10 @@ export class PartylineCall extends HTMLElement {
     const view = (this.#view = new CallView(fresh, transcript, {}, serviceClock, { time, stands: (how) => this.#tell(how) }));
     view.describe({});
     if (!CALL_SID.test(callSid)) return view.refuse(texts.embedded.noCall);
-    this.#clock = setInterval(() => view.tick(), 1000);
+    this.#clock = setInterval(() => {
+      forgetInterims(view, serviceClock.at(Date.now()) - INTERIM_LIFE);
+      view.tick();
+    }, 1000);
     const reading = this.#client.call(callSid, {
       stay: true,
       onMessage: (message) => {
@@ -124,8 +127,7 @@ export class PartylineCall extends HTMLElement {
       case "live":
         return dress();
       case "offline": case "draining": case "expired": case "refused":
-        this.#view?.clock.forget();
-        return this.#view?.lose(state);
+        return this.#lose(state);
     }
   }
 
@@ -153,7 +155,19 @@ export class PartylineCall extends HTMLElement {
    */
   #refuse(why) {
     this.#view?.refuse(why);
-    this.#view?.lose("refused");
+    this.#lose("refused");
+  }
+
+  /**
+   * Nothing comes any more, for now or for good.
+   * @param {Lost} why
+   */
+  #lose(why) {
+    const view = this.#view;
+    if (!view) return;
+    view.clock.forget();
+    forgetInterims(view);
+    view.lose(why);
   }
 
   /**
@@ -163,6 +177,15 @@ export class PartylineCall extends HTMLElement {
   #tell(state) {
     this.dispatchEvent(new CustomEvent("partyline-state", { detail: { state } }));
   }
+}
+
+/**
+ * Nobody takes back what might have changed, at all or for long: of a lost owner nothing more comes.
+ * @param {CallView} view
+ * @param {number} [before]  Unix ms, the service's
+ */
+function forgetInterims(view, before) {
+  if (view.transcript.forgetInterims(before)) view.drawSoon();
 }
 
 /** What a call is shown in. */

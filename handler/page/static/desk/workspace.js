@@ -42,6 +42,7 @@ export class Workspace {
         this.panels.get(transcript.callSid)?.receive(message, change);
         this.#showLast(transcript.callSid); // at once, as a row and a tile say the same of who speaks
       },
+      forgot: (callSid) => this.panels.get(callSid)?.shown.drawSoon(),
       changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
     });
     /** @type {Reading<ListedCall[]> | null} */
