@@ -9,6 +9,7 @@ import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
 import { CALL_SID } from "./shared/identifiers.js";
+import { later, tryAgain } from "./shared/later.js";
 import { ServiceClock } from "./shared/service_clock.js";
 import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
@@ -46,6 +47,8 @@ async function load(name, sheet) {
 }
 
 export class PartylineCall extends HTMLElement {
+  /** @type {Set<PartylineCall>} those that show something */
+  static #shown = new Set();
   static observedAttributes = ["call", "token"];
 
   #panel = panel();
@@ -57,6 +60,7 @@ export class PartylineCall extends HTMLElement {
   });
   /** @type {CallView | null} */
   #view = null;
+  #refusal = () => ""; // why it is refused, in the language that is read
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
 
@@ -69,8 +73,21 @@ export class PartylineCall extends HTMLElement {
 
   async connectedCallback() {
     dress();
-    await (chosen ??= choose([this.lang || document.documentElement.lang]));
+    await (chosen ??= PartylineCall.#choose(this.lang || document.documentElement.lang));
     if (this.isConnected) this.#begin();
+  }
+
+  /**
+   * Read in a language; in English, if it cannot be had now, until it comes.
+   * @param {string} tag
+   */
+  static async #choose(tag) {
+    const missing = await choose([tag]);
+    if (!missing) return;
+    later(missing).then(async () => {
+      await choose([tag]);
+      for (const element of PartylineCall.#shown) element.#rewrite();
+    });
   }
 
   disconnectedCallback() {
@@ -97,8 +114,9 @@ export class PartylineCall extends HTMLElement {
     const transcript = new Transcript(callSid);
     const serviceClock = new ServiceClock();
     const view = (this.#view = new CallView(fresh, transcript, {}, serviceClock, { time, stands: (how) => this.#tell(how) }));
+    PartylineCall.#shown.add(this);
     view.describe({});
-    if (!CALL_SID.test(callSid)) return view.refuse(texts.embedded.noCall);
+    if (!CALL_SID.test(callSid)) return this.#refuse(() => texts.embedded.noCall);
     this.#clock = setInterval(() => {
       forgetInterims(view, serviceClock.at(Date.now()) - INTERIM_LIFE);
       view.tick();
@@ -114,7 +132,15 @@ export class PartylineCall extends HTMLElement {
     });
   }
 
+  /** The texts are others. */
+  #rewrite() {
+    const view = this.#view;
+    if (view?.truth.refusal) view.refuse(this.#refusal());
+    view?.rewrite();
+  }
+
   #end() {
+    PartylineCall.#shown.delete(this);
     clearInterval(this.#clock);
     this.#view?.close();
     this.#view = null;
@@ -125,6 +151,7 @@ export class PartylineCall extends HTMLElement {
   #note(state) {
     switch (state) {
       case "live":
+        tryAgain();
         return dress();
       case "offline": case "draining": case "expired": case "refused":
         return this.#lose(state);
@@ -145,17 +172,18 @@ export class PartylineCall extends HTMLElement {
       case "over":
         return view.end();
       case "refused":
-        return this.#refuse(refusal(error));
+        this.#refuse(() => refusal(error));
+        return this.#lose("refused");
     }
   }
 
   /**
    * Say why nothing is read any more.
-   * @param {string} why
+   * @param {() => string} why
    */
   #refuse(why) {
-    this.#view?.refuse(why);
-    this.#lose("refused");
+    this.#refusal = why;
+    this.#view?.refuse(why());
   }
 
   /**

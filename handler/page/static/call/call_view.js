@@ -166,6 +166,12 @@ export class CallView {
     else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, now));
   }
 
+  /** The texts are others. */
+  rewrite() {
+    this.describe({});
+    this.view.rewrite();
+  }
+
   /** Leave the screen. */
   close() {
     this.view.close();
