@@ -15,6 +15,7 @@ import { ServiceClock } from "../shared/service_clock.js";
  * @typedef {object} ReadingsListener
  * @property {(transcript: Transcript, message: CallMessage, change: Change | null) => void} received
  * @property {(callSid: string, state: CallState) => void} stands  it stands otherwise with what is read of a call
+ * @property {(callSid: string) => void} forgot  what might have changed of it: nobody takes it back
  * @property {() => void} changed  other calls are read
  */
 
@@ -96,7 +97,7 @@ export class Readings {
 
   /** Nobody takes back what might have changed, at all or for long: of a lost owner nothing more comes. */
   forgetInterims(before = Infinity) {
-    for (const { transcript } of this.calls.values()) transcript.forgetInterims(before);
+    for (const [callSid, { transcript }] of this.calls) if (transcript.forgetInterims(before)) this.listener.forgot(callSid);
   }
 
   /**
