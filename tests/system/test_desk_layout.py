@@ -45,6 +45,38 @@ CUT = """() => {
   return cut;
 }"""
 
+# What is wrong with the page's first lines: a text that is cut, or leaves them; what says how it
+# stands, wider than its words; "Aa" and "?" without a neighbour.
+FIRST_LINES = """() => {
+  const wrong = [], range = new Range();
+  const header = document.querySelector("header.bar");
+  const place = header.getBoundingClientRect();
+  const letter = parseFloat(getComputedStyle(header).fontSize);
+  const seen = [...header.querySelectorAll("h1, button, #connection, #connection-since")].filter(
+    (one) => one.textContent && one.getClientRects().length
+      && [one, one.parentElement].every((part) => getComputedStyle(part).clipPath === "none"));
+  for (const one of seen) {
+    const box = one.getBoundingClientRect();
+    range.selectNodeContents(one);
+    const { left, right, width } = range.getBoundingClientRect();
+    const isOneLine = range.getClientRects().length === 1;
+    const tell = (what) => wrong.push(`${one.textContent} is ${what}`);
+    if (left < box.left - 1 || right > box.right + 1) tell("cut");
+    if (left < place.left || right > place.right || box.bottom > place.bottom) tell("outside");
+    if (one.id === "connection" && isOneLine && box.width > width + 2 * letter) tell("stretched");
+  }
+  const middle = (one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return (top + bottom) / 2;
+  };
+  const reading = header.querySelector("#reading");
+  const beside = seen.filter((one) => Math.abs(middle(one) - middle(reading)) < letter / 2);
+  if (!beside.some((one) => one.id === "help") || beside.length < 3)
+    wrong.push(`alone: ${beside.map((one) => one.textContent)}`);
+  return wrong;
+}"""
+NARROWEST = 320  # pixels: a desktop's window at four times its size
+
 
 async def no_word_is_cut(page) -> None:
     await page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
@@ -96,6 +128,49 @@ async def test_what_does_not_fit_in_a_tile_or_a_row_goes_whole(rounds, locale, f
         for page in pages:
             await states.be_ended(page, desk)
             await no_word_is_cut(page)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+async def test_the_first_lines_of_the_page_are_whole_and_leave_no_button_alone(locale):
+    """At all widths and sizes of text: reading, in the list, offline, without a token."""
+    wrong = []
+
+    async def look(page, state):
+        for size in ("normal", "largest"):
+            for width in (NARROWEST, *states.HEIGHTS):
+                if width == NARROWEST and size == "largest":
+                    continue
+                await page.set_viewport_size({"width": width, "height": 800})
+                await page.evaluate(
+                    "size => { document.documentElement.dataset.size = size; }", size
+                )
+                found = await page.evaluate(FIRST_LINES)
+                wrong.extend(f"{state}, {width}, {size}: {one}" for one in found)
+
+    async with (
+        browsing() as browser,
+        Desk() as desk,
+        opened(browser, desk.link(), states.PHONE, locale=locale) as page,
+    ):
+        await desk.begin(1)
+        await be_live(page, desk)
+        await look(page, "live")
+        await page.set_viewport_size({"width": states.PHONE, "height": 800})
+        await page.locator("#back").click()
+        await look(page, "list")
+        await page.evaluate("document.documentElement.dataset.size = 'normal'")
+        await page.locator("#watch-words").click()
+        await states.watch(page, ("invoice", "outage"))
+        await states.put_away(page, "#watch-dialog")
+        await states.go_to(page, desk.calls[0])
+        await look(page, "watching")
+        await states.be_offline(page, desk)
+        await expect(page.locator("#connection-since")).not_to_be_empty()
+        await look(page, "offline")
+        await states.be_back(page, desk)
+        await states.be_expired(page, desk)
+        await look(page, "expired")
+    assert wrong == []
 
 
 async def test_many_calls_are_listed_compactly_and_few_roomily():
@@ -152,3 +227,88 @@ async def test_a_tile_names_both_sides_and_gives_its_place_to_the_words():
         await expect(page.locator(".call-panel > footer").first).to_have_css("height", "0px")
         assert await height(page, ".call-panel .log") >= live + LINE
         assert await panels(page).count() == 3
+
+
+async def aside(page, selector: str) -> float:
+    """Return how far aside of the middle of its tile the words of a call stand (px)."""
+    return await page.locator(selector).first.evaluate(
+        """log => {
+          const turn = log.querySelector(".turn:not(.outbound)");
+          const [tile, words] = [log, turn].map((one) => one.getBoundingClientRect());
+          return Math.abs(words.left + words.right - tile.left - tile.right) / 2;
+        }"""
+    )
+
+
+async def test_a_call_that_has_the_screen_stands_in_its_middle_alone_or_enlarged():
+    """Only its newest lines are clear, the one above them fades; nothing fades at its beginning."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1920) as page:
+        await desk.begin(1)
+        await be_live(page, desk)
+        assert await aside(page, ".log") < LINE
+        await expect(page.locator(".enlarge")).not_to_be_visible()  # it has all there is
+        await desk.begin(2)
+        await be_live(page, desk)
+        await page.locator(".enlarge").first.click()
+        await expect(panels(page, ".enlarged")).to_have_count(1)
+        assert await aside(page, ".enlarged .log") < LINE
+        log = page.locator(".enlarged .log")
+        lines = await log.evaluate("log => (log.scrollHeight - log.clientHeight) / 24")
+        assert lines > 2, "the call is too short to be scrolled"
+        for top, shown in (("log.scrollHeight", "1"), ("0", "0")):
+            await log.evaluate(f"log => {{ log.scrollTop = {top}; }}")
+            await page.wait_for_function(
+                """shown => getComputedStyle(
+                  document.querySelector(".enlarged .log"), "::before").opacity === shown""",
+                arg=shown,
+            )
+
+
+async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():
+    async with browsing() as browser, Desk() as desk:
+        for width in (states.PHONE, 1366):
+            async with opened(browser, desk.link(), width) as page:
+                await expect(page.locator("#no-calls")).not_to_be_empty()
+                for button, sheet in (("#help", ".help"), ("#watch-words", "#watch-dialog")):
+                    await states.show(page, button, sheet)
+                    title, close, edge = [
+                        await page.locator(f"{sheet}{part}").first.bounding_box()
+                        for part in (" h2", " :text-is('Close')", "")
+                    ]
+                    beside = title["y"] + title["height"] / 2 - close["y"] - close["height"] / 2
+                    assert abs(beside) < LINE / 2
+                    left = edge["x"] + edge["width"] - close["x"] - close["width"]
+                    assert 0 < left < 2 * LINE
+                    await states.put_away(page, sheet)
+
+
+async def test_nobody_is_asked_to_choose_where_there_is_nothing_to_choose():
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        place = page.locator("#no-call-panels")
+        await expect(place).to_contain_text("No call is live")
+        await desk.begin(1)
+        await expect(place).to_contain_text("Choose a call")
+        await page.locator("#search").fill("nobody has this name")
+        await expect(page.locator("#calls li")).to_have_count(0)
+        await expect(place).to_be_empty()
+
+
+async def test_the_clocks_of_rows_stand_below_each_other_whatever_was_said():
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        await expect(page.get_by_label("Compact")).to_be_checked()
+        await states.show(page, "#watch-words", "#watch-dialog")
+        await states.watch(page, ("invoice", "order number"))
+        await states.put_away(page, "#watch-dialog")
+        marked = page.locator("#calls .marked:not(:empty)")
+        await expect(marked).not_to_have_count(0)
+        ends = await page.locator("#calls .clock").evaluate_all(
+            """clocks => clocks.map((one) => {
+              const range = new Range();
+              range.selectNodeContents(one);
+              return Math.round(range.getBoundingClientRect().right);
+            })"""
+        )
+        assert 0 < await marked.count() < len(ends)
+        assert len(set(ends)) == 1

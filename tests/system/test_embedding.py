@@ -94,6 +94,44 @@ async def test_it_speaks_the_language_that_it_is_given(service, token, tell):
         await expect(state(page)).to_have_text("beendet")
 
 
+async def test_a_language_that_could_not_be_loaded_comes_once_the_service_has_it(
+    service, token, tell
+):
+    call = await tell(service, from_=MINE)
+    call.say("guten Tag", 0.0)
+    call.put(type="Gap", start=4.0, end=9.0, track=None, reason="owner-lost")
+    async with embedded(service.url, call.sid, token, lang="de") as page:
+        await page.route("**/languages/de.js*", lambda route: route.abort())
+        await page.reload()
+        shown = page.locator("partyline-call")
+        await expect(state(page)).to_have_text("live")
+        await expect(shown.locator(".gap")).to_contain_text("No transcript from")
+        first = await shown.locator(".said").element_handle()
+        await page.unroute_all()
+        await page.evaluate("dispatchEvent(new Event('offline'))")  # and so it connects anew
+        await expect(shown.locator(".gap")).to_contain_text("Keine Mitschrift")
+        await expect(state(page)).to_have_text("live")
+        await expect(shown.locator(".who")).to_have_text("Anrufer")
+        await expect(shown.locator(".log")).to_have_attribute(
+            "aria-label", re.compile("^Mitschrift")
+        )
+        assert await said(page) == ["guten Tag"]
+        # What was read is what is read: it was not asked for again.
+        assert first is not None
+        assert await first.evaluate("(one) => one.isConnected")
+
+
+async def test_what_cannot_be_read_is_said_in_the_language_that_comes(service, token):
+    async with embedded(service.url, "CA0", token, lang="de") as page:
+        await page.clock.install()
+        await page.route("**/languages/de.js*", lambda route: route.abort())
+        await page.reload()
+        await expect(state(page)).to_have_text(re.compile("^no call"))
+        await page.unroute_all()
+        await page.clock.run_for(30_000)
+        await expect(state(page)).to_have_text(re.compile("^Kein Gespräch"))
+
+
 async def test_offline_is_said_and_no_line_is_lost(service, token, tell):
     call = await tell(service, from_=MINE)
     call.say("before", 0.0)
@@ -110,6 +148,19 @@ async def test_offline_is_said_and_no_line_is_lost(service, token, tell):
         await expect(state(page)).to_have_text("live")
         await expect(turns(page)).to_have_count(2)
         assert await said(page) == ["before", "meanwhile"]
+
+
+async def test_what_nobody_confirms_is_not_believed_for_long(service, token, tell):
+    call = await tell(service, from_=MINE)
+    async with embedded(service.url, call.sid, token) as page:
+        await expect(state(page)).to_have_text("live")
+        alternative = {"transcript": "I was about", "confidence": 0.5, "words": []}
+        result = {"type": "Results", "start": 1.0, "duration": 1.0, "is_final": False}
+        result |= {"speech_final": False, "channel": {"alternatives": [alternative]}}
+        call.writer.interim("outbound", result)
+        await expect(page.locator("partyline-call .interim")).to_have_text("I was about")
+        await page.evaluate("const now = Date.now; Date.now = () => now() + 10_001")
+        await expect(page.locator("partyline-call .interim")).to_have_count(0)
 
 
 async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):

@@ -275,3 +275,9 @@ async def test_on_a_phone_one_call_is_seen_and_the_others_are_a_touch_away(servi
         await expect(seen).to_have_count(0)
         await page.locator("#calls .open", has_text="+15550000000").click()
         await expect(seen).to_have_text(["I am number 0. "])
+        # With the last one the lists are there again.
+        for text in ("I am number 1. ", None):
+            await page.locator(".call-panel:visible").get_by_label("Close").click()
+            if text:
+                await expect(seen).to_have_text([text])
+        await expect(page.locator("#calls .open").first).to_be_visible()

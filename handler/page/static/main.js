@@ -78,7 +78,7 @@ function useAs(token) {
 
 /** Let the address name what is open, and what is to be: to be read again, and shared. Never the token. */
 function address() {
-  const { calls, pinned, enlarged } = workspace.openCalls.desk;
+  const { calls, pinned, enlarged } = workspace.openPanels.desk;
   const desk = {
     calls: [...new Set([...calls, ...wanted?.calls ?? []])],
     pinned: [...pinned, ...wanted?.pinned ?? []],

@@ -4,17 +4,18 @@
 //
 // docs/embedding.md says what it takes.
 
-import { QUIET } from "./call/truth.js";
+import { INTERIM_LIFE, QUIET } from "./call/truth.js";
 import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
 import { CALL_SID } from "./shared/identifiers.js";
+import { later, tryAgain } from "./shared/later.js";
 import { ServiceClock } from "./shared/service_clock.js";
 import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
-/** @import { Standing } from "./call/truth.js" */
+/** @import { Lost, Standing } from "./call/truth.js" */
 /** @import { State } from "./partyline/partyline.js" */
 /** @import { CallState, PartylineError } from "./partyline/reading.js" */
 
@@ -46,6 +47,8 @@ async function load(name, sheet) {
 }
 
 export class PartylineCall extends HTMLElement {
+  /** @type {Set<PartylineCall>} those that show something */
+  static #shown = new Set();
   static observedAttributes = ["call", "token"];
 
   #panel = panel();
@@ -57,6 +60,7 @@ export class PartylineCall extends HTMLElement {
   });
   /** @type {CallView | null} */
   #view = null;
+  #refusal = () => ""; // why it is refused, in the language that is read
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
 
@@ -69,8 +73,21 @@ export class PartylineCall extends HTMLElement {
 
   async connectedCallback() {
     dress();
-    await (chosen ??= choose([this.lang || document.documentElement.lang]));
+    await (chosen ??= PartylineCall.#choose(this.lang || document.documentElement.lang));
     if (this.isConnected) this.#begin();
+  }
+
+  /**
+   * Read in a language; in English, if it cannot be had now, until it comes.
+   * @param {string} tag
+   */
+  static async #choose(tag) {
+    const missing = await choose([tag]);
+    if (!missing) return;
+    later(missing).then(async () => {
+      await choose([tag]);
+      for (const element of PartylineCall.#shown) element.#rewrite();
+    });
   }
 
   disconnectedCallback() {
@@ -97,9 +114,13 @@ export class PartylineCall extends HTMLElement {
     const transcript = new Transcript(callSid);
     const serviceClock = new ServiceClock();
     const view = (this.#view = new CallView(fresh, transcript, {}, serviceClock, { time, stands: (how) => this.#tell(how) }));
+    PartylineCall.#shown.add(this);
     view.describe({});
-    if (!CALL_SID.test(callSid)) return view.refuse(texts.embedded.noCall);
-    this.#clock = setInterval(() => view.tick(), 1000);
+    if (!CALL_SID.test(callSid)) return this.#refuse(() => texts.embedded.noCall);
+    this.#clock = setInterval(() => {
+      forgetInterims(view, serviceClock.at(Date.now()) - INTERIM_LIFE);
+      view.tick();
+    }, 1000);
     const reading = this.#client.call(callSid, {
       stay: true,
       onMessage: (message) => {
@@ -111,7 +132,15 @@ export class PartylineCall extends HTMLElement {
     });
   }
 
+  /** The texts are others. */
+  #rewrite() {
+    const view = this.#view;
+    if (view?.truth.refusal) view.refuse(this.#refusal());
+    view?.rewrite();
+  }
+
   #end() {
+    PartylineCall.#shown.delete(this);
     clearInterval(this.#clock);
     this.#view?.close();
     this.#view = null;
@@ -122,10 +151,10 @@ export class PartylineCall extends HTMLElement {
   #note(state) {
     switch (state) {
       case "live":
+        tryAgain();
         return dress();
       case "offline": case "draining": case "expired": case "refused":
-        this.#view?.clock.forget();
-        return this.#view?.lose(state);
+        return this.#lose(state);
     }
   }
 
@@ -143,17 +172,30 @@ export class PartylineCall extends HTMLElement {
       case "over":
         return view.end();
       case "refused":
-        return this.#refuse(refusal(error));
+        this.#refuse(() => refusal(error));
+        return this.#lose("refused");
     }
   }
 
   /**
    * Say why nothing is read any more.
-   * @param {string} why
+   * @param {() => string} why
    */
   #refuse(why) {
-    this.#view?.refuse(why);
-    this.#view?.lose("refused");
+    this.#refusal = why;
+    this.#view?.refuse(why());
+  }
+
+  /**
+   * Nothing comes any more, for now or for good.
+   * @param {Lost} why
+   */
+  #lose(why) {
+    const view = this.#view;
+    if (!view) return;
+    view.clock.forget();
+    forgetInterims(view);
+    view.lose(why);
   }
 
   /**
@@ -163,6 +205,15 @@ export class PartylineCall extends HTMLElement {
   #tell(state) {
     this.dispatchEvent(new CustomEvent("partyline-state", { detail: { state } }));
   }
+}
+
+/**
+ * Nobody takes back what might have changed, at all or for long: of a lost owner nothing more comes.
+ * @param {CallView} view
+ * @param {number} [before]  Unix ms, the service's
+ */
+function forgetInterims(view, before) {
+  if (view.transcript.forgetInterims(before)) view.drawSoon();
 }
 
 /** What a call is shown in. */

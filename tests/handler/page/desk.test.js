@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { both, MAX_OPEN, momentLink, readAddress, writeAddress } from "../../../handler/page/static/desk/desk_address.js";
+import { OpenPanels } from "../../../handler/page/static/desk/open_panels.js";
 import { Pins } from "../../../handler/page/static/desk/pins.js";
 
 const NOTHING = { token: null, calls: [], pinned: [], enlarged: null, moment: null, malformed: [], tooMany: 0 };
@@ -133,3 +134,35 @@ test("without a storage, or with a full one, the page remembers", () => {
     assert.deepEqual([...pins.pinned], [A, B]);
   }
 });
+
+test("what is open is named in its order, with what is pinned and enlarged; of nothing, too", () => {
+  const open = new OpenPanels();
+  assert.deepEqual(open.desk, { calls: [], pinned: [], enlarged: null });
+  const panels = [B, A].map((callSid) => panelOf(callSid, callSid === A));
+  for (const panel of panels) open.byCallSid.set(panel.transcript.callSid, panel);
+  open.enlarged = panels[0] ?? null;
+  assert.deepEqual(open.desk, { calls: [B, A], pinned: [A], enlarged: B });
+  assert.equal(open.oldest(() => true), panels[0]);
+  assert.equal(open.oldest(({ pinned }) => pinned), panels[1]);
+  assert.equal(open.oldest(() => false), null);
+});
+
+test("there is room until as many are open as may be", () => {
+  const open = new OpenPanels();
+  for (const callSid of sids(MAX_OPEN)) {
+    assert.equal(open.full, false);
+    open.byCallSid.set(callSid, panelOf(callSid, false));
+  }
+  assert.equal(open.full, true);
+});
+
+/**
+ * What is asked of a panel here.
+ * @param {string} callSid
+ * @param {boolean} pinned
+ */
+function panelOf(callSid, pinned) {
+  return /** @type {import("../../../handler/page/static/desk/call_panel.js").CallPanel} */ (
+    /** @type {unknown} */ ({ transcript: { callSid }, pinned })
+  );
+}

@@ -30,6 +30,7 @@ PURE = (
     "later",
     "matching",
     "numbers",
+    "open_panels",
     "ordering",
     "phrase",
     "pins",

@@ -91,10 +91,11 @@ for (const [wanted, tag, where] of CHOICES) {
 
 test("another language is loaded, and one that cannot be is passed over", async () => {
   const latin = { ...english, tag: "la" };
-  const languages = { la: async () => ({ texts: latin }), xx: () => Promise.reject(new Error("offline")) };
-  await shown.choose(["xx", "la-VA", "en"], languages);
+  const fail = () => Promise.reject(new Error("offline"));
+  const languages = { la: async () => ({ texts: latin }), xx: fail, yy: () => fail() };
+  assert.equal(await shown.choose(["xx", "yy", "la-VA", "en"], languages), languages.xx);
   assert.deepEqual([shown.texts.tag, shown.locale], ["la", "la-VA"]);
-  await shown.choose(["en"], languages);
+  assert.equal(await shown.choose(["en"], languages), undefined);
   assert.equal(shown.texts.tag, "en");
 });
 

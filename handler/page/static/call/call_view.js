@@ -6,7 +6,7 @@ import { NextFrame } from "../shared/next_frame.js";
 import { texts } from "../shared/texts.js";
 import { spoken } from "../partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
-import { behind, INTERIM_LIFE, Truth } from "./truth.js";
+import { behind, Truth } from "./truth.js";
 
 /** @import { About } from "../shared/format.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
@@ -32,7 +32,8 @@ const DELAY_LIFE = 5_000;
 export class CallView {
   /**
    * @param {HTMLElement} root  has .title, .state, .clock, .delay, .trouble, .log with .blocks, .jump
-   * @param {Transcript} transcript  filled by others, who say so with `receive`
+   * @param {Transcript} transcript  filled by others, who say so with `receive`, and what may still change is
+   *   forgotten by them, who say so with `drawSoon`
    * @param {Facts} call  what the list says of it
    * @param {ServiceClock} clock  learns from others
    * @param {CallViewListener} listener
@@ -144,13 +145,12 @@ export class CallView {
   }
 
   /**
-   * Nothing comes any more, for now or for good: nobody takes back what might have changed.
+   * Nothing comes any more, for now or for good.
    * @param {Lost} why
    */
   lose(why) {
     this.truth.lost = why;
     this.view.upToDate = this.truth.complete = false;
-    this.transcript.forgetInterims();
     this.parts.delay.textContent = "";
     this.#drawState();
     this.frame.request();
@@ -160,17 +160,27 @@ export class CallView {
   tick() {
     const { started, ended } = this.transcript;
     const now = Date.now();
-    if (this.transcript.forgetInterims(this.clock.at(now) - INTERIM_LIFE)) this.frame.request();
     if (now - this.delayedAt > DELAY_LIFE) this.parts.delay.textContent = "";
     const begun = started?.startedAt ?? this.call.startedAt;
     if (ended) this.parts.clock.textContent = clock(ended.duration);
     else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, now));
   }
 
+  /** The texts are others. */
+  rewrite() {
+    this.describe({});
+    this.view.rewrite();
+  }
+
   /** Leave the screen. */
   close() {
     this.view.close();
     this.frame.forget();
+  }
+
+  /** What may still change is another: it is drawn with the next frame. */
+  drawSoon() {
+    this.frame.request();
   }
 
   /** Draw what has come. */

@@ -73,6 +73,17 @@ export class TranscriptView {
     this.#drawInterims();
   }
 
+  /** Write all of it anew, in its place: the texts are others. */
+  rewrite() {
+    for (const [turn, element] of this.elements) {
+      if (isSpoken(turn)) {
+        find(element, ".said", HTMLElement).replaceChildren();
+        this.#write(turn);
+      } else element.replaceChildren(...gapElement(turn, this.speakers).childNodes);
+    }
+    this.draw([]);
+  }
+
   /** How many turns came, or grew, while the reader was elsewhere. */
   get unseen() {
     return this.missed?.size ?? 0;

@@ -3,8 +3,7 @@
 
 import { CallPanel } from "./call_panel.js";
 import { MAX_OPEN } from "./desk_address.js";
-import { Switcher } from "./switcher.js";
-import * as tiling from "./tiling.js";
+import { OpenCalls } from "./open_calls.js";
 import { refusal } from "../shared/format.js";
 import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
@@ -12,7 +11,7 @@ import { Transcript } from "../partyline/transcript.js";
 
 /** @import { Asked } from "./desk_address.js" */
 /** @import { Notices } from "./notices.js" */
-/** @import { OpenCalls } from "./open_calls.js" */
+/** @import { OpenPanels } from "./open_panels.js" */
 /** @import { Pins } from "./pins.js" */
 /** @import { Readings } from "./readings.js" */
 /** @import { KnownCall, KnownCalls } from "../list/known_calls.js" */
@@ -20,7 +19,7 @@ import { Transcript } from "../partyline/transcript.js";
 /**
  * @typedef {object} Parts
  * @property {Readings} read
- * @property {OpenCalls} openCalls
+ * @property {OpenPanels} openPanels
  * @property {KnownCalls} calls
  * @property {Pins} pins
  * @property {Notices} notices
@@ -29,6 +28,7 @@ import { Transcript } from "../partyline/transcript.js";
 /**
  * @typedef {object} OpenerListener
  * @property {() => void} changed  others are open: before what is opened is read, as a connection carries so many
+ * @property {() => void} enlarged  another of them is, or none
  * @property {() => void} opened  and is about to be read
  * @property {(number: string) => void} followed  the reader follows a call's number
  * @property {(callSid: string) => void} pinned  the reader pins a call, or lets it go
@@ -49,13 +49,13 @@ export class CallOpener {
     this.opened = new Set();
     /** @type {Set<string>} callSids that had no room, which is told once */
     this.toldFull = new Set();
-    parts.openCalls.begin({ tiling, Switcher });
+    this.openCalls = new OpenCalls(parts.openPanels, listener.enlarged);
   }
 
   /** @param {string | null} token */
   renew(token) {
     this.token = token;
-    for (const panel of this.parts.openCalls.panels.values()) panel.token = token;
+    for (const panel of this.parts.openPanels.byCallSid.values()) panel.token = token;
   }
 
   /**
@@ -63,10 +63,10 @@ export class CallOpener {
    * @param {Asked} asked
    */
   openAll({ calls, enlarged, moment }) {
-    const { openCalls } = this.parts;
-    const { panels } = openCalls;
+    const { openCalls, parts: { openPanels } } = this;
+    const panels = openPanels.byCallSid;
     for (const callSid of calls) if (!panels.has(callSid) && this.#makeRoom()) this.#open(callSid, {});
-    openCalls.enlarge(panels.get(enlarged ?? "") ?? openCalls.enlarged);
+    openCalls.enlarge(panels.get(enlarged ?? "") ?? openPanels.enlarged);
     const first = moment?.callSid ?? enlarged ?? calls[0];
     if (first && panels.has(first)) this.open(first, { at: moment?.at });
     return calls.filter((callSid) => !panels.has(callSid)).length;
@@ -78,7 +78,7 @@ export class CallOpener {
    * @param {{ at?: number }} how
    */
   open(callSid, { at = NaN } = {}) {
-    const { openCalls } = this.parts;
+    const { openCalls } = this;
     const panel = openCalls.panels.get(callSid) ?? (this.#makeRoom() ? this.#open(callSid, {}) : null);
     if (!panel) return this.#tellFull(callSid);
     if (at >= 0) panel.show(at);
@@ -93,9 +93,9 @@ export class CallOpener {
   openByItself(callSid, about) {
     if (this.opened.has(callSid)) return;
     if (!this.#makeRoom()) return this.toldFull.has(callSid) ? undefined : this.#tellFull(callSid);
-    const { notices, openCalls } = this.parts;
+    const { openCalls } = this;
     const panel = this.#open(callSid, about);
-    notices.tell(texts.desk.openedByItself(panel.name));
+    this.parts.notices.tell(texts.desk.openedByItself(panel.name));
     if (openCalls.panels.size === 1) openCalls.goTo(panel, false);
   }
 
@@ -104,14 +104,14 @@ export class CallOpener {
    * @param {Partial<KnownCall>} about
    */
   #open(callSid, about) {
-    const { listener } = this;
-    const { calls, openCalls, pins, read } = this.parts;
+    const { listener, openCalls } = this;
+    const { calls, openPanels, pins, read } = this.parts;
     remember(this.opened, callSid);
     const transcript = new Transcript(callSid);
     const call = { callSid, ...about, ...calls.find(callSid) };
     const panel = new CallPanel(transcript, call, this.token, read.clock, {
       closed: () => this.#closeAndGoOn(callSid),
-      enlarged: () => openCalls.enlarge(openCalls.enlarged === panel ? null : panel),
+      enlarged: () => openCalls.enlarge(openPanels.enlarged === panel ? null : panel),
       followed: listener.followed,
       pinned: () => listener.pinned(callSid),
       named: () => openCalls.name(panel),
@@ -127,14 +127,13 @@ export class CallOpener {
   /** @param {string} callSid */
   #closeAndGoOn(callSid) {
     const next = this.#close(callSid);
-    if (next) return this.parts.openCalls.goTo(next);
-    this.parts.openCalls.view("list");
+    if (next) return this.openCalls.goTo(next);
     this.listener.left(callSid);
   }
 
   /** @param {string} callSid */
   #close(callSid) {
-    const next = this.parts.openCalls.remove(callSid);
+    const next = this.openCalls.remove(callSid);
     this.parts.read.stop(callSid);
     this.listener.changed();
     return next;
@@ -142,10 +141,10 @@ export class CallOpener {
 
   /** Close a call that is over if as many are open as may be; returns whether there is room. */
   #makeRoom() {
-    const { openCalls } = this.parts;
-    const over = openCalls.full && openCalls.oldest((panel) => !panel.pinned && panel.isOver);
+    const { openPanels } = this.parts;
+    const over = openPanels.full && openPanels.oldest((panel) => !panel.pinned && panel.isOver);
     if (over) this.#close(over.transcript.callSid);
-    return !openCalls.full;
+    return !openPanels.full;
   }
 
   /**
@@ -153,9 +152,9 @@ export class CallOpener {
    * @param {string} callSid
    */
   #tellFull(callSid) {
-    const { notices, openCalls } = this.parts;
+    const { notices, openPanels } = this.parts;
     remember(this.toldFull, callSid);
-    const oldest = openCalls.oldest(({ pinned }) => !pinned);
+    const oldest = openPanels.oldest(({ pinned }) => !pinned);
     if (!oldest) return notices.tell(texts.desk.allPinned(MAX_OPEN));
     const { name, transcript } = oldest;
     const run = () => { this.#close(transcript.callSid); this.open(callSid); };

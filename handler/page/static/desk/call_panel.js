@@ -50,7 +50,7 @@ export class CallPanel {
     this.pinned = false;
     this.described = ""; // what was described last
     this.moment = NaN; // the seconds to show when its past is there
-    /** @type {number | undefined} */
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.telling = undefined;
     this.parts = partsOf(this.root);
     this.shown = new CallView(this.root, transcript, call, serviceClock, {

@@ -1,13 +1,14 @@
-// The calls that are open: they share the screen, or one is enlarged before the others. On a narrow
-// screen either they are seen, one at a time, or the lists.
+// The open calls on the screen: they share it, or one is enlarged before the others. On a narrow
+// screen either they are seen, one at a time, or the lists. Loaded with the first that is opened.
 
-import { MAX_OPEN } from "./desk_address.js";
+import { Switcher } from "./switcher.js";
+import { beside, sizesOf, tiling } from "./tiling.js";
 import { obey } from "../help/obey.js";
 import { byId } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
-/** @import { Desk } from "./desk_address.js" */
-/** @import { Direction, Tiling } from "./tiling.js" */
+/** @import { OpenPanels } from "./open_panels.js" */
+/** @import { Direction } from "./tiling.js" */
 
 // What it leaves around and between tiles, in pixels.
 const MARGIN = 8;
@@ -15,63 +16,35 @@ const MARGIN = 8;
 const USUAL_TEXT = 16;
 
 export class OpenCalls {
-  /** @param {() => void} changed  another one is enlarged, or none */
-  constructor(changed) {
-    this.changed = changed;
-    /** @type {Map<string, CallPanel>} by callSid, the one that was opened first comes first */
-    this.panels = new Map();
-    this.root = byId("workspace", HTMLElement);
+  /**
+   * @param {OpenPanels} openPanels  which they are
+   * @param {() => void} enlarged  another one is, or none
+   */
+  constructor(openPanels, enlarged) {
+    this.openPanels = openPanels;
+    this.enlargedOther = enlarged;
     this.region = byId("desk", HTMLElement);
     this.place = byId("call-panels", HTMLElement);
-    /** @type {import("./switcher.js").Switcher | null} */
-    this.switcher = null;
-    /** @type {CallPanel | null} */
-    this.enlarged = null;
+    this.switcher = new Switcher((panel) => this.goTo(panel));
     /** @type {CallPanel | null} the one that the reader was in last */
     this.current = null;
     this.stale = false; // they are to be laid out anew
-    /** @type {typeof import("./tiling.js") | null} how they do */
-    this.tiles = null;
-    /** @type {Tiling | null} */
-    this.tiling = null;
+    this.tiling = this.#tile();
     obey(this.place, "tiles", {
       left: (event) => this.#moveAside(event, "left"),
       right: (event) => this.#moveAside(event, "right"),
       up: (event) => this.#move(event, "above"),
       down: (event) => this.#move(event, "below"),
       enlarge: (event) => this.#toggle(event),
-      back: () => this.enlarged ? this.enlarge(null) : false,
+      back: () => this.openPanels.enlarged ? this.enlarge(null) : false,
     });
     this.place.addEventListener("focusin", ({ target }) => this.#enter(this.#panelOf(target)));
     new ResizeObserver(() => this.lay()).observe(this.region);
     this.measuring = new ResizeObserver((entries) => entries.forEach((entry) => this.#measure(entry)));
   }
 
-  /**
-   * Take what several need: it comes with what shows the first.
-   * @param {{ tiling: typeof import("./tiling.js"), Switcher: typeof import("./switcher.js").Switcher }} loaded
-   */
-  begin({ tiling, Switcher }) {
-    this.tiles = tiling;
-    this.switcher = new Switcher((panel) => this.goTo(panel));
-  }
-
-  /** What the address names of them. @returns {Desk} */
-  get desk() {
-    const pinned = [...this.panels].filter(([, panel]) => panel.pinned).map(([callSid]) => callSid);
-    return { calls: [...this.panels.keys()], pinned, enlarged: this.enlarged?.transcript.callSid ?? null };
-  }
-
-  get full() {
-    return this.panels.size >= MAX_OPEN;
-  }
-
-  /**
-   * The one that was opened first of those that a test lets through, or null.
-   * @param {(panel: CallPanel) => boolean} may
-   */
-  oldest(may) {
-    return [...this.panels.values()].find(may) ?? null;
+  get panels() {
+    return this.openPanels.byCallSid;
   }
 
   /** @param {CallPanel} panel */
@@ -96,7 +69,7 @@ export class OpenCalls {
     this.measuring.unobserve(panel.root);
     panel.close();
     this.panels.delete(callSid);
-    if (this.enlarged === panel) this.enlarged = null;
+    if (this.openPanels.enlarged === panel) this.openPanels.enlarged = null;
     if (this.current === panel) this.current = next;
     this.#layLater();
     return next;
@@ -107,8 +80,8 @@ export class OpenCalls {
    * @param {CallPanel} panel
    */
   goTo(panel, focus = true) {
-    this.view("call");
-    if (this.enlarged) this.enlarge(panel);
+    document.body.dataset.view = "call";
+    if (this.openPanels.enlarged) this.enlarge(panel);
     this.#enter(panel);
     if (this.stale) this.lay();
     panel.root.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -120,11 +93,11 @@ export class OpenCalls {
    * @param {CallPanel | null} panel
    */
   enlarge(panel) {
-    if (this.enlarged === panel) return;
-    this.enlarged = panel;
+    if (this.openPanels.enlarged === panel) return;
+    this.openPanels.enlarged = panel;
     if (panel) this.current = panel;
     this.lay();
-    this.changed();
+    this.enlargedOther();
   }
 
   /**
@@ -132,38 +105,34 @@ export class OpenCalls {
    * @param {CallPanel} panel
    */
   name(panel) {
-    this.switcher?.name(panel);
-  }
-
-  /** @param {"list" | "call"} what */
-  view(what) {
-    document.body.dataset.view = this.panels.size ? what : "list";
+    this.switcher.name(panel);
   }
 
   /** Let them share the place that there is. */
   lay() {
     this.stale = false;
-    if (!this.tiles) {
-      this.region.dataset.mode = "none";
-      return;
-    }
-    const { width, height } = this.region.getBoundingClientRect();
-    const scale = scaleOfText();
-    const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
-    this.tiling = this.tiles.tiling({ count: this.panels.size, ...size, enlarged: this.enlarged !== null });
-    const { mode, rows, tracks } = this.tiling;
+    this.tiling = this.#tile();
+    const { mode, rows, tracks, height } = this.tiling;
     this.region.dataset.mode = this.panels.size ? mode : "none";
     this.place.style.setProperty("--tracks", String(tracks));
     this.place.style.setProperty("--rows", String(rows.length));
     this.place.style.setProperty("--room", `${height}px`);
     const spans = rows.flatMap((length) => Array(length).fill(tracks / length));
     for (const panel of this.panels.values()) {
-      panel.enlarge(panel === this.enlarged);
+      panel.enlarge(panel === this.openPanels.enlarged);
       panel.come(panel === this.current);
-      const span = mode === "enlarged" && panel === this.enlarged ? 1 : spans.shift();
+      const span = mode === "enlarged" && panel === this.openPanels.enlarged ? 1 : spans.shift();
       panel.root.style.setProperty("--span", String(span));
     }
-    this.switcher?.show(this.panels, this.current);
+    this.switcher.show(this.panels, this.current);
+  }
+
+  /** How they share the place that there is now. */
+  #tile() {
+    const { width, height } = this.region.getBoundingClientRect();
+    const scale = scaleOfText();
+    const size = { width: (width - MARGIN) * scale, height: (height - MARGIN) * scale };
+    return { ...tiling({ count: this.panels.size, ...size, enlarged: this.openPanels.enlarged !== null }), height };
   }
 
   /**
@@ -172,7 +141,7 @@ export class OpenCalls {
    */
   #measure({ target, contentRect: { width, height } }) {
     const scale = scaleOfText();
-    if (target instanceof HTMLElement) target.dataset.room = this.tiles?.sizesOf(width * scale, height * scale).join(" ");
+    if (target instanceof HTMLElement) target.dataset.room = sizesOf(width * scale, height * scale).join(" ");
   }
 
   /** Once, when all that changes at once has changed: what shrinks and grows again loses its place. */
@@ -187,13 +156,13 @@ export class OpenCalls {
     this.current?.come(false);
     panel.come(true);
     this.current = panel;
-    this.switcher?.show(this.panels, panel);
+    this.switcher.show(this.panels, panel);
   }
 
   /** @param {EventTarget | null} target */
   #panelOf(target) {
     const root = target instanceof Element ? target.closest(".call-panel") : null;
-    return this.oldest((panel) => panel.root === root);
+    return this.openPanels.oldest((panel) => panel.root === root);
   }
 
   /**
@@ -204,9 +173,8 @@ export class OpenCalls {
   #move({ target }, direction) {
     const panels = [...this.panels.values()];
     const at = panels.findIndex(({ root }) => target instanceof Node && root.contains(target));
-    if (!this.tiles || !this.tiling) return;
     const { mode, rows } = this.tiling;
-    const next = panels[this.tiles.beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
+    const next = panels[beside(mode === "tiles" ? rows : panels.map(() => 1), at, direction)];
     if (!next) return;
     this.#enter(next);
     next.root.scrollIntoView({ block: "nearest" });

@@ -5,9 +5,10 @@ import { INTERIM_LIFE, lostBy } from "../call/truth.js";
 import { FollowedNumbers } from "./followed_numbers.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
-import { OpenCalls } from "./open_calls.js";
+import { OpenPanels } from "./open_panels.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
+import { byId } from "../shared/dom.js";
 import { remember } from "../shared/remember.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
@@ -39,9 +40,12 @@ export class Workspace {
     this.read = new Readings(client, {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
+        this.words.receive(transcript.callSid, message);
         this.#showLast(transcript.callSid); // at once, as a row and a tile say the same of who speaks
       },
-      changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
+      stands: (callSid, state) => { this.words.stand(callSid, state); },
+      forgot: (callSid) => this.panels.get(callSid)?.shown.drawSoon(),
+      changed: () => this.words.reads(this.calls.live.keys()),
     });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
@@ -50,10 +54,11 @@ export class Workspace {
     this.coming = new Set();
     /** @type {number | null} when it was that nothing came any more, by the service's clock (Unix ms); null: it does */
     this.lostAt = null;
-    this.openCalls = new OpenCalls(changed);
+    this.openPanels = new OpenPanels();
+    this.root = byId("workspace", HTMLElement);
     this.notices = new Notices();
     this.calls = new KnownCalls();
-    this.words = new WordPart(client, this.read.clock, {
+    this.words = new WordPart(this.read, {
       opened: (callSid, at) => this.#open(callSid, at),
       about: (callSid) => this.calls.find(callSid),
       changed: (callSid) => this.#showLast(callSid),
@@ -75,7 +80,7 @@ export class Workspace {
   }
 
   get panels() {
-    return this.openCalls.panels;
+    return this.openPanels.byCallSid;
   }
 
   /** What time it is by the service's clock (Unix ms): while nothing comes, as it was before. */
@@ -83,13 +88,9 @@ export class Workspace {
     return this.lostAt ?? this.read.clock.at(Date.now());
   }
 
-  get root() {
-    return this.openCalls.root;
-  }
-
   /** Whether there is anything to read. */
   get hasTranscript() {
-    return this.openCalls.oldest(({ transcript }) => transcript.known) !== null;
+    return this.openPanels.oldest(({ transcript }) => transcript.known) !== null;
   }
 
   /** Read the list, and what is open, with the token that there is now. */
@@ -108,6 +109,7 @@ export class Workspace {
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
+    this.words.forgetInterims();
     this.read.clock.forget();
     this.#glance();
     this.sidebar.mark();
@@ -130,10 +132,11 @@ export class Workspace {
     if (this.opener) return this.opener; // meanwhile
     this.opener = new CallOpener(this, {
       changed: () => this.#changeOpen(),
+      enlarged: this.changed,
       opened: () => this.#standAsItDoes(),
       followed: (number) => this.#follow(number),
       pinned: (callSid) => this.pin(callSid),
-      left: (callSid) => this.sidebar.focusCall(callSid),
+      left: (callSid) => { this.#viewList(); this.sidebar.focusCall(callSid); },
     });
     this.opener.renew(this.token);
     return this.opener;
@@ -190,8 +193,13 @@ export class Workspace {
 
   /** Show the lists, and let the reader search them. */
   search() {
-    this.openCalls.view("list");
+    this.#viewList();
     this.sidebar.focus();
+  }
+
+  /** On a narrow screen the lists are seen, or the open calls (open_calls.js). */
+  #viewList() {
+    document.body.dataset.view = "list";
   }
 
   /** @param {string} number */
@@ -266,9 +274,10 @@ export class Workspace {
 
   #tick() {
     if (this.client.state === "live") this.sidebar.tick();
-    this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
-    this.read.forgetInterims(this.read.clock.at(Date.now()) - INTERIM_LIFE);
+    const old = this.read.clock.at(Date.now()) - INTERIM_LIFE;
+    this.read.forgetInterims(old);
+    this.words.forgetInterims(old);
     this.#glance();
   }
 

@@ -91,7 +91,7 @@ export const texts = {
     directionIncoming: "Incoming",
     directionOutgoing: "Outgoing",
     compact: "Compact",
-    none: "There is none. The next one appears here.",
+    none: "No call is live. The next one appears here.",
     noneFits: "None of the live calls fits.",
     /**
      * @param {number} shown
@@ -143,6 +143,7 @@ export const texts = {
   desk: {
     region: "Transcripts",
     choose: "Choose a call: its transcript opens here, from the beginning.",
+    none: "No call is live. Once one begins, it is in the list.",
     close: "Close",
     metadata: "Metadata",
     tools: "Tools",

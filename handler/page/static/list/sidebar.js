@@ -46,6 +46,7 @@ export class Sidebar {
     this.live = new CallList(byId("calls-part", HTMLElement), this.#part);
     this.overPart = byId("ended-part", HTMLElement);
     this.notice = byId("no-calls", HTMLElement);
+    this.choose = byId("no-call-panels", HTMLElement);
     this.filters = new Filters(() => { this.changing = this.#change(); });
     this.followButton = byId("follow-number", HTMLButtonElement);
     /** @type {OverList | null} there once the reader wants calls that are over */
@@ -71,6 +72,9 @@ export class Sidebar {
     else this.#showLive([...this.calls.live.values()], fits);
     this.#tellRows();
     this.#count();
+    // Where there is none to choose nobody is asked to.
+    const { live } = this.calls;
+    write(this.choose, this.#list?.calls.length ? texts.desk.choose : live.size ? "" : texts.desk.none);
   }
 
   /**

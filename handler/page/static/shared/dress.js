@@ -11,8 +11,8 @@ const PLACES = [
 ];
 
 /**
- * Fill the texts that attributes name, in templates too: `<h2 data-text="list.title">Live calls</h2>`.
- * What stands there is in English, and is what is read if this page cannot run; templates, which need it, have nothing there.
+ * Fill the texts that attributes name, in templates too: `<h2 data-text="list.title"></h2>`.
+ * What is seen if this page cannot run stands there in English; what a script shows has nothing there.
  * @param {ParentNode} root
  */
 export function dress(root) {

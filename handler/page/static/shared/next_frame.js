@@ -7,7 +7,7 @@ export class NextFrame {
   /** @param {() => void} draw  forgets what was requested */
   constructor(draw) {
     this.draw = draw;
-    /** @type {{ frame: number, timer: number } | null} */
+    /** @type {{ frame: number, timer: ReturnType<typeof setTimeout> } | null} */
     this.requested = null;
   }
 

@@ -20,21 +20,28 @@ export let texts = isolating(english);
 export let locale = english.tag;
 
 /**
- * Read in the first language of these that there is; call it before anything is shown.
+ * Read in the first language of these that there is; call it before anything is shown. Returns what loads one that
+ * would have been read, but cannot be had now, if there is one.
  * @param {readonly string[]} wanted  as `navigator.languages` has them
  */
 export async function choose(wanted, languages = LANGUAGES) {
+  /** @type {(() => Promise<{ texts: Texts }>) | undefined} */
+  let missing;
   for (const tag of wanted) {
     const [code = ""] = tag.toLowerCase().split("-");
     if (code !== english.tag && !Object.hasOwn(languages, code)) continue;
     // One that cannot be loaded, by chance maybe, is no reason to show nothing.
     const load = languages[code];
     const chosen = await load?.().catch(load).catch(() => null);
-    if (chosen === null) continue;
+    if (chosen === null) {
+      missing ??= load;
+      continue;
+    }
     texts = isolating(chosen?.texts ?? english);
     locale = isTag(tag) ? tag : code;
-    return;
+    break;
   }
+  return missing;
 }
 
 /**
