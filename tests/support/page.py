@@ -14,6 +14,25 @@ needs_chromium = pytest.mark.skipif(
     reason="needs Chromium; on Debian and Ubuntu: apt install chromium",
 )
 expect.set_options(timeout=PATIENCE * 1000)
+# With each window Chromium makes two pages that propose addresses, which nobody sees here and which
+# cost as much as ours. Of several such lists it takes the last alone: Playwright's is repeated.
+WITHOUT = (
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "OptimizationHints",
+    "NetworkTimeServiceQuerying",
+    "AimEnabled",
+    "PreconnectToSearch",
+)
 
 
 # A module's tests share a browser, each with a window and a storage of its own: to start one costs
@@ -30,7 +49,9 @@ async def browsing():
         return
     assert CHROMIUM is not None, "the continuous integration installs it"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[f"--disable-features={','.join(WITHOUT)}"]
+        )
         yield browser
         await browser.close()
 

@@ -23,8 +23,13 @@ pytestmark = [needs_chromium, shares_browser]
 RECONNECTING = re.compile("reconnecting", re.IGNORECASE)
 
 
-async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, token, tell):
-    service = serve()
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests that ask for a call, and look at nothing but that."""
+    return serve_many()
+
+
+async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(service, token, tell):
     call = await tell(service)
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
         url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
@@ -45,9 +50,8 @@ async def test_without_a_network_for_10_s_no_line_is_lost_or_doubled(serve, toke
             await expect(page.locator("#connection")).to_have_text("Connected")
 
 
-async def test_a_line_that_is_dead_and_says_nothing_is_noticed(serve, token, tell):
+async def test_a_line_that_is_dead_and_says_nothing_is_noticed(service, token, tell):
     """The network swallows everything: no close, no reset. Waking up asks whether it is there."""
-    service = serve()
     call = await tell(service)
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
         url = f"http://127.0.0.1:{cable.port}/#token={token}&call={call.sid}"
@@ -65,8 +69,7 @@ async def test_a_line_that_is_dead_and_says_nothing_is_noticed(serve, token, tel
             assert await said(page) == ["before", "meanwhile", "after"]
 
 
-async def test_a_token_that_expired_while_the_network_was_away_is_said_so(serve, mint, tell):
-    service = serve()
+async def test_a_token_that_expired_while_the_network_was_away_is_said_so(service, mint, tell):
     call = await tell(service)
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
         expires = time.time() + TTL
@@ -108,8 +111,7 @@ async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats)
         assert await said(page) == ["before", "meanwhile", "after"]
 
 
-async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
-    service = serve()
+async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
     call = await tell(service)
     call.say("before", 0.0)
     short = mint(calls=["*"], ttl=TTL)
@@ -125,8 +127,7 @@ async def test_a_token_that_expires_is_said_and_replaced(serve, mint, tell):
         assert "token" not in stored
 
 
-async def test_a_link_takes_the_token_in_use_away_only_if_the_reader_says_so(serve, mint, tell):
-    service = serve()
+async def test_a_link_takes_the_token_in_use_away_only_if_the_reader_says_so(service, mint, tell):
     mine, other = [await tell(service, from_=f"+1555000{number}") for number in ("1111", "2222")]
     link = f"location.hash = 'token={mint(calls=[other.sid])}'"
     async with opened(f"{service.url}/#token={mint(calls=[mine.sid])}") as page:
@@ -192,8 +193,7 @@ async def test_frames_of_a_page_read_each_with_the_token_of_its_link(serve, mint
         )
 
 
-async def test_a_token_that_opens_nothing_is_said(serve):
-    service = serve()
+async def test_a_token_that_opens_nothing_is_said(service):
     async with opened(f"{service.url}/#token=nonsense") as page:
         await expect(page.locator("#problem")).to_contain_text("opens nothing")
 

@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 
+import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.cable import Cable
@@ -11,6 +12,12 @@ from support.timing import TTL
 pytestmark = [needs_chromium, shares_browser]
 WITHIN = 5_000  # ms: so soon it is told that nothing comes
 MAX_FIRST_LOAD = 40_000  # bytes over the wire, headers included
+
+
+@pytest.fixture(scope="module")
+def service(serve_many):
+    """Run one for the tests whose token opens one call, or that look at nothing but that."""
+    return serve_many()
 
 
 async def test_the_first_load_weighs_no_more_than_40_kb_in_all(serve, token, tell):
@@ -79,11 +86,10 @@ def state_of(page):
 
 
 async def test_a_line_that_swallows_all_is_told_within_5_s_wherever_something_was_live(
-    serve, token, tell
+    service, mint, tell
 ):
-    service = serve()
     call = await tell(service)
-    async with reading(service, token, call) as (page, cable):
+    async with reading(service, mint(calls=[call.sid]), call) as (page, cable):
         call.writer.interim("outbound", interim("I was about", 3.0))
         await expect(page.locator("#calls .speaking")).to_have_count(1)
         cable.swallow()
@@ -109,8 +115,7 @@ async def test_a_line_that_swallows_all_is_told_within_5_s_wherever_something_wa
         await expect(turns(page)).to_have_count(2)
 
 
-async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(serve, token, tell):
-    service = serve()
+async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(service, token, tell):
     call = await tell(service)
     async with reading(service, token, call) as (page, cable):
         said = "dispatchEvent(new Event('offline')); document.body.dataset.connection"
@@ -128,16 +133,15 @@ async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(serv
         await stands(page, "live")
 
 
-async def test_a_token_that_expires_leaves_all_open_and_nothing_live(serve, mint, tell):
-    service = serve()
+async def test_a_token_that_expires_leaves_all_open_and_nothing_live(service, mint, tell):
     call = await tell(service)
-    async with reading(service, mint(calls=["*"], ttl=TTL), call) as (page, _):
+    async with reading(service, mint(calls=[call.sid], ttl=TTL), call) as (page, _):
         await stands(page, "expired")
         await expect(state_of(page)).to_have_text("not live: the token has expired")
         await expect(page.locator("#problem")).to_contain_text("expired")
         await expect(page.locator("#connection")).to_contain_text("not live")
         await expect(page.locator(".call-panel.live, .voice:visible")).to_have_count(0)
-        await page.fill("#token", mint(calls=["*"]))
+        await page.fill("#token", mint(calls=[call.sid]))
         await page.keyboard.press("Enter")
         await stands(page, "live")
         await expect(state_of(page)).to_have_text("live")
@@ -146,9 +150,8 @@ async def test_a_token_that_expires_leaves_all_open_and_nothing_live(serve, mint
 
 
 async def test_a_call_that_has_ended_leads_to_its_end_and_counts_what_was_not_seen(
-    serve, token, tell
+    service, token, tell
 ):
-    service = serve()
     call = await tell(service)
     for number in range(1, 60):
         call.say(f"line {number}", 10.0 * number)
@@ -166,9 +169,8 @@ async def test_a_call_that_has_ended_leads_to_its_end_and_counts_what_was_not_se
         await expect(page.locator(".jump")).to_be_hidden()
 
 
-async def test_a_page_whose_version_is_gone_says_so_and_mixes_nothing(serve, token):
+async def test_a_page_whose_version_is_gone_says_so_and_mixes_nothing(service, token):
     """As after a roll-out: what it would load now is another version's."""
-    service = serve()
     async with opened(f"{service.url}/#token={token}") as page:
         await stands(page, "live")
         await page.route("**/files/*/**", lambda route: route.fulfill(status=404))
