@@ -97,8 +97,9 @@ async def measure_hour(desk: Desk, meter: Meter, seconds: float, hour: int) -> N
     print(f"\nlongest frame at {HURRY:.0f} records a second: {longest(hurried)}", flush=True)
 
 
-async def measure_watching(page: Page, desk: Desk) -> None:
+async def measure_watching(page: Page, desk: Desk, meter: Meter) -> None:
     """Measure how soon a word is marked that is said while all calls talk."""
+    await meter.long_frames()
     await page.locator("#watch-words").click()
     await page.get_by_label("Word or phrase").fill(WATCHED)
     await page.keyboard.press("Enter")
@@ -113,10 +114,12 @@ async def measure_watching(page: Page, desk: Desk) -> None:
         desk.calls[0].say()  # and it is taken back
         await page.evaluate(MARKED, False)
     await talking
+    first, *_ = took
     took.sort()
     print(
         f"\na watched word is marked {took[len(took) // 2]:.0f} ms after the recogniser has it "
-        f"(median of {TIMES}; at most {took[-1]:.0f})"
+        f"(median of {TIMES}; at most {took[-1]:.0f}; the first {first:.0f}); "
+        f"longest frame: {longest(await meter.long_frames())}"
     )
 
 
@@ -149,7 +152,7 @@ async def measure(browser: Browser, arguments: argparse.Namespace) -> None:
         print(f"{time.strftime('%Y-%m-%d')}, {describe()}, Chromium {browser.version}")
         print(f"longest frame while the calls are opened: {longest(await meter.long_frames())}")
         await measure_hour(desk, meter, arguments.seconds, arguments.records)
-        await measure_watching(page, desk)
+        await measure_watching(page, desk, meter)
         await measure_scrolling(page, desk, meter, arguments.listed)
 
 

@@ -193,6 +193,56 @@ async def test_words_are_found_in_thirty_calls_and_open_at_their_place(serve, to
         assert is_hidden
 
 
+async def test_an_open_call_is_not_told_again_for_its_words_and_gone_on_with_once_it_is_closed(
+    serve, token, tell
+):
+    """While a past is told again nothing of now comes."""
+    service = serve()
+    open_one, other = [await tell(service, from_=f"+155500030{number:02}") for number in range(2)]
+    for line in range(40):
+        open_one.say(f"This is line {line}.", 10.0 * line)
+    open_one.say("My lawyer said so.", 400.0)
+    other.say("A lawyer.", 1.0)
+    async with opened(f"{service.url}/#token={token}&call={open_one.sid}") as page:
+        await expect(turns(page)).to_have_count(41)
+        await page.evaluate(ASKED)
+        await wait_for(page, "lawyer", "cancel")
+        marked = page.locator("#calls .marked", has_text="lawyer")
+        await expect(marked).to_have_count(2)
+        assert open_one.sid not in [sid for sid, _ in await page.evaluate("asked")]
+        open_one.writer.interim("inbound", interim("I cancel", 405.0))
+        await marks(page, '["lawyer","cancel"]')
+        open_one.say("I cancel it.", 405.0)
+        await page.locator(".call-panel .close").click()
+        await expect(page.locator(".call-panel")).to_have_count(0)
+        row = page.locator("#calls li", has_text="+15550003000")
+        await expect(row.locator(".marked")).to_contain_text("cancel")
+        open_one.say("We want an outage.", 410.0)
+        await page.locator("#search").fill("line 39")
+        await expect(page.locator("#found-part .hint")).to_have_text("Found in 1 of 2 calls.")
+        await page.locator("#search").fill("outage")
+        await expect(page.locator("#found-part .hint")).to_have_text("Found in 1 of 2 calls.")
+        # Of what was said before the list's few records alone were told once more.
+        asked = await page.evaluate("asked")
+        assert all(since >= 38 for sid, since in asked if sid == open_one.sid), asked
+        await page.locator("#found-part button").click()
+        await expect(turns(page)).to_have_count(43)
+        await page.locator("#search").fill("I cancel it")
+        await expect(page.locator("#found-part .hint")).to_have_text("Found in 1 of 2 calls.")
+
+
+# What is asked of the service from now on.
+ASKED = """() => {
+    window.asked = [];
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) {
+        const command = JSON.parse(text);
+        if (command.subscribe) window.asked.push([command.subscribe, command.since]);
+        send.call(this, text);
+    };
+}"""
+
+
 AFTER_ESCAPE = """new Promise((told) => {
     const key = { key: "Escape", code: "Escape", bubbles: true, cancelable: true };
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));

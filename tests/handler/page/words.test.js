@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { CallWords } from "../../../handler/page/static/words/call_words.js";
+import { Transcript } from "../../../handler/page/static/partyline/transcript.js";
 import { tokensOf } from "../../../handler/page/static/shared/folding.js";
 import { isSearch, phrase, places } from "../../../handler/page/static/words/phrase.js";
 import { Vocabulary } from "../../../handler/page/static/words/vocabulary.js";
@@ -228,6 +229,25 @@ test("other words are marked in what was said", () => {
   assert.equal(marks(call), "lawyer 5, cancel 1");
   call.watch([]);
   assert.equal(marks(call), "");
+});
+
+test("what somebody else has read of a call is taken over, the newest of it, and gone on with", () => {
+  const read = new Transcript("CA1");
+  for (const message of [
+    final("The lawyer came.", 1), final("Hello?", 2, "outbound"), final("Please cancel", 5),
+    interim("my order", 6.2),
+  ]) read.receive(message);
+  read.receive(/** @type {CallMessage} */ ({ type: "Gap", callSid: "CA1", at: 1, seq: seq += 1, track: null, start: 3, end: 4, reason: "media-lost" }));
+  const call = watching("lawyer", "cancel my order");
+  call.search(phrase("hello"));
+  call.takeOver(read, 100);
+  assert.equal(marks(call), "cancel my order 6.2, lawyer 1");
+  assert.equal(call.found, 1);
+  assert.equal(call.receive(final("my order.", 6.2)).length, 1);
+  assert.equal(marks(call), "cancel my order 5, lawyer 1");
+  const short = watching("lawyer", "hello");
+  short.takeOver(read, 2);
+  assert.equal(marks(short), "hello 2");
 });
 
 test("a search counts its places, in what comes too, and shows the last", () => {

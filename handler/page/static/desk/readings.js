@@ -9,12 +9,13 @@ import { ServiceClock } from "../shared/service_clock.js";
 /** @import { Change } from "../partyline/transcript.js" */
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { Partyline } from "../partyline/partyline.js" */
-/** @import { CallOptions, CallReading } from "../partyline/reading.js" */
+/** @import { CallOptions, CallReading, CallState, PartylineError } from "../partyline/reading.js" */
 
 /**
  * @typedef {object} ReadingsListener
  * @property {(transcript: Transcript, message: CallMessage, change: Change | null) => void} received
  * @property {(callSid: string) => void} forgot  what might have changed of it: nobody takes it back
+ * @property {(callSid: string, state: CallState) => void} stands  it stands otherwise with what is read of a call
  * @property {() => void} changed  other calls are read
  */
 
@@ -31,8 +32,10 @@ export class Readings {
   constructor(client, listener) {
     this.client = client;
     this.listener = listener;
-    /** @type {Map<string, { transcript: Transcript, reading: CallReading }>} by callSid */
+    /** @type {Map<string, { transcript: Transcript, reading: CallReading, isPreview: boolean }>} by callSid */
     this.calls = new Map();
+    /** @type {string[]} callSids that are about to be read */
+    this.coming = [];
     this.previews = new Previews();
     this.clock = new ServiceClock();
   }
@@ -43,6 +46,20 @@ export class Readings {
    */
   find(callSid) {
     return this.calls.get(callSid)?.transcript ?? null;
+  }
+
+  /** What is read, and is about to be: the most important first. */
+  get callSids() {
+    return [...this.calls.keys(), ...this.coming];
+  }
+
+  /**
+   * How a call is read that is open; null if none is.
+   * @param {string} callSid
+   */
+  opened(callSid) {
+    const call = this.calls.get(callSid);
+    return call && !call.isPreview ? call : null;
   }
 
   /**
@@ -71,7 +88,9 @@ export class Readings {
   preview(wanted, taken) {
     const { begun, ended } = this.previews.change(wanted, MAX_SUBSCRIPTIONS - SPARE - taken);
     for (const callSid of ended) this.stop(callSid);
-    this.listener.changed(); // others let go of those, too, before new ones come
+    this.coming = begun;
+    this.listener.changed(); // others let go of those that ended, too, before new ones come
+    this.coming = [];
     for (const callSid of begun) this.#begin(new Transcript(callSid), { newest: PREVIEWED });
     this.listener.changed();
   }
@@ -91,7 +110,11 @@ export class Readings {
       this.clock.hear(message, reading.state, Date.now(), performance.now());
       this.listener.received(transcript, message, change);
     };
-    const reading = this.client.call(transcript.callSid, { ...options, onMessage });
-    this.calls.set(transcript.callSid, { transcript, reading });
+    const onState = (/** @type {CallState} */ state, /** @type {PartylineError | undefined} */ error) => {
+      options.onState?.(state, error);
+      this.listener.stands(transcript.callSid, state);
+    };
+    const reading = this.client.call(transcript.callSid, { ...options, onMessage, onState });
+    this.calls.set(transcript.callSid, { transcript, reading, isPreview: options.newest !== undefined });
   }
 }

@@ -40,10 +40,12 @@ export class Workspace {
     this.read = new Readings(client, {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
+        this.words.receive(transcript.callSid, message);
         this.#showLast(transcript.callSid); // at once, as a row and a tile say the same of who speaks
       },
       forgot: (callSid) => this.panels.get(callSid)?.shown.drawSoon(),
-      changed: () => this.words.reads(this.read.calls.keys(), this.calls.live.keys()),
+      stands: (callSid, state) => this.words.stand(callSid, state),
+      changed: () => this.words.reads(this.calls.live.keys()),
     });
     /** @type {Reading<ListedCall[]> | null} */
     this.list = null;
@@ -56,7 +58,7 @@ export class Workspace {
     this.root = byId("workspace", HTMLElement);
     this.notices = new Notices();
     this.calls = new KnownCalls();
-    this.words = new WordPart(client, this.read.clock, {
+    this.words = new WordPart(this.read, {
       opened: (callSid, at) => this.#open(callSid, at),
       about: (callSid) => this.calls.find(callSid),
       changed: (callSid) => this.#showLast(callSid),
@@ -107,6 +109,7 @@ export class Workspace {
     if (!why) return;
     for (const panel of this.panels.values()) panel.shown.lose(why);
     this.read.forgetInterims();
+    this.words.forgetInterims();
     this.read.clock.forget();
     this.#glance();
     this.sidebar.mark();
@@ -271,9 +274,10 @@ export class Workspace {
 
   #tick() {
     if (this.client.state === "live") this.sidebar.tick();
-    this.words.tick();
     for (const panel of this.panels.values()) panel.shown.tick();
-    this.read.forgetInterims(this.read.clock.at(Date.now()) - INTERIM_LIFE);
+    const old = this.read.clock.at(Date.now()) - INTERIM_LIFE;
+    this.read.forgetInterims(old);
+    this.words.forgetInterims(old);
     this.#glance();
   }
 

@@ -1,6 +1,6 @@
 // The words of one call: what is searched for in it, and what is waited for.
 
-import { spoken } from "../partyline/transcript.js";
+import { isSpoken, spoken } from "../partyline/transcript.js";
 import { tokensOf } from "../shared/folding.js";
 import { places } from "./phrase.js";
 import { contextIn, MOST_HITS, WordIndex } from "./word_index.js";
@@ -11,6 +11,7 @@ import { contextIn, MOST_HITS, WordIndex } from "./word_index.js";
 /** @import { WatchWord } from "./watch_words.js" */
 /** @import { Context, Hit } from "./word_index.js" */
 /** @import { CallMessage, FinalResults, Results, Track } from "../partyline/messages.d.ts" */
+/** @import { Transcript } from "../partyline/transcript.js" */
 
 /** A watched word as it was said. @typedef {Marked & { track: Track, context: Context }} Mention */
 
@@ -70,6 +71,20 @@ export class CallWords {
     for (const interim of this.interims.values()) {
       interim.mentions = interim.mentions.filter(({ word }) => watched.some((one) => one.word === word));
     }
+  }
+
+  /**
+   * Take all that somebody else has read of the call: of its results the newest, so many, and what may still change.
+   * @param {Transcript} transcript
+   * @param {number} most
+   */
+  takeOver({ turns, interims }, most) {
+    const said = turns.filter(isSpoken).flatMap(({ track, segments }) => segments.map((one) => ({ ...one, track })));
+    said.sort((one, other) => one.start - other.start);
+    for (const { track, text, start, end } of said.slice(-most)) this.index.add(track, { text, start, end });
+    this.search(this.needles);
+    this.watch(this.watched);
+    for (const [track, { text, start, from, at }] of interims) this.#hold(track, text, { start, from, at });
   }
 
   /**
@@ -142,10 +157,20 @@ export class CallWords {
   #receiveInterim(message) {
     const { track, at } = message;
     const { text, start } = spoken(message);
-    if (!text) this.interims.delete(track);
-    if (!text) return [];
+    if (text) return this.#hold(track, text, { start, from: message.start, at });
+    this.interims.delete(track);
+    return [];
+  }
+
+  /**
+   * Keep what may still change, with the watched words in it.
+   * @param {Track} track
+   * @param {string} text
+   * @param {{ start: number, from: number, at: number }} when  its words begin, its result does; it was published (Unix ms)
+   */
+  #hold(track, text, { start, from, at }) {
     const mentions = this.#mentionsIn(track, text, start);
-    this.interims.set(track, { from: message.start, at, mentions });
+    this.interims.set(track, { from, at, mentions });
     return mentions;
   }
 

@@ -1,6 +1,5 @@
 // What is done with the words of calls while somebody searches or waits for some; loaded when they do.
 
-import { INTERIM_LIFE } from "../call/truth.js";
 import { later, unlessGone } from "../shared/later.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { FoundList } from "./found_list.js";
@@ -38,7 +37,7 @@ export class Listening {
     this.notifications = new Notifications(part.store, (callSid, at) => part.listener.opened(callSid, at));
     this.marks = new WatchMarks(part.panels);
     this.found = new FoundList(part.found, part.listener);
-    this.reader = new WordReader(part.client, {
+    this.reader = new WordReader(part.readings, {
       mentioned: (callSid, mention) => this.#tell(callSid, mention),
       changed: (callSid) => this.#change(callSid),
     });
@@ -55,13 +54,13 @@ export class Listening {
 
   /** Read the calls that are read now, or none if nobody wants words. */
   read() {
-    const { read, live } = this.part;
+    const { live, readings } = this.part;
     const { isWanted, reader } = this;
     if (isWanted) {
       clearTimeout(this.resting);
       this.resting = undefined;
     } else this.resting ??= setTimeout(() => reader.close(), REST);
-    reader.read([...read].filter((callSid) => isWanted || reader.calls.has(callSid)), live);
+    reader.read(readings.callSids.filter((callSid) => isWanted || reader.calls.has(callSid)), live);
     this.notifications.keep(this.reader.calls);
     this.frame.request();
   }
@@ -101,11 +100,6 @@ export class Listening {
    */
   of(callSid) {
     return this.reader.calls.get(callSid)?.words ?? null;
-  }
-
-  /** A second has passed. */
-  tick() {
-    this.reader.forgetInterims(this.part.clock.at(Date.now()) - INTERIM_LIFE);
   }
 
   async edit() {

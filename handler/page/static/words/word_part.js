@@ -9,8 +9,9 @@ import { texts } from "../shared/texts.js";
 /** @import { Listening } from "./listening.js" */
 /** @import { Words } from "./signals.js" */
 /** @import { KnownCall } from "../list/known_calls.js" */
-/** @import { Partyline } from "../partyline/partyline.js" */
-/** @import { ServiceClock } from "../shared/service_clock.js" */
+/** @import { Readings } from "../desk/readings.js" */
+/** @import { CallMessage } from "../partyline/messages.d.ts" */
+/** @import { CallState } from "../partyline/reading.js" */
 
 /**
  * @typedef {object} WordListener
@@ -31,8 +32,6 @@ const NONE = { marked: [], found: 0 };
 const load = () => import("./listening.js");
 
 export class WordPart {
-  /** @type {ReadonlySet<string>} callSids of what the page reads */
-  read = new Set();
   /** @type {ReadonlySet<string>} callSids of what there is to read */
   live = new Set();
   /** @type {Listening | null} */
@@ -46,13 +45,11 @@ export class WordPart {
   input = byId("search", HTMLInputElement);
 
   /**
-   * @param {Partyline} client
-   * @param {ServiceClock} clock
+   * @param {Readings} readings  of the page
    * @param {WordListener} listener
    */
-  constructor(client, clock, listener) {
-    this.client = client;
-    this.clock = clock;
+  constructor(readings, listener) {
+    this.readings = readings;
     this.listener = listener;
     this.button.onclick = async () => (await unlessGone(this.#load()))?.edit();
     this.input.addEventListener("input", () => this.search());
@@ -63,12 +60,10 @@ export class WordPart {
   }
 
   /**
-   * The page reads these calls now.
-   * @param {Iterable<string>} read  by callSid, the most important first
-   * @param {Iterable<string>} live
+   * The page reads other calls now.
+   * @param {Iterable<string>} live  callSids of all that are
    */
-  reads(read, live) {
-    this.read = new Set(read);
+  reads(live) {
     this.live = new Set(live);
     this.button.hidden = false;
     this.search();
@@ -112,8 +107,27 @@ export class WordPart {
     return this.listening?.of(callSid) ?? NONE;
   }
 
-  tick() {
-    this.listening?.tick();
+  /**
+   * A call that the page reads has told something.
+   * @param {string} callSid
+   * @param {CallMessage} message
+   */
+  receive(callSid, message) {
+    this.listening?.reader.receive(callSid, message);
+  }
+
+  /**
+   * It stands otherwise with what the page reads of a call.
+   * @param {string} callSid
+   * @param {CallState} state
+   */
+  stand(callSid, state) {
+    this.listening?.reader.stand(callSid, state);
+  }
+
+  /** Nobody takes back what might have changed, at all or for long (Unix ms). */
+  forgetInterims(before = Infinity) {
+    this.listening?.reader.forgetInterims(before);
   }
 
   /**

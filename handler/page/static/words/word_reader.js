@@ -1,13 +1,16 @@
 // Reads what calls have said, as far back as the page keeps words, while somebody searches or waits for
-// some. Only calls that the page reads anyway: a subscription more is none.
+// some. Only calls that the page reads anyway: a subscription more is none. What an open call has read is
+// taken from there: while its past was told again, nothing of now would come.
 
+import { NextFrame } from "../shared/next_frame.js";
 import { CallWords } from "./call_words.js";
 import { Vocabulary } from "./vocabulary.js";
 
 /** @import { Mention } from "./call_words.js" */
 /** @import { Needle } from "./phrase.js" */
 /** @import { WatchWord } from "./watch_words.js" */
-/** @import { Partyline } from "../partyline/partyline.js" */
+/** @import { Readings } from "../desk/readings.js" */
+/** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { CallReading, CallState } from "../partyline/reading.js" */
 
 /**
@@ -20,6 +23,8 @@ import { Vocabulary } from "./vocabulary.js";
  * @typedef {object} Entry
  * @property {CallWords} words
  * @property {CallReading | null} reading  null: it waits for its turn
+ * @property {boolean} isShared  the call is open: the reading is the page's, which tells what comes
+ * @property {number} last  the newest record that was taken of the page's
  * @property {boolean} isRead  its past has been told, or cannot be
  * @property {boolean} isLive  its past has been told: what comes is said now
  * @property {boolean} isFresh  it began as we listened: none of it is from before
@@ -28,7 +33,7 @@ import { Vocabulary } from "./vocabulary.js";
 // So many records back, some two hours, a call is read.
 const PAST = 2000;
 // The past of so many calls is told at once: what is said now must not wait behind it.
-const AT_ONCE = 6;
+const AT_ONCE = 2;
 
 export class WordReader {
   vocabulary = new Vocabulary();
@@ -42,12 +47,13 @@ export class WordReader {
   live = null;
 
   /**
-   * @param {Partyline} client
+   * @param {Readings} readings  of the page
    * @param {ReaderListener} listener
    */
-  constructor(client, listener) {
-    this.client = client;
+  constructor(readings, listener) {
+    this.readings = readings;
     this.listener = listener;
+    this.frame = new NextFrame(() => this.#goOn());
   }
 
   /**
@@ -58,13 +64,39 @@ export class WordReader {
   read(callSids, live) {
     const wanted = new Set(callSids);
     for (const callSid of [...this.calls.keys()]) if (!wanted.has(callSid)) this.#drop(callSid);
+    for (const [callSid, entry] of this.calls) if (entry.isShared) this.#stay(callSid, entry);
     for (const callSid of wanted) {
       if (this.calls.has(callSid)) continue;
       const isFresh = this.live !== null && live.has(callSid) && !this.live.has(callSid);
-      this.calls.set(callSid, { words: this.#wordsOf(), reading: null, isRead: false, isLive: false, isFresh });
+      this.calls.set(callSid, { words: this.#wordsOf(), reading: null, isShared: false, last: 0, isRead: false, isLive: false, isFresh });
     }
     this.live = live;
     this.#goOn();
+  }
+
+  /**
+   * A call that is read for others has told something.
+   * @param {string} callSid
+   * @param {CallMessage} message
+   */
+  receive(callSid, message) {
+    const entry = this.calls.get(callSid);
+    if (!entry?.isShared) return;
+    if (message.seq !== undefined) {
+      if (message.seq <= entry.last) return; // the call was opened anew
+      entry.last = message.seq;
+    }
+    this.#take(callSid, entry, message);
+  }
+
+  /**
+   * It stands otherwise with what is read of a call for others.
+   * @param {string} callSid
+   * @param {CallState} state
+   */
+  stand(callSid, state) {
+    const entry = this.calls.get(callSid);
+    if (entry?.isShared) this.#note(callSid, entry, state);
   }
 
   /** Read nothing any more, and forget what was read. */
@@ -85,11 +117,8 @@ export class WordReader {
     for (const { words } of this.calls.values()) words.watch(watched);
   }
 
-  /**
-   * Forget what may still change if it is older than a time (Unix ms).
-   * @param {number} before
-   */
-  forgetInterims(before) {
+  /** Forget what may still change, of all calls or if it is older than a time (Unix ms). */
+  forgetInterims(before = Infinity) {
     for (const [callSid, { words }] of this.calls) if (words.forgetInterims(before)) this.listener.changed(callSid);
   }
 
@@ -100,33 +129,71 @@ export class WordReader {
     return words;
   }
 
-  /** Begin with those whose turn it is. */
+  /** Begin with those whose turn it is; with those that are shared one a frame, as each is taken at once. */
   #goOn() {
+    this.frame.forget();
     let busy = [...this.calls.values()].filter(({ reading, isRead }) => reading && !isRead).length;
     for (const [callSid, entry] of this.calls) {
-      if (busy >= AT_ONCE) return;
-      if (entry.reading) continue;
-      this.#begin(callSid, entry);
+      if (entry.reading || entry.isShared) continue;
+      if (this.#share(callSid, entry)) return this.frame.request();
+      if (busy >= AT_ONCE) continue;
+      this.#begin(callSid, entry, { newest: PAST });
       busy += 1;
     }
   }
 
   /**
+   * Take what the page has read of a call by now, if it is open.
    * @param {string} callSid
    * @param {Entry} entry
    */
-  #begin(callSid, entry) {
-    const { words } = entry;
-    entry.reading = this.client.call(callSid, {
-      newest: PAST,
-      onMessage: (message) => {
-        const before = told(words);
-        const mentions = words.receive(message);
-        if (entry.isLive || entry.isFresh) for (const mention of mentions) this.listener.mentioned(callSid, mention);
-        if (told(words) !== before) this.listener.changed(callSid);
-      },
+  #share(callSid, entry) {
+    const open = this.readings.opened(callSid);
+    if (!open) return false;
+    const { reading, transcript } = open;
+    Object.assign(entry, { reading, isShared: true, last: reading.position.last });
+    entry.isLive = reading.state === "live";
+    entry.isRead = !isBefore(reading.state);
+    entry.words.takeOver(transcript, PAST);
+    this.listener.changed(callSid);
+    return true;
+  }
+
+  /**
+   * Go on with a call that was shared: by ourselves if it is no longer open.
+   * @param {string} callSid
+   * @param {Entry} entry
+   */
+  #stay(callSid, entry) {
+    const open = this.readings.opened(callSid);
+    entry.isShared = open !== null;
+    if (open) entry.reading = open.reading;
+    else this.#begin(callSid, entry, { since: entry.last });
+  }
+
+  /**
+   * @param {string} callSid
+   * @param {Entry} entry
+   * @param {{ newest: number } | { since: number }} from
+   */
+  #begin(callSid, entry, from) {
+    entry.reading = this.readings.client.call(callSid, {
+      ...from,
+      onMessage: (message) => this.#take(callSid, entry, message),
       onState: (state) => this.#note(callSid, entry, state),
     });
+  }
+
+  /**
+   * @param {string} callSid
+   * @param {Entry} entry
+   * @param {CallMessage} message
+   */
+  #take(callSid, { words, isLive, isFresh }, message) {
+    const before = told(words);
+    const mentions = words.receive(message);
+    if (isLive || isFresh) for (const mention of mentions) this.listener.mentioned(callSid, mention);
+    if (told(words) !== before) this.listener.changed(callSid);
   }
 
   /**
@@ -135,9 +202,8 @@ export class WordReader {
    * @param {CallState} state
    */
   #note(callSid, entry, state) {
-    if (state === "offline" && entry.words.forgetInterims()) this.listener.changed(callSid);
     entry.isLive ||= state === "live";
-    if (entry.isRead || state === "past" || state === "asked" || state === "offline") return;
+    if (entry.isRead || isBefore(state)) return;
     entry.isRead = true; // or there is nothing to read: it waits for its audio, is over, or not for us
     this.listener.changed(callSid);
     this.#goOn();
@@ -147,9 +213,17 @@ export class WordReader {
   #drop(callSid) {
     const entry = this.calls.get(callSid);
     this.calls.delete(callSid);
-    entry?.reading?.close();
+    if (!entry?.isShared) entry?.reading?.close();
     entry?.words.index.close();
   }
+}
+
+/**
+ * Whether more of the past may come.
+ * @param {CallState} state
+ */
+function isBefore(state) {
+  return state === "asked" || state === "past" || state === "offline";
 }
 
 /**
