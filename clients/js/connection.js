@@ -116,7 +116,7 @@ export class Connection {
   }
 
   async #freshToken() {
-    return (await this.askToken?.()) || null;
+    return await this.askToken?.() || null;
   }
 
   /**

@@ -95,7 +95,7 @@ export class NumberReading extends Reading {
   constructor(number, { onMessage, interim = true }, leave) {
     super(onMessage, () => leave(this));
     this.number = number;
-    this.interim = interim;
+    this.command = { subscribe: number, interim };
   }
 
   /** @param {CallReading} reading */

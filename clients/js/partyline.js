@@ -40,6 +40,8 @@ export class Partyline {
   #numbers = new Set();
   /** @type {Set<Reading<ListedCall[]>>} */
   #lists = new Set();
+  /** @type {Set<Reading<any>>} those of both that are to be asked for, when there is room */
+  #due = new Set();
 
   /** @param {Options} options */
   constructor(options) {
@@ -69,14 +71,14 @@ export class Partyline {
     this.#checkRoom();
     const reading = new NumberReading(number, options, () => {
       this.#numbers.delete(reading);
+      this.#due.delete(reading);
       if (![...this.#numbers].some((other) => other.number === number)) this.#send({ unsubscribe: number });
       for (const call of reading.calls.values()) call.close();
       this.#rest();
     });
     this.#numbers.add(reading);
     for (const { subscribed } of this.#feeds.values()) if (subscribed) this.#beginFor(reading, subscribed);
-    this.#begun({ subscribe: number, interim: reading.interim });
-    return reading;
+    return this.#begin(reading);
   }
 
   /**
@@ -88,12 +90,12 @@ export class Partyline {
     /** @type {Reading<ListedCall[]>} */
     const reading = new Reading(onList, () => {
       this.#lists.delete(reading);
+      this.#due.delete(reading);
       this.#rest();
     });
     this.#checkRoom();
     this.#lists.add(reading);
-    this.#begun({ list: true });
-    return reading;
+    return this.#begin(reading);
   }
 
   /** Try at once, with what `token` gives now: also where it was not to be tried again. */
@@ -142,10 +144,16 @@ export class Partyline {
     }
   }
 
-  /** @param {Command} command */
-  #begun(command) {
-    this.#send(command);
+  /**
+   * Ask for a number, or the list, as soon as there is room.
+   * @template {Reading<any>} T
+   * @param {T} reading
+   */
+  #begin(reading) {
+    this.#due.add(reading);
+    this.#askDue();
     if (!this.#connection) this.connect();
+    return reading;
   }
 
   /** @param {CallReading} reading */
@@ -170,7 +178,7 @@ export class Partyline {
 
   /** A connection on which nothing is read is let go: it would keep a program alive. */
   #rest() {
-    if (this.#feeds.size || this.#numbers.size || this.#lists.size) return;
+    if (!this.#readings().next().done) return;
     this.#connection?.close();
     this.#connection = null;
     this.#change("idle");
@@ -185,12 +193,13 @@ export class Partyline {
     this.#send({ subscribe: callSid, since: feed.since, interim: feed.interim });
   }
 
-  /** Ask for what was read when the line broke, as far as there is room; as one is over, for the next. */
+  /** Ask for what is read, as far as there is room; as a call is over, for the next. */
   #askDue() {
     const feeds = [...this.#feeds.values()];
-    let room = this.#room - feeds.filter((feed) => !feed.due && feed.placed).length;
+    let room = this.#room + this.#due.size - feeds.filter((feed) => !feed.due && feed.placed).length;
     feeds.sort((one, other) => one.due - other.due);
-    for (const { callSid, due } of feeds) if (due && room-- > 0) this.#ask(callSid);
+    for (const { callSid, due } of feeds) if (due && room > this.#due.size && room--) this.#ask(callSid);
+    for (const one of this.#due) if (room-- > 0 && this.#due.delete(one)) this.#send(one.command);
   }
 
   /**
@@ -204,9 +213,8 @@ export class Partyline {
       // A number's calls that live are begun by it, too; of those that have ended only we know.
       feed.due = feed.isNamed ? 1 : feed.isWanted ? 2 + Number(live.includes(feed.callSid)) : 0;
     }
+    this.#due = new Set([...this.#numbers, ...this.#lists]);
     this.#askDue();
-    for (const { number, interim } of this.#numbers) this.#send({ subscribe: number, interim });
-    if (this.#lists.size) this.#send({ list: true });
   }
 
   /**
@@ -250,7 +258,7 @@ export class Partyline {
   #beginFor(number, { callSid, parentCallSid, from, to }) {
     if (parentCallSid || ![from, to].includes(number.number) || number.calls.has(callSid)) return;
     const onMessage = (/** @type {CallMessage} */ message) => number.tell(message);
-    const reading = this.#reading(callSid, { onMessage, interim: number.interim, stay: true });
+    const reading = this.#reading(callSid, { onMessage, interim: number.command.interim, stay: true });
     reading.number = number;
     const known = this.#feeds.has(callSid);
     number.keep(reading);

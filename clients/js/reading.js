@@ -2,7 +2,7 @@
 
 import { Position } from "./position.js";
 
-/** @import { CallMessage, CaughtUp, NumberMessage, Over, Refusal, Subscribed, Waiting } from "./messages.d.ts" */
+/** @import { CallMessage, CaughtUp, Command, NumberMessage, Over, Refusal, Subscribed, Waiting } from "./messages.d.ts" */
 
 // What is not taken yet is kept up to here; what is beyond is asked for again.
 const LONGEST_QUEUE = 1000;
@@ -28,6 +28,8 @@ export class PartylineError extends Error {
 export class Reading {
   /** @type {T[]} */
   #queue = [];
+  /** @type {Command} what asks for it, unless it is of another kind */
+  command = { list: true };
   #over = false;
   /** @type {PartylineError | null} */
   #error = null;

@@ -65,7 +65,6 @@ export class Transcript {
     this.trouble = ""; // why the recogniser is away
     /** @type {Set<string>} what else the call was told of it, the newest */
     this.notes = new Set();
-    this.expired = 0; // the oldest record, if what was before it is gone
   }
 
   /** The last that was said, for a list. */
@@ -80,7 +79,6 @@ export class Transcript {
    */
   receive(message) {
     this.known = true;
-    if (message.type === "Expired") this.expired = message.first;
     if (message.seq === undefined) {
       if (message.type === "Results") this.#receiveInterim(message);
       return null;
@@ -155,8 +153,7 @@ export class Transcript {
   #note(note) {
     this.notes.delete(note);
     this.notes.add(note);
-    const [oldest] = this.notes;
-    if (oldest && this.notes.size > MAX_NOTES) this.notes.delete(oldest);
+    for (const oldest of this.notes) if (this.notes.size > MAX_NOTES) this.notes.delete(oldest);
   }
 
   /** @param {Results} message */

@@ -2,12 +2,15 @@
 
 import asyncio
 import errno
+import fcntl
 import json
 import os
 import re
 import socket
 import ssl
 import struct
+import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -25,6 +28,8 @@ from rehearsal.twilio.reach import port_of
 # What a peer that does not read may leave unsent: about 6 s of a call. Twilio's own is unknown.
 MAX_UNSENT = 256 * 1024
 OPEN_SECONDS = 10.0
+# So long the server may leave unread what it was sent before the path breaks.
+ARRIVE_SECONDS = 10.0
 # What a two-way stream may be sent; a one-way stream may not.
 COMMANDS = frozenset({"media", "mark", "clear"})
 
@@ -267,9 +272,39 @@ async def _hang_up(connection: ClientConnection, how: HangUp) -> None:
     if how is HangUp.RESET:
         raw = connection.transport.get_extra_info("socket")
         if raw is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ARRIVE_SECONDS):
+                    await _arrived(connection.transport, raw)
             # Closing without lingering sends RST instead of FIN.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.transport.abort()
         await connection.wait_closed()
     else:
         await connection.close()
+
+
+async def _arrived(transport: asyncio.Transport, raw: socket.socket) -> None:
+    """
+    Wait until the peer's system has what was sent, if ours can say.
+
+    A reset takes back what has not arrived, and the report would count frames that nobody got. What
+    has arrived, read or not, it leaves (on Linux): whoever loses that has a defect.
+    """
+    while _has_unsent(transport, raw):  # noqa: ASYNC110  the kernel tells nobody
+        await asyncio.sleep(FRAME_MS / 1000)
+
+
+def _has_unsent(transport: asyncio.Transport, raw: socket.socket) -> bool:
+    """Whether something is on its way still; what is closed sends nothing more."""
+    if transport.is_closing():
+        return False
+    return transport.get_write_buffer_size() > 0 or _unacknowledged(raw) > 0
+
+
+def _unacknowledged(raw: socket.socket) -> int:
+    """Return how many bytes the kernel keeps until the peer's has them; 0 where it cannot say."""
+    if sys.platform != "linux" or raw.fileno() < 0:
+        return 0
+    # tcp(7): SIOCOUTQ, which is the same as TIOCOUTQ.
+    (count,) = struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, bytes(4)))
+    return int(count)

@@ -26,7 +26,7 @@ class HangUp(StrEnum):
 
     STOP = "stop"
     CLOSE = "close"  # the socket closes without stop
-    RESET = "reset"  # the path breaks
+    RESET = "reset"  # the path breaks, behind what was sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,3 @@ for (const [name, alternatives, wanted] of /** @type {const} */ ([
     assert.deepEqual(spoken({ ...results, start: 1, duration: 4, channel }), wanted);
   });
 }
-
-test("what is no longer kept is known by the first record that is", () => {
-  assert.equal(transcriptOf({ type: "Expired", callSid, first: 7 }).expired, 7);
-});

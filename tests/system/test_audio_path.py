@@ -5,6 +5,7 @@ Recorded human speech, in real time, through the whole service.
 """
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ def speech(*names: str) -> bytes:
     return pause.join(sentences)[: SECONDS * audio.SAMPLE_RATE]
 
 
-@pytest.mark.parametrize("plain", [False, True], ids=["our own server", "plain uvicorn"])
+servers = pytest.mark.parametrize("plain", [False, True], ids=["our own server", "plain uvicorn"])
+
+
+@servers
 async def test_every_byte_is_in_its_place_or_told_as_lost(
     serve, deepgram, nats, read, token, plain
 ):
@@ -79,3 +83,27 @@ async def test_every_byte_is_in_its_place_or_told_as_lost(
         stalled = [frame for frame in report.sent if frame.track == "outbound" and frame.at == 5]
         assert gap["start"] == pytest.approx(stalled[0].timestamp / 1000, abs=0.005)
         assert 2.0 < gap["end"] - gap["start"] <= 3.0
+
+
+@servers
+async def test_what_had_come_before_a_reset_is_heard_though_nobody_had_read_it(
+    serve, deepgram, nats, read, token, plain
+):
+    """The process stands still meanwhile: its system has the last second, and then the reset."""
+    service = serve(DEEPGRAM_URL=deepgram.url, NATS_URL=nats.url, RESUME_SECONDS="0", plain=plain)
+    call = Options(auth_token=AUTH_TOKEN, hang_up=HangUp.RESET, jitter_ms=0)
+    reading = asyncio.create_task(read(service, call.call_sid, token=token))
+    caller, callee = (speech(name)[: 3 * audio.SAMPLE_RATE] for name in ("cities-1", "cities-2"))
+
+    def stop_late(at: float) -> None:
+        if at >= 2:
+            service.popen.send_signal(signal.SIGSTOP)
+
+    url = f"{service.ws}/twilio"
+    try:
+        report = await place_call(url, caller, callee, call, progress=stop_late, keep_frames=True)
+    finally:
+        service.popen.send_signal(signal.SIGCONT)
+    await reading
+    sent = [Heard(frame.track, frame.timestamp, frame.payload) for frame in report.sent]
+    assert bytes(deepgram.heard[0].received) == mix(sent, [])

@@ -89,3 +89,28 @@ async def test_a_number_of_many_calls_is_let_go_and_what_else_is_read_goes_on(se
         assert json.loads(await process.stdout.readline()) == [1, 2, 3]
         assert await process.wait() == 0
     assert breaker.connections == 1
+
+
+async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_for_room(
+    serve, token, tell
+):
+    """They take their places until they are over for good; the service would close for one more."""
+    service = serve(PAUSE_SECONDS="5")
+    calls = [await tell(service, to=NUMBER) for _ in range(100)]
+    other = "+15550004444"
+    last = await tell(service, to=other)
+    async with Breaker(service.port) as breaker, patience():
+        url = f"http://127.0.0.1:{breaker.port}"
+        process = await run("room.mjs", url, token, NUMBER, str(len(calls)), other)
+        assert json.loads(await process.stdout.readline()) == "read"
+        breaker.cut()
+        await asyncio.gather(*(call.end() for call in calls))
+        breaker.mend()
+        told = [json.loads(await process.stdout.readline()) for _ in range(2)]
+        await last.end()
+        told += [json.loads(await process.stdout.readline()) for _ in range(2)]
+        assert await process.wait() == 0
+    assert told.pop() == {"lives": 2}
+    told.remove("list")
+    assert [one["type"] for one in told] == ["CallStarted", "CallEnded"]
+    assert {one["callSid"] for one in told} == {last.sid}

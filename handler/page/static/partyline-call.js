@@ -124,7 +124,7 @@ export class PartylineCall extends HTMLElement {
     const reading = this.#client.call(callSid, {
       stay: true,
       onMessage: (message) => {
-        serviceClock.hear(message, reading.state, Date.now());
+        serviceClock.hear(message, reading.state, Date.now(), performance.now());
         view.receive(message, transcript.receive(message));
         if (message.type === "CallStarted") view.describe({});
       },

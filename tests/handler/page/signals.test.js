@@ -102,25 +102,45 @@ test("ten times a second for a hundred calls of an hour costs next to nothing: t
   assert.ok(looked < 40, `${looked} turns`);
 });
 
+/** @param {number} at @returns {CallMessage} */
+function published(at) {
+  return { type: "Results", callSid: "CA1", at, track: "inbound", start: 0, duration: 1, channel: { alternatives: [] } };
+}
+
 test("the service's clock is ours, until a message says what they differ by", () => {
   const clock = new ServiceClock();
-  /** @param {number} at @returns {CallMessage} */
-  const published = (at) => ({
-    type: "Results", callSid: "CA1", at, track: "inbound", start: 0, duration: 1, channel: { alternatives: [] },
-  });
   assert.equal(clock.seconds(1000, 3000), 2);
-  clock.hear(published(100), "past", 1600); // of what was before, nobody knows how long ago it was sent
-  clock.hear({ type: "UtteranceEnd", callSid: "CA1" }, "live", 1600);
+  clock.hear(published(100), "past", 1600, 1600); // of what was before, nobody knows how long ago it was sent
+  clock.hear({ type: "UtteranceEnd", callSid: "CA1" }, "live", 1600, 1600);
   assert.equal(clock.seconds(1000, 3000), 2);
-  clock.hear(published(500), "live", 1600);
-  clock.hear(published(600), "live", 1600); // less was on the way
-  clock.hear(published(600), "live", 1700);
+  clock.hear(published(500), "live", 1600, 1600);
+  clock.hear(published(600), "live", 1600, 1600); // less was on the way
+  clock.hear(published(600), "live", 1700, 1700);
   assert.equal(clock.seconds(1000, 3000), 1);
   assert.equal(clock.at(3000), 2000);
   clock.forget(); // the computer slept, and its clock was put right
   assert.equal(clock.at(3000), 2000);
-  clock.hear(published(600), "live", 31_600);
+  clock.hear(published(600), "live", 31_600, 31_600);
   assert.equal(clock.at(33_000), 2000);
-  clock.hear(published(700), "live", 31_800);
+  clock.hear(published(700), "live", 31_800, 31_800);
   assert.equal(clock.at(33_000), 2000);
+});
+
+for (const by of [-60_000, -1500, 1500, 60_000]) {
+  test(`a clock that is put right by ${by} ms while words come is learned anew from the next`, () => {
+    const clock = new ServiceClock();
+    clock.hear(published(500), "live", 1500, 500);
+    clock.hear({ type: "UtteranceEnd", callSid: "CA1" }, "live", 1700 + by, 700);
+    clock.hear(published(800), "live", 1800 + by, 800);
+    assert.equal(clock.at(3000 + by), 2000);
+    clock.hear(published(900), "live", 2000 + by, 1000); // it came later, and is not taken for it
+    assert.equal(clock.at(3000 + by), 2000);
+  });
+}
+
+test("a clock that goes a little faster or slower than another is not taken for one that was put right", () => {
+  const clock = new ServiceClock();
+  clock.hear(published(500), "live", 1500, 500);
+  clock.hear(published(800), "live", 2700, 800); // on the way for longer
+  assert.equal(clock.at(3000), 2000);
 });

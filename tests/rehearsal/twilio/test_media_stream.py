@@ -295,6 +295,7 @@ async def test_audio_for_a_peer_that_does_not_read_is_discarded_at_last(monkeypa
 
     monkeypatch.setattr(module, "connect", with_small_buffers)
     monkeypatch.setattr(module, "MAX_UNSENT", 8000)
+    monkeypatch.setattr(module, "ARRIVE_SECONDS", 0)
     done = asyncio.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -306,3 +307,30 @@ async def test_audio_for_a_peer_that_does_not_read_is_discarded_at_last(monkeypa
     assert set(report.problems) == {"31930 Buffer Overflow"}
     assert report.frames + report.problems["31930 Buffer Overflow"] == 200
     assert report.frames > 10
+
+
+async def test_a_path_breaks_behind_what_was_sent_though_the_server_has_not_read_it_yet():
+    """Else the report would count frames that nobody got."""
+    received = 0
+    late, over = asyncio.Event(), asyncio.Event()
+
+    async def take(ws: ServerConnection) -> None:
+        nonlocal received
+        await late.wait()
+        with contextlib.suppress(ConnectionClosed):
+            async for _ in ws:
+                received += 1
+        over.set()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    noise = b"\xff" * 32_000
+    async with serve(take, sock=listener):
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+        call = fast(hang_up=HangUp.RESET)
+        report = await place_call(
+            url, noise, noise, call, progress=lambda at: at > 3 and late.set()
+        )
+        await over.wait()
+    assert report.frames == 400
+    assert received == 2 + report.frames

@@ -107,7 +107,7 @@ export class Readings {
   #begin(transcript, options) {
     const onMessage = (/** @type {CallMessage} */ message) => {
       const change = transcript.receive(message);
-      this.clock.hear(message, reading.state, Date.now());
+      this.clock.hear(message, reading.state, Date.now(), performance.now());
       this.listener.received(transcript, message, change);
     };
     const onState = (/** @type {CallState} */ state, /** @type {PartylineError | undefined} */ error) => {

@@ -3,24 +3,33 @@
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { CallState } from "../partyline/reading.js" */
 
+// Our clock was put right if it went on by so much more (ms), or less, than time did; a computer that slept is
+// taken for that, too, where its steady clock slept as well.
+const PUT_RIGHT = 1000;
+
 export class ServiceClock {
   // What ours is ahead of it, with the least time on the way (ms).
   #ahead = Infinity;
   #mayBeOld = false;
+  // What ours showed more than the steady one when a message came last (ms).
+  #apart = NaN;
 
   /**
    * Learn from a message that has just come. What of a call's past is told now was published long ago.
    * @param {CallMessage} message
    * @param {CallState} state  of what is read
    * @param {number} now  Unix ms, ours
+   * @param {number} steady  ms since whenever, by a clock that nobody puts right
    */
-  hear(message, state, now) {
+  hear(message, state, now, steady) {
+    if (Math.abs(now - steady - this.#apart) > PUT_RIGHT) this.forget();
+    this.#apart = now - steady;
     if (message.type !== "Results" || state !== "live") return;
     this.#ahead = Math.min(this.#mayBeOld ? Infinity : this.#ahead, now - message.at);
     this.#mayBeOld = false;
   }
 
-  /** Nothing has come for a while, in which either clock may have been put right: learn anew from what comes next. */
+  /** Either clock may have been put right, as nothing has come for a while: learn anew from what comes next. */
   forget() {
     this.#mayBeOld = true;
   }
