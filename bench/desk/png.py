@@ -1,4 +1,4 @@
-"""Small PNG files: no more colours than a palette has, which is plenty for letters on a page."""
+"""Small PNG files: fewer colours than a palette has, which is plenty for letters on a page."""
 
 import base64
 import struct
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page
 
-MOST = 256
+MOST = 224
 # The browser reads its own picture; a blank page of it does, so that nothing of ours is in between.
 READ = """async (png) => {
   const file = await fetch(`data:image/png;base64,${png}`);
