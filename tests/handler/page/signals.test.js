@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Transcript } from "../../../handler/page/static/partyline/transcript.js";
 import { ServiceClock } from "../../../handler/page/static/shared/service_clock.js";
-import { signals } from "../../../handler/page/static/words/signals.js";
+import { signals, toldWords } from "../../../handler/page/static/words/signals.js";
 
 /** @import { CallMessage, Results, Track } from "../../../handler/page/static/partyline/messages.d.ts" */
 
@@ -143,4 +143,9 @@ test("a clock that goes a little faster or slower than another is not taken for 
   clock.hear(published(500), "live", 1500, 500);
   clock.hear(published(800), "live", 2700, 800); // on the way for longer
   assert.equal(clock.at(3000), 2000);
+});
+
+test("of the watched words that were said a line tells the last one, and how many more", () => {
+  const told = (/** @type {string[]} */ ...words) => toldWords({ marked: words.map((word, at) => ({ word, at })), found: 0 });
+  assert.deepEqual([told(), told("a"), told("a", "b", "a", "c")], ["", "a", "a +2"]);
 });

@@ -71,12 +71,15 @@ test("since when the recogniser is away is told, if it is known", () => {
   /** @type {Extract<CallMessage, { type: "Recogniser" }>} */
   const away = { type: "Recogniser", callSid, seq: 3, at: 165_000, state: "down", reason: "HTTP 503" };
   receive(away);
-  const [words, later] = ["The recogniser is away (HTTP 503).", "What is said now is kept and comes later."];
-  assert.deepEqual(truth.troubles, [words, later]);
+  const [words, later] = ["The recogniser is away (HTTP 503).", "What is said comes later."];
+  assert.deepEqual(truth.troubles, [later, words]);
   receive(started);
   receive(away);
-  assert.deepEqual(truth.troubles, [words, "It has been away since 01:05.", later]);
+  assert.deepEqual(truth.troubles, ["No words since 01:05.", later, words]);
+  truth.complete = true;
+  assert.deepEqual([truth.standing, truth.words], ["live", "unheard"]);
   receive({ type: "Recogniser", callSid, seq: 4, at: 170_000, state: "up", reason: "it is asked for another model" });
+  assert.equal(truth.words, "live");
   assert.deepEqual(truth.troubles, ["The recogniser: it is asked for another model."]);
 });
 
@@ -90,5 +93,5 @@ test("nobody jumps to what is live where nothing is", () => {
 });
 
 test("words that come late are said to", () => {
-  assert.deepEqual([behind(0.84), behind(7.25)], ["0.8\u00a0s behind", "7.3\u00a0s behind: words come late"]);
+  assert.deepEqual([behind(0.84), behind(7.25)], ["0.8\u00a0s behind", "late: 7.3\u00a0s"]);
 });

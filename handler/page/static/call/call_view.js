@@ -6,7 +6,7 @@ import { NextFrame } from "../shared/next_frame.js";
 import { texts } from "../shared/texts.js";
 import { spoken } from "../partyline/transcript.js";
 import { TranscriptView } from "./transcript_view.js";
-import { behind, Truth } from "./truth.js";
+import { behind, isLate, Truth } from "./truth.js";
 
 /** @import { About } from "../shared/format.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
@@ -239,8 +239,9 @@ export class CallView {
     const begun = this.transcript.started?.startedAt;
     if (!begun) return;
     this.delayedAt = Date.now();
-    const seconds = this.clock.seconds(begun, this.delayedAt) - spoken(results).end;
-    this.parts.delay.textContent = behind(Math.max(0, seconds));
+    const seconds = Math.max(0, this.clock.seconds(begun, this.delayedAt) - spoken(results).end);
+    this.parts.delay.textContent = behind(seconds);
+    this.parts.delay.classList.toggle("late", isLate(seconds));
   }
 }
 

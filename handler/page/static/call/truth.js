@@ -91,7 +91,8 @@ export class Truth {
     if (this.lost) return texts.truth.lost[this.lost];
     if (!known) return texts.call.looking;
     if (!this.complete) return texts.truth.catchingUp;
-    return this.isWaiting ? texts.call.waiting : texts.call.live;
+    if (this.isWaiting) return texts.call.waiting;
+    return this.transcript.trouble ? texts.truth.unheard : texts.call.live;
   }
 
   /** What else the reader should know, in sentences. */
@@ -102,9 +103,10 @@ export class Truth {
     return [
       this.lacksBeginning ? texts.call.beginningGone : "",
       ...this.missing.map((seconds) => texts.truth.partGone(clock(seconds))),
-      isAway ? texts.call.recogniserAway(trouble) : "",
+      // Where there is room for less, that nothing is lost comes before why.
       isAway && awaySince !== null ? texts.truth.awaySince(clock(awaySince)) : "",
       isAway ? texts.truth.comesLater : "",
+      isAway ? texts.call.recogniserAway(trouble) : "",
       ...[...notes].map((note) => texts.call.recogniserSays(note)),
     ].filter(Boolean);
   }
@@ -125,5 +127,10 @@ export class Truth {
  * @param {number} seconds
  */
 export function behind(seconds) {
-  return seconds < LATE ? texts.call.behind(seconds) : texts.truth.late(seconds);
+  return isLate(seconds) ? texts.truth.late(seconds) : texts.call.behind(seconds);
+}
+
+/** @param {number} seconds  that words are behind */
+export function isLate(seconds) {
+  return seconds >= LATE;
 }

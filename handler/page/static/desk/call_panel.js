@@ -8,7 +8,7 @@ import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
 import { obey } from "../help/obey.js";
 import { byId, find, make, write } from "../shared/dom.js";
-import { clock, otherNumber, otherParty, title } from "../shared/format.js";
+import { clock, otherNumber, otherParty, ourParty, title } from "../shared/format.js";
 import { later, unlessGone } from "../shared/later.js";
 import { texts } from "../shared/texts.js";
 
@@ -216,6 +216,7 @@ export class CallPanel {
     const { callSid } = this.transcript;
     const { from, to, callerName, calleeName } = about;
     this.parts.party.textContent = this.name;
+    this.parts.ours.textContent = ourParty(about);
     // A number is told of whom no name is known.
     this.parts.ends.textContent = title({ ...about, callSid, from: callerName ? null : from, to: calleeName ? null : to });
     this.parts.ends.title = this.parts.party.title = title({ ...about, callSid });
@@ -253,6 +254,7 @@ function partsOf(root) {
   return {
     ends: find(root, ".ends", HTMLElement),
     party: find(root, ".party", HTMLElement),
+    ours: find(root, ".ours", HTMLElement),
     pinned: find(root, ".pin-mark", HTMLElement),
     details: find(root, ".details", HTMLElement),
     metadata: find(root, ".metadata", HTMLElement),

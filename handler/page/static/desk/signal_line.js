@@ -2,13 +2,10 @@
 
 import { write } from "../shared/dom.js";
 import { showSignal, signalElement } from "../words/signal_elements.js";
-import { signals } from "../words/signals.js";
+import { signals, toldWords } from "../words/signals.js";
 
 /** @import { CallView } from "../call/call_view.js" */
 /** @import { Words } from "../words/signals.js" */
-
-// Of the watched words that were said so many are told.
-const MOST_MARKED = 3;
 
 export class SignalLine {
   /**
@@ -31,7 +28,6 @@ export class SignalLine {
     const isLive = about.startedAt !== undefined && truth.standing === "live";
     const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now()), words) : null;
     showSignal(this.signal, now, view.speakers);
-    const marked = new Set(words.marked.map(({ word }) => word));
-    write(this.marked, [...marked].slice(0, MOST_MARKED).join("\u2003")); // a separator would stay where a word goes
+    write(this.marked, toldWords(words));
   }
 }

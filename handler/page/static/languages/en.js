@@ -49,10 +49,11 @@ export const texts = {
     /** @param {string} time */
     partGone: (time) => `A part of this call, behind ${time}, is no longer kept.`,
     /** @param {string} time */
-    awaySince: (time) => `It has been away since ${time}.`,
-    comesLater: "What is said now is kept and comes later.",
+    awaySince: (time) => `No words since ${time}.`,
+    unheard: "unheard",
+    comesLater: "What is said comes later.",
     /** @param {number} seconds */
-    late: (seconds) => `${tenths(seconds)}\u00a0s behind: words come late`,
+    late: (seconds) => `late: ${tenths(seconds)}\u00a0s`,
     /** @param {number} count */
     jumpToEndNew: (count) => `Jump to the end (${whole(count)} new)`,
     silent: "The service does not answer. Trying again …",
@@ -127,7 +128,7 @@ export const texts = {
     to: (callee) => `→ ${callee}`,
     /** @param {string} direction */
     waiting: (direction) => `${direction}, waiting for its audio`,
-    recogniserAway: "The recogniser is away.",
+    recogniserAway: "Recogniser away",
     /**
      * @param {string} name
      * @param {string} value
@@ -343,7 +344,7 @@ export const texts = {
     times: "Show times",
     uncertain: "Mark uncertain words",
     language: "Language",
-    browserLanguage: "Browser's",
+    browserLanguage: "As the browser",
   },
 
   /** The keys, by place and by what they do: see help/keys.js. */

@@ -17,9 +17,8 @@ import { lastWords } from "./last_words.js";
 /**
  * @typedef {object} Glance
  * @property {Signals | null} signals  who speaks; null: nobody knows
- * @property {boolean} isAway  its recogniser is
+ * @property {boolean} isAway  its recogniser is, as far as is known
  * @property {string} last  what was said last, or why nothing is
- * @property {string[]} marked  watched words, each once, the one that was said last comes first
  */
 
 // So many characters of what was said are there, whatever the speaker's name takes.
@@ -34,10 +33,10 @@ const LEAST_ROOM = 16;
  * @returns {Glance}
  */
 export function glance(call, transcript, signals, room) {
-  const marked = (signals?.marked ?? []).map(({ word }) => word);
-  if (!transcript) return { signals: null, isAway: false, last: "", marked };
-  if (transcript.trouble) return { signals: null, isAway: true, last: texts.list.recogniserAway, marked };
-  return { signals, isAway: false, last: lastSaid(transcript, speakers(call), room), marked };
+  if (!transcript) return { signals: null, isAway: false, last: "" };
+  // While nothing comes nobody knows whether it is away.
+  if (signals && transcript.trouble) return { signals: null, isAway: true, last: texts.list.recogniserAway };
+  return { signals, isAway: false, last: lastSaid(transcript, speakers(call), room) };
 }
 
 /**
@@ -46,7 +45,7 @@ export function glance(call, transcript, signals, room) {
  * @returns {Glance}
  */
 export function glanceBack({ endedAt = 0, reason, words }) {
-  return { signals: null, isAway: false, last: ended({ endedAt, reason, words }), marked: [] };
+  return { signals: null, isAway: false, last: ended({ endedAt, reason, words }) };
 }
 
 /**

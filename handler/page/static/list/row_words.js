@@ -3,7 +3,7 @@
 import { speakers } from "../shared/format.js";
 import { write } from "../shared/dom.js";
 import { showSignal, signalElement } from "../words/signal_elements.js";
-import { signals } from "../words/signals.js";
+import { signals, toldWords } from "../words/signals.js";
 import { glance, glanceBack } from "./glance.js";
 
 /** @import { KnownCall } from "./known_calls.js" */
@@ -32,8 +32,7 @@ export function tellWords({ root, parts }, call, shown, rows) {
     : glanceBack(call);
   const signal = parts.voice.firstElementChild ?? parts.voice.appendChild(signalElement());
   if (signal instanceof HTMLElement) showSignal(signal, seen.signals, speakers(call));
-  const [word = "", ...others] = seen.marked;
-  write(parts.marked, others.length ? `${word} +${others.length}` : word);
+  write(parts.marked, call.endedAt === undefined ? toldWords(shown.words) : "");
   write(parts.last, seen.last);
   root.classList.toggle("speaking", Boolean(seen.signals?.speaking));
   root.classList.toggle("away", seen.isAway);

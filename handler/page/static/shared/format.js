@@ -105,6 +105,15 @@ export function otherParty(call) {
   return isolate(name || otherNumber(call) || `CA…${call.callSid.slice(-6)}`, texts.direction);
 }
 
+/**
+ * Who of ours is on the line, if their name is known: our end of the call has an arrow before it if it was called.
+ * @param {About} call
+ */
+export function ourParty({ callerName, calleeName, direction }) {
+  if (isOutbound(direction)) return isolate(callerName ?? "", texts.direction);
+  return calleeName ? texts.list.to(isolate(calleeName, texts.direction)) : "";
+}
+
 /** @param {string | null | undefined} direction */
 export function directionName(direction) {
   return isOutbound(direction) ? texts.call.outgoing : texts.call.incoming;

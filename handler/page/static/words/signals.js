@@ -22,6 +22,15 @@ import { isSpoken } from "../partyline/transcript.js";
 /** Speech without a pause (seconds). @typedef {{ track: Track, start: number, end: number }} Stretch */
 
 /** @type {Words} */
+/**
+ * The watched words that were said, as far as a line has room: the last one, and how many more.
+ * @param {Words} words
+ */
+export function toldWords({ marked }) {
+  const [word = "", ...others] = new Set(marked.map((one) => one.word));
+  return others.length ? `${word} +${others.length}` : word;
+}
+
 const NO_WORDS = { marked: [], found: 0 };
 // Interims come once a second and are under way for some: who ended no longer ago still speaks (seconds).
 const STILL_SPEAKS = 2;
