@@ -26,7 +26,7 @@ export function turnElement(track, speaker, time) {
   const head = make("p", "head", make("bdi", "who", speaker), " ", time);
   const said = make("p", "said");
   said.dir = "auto"; // each turn as its script is written, whatever the page's is
-  return make("div", `turn ${track}`, head, " ", said); // a line may break there
+  return make("div", `turn ${track}`, head, said);
 }
 
 /**
