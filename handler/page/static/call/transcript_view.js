@@ -19,6 +19,8 @@ import { gapElement, interimElement, turnElement, writeSegments } from "./turn_e
 
 // Turns are laid out by the block: what is not on the screen costs next to nothing.
 const BLOCK = 40;
+// So long (ms) what was gone to stays in the middle, whatever is laid out around it meanwhile.
+const LANDING = 1000;
 
 export class TranscriptView {
   /**
@@ -42,12 +44,16 @@ export class TranscriptView {
     /** @type {Set<Turn> | null} what came while the reader was elsewhere; null before the past is there */
     this.missed = null;
     this.end = new Following();
+    /** @type {HTMLElement | null} that was gone to a moment ago: what is laid out yet moves it */
+    this.leapt = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.landing = undefined;
     this.upToDate = false; // whether what is drawn is all there is: the past is complete
     this.settled = false; // it was so once: its end stays in sight, also while nothing comes
     log.onscroll = () => this.#onScroll();
     // New words, turned phones, other panels, and turns that are laid out late move the end away. It is shown
     // once all that is drawn in a frame is laid out: to ask a log how high it is lays all of them out.
-    this.observer = new ResizeObserver(() => this.keepUp());
+    this.observer = new ResizeObserver(() => (this.leapt ? this.#centre(this.leapt) : this.keepUp()));
     this.observer.observe(log);
     this.observer.observe(this.blocks);
   }
@@ -58,6 +64,7 @@ export class TranscriptView {
   }
 
   close() {
+    clearTimeout(this.landing);
     this.observer.disconnect();
     this.search.clear();
   }
@@ -228,13 +235,18 @@ export class TranscriptView {
     this.log.querySelector(`.${mark}`)?.classList.remove(mark);
     element.classList.add(mark);
     this.#setFollowing(false);
-    const centre = () => {
-      element.scrollIntoView({ block: "center" });
-      this.end.note(this.log);
-    };
-    centre();
+    this.leapt = element;
+    clearTimeout(this.landing);
+    this.landing = setTimeout(() => { this.leapt = null; }, LANDING);
+    this.#centre(element);
     // What comes into sight so is laid out then, and moves it.
-    requestAnimationFrame(() => { if (element.classList.contains(mark)) centre(); });
+    requestAnimationFrame(() => { if (this.leapt === element) this.#centre(element); });
+  }
+
+  /** @param {HTMLElement} element */
+  #centre(element) {
+    element.scrollIntoView({ block: "center" });
+    this.end.note(this.log);
   }
 
   /**

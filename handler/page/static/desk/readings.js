@@ -48,7 +48,7 @@ export class Readings {
     return this.calls.get(callSid)?.transcript ?? null;
   }
 
-  /** What is read, and is about to be: the most important first. */
+  /** What is read, in the order in which it was begun, and what is about to be. */
   get callSids() {
     return [...this.calls.keys(), ...this.coming];
   }

@@ -21,7 +21,6 @@ import { isSpoken } from "../partyline/transcript.js";
 
 /** Speech without a pause (seconds). @typedef {{ track: Track, start: number, end: number }} Stretch */
 
-/** @type {Words} */
 /**
  * The watched words that were said, as far as a line has room: the last one, and how many more.
  * @param {Words} words
@@ -31,6 +30,7 @@ export function toldWords({ marked }) {
   return others.length ? `${word} +${others.length}` : word;
 }
 
+/** @type {Words} */
 const NO_WORDS = { marked: [], found: 0 };
 // Interims come once a second and are under way for some: who ended no longer ago still speaks (seconds).
 const STILL_SPEAKS = 2;
