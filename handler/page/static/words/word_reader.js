@@ -134,7 +134,7 @@ export class WordReader {
     this.frame.forget();
     let busy = [...this.calls.values()].filter(({ reading, isRead }) => reading && !isRead).length;
     for (const [callSid, entry] of this.calls) {
-      if (entry.reading || entry.isShared) continue;
+      if (entry.reading) continue; // our own, or the page's
       if (this.#share(callSid, entry)) return this.frame.request();
       if (busy >= AT_ONCE) continue;
       this.#begin(callSid, entry, { newest: PAST });
