@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FloatRect, expect
 from support.page import browsing, needs_chromium, shares_browser
 
 from bench.desk import page as states
@@ -83,9 +83,14 @@ async def no_word_is_cut(page) -> None:
     assert await page.evaluate(CUT) == []
 
 
-async def height(page, selector: str) -> float:
+async def box_of(page, selector: str) -> FloatRect:
     box = await page.locator(selector).first.bounding_box()
-    return box["height"]
+    assert box is not None  # it is laid out
+    return box
+
+
+async def height(page, selector: str) -> float:
+    return (await box_of(page, selector))["height"]
 
 
 @pytest.mark.proof
@@ -133,7 +138,7 @@ async def test_what_does_not_fit_in_a_tile_or_a_row_goes_whole(rounds, locale, f
 @pytest.mark.parametrize("locale", ["en-US", "de-DE"])
 async def test_the_first_lines_of_the_page_are_whole_and_leave_no_button_alone(locale):
     """At all widths and sizes of text: reading, in the list, offline, without a token."""
-    wrong = []
+    wrong: list[str] = []
 
     async def look(page, state):
         for size in ("normal", "largest"):
@@ -272,7 +277,7 @@ async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():
                 for button, sheet in (("#help", ".help"), ("#watch-words", "#watch-dialog")):
                     await states.show(page, button, sheet)
                     title, close, edge = [
-                        await page.locator(f"{sheet}{part}").first.bounding_box()
+                        await box_of(page, f"{sheet}{part}")
                         for part in (" h2", " :text-is('Close')", "")
                     ]
                     beside = title["y"] + title["height"] / 2 - close["y"] - close["height"] / 2

@@ -322,15 +322,17 @@ async def test_a_path_breaks_behind_what_was_sent_though_the_server_has_not_read
                 received += 1
         over.set()
 
+    def after_three_seconds(at: float) -> None:
+        if at > 3:
+            late.set()
+
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     noise = b"\xff" * 32_000
     async with serve(take, sock=listener):
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
         call = fast(hang_up=HangUp.RESET)
-        report = await place_call(
-            url, noise, noise, call, progress=lambda at: at > 3 and late.set()
-        )
+        report = await place_call(url, noise, noise, call, progress=after_three_seconds)
         await over.wait()
     assert report.frames == 400
     assert received == 2 + report.frames
