@@ -26,7 +26,7 @@ export class SignalLine {
   show(words) {
     const { about, clock, transcript, truth, view } = this.shown;
     const isLive = about.startedAt !== undefined && truth.standing === "live";
-    const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now()), words) : null;
+    const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now())) : null;
     showSignal(this.signal, now, view.speakers);
     write(this.marked, toldWords(words));
   }
