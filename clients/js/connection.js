@@ -18,8 +18,12 @@ const OPEN_TIMEOUT = 10_000;
 const LONGEST_ANSWER = 5_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 // A token is renewed when a quarter of its time is left, and not in its last moment.
-const [RENEW, LAST_MOMENT] = [0.75, 500];
-const [LEAVING, EXPIRED, TOO_SLOW, TOO_MUCH] = [1012, 4401, 4408, 4429];
+const RENEW = 0.75;
+const LAST_MOMENT = 500;
+const LEAVING = 1012;
+const EXPIRED = 4401;
+const TOO_SLOW = 4408;
+const TOO_MUCH = 4429;
 
 export class Connection {
   #failures = 0;
@@ -190,9 +194,10 @@ export class Connection {
 
   /** The status that a plain request gets; 0: none. */
   async #status() {
-    const headers = authorization(this.#token);
-    const signal = AbortSignal.timeout(OPEN_TIMEOUT);
-    const answer = await fetch(new URL("calls", this.service), { headers, signal }).catch(() => null);
+    const answer = await fetch(new URL("calls", this.service), {
+      headers: authorization(this.#token),
+      signal: AbortSignal.timeout(OPEN_TIMEOUT),
+    }).catch(() => null);
     await answer?.body?.cancel();
     return answer?.status ?? 0;
   }

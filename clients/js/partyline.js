@@ -42,6 +42,8 @@ export class Partyline {
   #lists = new Set();
   /** @type {Set<Reading<any>>} those of both that are to be asked for, when there is room */
   #due = new Set();
+  /** @type {ListedCall[] | null} the newest list of this connection */
+  #listed = null;
 
   /** @param {Options} options */
   constructor(options) {
@@ -95,6 +97,9 @@ export class Partyline {
     });
     this.#checkRoom();
     this.#lists.add(reading);
+    // The service tells it once, and each change.
+    const listed = this.#listed;
+    if (listed) queueMicrotask(() => this.#lists.has(reading) && reading.tell(listed));
     return this.#begin(reading);
   }
 
@@ -134,7 +139,7 @@ export class Partyline {
 
   /** So many calls may be asked for. */
   get #room() {
-    return MAX_SUBSCRIPTIONS - this.#numbers.size - this.#lists.size;
+    return MAX_SUBSCRIPTIONS - this.#numbers.size - Math.max(this.#lists.size, this.#listed ? 1 : 0);
   }
 
   #checkRoom() {
@@ -176,9 +181,9 @@ export class Partyline {
     this.#rest();
   }
 
-  /** There is room for others. A connection on which nothing is read is let go: it would keep a program alive. */
+  /** A connection on which nothing is read is let go: it would keep a program alive. */
   #rest() {
-    if (!this.#readings().next().done) return queueMicrotask(() => this.#askDue()); // all that end at once have ended
+    if (!this.#readings().next().done) return;
     this.#connection?.close();
     this.#connection = null;
     this.#change("idle");
@@ -207,6 +212,7 @@ export class Partyline {
    * @param {string[]} live  the calls that are
    */
   #open(live) {
+    this.#listed = null;
     this.#change("live");
     for (const feed of this.#feeds.values()) {
       feed.placed = false;
@@ -238,6 +244,7 @@ export class Partyline {
   #receive(message) {
     if (Array.isArray(message)) return this.#open(message);
     if (message.type === "Calls") {
+      this.#listed = message.calls;
       for (const list of this.#lists) { list.forget(); list.tell(message.calls); }
     }
     if (!("callSid" in message)) return;

@@ -23,7 +23,8 @@ export function useCall(client, callSid) {
     const transcript = new Transcript(callSid);
     /** @type {Error | undefined} */
     let error;
-    let [drawn, left] = [false, false];
+    let drawn = false;
+    let left = false;
     // What comes at once, as the past does, is drawn at once. A new object each time: else nothing is drawn.
     const draw = () => {
       if (drawn) return;

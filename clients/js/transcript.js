@@ -114,9 +114,9 @@ export class Transcript {
    * take it back. Returns whether there was any.
    */
   forgetInterims(before = Infinity) {
-    const { size } = this.interims;
-    for (const [track, { at }] of this.interims) if (at < before) this.interims.delete(track);
-    return this.interims.size < size;
+    let any = false;
+    for (const [track, { at }] of this.interims) if (at < before) any = this.interims.delete(track);
+    return any;
   }
 
   /**

@@ -232,20 +232,43 @@ async def test_what_a_token_does_not_open_is_read_with_the_next_that_does(servic
         assert await said(page) == ["before", "meanwhile", "after"]
 
 
-async def test_a_call_that_has_not_begun_is_awaited_again_once_the_line_is_back(service, mint):
+async def test_a_token_that_is_set_as_the_last_is_refused_is_tried(service, mint, tell):
+    """Before anything else: the page need not wait to be told."""
+    call, other = await tell(service, from_=MINE), await tell(service, from_=OTHER)
+    async with embedded(service.url, f"CA{'0' * 32}", mint(calls=["*"])) as page:
+        await page.locator("partyline-call").evaluate(
+            "(element, token) => element.addEventListener('partyline-state', ({ detail }) =>"
+            " { if (detail.state === 'refused') element.setAttribute('token', token); })",
+            mint(calls=[call.sid]),
+        )
+        await use(page, mint(calls=[other.sid]))
+        await page.locator("partyline-call").evaluate(
+            "(element, call) => element.setAttribute('call', call)", call.sid
+        )
+        await expect(state(page)).to_have_text("live")
+
+
+async def test_a_call_that_has_not_begun_is_awaited_again_with_another_token(service, mint):
+    async with embedded(service.url, f"CA{0:032x}", mint(calls=["*"])) as page:
+        await expect(state(page)).to_have_text("no such call")
+        await note_states(page)
+        async with page.expect_event("websocket"):
+            await use(page, mint(calls=["*"], ttl=900))
+        await expect(page).to_have_title("told: looking refused")
+
+
+async def test_what_is_awaited_is_no_longer_offline_once_the_line_is_back(serve, mint):
+    service = serve(AWAIT_CALL_SECONDS="300")
     unknown = f"CA{0:032x}"
     async with (
         Cable(service.port) as cable,
         embedded(f"http://127.0.0.1:{cable.port}", unknown, mint(calls=["*"])) as page,
     ):
-        await note_states(page)
-        await expect(state(page)).to_have_text("no such call")
+        await expect(state(page)).to_have_text("looking for this call …")
         cable.cut()
-        await use(page, mint(calls=["*"], ttl=900))
-        await expect(page).to_have_title("told: refused")
+        await expect(state(page)).to_contain_text("offline")
         cable.mend()
-        await expect(state(page)).to_have_text("no such call")
-        await expect(page).to_have_title("told: refused looking refused")
+        await expect(state(page)).to_have_text("looking for this call …")
 
 
 async def test_a_token_of_a_number_shows_its_calls_and_no_others(service, mint, tell):

@@ -126,7 +126,8 @@ async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, t
         assert all(one["silent"] for one in await page.evaluate("window.notifications"))
 
 
-async def test_a_word_that_is_said_as_its_call_is_opened_is_told_too(service, mint, tell):
+async def test_a_word_that_is_said_as_its_call_is_opened_or_goes_on_is_told_too(serve, mint, tell):
+    service = serve(PAUSE_SECONDS="0.5")
     call, other = await tell(service), await tell(service)
     call.say("before", 0.0)
     async with Cable(service.port) as cable, opened(service.url) as page:
@@ -147,6 +148,11 @@ async def test_a_word_that_is_said_as_its_call_is_opened_is_told_too(service, mi
         cable.mend()
         await expect(turns(page.locator(".call-panel").last)).to_have_count(2)
         await becomes(page, "window.notifications.length === 1")
+        await call.end()
+        await expect(page.locator(".call-panel.ended")).to_have_count(1)
+        again = await tell(service, again=call)
+        again.say("They cancel it", 30.0)
+        await becomes(page, "window.notifications.length === 2")
 
 
 async def test_words_that_another_tab_is_the_first_to_wait_for_are_heard_in_each(

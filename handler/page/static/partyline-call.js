@@ -4,13 +4,13 @@
 //
 // docs/embedding.md says what it takes.
 
-import { INTERIM_LIFE, QUIET } from "./call/truth.js";
+import { QUIET } from "./call/truth.js";
 import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
 import { CALL_SID } from "./shared/identifiers.js";
 import { later, tryAgain } from "./shared/later.js";
-import { ServiceClock } from "./shared/service_clock.js";
+import { INTERIM_LIFE, ServiceClock } from "./shared/service_clock.js";
 import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
@@ -104,9 +104,11 @@ export class PartylineCall extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (!this.#view || before === now) return; // it has not begun, or it is the same
     if (name === "call") this.#begin();
-    // What was refused is read no more: with another token it is asked for anew.
-    else if (this.#reading?.state === "refused") this.#read(this.#view, this.#reading.position.last);
-    else if (this.#reading) this.#client.connect();
+    else if (this.#reading) {
+      // What was refused is read no more: it is asked for anew.
+      if (this.#reading.state === "refused") this.#read(this.#view, this.#reading.position.last);
+      this.#client.connect();
+    }
   }
 
   #begin() {

@@ -144,6 +144,19 @@ test("the service's clock is ours, until a message says what they differ by", ()
   assert.equal(clock.at(33_000), 2000);
 });
 
+for (const off of [-3_600_000, -30, 15_000, 3_600_000]) {
+  test(`our clock is off by ${off} ms: what may still change proves it, as far as its age explains nothing`, () => {
+    const clock = new ServiceClock();
+    for (const at of [1000, 2000]) {
+      clock.hear(published(at, 0), "live", at + off, at); // nothing was on the way for long
+      assert.equal(clock.at(3000 + off), 3000);
+    }
+    clock.forget();
+    clock.hear(published(500, 0), "live", 3000 + off, 3000); // told again
+    assert.equal(clock.at(3000 + off), 3000);
+  });
+}
+
 for (const by of [-60_000, -1500, 1500, 60_000]) {
   test(`a clock that is put right by ${by} ms while words come is learned anew from the next`, () => {
     const clock = new ServiceClock();

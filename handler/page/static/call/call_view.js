@@ -51,8 +51,8 @@ export class CallView {
     this.changes = [];
     /** @type {Results | null} with words, published as we watched */
     this.newest = null;
-    // By a clock that nobody puts right (ms): when it was last told how far it is behind, and since when we watch.
-    this.delayedAt = this.watchedAt = -Infinity;
+    this.delayedAt = { ours: 0, steady: 0 }; // when it was last told how far it is behind (ms)
+    this.watchedAt = Infinity; // since when we watch, by a clock that nobody puts right (ms)
     this.isForemost = true; // the only one, or the one of several that the reader is in
     this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
@@ -161,7 +161,9 @@ export class CallView {
   /** A second has passed. */
   tick() {
     const { started, ended } = this.transcript;
-    if (performance.now() - this.delayedAt > DELAY_LIFE) this.parts.delay.textContent = "";
+    // Either clock may stand still for a while, or go back.
+    const passed = Math.max(performance.now() - this.delayedAt.steady, Date.now() - this.delayedAt.ours);
+    if (passed > DELAY_LIFE) this.parts.delay.textContent = "";
     const begun = started?.startedAt ?? this.call.startedAt;
     if (ended) this.parts.clock.textContent = clock(ended.duration);
     else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, Date.now()));
@@ -238,8 +240,8 @@ export class CallView {
   #drawDelay(results) {
     const begun = this.transcript.started?.startedAt;
     if (!begun) return;
-    this.delayedAt = performance.now();
-    const seconds = Math.max(0, this.clock.seconds(begun, Date.now()) - spoken(results).end);
+    this.delayedAt = { ours: Date.now(), steady: performance.now() };
+    const seconds = Math.max(0, this.clock.seconds(begun, this.delayedAt.ours) - spoken(results).end);
     this.parts.delay.textContent = behind(seconds);
     this.parts.delay.classList.toggle("late", isLate(seconds));
   }

@@ -35,9 +35,6 @@ export function lostBy(state) {
   }
 }
 
-// What may still change is not believed for longer (ms); so does the service.
-export const INTERIM_LIFE = 10_000;
-
 export class Truth {
   /** @param {Transcript} transcript */
   constructor(transcript) {

@@ -70,7 +70,7 @@ export class Readings {
    */
   open(transcript, options, makeRoom) {
     const { callSid } = transcript;
-    this.coming.add(callSid); // who reads its words goes on with it
+    if (this.calls.has(callSid)) this.coming.add(callSid); // who reads its words goes on with it
     makeRoom();
     this.stop(callSid);
     this.coming.delete(callSid);
@@ -78,11 +78,15 @@ export class Readings {
     this.listener.changed();
   }
 
-  /** There is another token: ask once more for the open calls that were refused, behind what is known of them. */
+  /**
+   * There is another token: ask once more for the open calls that were refused, behind what is known of them. Others
+   * come again by the list.
+   */
   askAgain() {
-    const refused = [...this.calls.values()].filter(({ reading, isPreview }) => reading.state === "refused" && !isPreview);
-    for (const { transcript, reading, options } of refused) {
-      this.#begin(transcript, { ...options, since: reading.position.last });
+    const refused = [...this.calls.values()].filter(({ reading }) => reading.state === "refused");
+    for (const { transcript, reading, isPreview, options } of refused) {
+      if (isPreview) this.stop(transcript.callSid);
+      else this.#begin(transcript, { ...options, since: reading.position.last });
     }
     if (refused.length) this.listener.changed();
   }

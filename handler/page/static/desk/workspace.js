@@ -1,7 +1,7 @@
 // What the reader has before them: the lists, the open calls, the numbers that are followed. It
 // knows what to ask the client for.
 
-import { INTERIM_LIFE, lostBy } from "../call/truth.js";
+import { lostBy } from "../call/truth.js";
 import { FollowedNumbers } from "./followed_numbers.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
@@ -10,6 +10,7 @@ import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
 import { byId } from "../shared/dom.js";
 import { remember } from "../shared/remember.js";
+import { INTERIM_LIFE } from "../shared/service_clock.js";
 import { texts } from "../shared/texts.js";
 import { WordPart } from "../words/word_part.js";
 

@@ -3,6 +3,9 @@
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { CallState } from "../partyline/reading.js" */
 
+/** What may still change is not believed for longer (ms), nor told again: so does the service. */
+export const INTERIM_LIFE = 10_000;
+
 // Our clock was put right if it went on by so much more (ms), or less, than time did; a computer that slept is
 // taken for that, too, where its steady clock slept as well.
 const PUT_RIGHT = 1000;
@@ -12,7 +15,7 @@ export class ServiceClock {
   #ahead = Infinity;
   // Ours may have been put right since that was learned.
   #mayBeOld = true;
-  // What may still change may be told again, as a connection is new, until there is a record.
+  // As a connection is new what may still change may be told again, and be as old as it gets, until there is a record.
   #mayRepeat = true;
   // What ours showed more than the steady one when a message came last (ms).
   #apart = NaN;
@@ -30,8 +33,13 @@ export class ServiceClock {
     this.#apart = now - steady;
     if (message.type !== "Results" || state !== "live") return;
     if (message.seq !== undefined) this.#mayRepeat = false;
-    if (this.#mayRepeat) return;
-    this.#ahead = Math.min(this.#mayBeOld ? Infinity : this.#ahead, now - message.at);
+    const ahead = now - message.at;
+    if (this.#mayRepeat) {
+      const age = ahead - this.#known;
+      if (age < 0 || age >= INTERIM_LIFE) this.#ahead = ahead; // no age explains it
+      return;
+    }
+    this.#ahead = Math.min(this.#mayBeOld ? Infinity : this.#ahead, ahead);
     this.#mayBeOld = false;
   }
 
@@ -40,12 +48,17 @@ export class ServiceClock {
     this.#mayBeOld = this.#mayRepeat = true;
   }
 
+  /** Until something is learned we have nothing but our clock. */
+  get #known() {
+    return Number.isFinite(this.#ahead) ? this.#ahead : 0;
+  }
+
   /**
    * What it shows at a moment of ours (Unix ms).
    * @param {number} now  Unix ms
    */
   at(now) {
-    return Number.isFinite(this.#ahead) ? now - this.#ahead : now;
+    return now - this.#known;
   }
 
   /**

@@ -64,7 +64,7 @@ export class WordReader {
   read(callSids, live) {
     const wanted = new Set(callSids);
     for (const callSid of [...this.calls.keys()]) if (!wanted.has(callSid)) this.#drop(callSid);
-    for (const [callSid, entry] of this.calls) if (entry.isShared) this.#stay(callSid, entry);
+    for (const [callSid, entry] of this.calls) this.#follow(callSid, entry);
     for (const callSid of wanted) {
       if (this.calls.has(callSid)) continue;
       const isFresh = this.live !== null && live.has(callSid) && !this.live.has(callSid);
@@ -160,15 +160,21 @@ export class WordReader {
   }
 
   /**
-   * Go on with a call that was shared: by ourselves if it is no longer open.
+   * Go on with a call that is opened, closed, or read anew, where we are with it.
    * @param {string} callSid
    * @param {Entry} entry
    */
-  #stay(callSid, entry) {
+  #follow(callSid, entry) {
+    const { isShared, reading } = entry;
+    if (!reading) return; // it waits for its turn
     const open = this.readings.opened(callSid);
+    if (open && !isShared) {
+      entry.last = reading.position.last;
+      reading.close();
+    }
     entry.isShared = open !== null;
     if (open) entry.reading = open.reading;
-    else this.#begin(callSid, entry, { since: entry.last });
+    else if (isShared) this.#begin(callSid, entry, { since: entry.last });
   }
 
   /**
