@@ -31,6 +31,7 @@ export const texts = {
     draining: "Verbindet neu … Der Server geht, ein anderer übernimmt.",
     lostFor: (time) => `seit ${time}`,
     listAsOf: (time) => `Stand von ${time}.`,
+    notLive: "nicht live",
     lost: {
       offline: "offline: verbindet neu …",
       draining: "verbindet neu …: Der Server geht, ein anderer übernimmt",
