@@ -8,6 +8,7 @@ still change; then a list of five hundred is scrolled.
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ HURRY = 400.0  # records a second while an hour goes by
 WIDTH = 1920
 # So that calls that say RATE records a second in all keep to the clock.
 REST = 1.6
+POLITE = 10
 SCROLLED = 10.0  # seconds
 WATCHED = "amaranth"  # none of the calls says it by itself
 TIMES = 20  # it is said
@@ -160,6 +162,7 @@ async def run(chromium: str, arguments: argparse.Namespace) -> None:
     """Measure in a browser of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium)
+        os.nice(POLITE)  # who reads has a machine of their own, without the service and who talks
         await measure(browser, arguments)
         await browser.close()
 

@@ -170,7 +170,8 @@ export class Connection {
   }
 
   async #lose(code = 1006, reason = "") {
-    const [opened, tried] = [this.#openedAt, this.#socket !== null];
+    const opened = this.#openedAt;
+    const tried = this.#socket;
     const turn = this.#drop();
     if (opened && Date.now() - opened > OPEN_TIMEOUT) this.#failures = 0;
     if (code === EXPIRED) this.#refused = this.#token ?? "";

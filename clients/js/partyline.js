@@ -176,9 +176,9 @@ export class Partyline {
     this.#rest();
   }
 
-  /** A connection on which nothing is read is let go: it would keep a program alive. */
+  /** There is room for others. A connection on which nothing is read is let go: it would keep a program alive. */
   #rest() {
-    if (!this.#readings().next().done) return;
+    if (!this.#readings().next().done) return queueMicrotask(() => this.#askDue()); // all that end at once have ended
     this.#connection?.close();
     this.#connection = null;
     this.#change("idle");

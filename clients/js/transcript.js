@@ -153,7 +153,7 @@ export class Transcript {
   #note(note) {
     this.notes.delete(note);
     this.notes.add(note);
-    for (const oldest of this.notes) if (this.notes.size > MAX_NOTES) this.notes.delete(oldest);
+    this.notes = new Set([...this.notes].slice(-MAX_NOTES));
   }
 
   /** @param {Results} message */

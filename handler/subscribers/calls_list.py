@@ -237,6 +237,11 @@ class ListReader:
         """Take a fresh token's rights: the list that it sees is told at once, if it is another."""
         self._calls.join(self, grant)
 
+    def repeat(self) -> None:
+        """Tell the list once more, whatever the reader has had."""
+        self._had = b""
+        self.offer()
+
     def offer(self) -> None:
         """Give the reader a turn if it waits, and there is a list that it has not had."""
         if self._waiting is None or self._offered or self.audience is None:

@@ -171,6 +171,8 @@ class Subscriber:
             case commands.ListCalls():
                 if self._subscriptions.ask_list():
                     self._tasks.create_task(self._send_lists())
+                elif self._list is not None:  # else it has not been told yet
+                    self._list.repeat()
             case commands.Renew(token):
                 await self._renew(token)
                 self._renewed = command

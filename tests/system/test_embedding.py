@@ -171,10 +171,7 @@ async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
         await note_states(page)
         await expect(state(page)).to_contain_text("the token has expired")
         await expect(page).to_have_title(re.compile(r"^told:( offline)? expired$"))
-        fresh = mint(calls=[call.sid])
-        await page.locator("partyline-call").evaluate(
-            "(element, token) => element.setAttribute('token', token)", fresh
-        )
+        await use(page, mint(calls=[call.sid]))
         await expect(state(page)).to_have_text("live")
         call.say("after", 9.0)
         await expect(turns(page)).to_have_count(2)
@@ -204,10 +201,51 @@ async def test_a_token_that_was_over_before_is_said_so(service, mint, tell):
     call = await tell(service, from_=MINE)
     async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=-60)) as page:
         await expect(state(page)).to_contain_text("the token has expired")
-        await page.locator("partyline-call").evaluate(
-            "(element, token) => element.setAttribute('token', token)", mint(calls=[call.sid])
-        )
+        await use(page, mint(calls=[call.sid]))
         await expect(state(page)).to_have_text("live")
+
+
+async def use(page: Page, token: str) -> None:
+    """Give the element another token."""
+    await page.locator("partyline-call").evaluate(
+        "(element, token) => element.setAttribute('token', token)", token
+    )
+
+
+async def test_what_a_token_does_not_open_is_read_with_the_next_that_does(service, mint, tell):
+    call, other = await tell(service, from_=MINE), await tell(service, from_=OTHER)
+    call.say("before", 0.0)
+    mine, strange = mint(calls=[call.sid]), mint(calls=[other.sid])
+    async with embedded(service.url, call.sid, strange) as page:
+        await expect(state(page)).to_have_text("this token does not open this call")
+        await use(page, mine)
+        await expect(state(page)).to_have_text("live")
+        assert await said(page) == ["before"]
+        await use(page, strange)
+        await expect(state(page)).to_have_text("this token does not open this call")
+        assert await said(page) == ["before"]  # it stays in sight
+        call.say("meanwhile", 9.0)
+        await use(page, mine)
+        await expect(state(page)).to_have_text("live")
+        call.say("after", 18.0)
+        await expect(turns(page)).to_have_count(3)
+        assert await said(page) == ["before", "meanwhile", "after"]
+
+
+async def test_a_call_that_has_not_begun_is_awaited_again_once_the_line_is_back(service, mint):
+    unknown = f"CA{0:032x}"
+    async with (
+        Cable(service.port) as cable,
+        embedded(f"http://127.0.0.1:{cable.port}", unknown, mint(calls=["*"])) as page,
+    ):
+        await note_states(page)
+        await expect(state(page)).to_have_text("no such call")
+        cable.cut()
+        await use(page, mint(calls=["*"], ttl=900))
+        await expect(page).to_have_title("told: refused")
+        cable.mend()
+        await expect(state(page)).to_have_text("no such call")
+        await expect(page).to_have_title("told: refused looking refused")
 
 
 async def test_a_token_of_a_number_shows_its_calls_and_no_others(service, mint, tell):

@@ -152,6 +152,49 @@ async def test_a_token_that_expires_leaves_all_open_and_nothing_live(service, mi
         await expect(turns(page)).to_have_count(2)
 
 
+async def test_an_open_call_that_a_token_does_not_open_is_read_with_the_next_that_does(
+    service, mint, tell
+):
+    call, other = await tell(service), await tell(service)
+    call.say("before", 0.0)
+    mine, strange = mint(calls=[call.sid, other.sid]), mint(calls=[other.sid])
+    async with opened(f"{service.url}/#token={strange}&calls={call.sid},{other.sid}") as page:
+        states = page.locator(".call-panel .state")
+        refused = "this token does not open this call"
+        await expect(states).to_have_text([refused, "live"])
+
+        async def use(token):
+            await page.evaluate("token => { location.hash += `&token=${token}`; }", token)
+            await page.locator("#use-token").click()
+
+        await use(mine)
+        await expect(states).to_have_text(["live", "live"])
+        await use(strange)
+        await expect(states).to_have_text([refused, "live"])
+        call.say("meanwhile", 10.0)
+        await use(mine)
+        await expect(states).to_have_text(["live", "live"])
+        call.say("after", 20.0)
+        lines = turns(page.locator(".call-panel").first)
+        await expect(lines).to_have_count(3)
+
+
+async def test_a_computers_clock_that_is_put_back_leaves_no_delay_standing(service, token, tell):
+    call = await tell(service)
+    async with reading(service, token, call) as (page, _):
+        delay = page.locator(".delay")
+        call.say("one", 5.0)
+        await expect(delay).not_to_be_empty()
+        await page.evaluate(
+            "const now = Date.now; Date.now = () => now() - 3_600_000;"
+            "const steady = performance.now;"
+            "performance.now = () => Reflect.apply(steady, performance, []) + 5_001;"
+        )
+        await expect(delay).to_be_empty()
+        call.say("two", 10.0)
+        await expect(delay).not_to_be_empty()
+
+
 async def test_a_call_that_has_ended_leads_to_its_end_and_counts_what_was_not_seen(
     service, token, tell
 ):

@@ -3,6 +3,7 @@
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
+from support.cable import Cable
 from support.page import needs_chromium, opened, shares_browser, turns
 from support.timing import patience
 
@@ -123,6 +124,29 @@ async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, t
         who = "Ana +15550001111 →\u00a0unknown"
         assert about == [f"cancel · {who}", f"lawyer · {who}", f"cancel · {who}"]
         assert all(one["silent"] for one in await page.evaluate("window.notifications"))
+
+
+async def test_a_word_that_is_said_as_its_call_is_opened_is_told_too(service, mint, tell):
+    call, other = await tell(service), await tell(service)
+    call.say("before", 0.0)
+    async with Cable(service.port) as cable, opened(service.url) as page:
+        await page.add_init_script(OBSERVED)
+        await page.context.grant_permissions(["notifications"])
+        token = mint(calls=[call.sid, other.sid])
+        await page.goto(f"http://127.0.0.1:{cable.port}/#token={token}&call={other.sid}")
+        await wait_for(page, "cancel")
+        await page.locator("#watch-words").click()
+        await page.get_by_role("switch").check()
+        await page.locator("#watch-dialog .done").click()
+        row = page.locator(f"#calls li[data-call-sid='{call.sid}']")
+        await expect(row.locator(".last")).to_contain_text("before")
+        cable.swallow()  # for a moment
+        await row.locator(".open").click()
+        await expect(page.locator(".call-panel")).to_have_count(2)
+        call.say("I cancel it", 10.0)
+        cable.mend()
+        await expect(turns(page.locator(".call-panel").last)).to_have_count(2)
+        await becomes(page, "window.notifications.length === 1")
 
 
 async def test_words_that_another_tab_is_the_first_to_wait_for_are_heard_in_each(

@@ -17,7 +17,7 @@ import { Transcript } from "./partyline/transcript.js";
 
 /** @import { Lost, Standing } from "./call/truth.js" */
 /** @import { State } from "./partyline/partyline.js" */
-/** @import { CallState, PartylineError } from "./partyline/reading.js" */
+/** @import { CallReading, CallState, PartylineError } from "./partyline/reading.js" */
 
 // The service that this comes from.
 const SERVICE = new URL(".", import.meta.url);
@@ -60,6 +60,8 @@ export class PartylineCall extends HTMLElement {
   });
   /** @type {CallView | null} */
   #view = null;
+  /** @type {CallReading | null} none of what is no call */
+  #reading = null;
   #refusal = () => ""; // why it is refused, in the language that is read
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
@@ -102,7 +104,9 @@ export class PartylineCall extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (!this.#view || before === now) return; // it has not begun, or it is the same
     if (name === "call") this.#begin();
-    else if (CALL_SID.test(this.#view.transcript.callSid)) this.#client.connect();
+    // What was refused is read no more: with another token it is asked for anew.
+    else if (this.#reading?.state === "refused") this.#read(this.#view, this.#reading.position.last);
+    else if (this.#reading) this.#client.connect();
   }
 
   #begin() {
@@ -111,9 +115,8 @@ export class PartylineCall extends HTMLElement {
     const fresh = panel();
     this.#panel.replaceWith(fresh);
     this.#panel = fresh;
-    const transcript = new Transcript(callSid);
     const serviceClock = new ServiceClock();
-    const view = (this.#view = new CallView(fresh, transcript, {}, serviceClock, { time, stands: (how) => this.#tell(how) }));
+    const view = (this.#view = new CallView(fresh, new Transcript(callSid), {}, serviceClock, { time, stands: (how) => this.#tell(how) }));
     PartylineCall.#shown.add(this);
     view.describe({});
     if (!CALL_SID.test(callSid)) return this.#refuse(() => texts.embedded.noCall);
@@ -121,7 +124,18 @@ export class PartylineCall extends HTMLElement {
       forgetInterims(view, serviceClock.at(Date.now()) - INTERIM_LIFE);
       view.tick();
     }, 1000);
-    const reading = this.#client.call(callSid, {
+    this.#read(view, 0);
+  }
+
+  /**
+   * Read a call behind a record.
+   * @param {CallView} view
+   * @param {number} since
+   */
+  #read(view, since) {
+    const { clock: serviceClock, transcript } = view;
+    const reading = (this.#reading = this.#client.call(transcript.callSid, {
+      since,
       stay: true,
       onMessage: (message) => {
         serviceClock.hear(message, reading.state, Date.now(), performance.now());
@@ -129,7 +143,7 @@ export class PartylineCall extends HTMLElement {
         if (message.type === "CallStarted") view.describe({});
       },
       onState: (state, error) => this.#noteOfCall(view, state, error),
-    });
+    }));
   }
 
   /** The texts are others. */
@@ -143,7 +157,7 @@ export class PartylineCall extends HTMLElement {
     PartylineCall.#shown.delete(this);
     clearInterval(this.#clock);
     this.#view?.close();
-    this.#view = null;
+    this.#view = this.#reading = null;
     this.#client.close();
   }
 
@@ -165,7 +179,7 @@ export class PartylineCall extends HTMLElement {
    */
   #noteOfCall(view, state, error) {
     switch (state) {
-      case "past":
+      case "waiting": case "past":
         return view.admit();
       case "live":
         return view.catchUp();

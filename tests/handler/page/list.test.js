@@ -163,7 +163,7 @@ for (const [name, text, room, wanted] of ENDS) {
   test(`of what was said last there is ${name}`, () => assert.equal(lastWords(text, room), wanted));
 }
 
-const QUIET = { speaking: null, talkOver: false, silentFor: null, marked: [], found: 0 };
+const QUIET = { speaking: null, talkOver: false, silentFor: null };
 
 /** @param {string} text @returns {import("../../../handler/page/static/list/glance.js").Heard} */
 function heard(text, interim = "", trouble = "") {

@@ -73,17 +73,14 @@ const TABLE = [
 
 for (const [name, messages, now, [speaking, talkOver, silentFor]] of TABLE) {
   test(name, () => {
-    const words = { marked: [{ word: "so", at: 1 }], found: 2 };
-    assert.deepEqual(signals(transcriptOf(...messages), now, words), { speaking, talkOver, silentFor, ...words });
+    assert.deepEqual(signals(transcriptOf(...messages), now), { speaking, talkOver, silentFor });
   });
 }
 
 test("a result without words is as long as it says", () => {
   const message = interim("inbound", 1, 2);
   message.channel.alternatives = [{ transcript: "so so" }];
-  assert.deepEqual(signals(transcriptOf(message), 3), {
-    speaking: "inbound", talkOver: false, silentFor: 0.5, marked: [], found: 0,
-  });
+  assert.deepEqual(signals(transcriptOf(message), 3), { speaking: "inbound", talkOver: false, silentFor: 0.5 });
 });
 
 test("ten times a second for a hundred calls of an hour costs next to nothing: the last minute is looked at", () => {
@@ -102,10 +99,31 @@ test("ten times a second for a hundred calls of an hour costs next to nothing: t
   assert.ok(looked < 40, `${looked} turns`);
 });
 
-/** @param {number} at @returns {CallMessage} */
-function published(at) {
-  return { type: "Results", callSid: "CA1", at, track: "inbound", start: 0, duration: 1, channel: { alternatives: [] } };
+/**
+ * @param {number} at
+ * @param {number} [seq]  undefined: it may still change
+ * @returns {CallMessage}
+ */
+function published(at, seq = 1) {
+  const results = { callSid: "CA1", at, track: "inbound", start: 0, duration: 1, channel: { alternatives: [] } };
+  return /** @type {CallMessage} */ ({ type: "Results", ...results, ...(seq ? { seq } : {}) });
 }
+
+test("what may still change is told again to who comes later: the service's clock is not learned from it", () => {
+  const clock = new ServiceClock();
+  for (const begin of [0, 60_000]) {
+    clock.hear(published(begin + 500, 0), "live", begin + 9000, begin + 9000); // from 7.5 s ago
+    assert.equal(clock.at(9000), begin ? 8000 : 9000);
+    clock.hear(published(begin + 8500), "live", begin + 9500, begin + 9500);
+    assert.equal(clock.at(9500), 8500);
+    clock.hear(published(begin + 9100, 0), "live", begin + 10_000, begin + 10_000); // it was said now
+    assert.equal(clock.at(10_000), 9100);
+    clock.hear(published(begin + 9100), "live", begin + 10_100, begin + 10_100);
+    assert.equal(clock.at(10_000), 9100);
+    clock.forget(); // the connection was lost
+    clock.hear(published(begin + 9100), "live", begin + 10_100, begin + 10_100);
+  }
+});
 
 test("the service's clock is ours, until a message says what they differ by", () => {
   const clock = new ServiceClock();
@@ -146,6 +164,6 @@ test("a clock that goes a little faster or slower than another is not taken for 
 });
 
 test("of the watched words that were said a line tells the last one, and how many more", () => {
-  const told = (/** @type {string[]} */ ...words) => toldWords({ marked: words.map((word, at) => ({ word, at })), found: 0 });
+  const told = (/** @type {string[]} */ ...words) => toldWords({ marked: words.map((word, at) => ({ word, at })) });
   assert.deepEqual([told(), told("a"), told("a", "b", "a", "c")], ["", "a", "a +2"]);
 });

@@ -89,6 +89,19 @@ async def test_a_reader_gets_the_list_now_and_at_each_change_that_it_sees(bucket
         assert told(await waiting) == [3]
 
 
+async def test_a_list_is_told_again_to_who_asks_again(bucket, calls):
+    bucket.put(1)
+    async with calls.read(EVERYTHING) as reader:
+        assert told(await reader.newest()) == [1]
+        waiting = asyncio.create_task(reader.newest())
+        for _ in range(3):  # those that are not taken yet are one
+            reader.repeat()
+        assert told(await waiting) == [1]
+        waiting = asyncio.create_task(reader.newest())
+        bucket.put(2)
+        assert told(await waiting) == [1, 2]
+
+
 async def test_a_list_that_is_asked_for_is_the_newest(bucket, calls):
     """Not that of the last pass: whoever has just seen a call begin finds it in the list."""
     for number in range(5):

@@ -51,8 +51,8 @@ export class CallView {
     this.changes = [];
     /** @type {Results | null} with words, published as we watched */
     this.newest = null;
-    this.delayedAt = 0; // Unix ms: when it was last told how far it is behind
-    this.watchedAt = 0; // Unix ms: since when we watch
+    // By a clock that nobody puts right (ms): when it was last told how far it is behind, and since when we watch.
+    this.delayedAt = this.watchedAt = -Infinity;
     this.isForemost = true; // the only one, or the one of several that the reader is in
     this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
@@ -100,7 +100,7 @@ export class CallView {
   /** The past is complete. */
   catchUp() {
     this.view.upToDate = this.truth.complete = true;
-    this.watchedAt = Date.now();
+    this.watchedAt = performance.now();
     this.drawNow();
     this.view.keepUp();
     requestAnimationFrame(() => { this.isTold ||= this.view.upToDate; this.#announce(); });
@@ -161,11 +161,10 @@ export class CallView {
   /** A second has passed. */
   tick() {
     const { started, ended } = this.transcript;
-    const now = Date.now();
-    if (now - this.delayedAt > DELAY_LIFE) this.parts.delay.textContent = "";
+    if (performance.now() - this.delayedAt > DELAY_LIFE) this.parts.delay.textContent = "";
     const begun = started?.startedAt ?? this.call.startedAt;
     if (ended) this.parts.clock.textContent = clock(ended.duration);
-    else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, now));
+    else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, Date.now()));
   }
 
   /** The texts are others. */
@@ -231,15 +230,16 @@ export class CallView {
    * @param {Results} results
    */
   #isNew({ at }) {
-    return this.view.upToDate && at >= this.clock.at(this.watchedAt);
+    const watched = performance.now() - this.watchedAt;
+    return this.view.upToDate && at >= this.clock.at(Date.now()) - watched;
   }
 
   /** @param {Results} results */
   #drawDelay(results) {
     const begun = this.transcript.started?.startedAt;
     if (!begun) return;
-    this.delayedAt = Date.now();
-    const seconds = Math.max(0, this.clock.seconds(begun, this.delayedAt) - spoken(results).end);
+    this.delayedAt = performance.now();
+    const seconds = Math.max(0, this.clock.seconds(begun, Date.now()) - spoken(results).end);
     this.parts.delay.textContent = behind(seconds);
     this.parts.delay.classList.toggle("late", isLate(seconds));
   }

@@ -8,7 +8,7 @@ import { Following } from "./following.js";
 import { Search } from "./search.js";
 import { gapElement, interimElement, turnElement, writeSegments } from "./turn_elements.js";
 
-/** @import { Change, SpokenTurn, Transcript, Turn } from "../partyline/transcript.js" */
+/** @import { Change, Segment, SpokenTurn, Transcript, Turn } from "../partyline/transcript.js" */
 /** @import { Track } from "../partyline/messages.d.ts" */
 
 /**
@@ -37,8 +37,10 @@ export class TranscriptView {
     this.speakers = speakers({});
     /** @type {Map<Turn, HTMLElement>} */
     this.elements = new Map();
-    /** @type {WeakMap<Element, Turn>} */
-    this.turns = new WeakMap();
+    /** @type {Map<Element, Turn>} */
+    this.turns = new Map();
+    /** @type {Map<SpokenTurn, Segment[]>} what is written of each */
+    this.written = new Map();
     /** @type {HTMLElement[]} of words that may still change */
     this.interims = [];
     /** @type {Set<Turn> | null} what came while the reader was elsewhere; null before the past is there */
@@ -85,6 +87,7 @@ export class TranscriptView {
     for (const [turn, element] of this.elements) {
       if (isSpoken(turn)) {
         find(element, ".said", HTMLElement).replaceChildren();
+        this.written.delete(turn);
         this.#write(turn);
       } else element.replaceChildren(...gapElement(turn, this.speakers).childNodes);
     }
@@ -280,7 +283,8 @@ export class TranscriptView {
   /** @param {SpokenTurn} turn */
   #write(turn) {
     const said = find(this.elementOf(turn), ".said", HTMLElement);
-    writeSegments(said, turn.segments);
+    writeSegments(said, turn.segments, this.written.get(turn));
+    this.written.set(turn, [...turn.segments]);
     this.search.look(turn, said);
   }
 

@@ -13,9 +13,6 @@ const UNCERTAIN = 0.6; // confidence below it
 // Such as +1 (555) 000-1111: more than one group, or a sign before it.
 const NUMBERS = /(\+\d[\d ().-]*\d|\d+(?:[ ().-]+\d+)+)/;
 
-/** Which segment an element shows. @type {WeakMap<Element, Segment>} */
-const shownSegments = new WeakMap();
-
 /**
  * A turn of which nothing is written yet.
  * @param {Track} track
@@ -44,9 +41,9 @@ export function gapElement(gap, speakers) {
  * after it are written again.
  * @param {Element} said
  * @param {Segment[]} segments
+ * @param {Segment[]} [shown]  those that are
  */
-export function writeSegments(said, segments) {
-  const shown = [...said.children].map((part) => shownSegments.get(part));
+export function writeSegments(said, segments, shown = []) {
   const differs = segments.findIndex((segment, at) => segment !== shown[at]);
   const kept = differs < 0 ? segments.length : differs;
   while (said.children.length > kept) said.lastElementChild?.remove();
@@ -65,7 +62,6 @@ export function writeSegments(said, segments) {
  */
 function segmentElement(segment, blank, mixes) {
   const part = make("span", "");
-  shownSegments.set(part, segment);
   part.title = clock(segment.start);
   const text = blank + segment.text;
   const doubts = segment.words.some(isUncertain);

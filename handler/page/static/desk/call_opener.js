@@ -15,6 +15,7 @@ import { Transcript } from "../partyline/transcript.js";
 /** @import { Pins } from "./pins.js" */
 /** @import { Readings } from "./readings.js" */
 /** @import { KnownCall, KnownCalls } from "../list/known_calls.js" */
+/** @import { CallState, PartylineError } from "../partyline/reading.js" */
 
 /**
  * @typedef {object} Parts
@@ -27,7 +28,7 @@ import { Transcript } from "../partyline/transcript.js";
 
 /**
  * @typedef {object} OpenerListener
- * @property {() => void} changed  others are open: before what is opened is read, as a connection carries so many
+ * @property {() => void} changed  others are open: before what is opened is read
  * @property {() => void} enlarged  another of them is, or none
  * @property {() => void} opened  and is about to be read
  * @property {(number: string) => void} followed  the reader follows a call's number
@@ -118,8 +119,8 @@ export class CallOpener {
     });
     panel.pin(pins.has(callSid));
     openCalls.add(panel);
-    listener.changed();
-    read.open(transcript, { stay: true, onState: (state, error) => panel.note(state, refusal(error)) });
+    const onState = (/** @type {CallState} */ state, /** @type {PartylineError | undefined} */ error) => panel.note(state, refusal(error));
+    read.open(transcript, { stay: true, onState }, listener.changed);
     listener.opened();
     return panel;
   }

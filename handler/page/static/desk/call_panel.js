@@ -78,6 +78,7 @@ export class CallPanel {
     this.parts.close.onclick = listener.closed;
     this.parts.enlarge.onclick = listener.enlarged;
     this.parts.menu.onclick = () => this.openMenu();
+    this.shown.parts.log.onclick = (event) => this.#copyMoment(event); // one for all moments, of which there are thousands
     this.shown.describe({});
     this.#describe();
   }
@@ -272,11 +273,15 @@ export class CallPanel {
     const link = make("a", "time", clock(seconds));
     link.href = `#${momentLink({ callSid: this.transcript.callSid, at: seconds })}`;
     link.title = texts.desk.copyMoment;
-    link.onclick = (event) => {
-      event.preventDefault();
-      this.take(link.href, texts.desk.momentCopied(clock(seconds)));
-    };
     return link;
+  }
+
+  /** @param {MouseEvent} event */
+  #copyMoment(event) {
+    const link = event.target instanceof Element && event.target.closest("a.time");
+    if (!(link instanceof HTMLAnchorElement)) return;
+    event.preventDefault();
+    this.take(link.href, texts.desk.momentCopied(link.text));
   }
 
   /** Follow the end, or stay if it is followed. */

@@ -32,10 +32,10 @@ export class Readings {
   constructor(client, listener) {
     this.client = client;
     this.listener = listener;
-    /** @type {Map<string, { transcript: Transcript, reading: CallReading, isPreview: boolean }>} by callSid */
+    /** @type {Map<string, { transcript: Transcript, reading: CallReading, isPreview: boolean, options: CallOptions }>} by callSid */
     this.calls = new Map();
-    /** @type {string[]} callSids that are about to be read */
-    this.coming = [];
+    /** @type {Set<string>} callSids that are about to be read, or to be read otherwise */
+    this.coming = new Set();
     this.previews = new Previews();
     this.clock = new ServiceClock();
   }
@@ -50,7 +50,7 @@ export class Readings {
 
   /** What is read, in the order in which it was begun, and what is about to be. */
   get callSids() {
-    return [...this.calls.keys(), ...this.coming];
+    return [...new Set([...this.calls.keys(), ...this.coming])];
   }
 
   /**
@@ -66,11 +66,25 @@ export class Readings {
    * Read a call from its beginning, in place of a preview.
    * @param {Transcript} transcript  is filled
    * @param {CallOptions} options
+   * @param {() => void} makeRoom  let others go, as a connection carries so many
    */
-  open(transcript, options) {
-    this.stop(transcript.callSid);
+  open(transcript, options, makeRoom) {
+    const { callSid } = transcript;
+    this.coming.add(callSid); // who reads its words goes on with it
+    makeRoom();
+    this.stop(callSid);
+    this.coming.delete(callSid);
     this.#begin(transcript, options);
     this.listener.changed();
+  }
+
+  /** There is another token: ask once more for the open calls that were refused, behind what is known of them. */
+  askAgain() {
+    const refused = [...this.calls.values()].filter(({ reading, isPreview }) => reading.state === "refused" && !isPreview);
+    for (const { transcript, reading, options } of refused) {
+      this.#begin(transcript, { ...options, since: reading.position.last });
+    }
+    if (refused.length) this.listener.changed();
   }
 
   /** @param {string} callSid */
@@ -88,10 +102,12 @@ export class Readings {
   preview(wanted, taken) {
     const { begun, ended } = this.previews.change(wanted, MAX_SUBSCRIPTIONS - SPARE - taken);
     for (const callSid of ended) this.stop(callSid);
-    this.coming = begun;
+    for (const callSid of begun) this.coming.add(callSid);
     this.listener.changed(); // others let go of those that ended, too, before new ones come
-    this.coming = [];
-    for (const callSid of begun) this.#begin(new Transcript(callSid), { newest: PREVIEWED });
+    for (const callSid of begun) {
+      this.coming.delete(callSid);
+      this.#begin(new Transcript(callSid), { newest: PREVIEWED });
+    }
     this.listener.changed();
   }
 
@@ -115,6 +131,6 @@ export class Readings {
       this.listener.stands(transcript.callSid, state);
     };
     const reading = this.client.call(transcript.callSid, { ...options, onMessage, onState });
-    this.calls.set(transcript.callSid, { transcript, reading, isPreview: options.newest !== undefined });
+    this.calls.set(transcript.callSid, { transcript, reading, isPreview: options.newest !== undefined, options });
   }
 }

@@ -28,7 +28,7 @@ export class SignalLine {
   show(words) {
     const { about, clock, transcript, truth, view } = this.shown;
     const isLive = about.startedAt !== undefined && truth.standing === "live";
-    const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now()), words) : null;
+    const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now())) : null;
     this.talkOver = now?.talkOver ?? false;
     showSignal(this.signal, now, view.speakers);
     this.words = toldWords(words);

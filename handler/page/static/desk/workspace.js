@@ -96,6 +96,7 @@ export class Workspace {
   /** Read the list, and what is open, with the token that there is now. */
   begin() {
     if (this.client.state !== "idle") this.client.connect();
+    this.read.askAgain();
     this.list ??= this.client.calls({ onList: (calls) => this.#receiveList(calls) });
   }
 

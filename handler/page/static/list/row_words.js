@@ -16,8 +16,8 @@ const ROOM = { roomy: 56, compact: 34 };
  * What is known of who speaks; null: nothing.
  * @param {Shown} shown
  */
-export function signalsOf({ transcript, now, words }) {
-  return transcript && now !== null ? signals(transcript, now, words) : null;
+export function signalsOf({ transcript, now }) {
+  return transcript && now !== null ? signals(transcript, now) : null;
 }
 
 /**

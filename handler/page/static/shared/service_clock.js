@@ -10,28 +10,34 @@ const PUT_RIGHT = 1000;
 export class ServiceClock {
   // What ours is ahead of it, with the least time on the way (ms).
   #ahead = Infinity;
-  #mayBeOld = false;
+  // Ours may have been put right since that was learned.
+  #mayBeOld = true;
+  // What may still change may be told again, as a connection is new, until there is a record.
+  #mayRepeat = true;
   // What ours showed more than the steady one when a message came last (ms).
   #apart = NaN;
 
   /**
-   * Learn from a message that has just come. What of a call's past is told now was published long ago.
+   * Learn from a message that has just come. What of a call's past is told now was published long ago; what
+   * may still change is told again to those who come later.
    * @param {CallMessage} message
    * @param {CallState} state  of what is read
    * @param {number} now  Unix ms, ours
    * @param {number} steady  ms since whenever, by a clock that nobody puts right
    */
   hear(message, state, now, steady) {
-    if (Math.abs(now - steady - this.#apart) > PUT_RIGHT) this.forget();
+    if (Math.abs(now - steady - this.#apart) > PUT_RIGHT) this.#mayBeOld = true;
     this.#apart = now - steady;
     if (message.type !== "Results" || state !== "live") return;
+    if (message.seq !== undefined) this.#mayRepeat = false;
+    if (this.#mayRepeat) return;
     this.#ahead = Math.min(this.#mayBeOld ? Infinity : this.#ahead, now - message.at);
     this.#mayBeOld = false;
   }
 
   /** Either clock may have been put right, as nothing has come for a while: learn anew from what comes next. */
   forget() {
-    this.#mayBeOld = true;
+    this.#mayBeOld = this.#mayRepeat = true;
   }
 
   /**

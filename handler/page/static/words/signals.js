@@ -8,15 +8,13 @@ import { isSpoken } from "../partyline/transcript.js";
 
 /** A watched word that was said, and when (seconds on the call clock). @typedef {{ word: string, at: number }} Marked */
 
-/** What is known of a call's words. @typedef {{ marked: readonly Marked[], found: number }} Words */
+/** What is known of a call's words. @typedef {{ marked: readonly Marked[] }} Words */
 
 /**
  * @typedef {object} Signals
  * @property {Track | null} speaking  the side that speaks; if both do, the one that has spoken for longer
  * @property {boolean} talkOver  both speak, and it is more than a short "mhm"
  * @property {number | null} silentFor  seconds since the last word of either side; null: nobody knows
- * @property {readonly Marked[]} marked  watched words
- * @property {number} found  how many places have what is searched for
  */
 
 /** Speech without a pause (seconds). @typedef {{ track: Track, start: number, end: number }} Stretch */
@@ -30,8 +28,6 @@ export function toldWords({ marked }) {
   return others.length ? `${word} +${others.length}` : word;
 }
 
-/** @type {Words} */
-const NO_WORDS = { marked: [], found: 0 };
 // Interims come once a second and are under way for some: who ended no longer ago still speaks (seconds).
 const STILL_SPEAKS = 2;
 // Words that are no farther apart are said without a pause (seconds).
@@ -48,12 +44,10 @@ const LONGEST_TURN = 90;
  * nothing is known.
  * @param {Transcript} transcript
  * @param {number} now  seconds on the call clock
- * @param {Words} [words]
  * @returns {Signals}
  */
-export function signals(transcript, now, words = NO_WORDS) {
-  const { marked, found } = words;
-  if (transcript.ended || transcript.trouble) return { speaking: null, talkOver: false, silentFor: null, marked, found };
+export function signals(transcript, now) {
+  if (transcript.ended || transcript.trouble) return { speaking: null, talkOver: false, silentFor: null };
   const stretches = [lastStretch(transcript, "inbound"), lastStretch(transcript, "outbound")].filter((one) => one !== null);
   const [one, other] = stretches.filter(({ end }) => now - end <= STILL_SPEAKS);
   return {
@@ -61,8 +55,6 @@ export function signals(transcript, now, words = NO_WORDS) {
     speaking: (one && other ? speaker(one, other) : one)?.track ?? [...transcript.interims.keys()].at(-1) ?? null,
     talkOver: one && other ? overlap(one, other) > BACK_CHANNEL : false,
     silentFor: silence(transcript, stretches, now),
-    marked,
-    found,
   };
 }
 

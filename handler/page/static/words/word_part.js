@@ -27,7 +27,7 @@ import { texts } from "../shared/texts.js";
 export const KEY = "partyline.watch-words";
 
 /** @type {Words} */
-const NONE = { marked: [], found: 0 };
+const NONE = { marked: [] };
 
 const load = () => import("./listening.js");
 
