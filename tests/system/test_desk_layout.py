@@ -344,6 +344,21 @@ async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
             assert await page.evaluate(HALF) == []
 
 
+async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
+    """In a small tile they stand in the line of the words."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        turn = page.locator(".call-panel[data-room~=small] .turn:not(.outbound)").last
+        await turn.hover()
+        await expect(turn.locator(".copy-line")).to_be_visible()
+        copy, time = [await turn.locator(part).bounding_box() for part in (".copy-line", ".time")]
+        assert copy is not None
+        assert time is not None
+        beside = copy["x"] >= time["x"] + time["width"]
+        assert beside or copy["y"] >= time["y"] + time["height"]
+
+
 async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():
     async with browsing() as browser, Desk() as desk:
         for width in (states.PHONE, 1366):

@@ -97,7 +97,7 @@ export const texts = {
     unfollow: (number) => `${number} wird verfolgt: beenden`,
     to: (callee) => `→ ${callee}`,
     waiting: (direction) => `${direction}, wartet auf den Ton`,
-    recogniserAway: "Ohne Erkennung",
+    recogniserAway: "Ungehört: Wörter folgen später",
     item: (name, value) => `${name}: ${value}`,
     said: (speaker, words) => `${speaker}: ${words}`,
   },

@@ -130,7 +130,7 @@ export const texts = {
     to: (callee) => `→\u00a0${callee}`,
     /** @param {string} direction */
     waiting: (direction) => `${direction}, waiting for its audio`,
-    recogniserAway: "Recogniser away",
+    recogniserAway: "Unheard: words come later",
     /**
      * @param {string} name
      * @param {string} value
