@@ -13,6 +13,7 @@ from bench.desk.page import be_live, opened, panels
 pytestmark = [needs_chromium, shares_browser]
 ROWS = 15  # that a supervisor wants to see on a screen of 1366 x 768
 SLIM, SLIM_ON_PHONE = 48, 112  # pixels that the form for a token takes at most
+COLUMN = 736  # pixels: a line of words is no longer
 LINE = 12  # pixels that no line is lower than
 
 # Words of tiles and rows that are seen in part: neither whole nor not at all.
@@ -75,6 +76,19 @@ FIRST_LINES = """() => {
     wrong.push(`alone: ${beside.map((one) => one.textContent)}`);
   return wrong;
 }"""
+
+# What says how far behind a call is, and is seen in part: a figure without its words.
+HALF = """() => [...document.querySelectorAll(".delay")].filter((one) => {
+  if (!one.firstChild) return false;
+  const clip = one.getBoundingClientRect(), range = new Range();
+  const seen = [...one.textContent.matchAll(/\\S+/g)].map(({ index, 0: word }) => {
+    range.setStart(one.firstChild, index);
+    range.setEnd(one.firstChild, index + word.length);
+    const { top, bottom } = range.getBoundingClientRect();
+    return top < clip.bottom - 3 && bottom > clip.top + 3;
+  });
+  return seen.includes(true) && seen.includes(false);
+}).map((one) => one.parentElement.textContent)"""
 NARROWEST = 320  # pixels: a desktop's window at four times its size
 
 
@@ -267,6 +281,82 @@ async def test_a_call_that_has_the_screen_stands_in_its_middle_alone_or_enlarged
                   document.querySelector(".enlarged .log"), "::before").opacity === shown""",
                 arg=shown,
             )
+
+
+async def test_what_is_told_of_a_call_alone_stands_in_the_column_of_its_words():
+    """Who it is, how it stands, who speaks, how far behind it is: none of it in a far corner."""
+    async with browsing() as browser, Desk() as desk:
+        await desk.begin(1)
+        for width in (1366, 1920):
+            async with opened(browser, desk.link(), width) as page:
+                await be_live(page, desk)
+                words = (await box_of(page, ".turn:not(.outbound)"))["x"]
+                for part in (".title", ".line", ".call-panel .signal"):
+                    assert abs((await box_of(page, part))["x"] - words) < LINE, (part, width)
+                for part in (".close", ".delay"):
+                    box = await box_of(page, part)
+                    assert box["x"] + box["width"] < words + COLUMN + LINE, (part, width)
+
+
+async def test_calls_beside_an_enlarged_one_tell_who_speaks():
+    """By name, in the line that says whose call it is; nothing of it is cut."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        await states.be_enlarged(page, desk)
+        strip = panels(page, ":not(.enlarged)[data-room~=lowest]")
+        await expect(strip).to_have_count(states.MOST_OPEN - 1)
+        desk.talk_on()
+        word = strip.locator(".signal .word", has_text="speaks").first
+        await expect(word).to_be_visible()
+        beside = await word.evaluate(
+            """word => word.getBoundingClientRect().bottom
+              - word.closest(".call-panel").querySelector(".log").getBoundingClientRect().top"""
+        )
+        assert beside <= 1
+        await no_word_is_cut(page)
+        await states.be_talked_over(page, desk)
+        both = strip.locator(".signal[data-speaking=both]").first
+        await expect(both.locator(".word")).to_be_visible()
+        await no_word_is_cut(page)
+        # What can be done with it is there for the pointer, for a key, and where there is neither.
+        first = strip.first
+        enlarge = first.get_by_label("Enlarge")
+        await expect(enlarge).to_have_css("opacity", "0")
+        await first.hover()
+        await expect(enlarge).to_have_css("opacity", "1")
+        await no_word_is_cut(page)
+        await page.mouse.move(0, 0)
+        await expect(enlarge).to_have_css("opacity", "0")
+        await enlarge.focus()
+        await expect(enlarge).to_have_css("opacity", "1")
+
+
+async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        for size in ("normal", "large", "largest"):
+            await page.evaluate("size => { document.documentElement.dataset.size = size; }", size)
+            desk.talk_on()
+            await expect(page.locator(".delay:not(:empty)")).not_to_have_count(0)
+            await no_word_is_cut(page)
+            assert await page.evaluate(HALF) == []
+
+
+async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
+    """In a small tile they stand in the line of the words."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        turn = page.locator(".call-panel[data-room~=small] .turn:not(.outbound)").last
+        await turn.hover()
+        await expect(turn.locator(".copy-line")).to_be_visible()
+        copy, time = [await turn.locator(part).bounding_box() for part in (".copy-line", ".time")]
+        assert copy is not None
+        assert time is not None
+        beside = copy["x"] >= time["x"] + time["width"]
+        assert beside or copy["y"] >= time["y"] + time["height"]
 
 
 async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():

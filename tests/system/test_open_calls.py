@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -282,3 +283,35 @@ async def test_on_a_phone_one_call_is_seen_and_the_others_are_a_touch_away(servi
             if text:
                 await expect(seen).to_have_text([text])
         await expect(page.locator("#calls .open").first).to_be_visible()
+
+
+async def test_on_a_phone_the_calls_that_are_not_seen_say_how_they_stand(service, token, tell):
+    """In a word, which their button's name has too: no colour alone says it."""
+    calls = [await tell(service, from_=f"+155500{number:05}") for number in range(3)]
+    for call in calls:
+        call.say("I want to cancel it." if call is calls[0] else "Hello.", 0.0)
+        await call.stored()
+    link = f"{service.url}/#token={token}&calls={','.join(call.sid for call in calls)}"
+    async with opened(link, viewport={"width": 390, "height": 844}) as page:
+        buttons = page.get_by_role("group", name="Open calls").get_by_role("button")
+
+        async def stand(*words: str):
+            await expect(buttons).to_have_text(
+                [f"+155500{number:05} {word}" for number, word in enumerate(words)]
+            )
+            for button, word in zip(await buttons.all(), words, strict=True):
+                await expect(button).to_have_accessible_name(
+                    re.compile(f"^[+]\\d+ {word.strip()}$")
+                )
+
+        await stand("live ", "live ", "live ")
+        await page.click("#watch-words")
+        await page.fill("#watch-word", "cancel")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Escape")
+        await stand("live cancel", "live ", "live ")
+        calls[1].put(type="Recogniser", state="down", reason="HTTP 503")
+        await calls[2].end()
+        await stand("live cancel", "unheard ", "ended ")
+        await page.context.set_offline(True)
+        await stand("not live cancel", "not live ", "ended ")

@@ -56,6 +56,6 @@ function words(state) {
     case "live": return texts.truth.connected;
     case "offline": return texts.truth.offline;
     case "draining": return texts.truth.draining;
-    case "expired": case "refused": return texts.truth.lost[state];
+    case "expired": case "refused": return texts.truth.notLive; // why is told where a token is asked for
   }
 }

@@ -53,7 +53,7 @@ const TABLE = [
   ["the other's number, if we called", format.otherNumber({ from: "+1", to: "+2", direction: "outbound" }), "+2"],
   ["the other, by name", format.otherParty({ ...past, from: "+1", callerName: "Ana" }), "Ana"],
   ["the other, if we called", format.otherParty({ ...past, to: "+2", callerName: "Ana", direction: "outbound" }), "+2"],
-  ["ours, who was called", format.ourParty({ callerName: "Ana", calleeName: "Support 1" }), "→ Support 1"],
+  ["ours, who was called", format.ourParty({ callerName: "Ana", calleeName: "Support 1" }), "→\u00a0Support 1"],
   ["ours, who called", format.ourParty({ callerName: "Support 1", calleeName: "Ana", direction: "outbound" }), "Support 1"],
   ["ours, of whom nothing is known", format.ourParty({}) + format.ourParty({ direction: "outbound" }), ""],
   ["the other, of whom nothing is known", format.otherParty({ ...past, callSid: "CA00012345678" }), "CA…345678"],

@@ -187,7 +187,7 @@ test("a row says who speaks, and what was said last", () => {
 
 test("a row says that its recogniser is away, unless nobody knows", () => {
   assert.deepEqual(glance(ANA, heard("Good morning.", "", "HTTP 503"), QUIET, 40),
-    { signals: null, isAway: true, last: "Recogniser away" });
+    { signals: null, isAway: true, last: "Unheard: words come later" });
   assert.deepEqual(glance(ANA, heard("Good morning.", "", "HTTP 503"), null, 40),
     { signals: null, isAway: false, last: "Ana José: Good morning." });
 });

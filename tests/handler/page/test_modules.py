@@ -38,6 +38,7 @@ PURE = (
     "remember",
     "service_clock",
     "settings",
+    "short_sign",
     "signals",
     "texts",
     "tiling",

@@ -45,6 +45,19 @@ test("nothing is live before all that was said is there, nor once nothing comes"
   assert.deepEqual([truth.standing, truth.words, truth.goesOn], ["ended", "ended", false]);
 });
 
+test("a call among others is not live, in a word: above them it is told why", () => {
+  const { truth, receive } = begun();
+  receive(started);
+  truth.complete = truth.isToldAbove = true;
+  assert.equal(truth.words, "live");
+  for (const why of /** @type {const} */ (["offline", "draining", "expired", "refused"])) {
+    truth.lost = why;
+    assert.equal(truth.words, "not live");
+  }
+  truth.refusal = "no such call"; // that is told nowhere else
+  assert.equal(truth.words, "no such call");
+});
+
 test("a connection brings nothing unless it is live", () => {
   /** @type {State[]} */
   const states = ["idle", "live", "connecting", "offline", "draining", "expired", "refused"];

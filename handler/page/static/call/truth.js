@@ -42,6 +42,7 @@ export class Truth {
     this.refusal = ""; // why it cannot be read
     /** @type {Lost | null} */
     this.lost = null;
+    this.isToldAbove = false; // why nothing comes, for all calls at once
     this.complete = false; // whether its past has been told
     this.isWaiting = false; // for its audio, as the list says
     this.lacksBeginning = false;
@@ -85,7 +86,7 @@ export class Truth {
     const { ended, known } = this.transcript;
     if (ended) return endReason(ended.reason);
     if (this.refusal) return this.refusal;
-    if (this.lost) return texts.truth.lost[this.lost];
+    if (this.lost) return this.isToldAbove ? texts.truth.notLive : texts.truth.lost[this.lost];
     if (!known) return texts.call.looking;
     if (!this.complete) return texts.truth.catchingUp;
     if (this.isWaiting) return texts.call.waiting;

@@ -115,7 +115,7 @@ export class CallOpener {
       enlarged: () => openCalls.enlarge(openPanels.enlarged === panel ? null : panel),
       followed: listener.followed,
       pinned: () => listener.pinned(callSid),
-      named: () => openCalls.name(panel),
+      changed: () => openCalls.tell(panel),
     });
     panel.pin(pins.has(callSid));
     openCalls.add(panel);

@@ -3,6 +3,7 @@
 import { copy } from "./clipboard.js";
 import { momentLink } from "./desk_address.js";
 import { Finder } from "./finder.js";
+import { shortSign } from "./short_sign.js";
 import { SignalLine } from "./signal_line.js";
 import { CallView } from "../call/call_view.js";
 import { TurnWalk } from "../call/turn_walk.js";
@@ -14,6 +15,8 @@ import { texts } from "../shared/texts.js";
 
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
+/** @import { ShortSign } from "./short_sign.js" */
+/** @import { Lost } from "../call/truth.js" */
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { CallState } from "../partyline/reading.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */
@@ -25,7 +28,7 @@ import { texts } from "../shared/texts.js";
  * @property {() => void} enlarged  the reader enlarges it, or sets it back among the others
  * @property {(number: string) => void} followed  the reader follows the call's number
  * @property {() => void} pinned  the reader pins it, or lets it go
- * @property {() => void} named  it is known who is called
+ * @property {() => void} changed  who it is with, or how it stands in a word, is another
  */
 
 // So long stands what was done (ms).
@@ -49,6 +52,7 @@ export class CallPanel {
     this.listener = listener;
     this.pinned = false;
     this.described = ""; // what was described last
+    this.signed = ""; // what was told in a word last
     this.moment = NaN; // the seconds to show when its past is there
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.telling = undefined;
@@ -57,6 +61,7 @@ export class CallPanel {
       time: (seconds) => this.#timeLink(seconds),
       drawn: () => this.finder.count(),
     });
+    this.shown.truth.isToldAbove = true;
     this.finder = new Finder(this.root, this.shown.view);
     this.signal = new SignalLine(this.parts.marked, this.shown);
     const walk = new TurnWalk(this.shown.view, (text, seconds) => this.take(text, texts.desk.lineCopied(clock(seconds))));
@@ -83,6 +88,17 @@ export class CallPanel {
     return otherParty({ ...this.shown.about, callSid: this.transcript.callSid });
   }
 
+  /** How it stands, in a word. @returns {ShortSign} */
+  get sign() {
+    const { parts: { delay }, transcript, truth } = this.shown;
+    return shortSign({
+      standing: truth.standing,
+      isAway: transcript.trouble !== "",
+      late: delay.classList.contains("late") ? delay.textContent ?? "" : "",
+      talkOver: this.signal.talkOver,
+    });
+  }
+
   /** Whether nothing more is to come, as far as is known. */
   get isOver() {
     return ["ended", "refused"].includes(this.shown.truth.standing);
@@ -103,7 +119,7 @@ export class CallPanel {
     this.described = described;
     this.shown.describe(call);
     this.#describe();
-    this.listener.named();
+    this.listener.changed();
   }
 
   /**
@@ -115,7 +131,7 @@ export class CallPanel {
     if (message.type === "CallStarted") {
       this.shown.describe({});
       this.#describe();
-      this.listener.named();
+      this.listener.changed();
     }
     this.shown.receive(message, change);
   }
@@ -127,13 +143,24 @@ export class CallPanel {
    */
   note(state, why) {
     const { shown } = this;
+    if (state === "over" || state === "refused") this.#beTold(true);
     if (state === "past" || state === "waiting") shown.admit();
     if (state === "over") shown.end();
     if (state === "refused" && !this.transcript.ended) shown.refuse(why);
     if (state !== "live") return;
     shown.catchUp();
+    this.#beTold(true); // that it is live again the page has told
     if (this.moment >= 0) shown.show(this.moment);
     this.moment = NaN;
+  }
+
+  /**
+   * Nothing comes any more, of any call: who listens is told so once, by the page.
+   * @param {Lost} why
+   */
+  lose(why) {
+    this.#beTold(false);
+    this.shown.lose(why);
   }
 
   /**
@@ -174,6 +201,11 @@ export class CallPanel {
    */
   glance(words) {
     this.signal.show(words);
+    const { kind, text } = this.sign;
+    const signed = [kind, text, this.signal.words].join("\n");
+    if (signed === this.signed) return;
+    this.signed = signed;
+    this.listener.changed();
   }
 
   /** What can be done with it. */
@@ -210,6 +242,14 @@ export class CallPanel {
     clearTimeout(this.telling);
     this.shown.close();
     this.root.remove();
+  }
+
+  /**
+   * Let those who listen be told how it stands, or not.
+   * @param {boolean} isTold
+   */
+  #beTold(isTold) {
+    this.shown.parts.state.setAttribute("aria-live", isTold ? "polite" : "off");
   }
 
   #describe() {

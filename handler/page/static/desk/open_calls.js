@@ -101,11 +101,11 @@ export class OpenCalls {
   }
 
   /**
-   * It is known who a call is with.
+   * Who a call is with, or how it stands, is another.
    * @param {CallPanel} panel
    */
-  name(panel) {
-    this.switcher.name(panel);
+  tell(panel) {
+    this.switcher.tell(panel);
   }
 
   /** Let them share the place that there is. */

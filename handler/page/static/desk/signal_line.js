@@ -16,6 +16,8 @@ export class SignalLine {
     this.marked = marked;
     this.shown = shown;
     this.signal = signalElement();
+    this.talkOver = false; // both speak, now
+    this.words = ""; // that are watched and were said, in short
     marked.before(this.signal);
   }
 
@@ -27,7 +29,9 @@ export class SignalLine {
     const { about, clock, transcript, truth, view } = this.shown;
     const isLive = about.startedAt !== undefined && truth.standing === "live";
     const now = isLive ? signals(transcript, clock.seconds(about.startedAt ?? 0, Date.now())) : null;
+    this.talkOver = now?.talkOver ?? false;
     showSignal(this.signal, now, view.speakers);
-    write(this.marked, toldWords(words));
+    this.words = toldWords(words);
+    write(this.marked, this.words);
   }
 }

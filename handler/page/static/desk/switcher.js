@@ -1,6 +1,6 @@
-// Which of the open calls is seen, where there is room for one alone.
+// Which of the open calls is seen, where there is room for one alone; and how the others stand.
 
-import { byId, makeButton, write } from "../shared/dom.js";
+import { byId, make, makeButton, write } from "../shared/dom.js";
 
 /** @import { CallPanel } from "./call_panel.js" */
 
@@ -26,7 +26,6 @@ export class Switcher {
     }
     for (const panel of open) {
       const button = this.buttons.get(panel) ?? this.#add(panel);
-      write(button, panel.name);
       button.ariaCurrent = panel === current ? "true" : null;
       if (panel === current) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
@@ -34,18 +33,26 @@ export class Switcher {
   }
 
   /**
-   * It is known who a call is with.
+   * Who a call is with, or how it stands, is another.
    * @param {CallPanel} panel
    */
-  name(panel) {
-    const button = this.buttons.get(panel);
-    if (button) write(button, panel.name);
+  tell(panel) {
+    const [name, sign, marked] = this.buttons.get(panel)?.children ?? [];
+    if (!name || !sign || !marked) return;
+    const { kind, text } = panel.sign;
+    write(name, panel.name);
+    sign.className = `sign ${kind}`;
+    write(sign, text);
+    write(marked, panel.signal.words);
   }
 
   /** @param {CallPanel} panel */
   #add(panel) {
     const button = makeButton("", () => this.choose(panel));
+    // With blanks between: what is read out is made of it.
+    button.append(make("span", "name"), " ", make("span", "sign"), " ", make("span", "marked"));
     this.buttons.set(panel, button);
+    this.tell(panel);
     this.line.append(button);
     return button;
   }

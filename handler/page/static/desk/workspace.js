@@ -109,7 +109,7 @@ export class Workspace {
     const why = lostBy(state);
     this.lostAt = why && this.now;
     if (!why) return;
-    for (const panel of this.panels.values()) panel.shown.lose(why);
+    for (const panel of this.panels.values()) panel.lose(why);
     this.read.forgetInterims();
     this.words.forgetInterims();
     this.read.clock.forget();

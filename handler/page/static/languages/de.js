@@ -31,6 +31,7 @@ export const texts = {
     draining: "Verbindet neu … Der Server geht, ein anderer übernimmt.",
     lostFor: (time) => `seit ${time}`,
     listAsOf: (time) => `Stand von ${time}.`,
+    notLive: "nicht live",
     lost: {
       offline: "offline: verbindet neu …",
       draining: "verbindet neu …: Der Server geht, ein anderer übernimmt",
@@ -96,7 +97,7 @@ export const texts = {
     unfollow: (number) => `${number} wird verfolgt: beenden`,
     to: (callee) => `→ ${callee}`,
     waiting: (direction) => `${direction}, wartet auf den Ton`,
-    recogniserAway: "Ohne Erkennung",
+    recogniserAway: "Ungehört: Wörter folgen später",
     item: (name, value) => `${name}: ${value}`,
     said: (speaker, words) => `${speaker}: ${words}`,
   },

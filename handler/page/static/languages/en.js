@@ -36,6 +36,8 @@ export const texts = {
     lostFor: (time) => `for ${time}`,
     /** @param {string} time  of the day */
     listAsOf: (time) => `As it was at ${time}.`,
+    /** Of a call among others, while it is told above them why nothing comes. */
+    notLive: "not live",
     /** Of a call: why nothing comes. */
     lost: {
       offline: "offline: reconnecting …",
@@ -125,10 +127,10 @@ export const texts = {
     /** @param {string} number */
     unfollow: (number) => `Following ${number}: stop`,
     /** @param {string} callee */
-    to: (callee) => `→ ${callee}`,
+    to: (callee) => `→\u00a0${callee}`,
     /** @param {string} direction */
     waiting: (direction) => `${direction}, waiting for its audio`,
-    recogniserAway: "Recogniser away",
+    recogniserAway: "Unheard: words come later",
     /**
      * @param {string} name
      * @param {string} value
