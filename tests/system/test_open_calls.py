@@ -226,6 +226,7 @@ async def test_the_keyboard_goes_from_tile_to_tile(service, token, tell):
         await expect(tiles(page).nth(1).get_by_label("Pinned")).to_be_visible()
         await expect(tiles(page).nth(1).get_by_label("Tools")).to_be_focused()
         await page.keyboard.press("m")
+        await expect(page.locator(".menu")).to_be_visible()
         await page.keyboard.press("Escape")
         await expect(tiles(page).nth(1).get_by_label("Tools")).to_be_focused()
         await page.keyboard.press("Delete")
