@@ -166,7 +166,7 @@ def live_call(serve: Serve, token: str, **environ: str) -> Iterator[LiveCall]:
         start_blocking_portal("asyncio") as portal,
         portal.wrap_async_context_manager(DeepgramStandIn(Scripted())) as deepgram,
     ):
-        service = serve(DEEPGRAM_URL=deepgram.url, **environ)
+        service = serve(fresh=True, DEEPGRAM_URL=deepgram.url, **environ)
         call = LiveCall(service, deepgram, token, portal)
         call.carrying = portal.start_task_soon(call.carry)
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support import fork_server
 from support.credentials import NEEDED
 from support.timing import PATIENCE
 
@@ -62,7 +63,7 @@ def running(
 class Service:
     """A running ``partyline serve``; its log is read as it comes."""
 
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[str] | fork_server.Fork
     lines: list[dict[str, Any]] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -158,6 +159,7 @@ def serving() -> Iterator[Serve]:
         *flags: str,
         wait: bool = True,
         plain: bool = False,
+        fresh: bool = False,  # for who looks at memory, or at what is not the service's own
         reads_until: str | None = None,
         module: str = "handler.cli",
         **environ: str,
@@ -182,7 +184,9 @@ def serving() -> Iterator[Serve]:
         elif "NATS_URL" not in settings:
             command.append("--embedded-nats")
         service = Service(
-            subprocess.Popen(
+            fork_server.Fork(command[1:], settings)
+            if fork_server.AVAILABLE and command[0] == "handler.cli" and not fresh
+            else subprocess.Popen(
                 [sys.executable, "-m", *command],
                 env=settings,
                 stdin=subprocess.PIPE,

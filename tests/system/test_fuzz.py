@@ -80,7 +80,8 @@ async def attack(url: str, seed: int) -> int:
 @pytest.mark.proof
 async def test_no_message_ends_more_than_itself(rounds, serve, deepgram, sound, read, token):
     """Messages by the thousand, a third of them mutated: a good call beside and behind them."""
-    service = serve(DEEPGRAM_URL=deepgram.url, RESUME_SECONDS="0", CLOSE_SECONDS="2")
+    lasting = {"RESUME_SECONDS": "0", "CLOSE_SECONDS": "2"}
+    service = serve(fresh=True, DEEPGRAM_URL=deepgram.url, **lasting)
     wanted = len(rounds(sample=3_000, full=100_000))
     sent, seed, warm = 0, 0, 0.0
     while sent < wanted:

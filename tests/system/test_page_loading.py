@@ -14,6 +14,7 @@ pytestmark = [needs_chromium, shares_browser]
 TOLD = re.compile("Not loaded")
 # The connection is lost for a moment: once it is there again, so is the service.
 RECONNECT = "dispatchEvent(new Event('offline'))"
+AGAIN = 30_000  # ms: so soon the page tries again by itself
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,7 @@ async def test_a_call_that_was_chosen_opens_once_what_shows_it_can_be_loaded(ser
     call.say("At last.", 0.0)
     await call.stored()
     async with lacking("desk/call_opener.js", f"{service.url}/#token={token}") as (page, asked):
+        await page.clock.install()
         row = page.locator("#calls .open", has_text="7001")
         await row.click()
         await expect(page.locator("#notices-text")).to_have_text(TOLD)
@@ -100,6 +102,8 @@ async def test_a_call_that_was_chosen_opens_once_what_shows_it_can_be_loaded(ser
         await page.click("#notices-away")
         before = len(asked)
         await page.evaluate(RECONNECT)
+        await until(lambda: len(asked) > before)
+        await page.clock.fast_forward(AGAIN)
         await until(lambda: len(asked) > before + 1)  # twice, before anybody is told
         await expect(page.locator("body")).to_have_attribute("data-connection", "live")
         await page.evaluate("fetch('.')")  # what has failed has been told of
@@ -219,6 +223,7 @@ async def test_a_service_that_never_answers_is_asked_again(service):
         await page.add_init_script(
             "const of = AbortSignal.timeout; AbortSignal.timeout = () => of.call(AbortSignal, 1);"
         )
+        await page.clock.install()
         held = []
 
         async def hold(route):
@@ -227,7 +232,9 @@ async def test_a_service_that_never_answers_is_asked_again(service):
         await page.route("**/calls", hold)
         await page.goto(service.url)
         await expect(page.locator("#connection")).to_contain_text("Trying again")
+        await page.clock.fast_forward(AGAIN)
         await until(lambda: len(held) > 1)
+        await page.unroute_all(behavior="ignoreErrors")
 
 
 async def test_an_answer_that_comes_after_a_token_asks_for_none(service, token):

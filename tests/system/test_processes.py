@@ -88,7 +88,7 @@ def test_the_version_is_told():
 @pytest.mark.skipif(not LINUX, reason="reads /proc; the same is arranged on other systems")
 @pytest.mark.parametrize("victim", ["handler.cli serve", "guard.py", "nats-server"])
 def test_no_nats_server_is_left_when_the_service_or_its_guard_is_killed(serve, victim):
-    service = serve()
+    service = serve(fresh=True)
     family = [service.popen.pid, *descendants(service.popen.pid)]
     assert len([pid for pid in family if "nats-server" in command_line(pid)]) == 2
     for pid in family:
@@ -150,7 +150,7 @@ async def test_a_service_that_has_lost_nats_ends_as_well_as_any(serve, tmp_path)
 
 
 async def test_a_service_whose_supervisor_is_gone_stops_as_on_sigterm(serve):
-    service = serve("--stop-at-eof")
+    service = serve("--stop-at-eof", fresh=True)
     service.popen.stdin.close()
     assert await asyncio.to_thread(service.ended_with) == 0
     assert "stopped" in service.text

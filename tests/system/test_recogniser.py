@@ -108,7 +108,8 @@ async def test_memory_is_bounded_while_the_recogniser_is_away(rounds, serve, sou
     """As long as the buffer lasts memory grows, and then no more: a figure for each call."""
     calls = len(rounds(sample=4, full=20))
     buffer = 60 if calls == 20 else 2
-    service = serve(DEEPGRAM_URL="ws://127.0.0.1:1", REPLAY_SECONDS=str(buffer), CLOSE_SECONDS="1")
+    lasting = {"REPLAY_SECONDS": str(buffer), "CLOSE_SECONDS": "1"}
+    service = serve(fresh=True, DEEPGRAM_URL="ws://127.0.0.1:1", **lasting)
     sizes = {}
     # What the first token has loaded is no call's.
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:

@@ -188,8 +188,8 @@ async def test_a_callback_that_cannot_be_read_is_refused_in_words(pair, form):
 @pytest.mark.proof
 async def test_a_storm_of_callbacks_costs_little_memory(serve, rounds):
     """Of a thousand calls and their legs a minute, and no container keeps any of them."""
-    one = serve()
-    other = serve(NATS_URL=one.nats_url)
+    one = serve(fresh=True)
+    other = serve(fresh=True, NATS_URL=one.nats_url)
     before = [resident(service.popen.pid, "VmRSS") for service in (one, other)]
     told = [("initiated", True), ("ringing", True), ("completed", True), ("completed", False)]
     for number in rounds(sample=20, full=2500):
