@@ -117,7 +117,7 @@ async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_fo
 
 
 async def test_who_reads_the_list_beside_another_is_told_it_at_once(serve, token, tell):
-    """The service tells it once, and each change: it has a place as long as the connection lasts."""
+    """The service tells it once, and each change: it has a place for the connection's life."""
     service = serve()
     await tell(service)
     async with patience():
