@@ -27,7 +27,7 @@ HURRY = 400.0  # records a second while an hour goes by
 WIDTH = 1920
 # So that calls that say RATE records a second in all keep to the clock.
 REST = 1.6
-POLITE = 10
+POLITE = 10  # niceness of the service and of who talks: the browser has another machine
 SCROLLED = 10.0  # seconds
 WATCHED = "amaranth"  # none of the calls says it by itself
 TIMES = 20  # it is said
