@@ -355,8 +355,10 @@ async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
         copy, time = [await turn.locator(part).bounding_box() for part in (".copy-line", ".time")]
         assert copy is not None
         assert time is not None
-        beside = copy["x"] >= time["x"] + time["width"]
-        assert beside or copy["y"] >= time["y"] + time["height"]
+        right = min(copy["x"] + copy["width"], time["x"] + time["width"])
+        bottom = min(copy["y"] + copy["height"], time["y"] + time["height"])
+        shared = (right - max(copy["x"], time["x"]), bottom - max(copy["y"], time["y"]))
+        assert min(shared) <= 0
 
 
 async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():
