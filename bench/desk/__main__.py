@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from playwright.async_api import Browser, Page, async_playwright
 
 from bench.desk.calls import Desk
-from bench.desk.meter import Costs, Meter
+from bench.desk.meter import Costs, LongFrame, Meter
 from bench.desk.page import be_live, opened
 from bench.machine import describe
 from bench.processes import CHROMIUM
@@ -46,7 +46,7 @@ class Steady:
 
     script: float  # ms a second, likewise the next
     layout: float
-    frames: list[float]  # ms, those over 50
+    frames: list[LongFrame]
     records: int
 
 
@@ -67,9 +67,14 @@ def row(what: str, *cells: object) -> str:
     return f"| {' | '.join([what, *map(str, cells)])} |"
 
 
-def longest(frames: list[float]) -> str:
-    """Say how long the longest frame took."""
-    return f"{max(frames):.0f} ms, {len(frames)} over 50 ms" if frames else "none over 50 ms"
+def longest(frames: list[LongFrame]) -> str:
+    """Say how long the longest frame took, and how many were long by work of the page."""
+    if not frames:
+        return "none over 50 ms"
+    busy = sum(frame.blocked > 0 for frame in frames)
+    return (
+        f"{max(frames).took:.0f} ms, {len(frames)} over 50 ms ({busy or 'none'} by the page's work)"
+    )
 
 
 async def memory(meter: Meter) -> tuple[Costs, float, float]:

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from playwright.async_api import CDPSession, Page
 
 from bench.processes import resident_mb
 
 FRAME = 1000 / 60  # ms
-# Chromium tells of frames that took more than 50 ms, its own work and waiting included.
+# Chromium tells of frames that took more than 50 ms from what asked for them to their end: also
+# those that waited for their turn, as long as others were composed and rasterised. What blocked is
+# what tasks of the page, and drawing, took beyond 50.
 WATCH = """
 window.longFrames = [];
 new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) window.longFrames.push(duration);
+  const frames = list.getEntries().map((one) => [one.duration, one.blockingDuration]);
+  window.longFrames.push(...frames);
 }).observe({ type: "long-animation-frame", buffered: true });
 """
 # There and back again, as fast as a thumb on a phone; tells when the frames came (ms).
@@ -50,6 +53,13 @@ class Costs:
         return self.script - before.script, self.layout - before.layout
 
 
+class LongFrame(NamedTuple):
+    """A frame that took more than 50 ms; both in ms."""
+
+    took: float
+    blocked: float  # input, by work of the page; 0: it worked for 50 ms at most, and waited
+
+
 class Meter:
     """Reads what a page costs; made before the page is gone to."""
 
@@ -80,10 +90,10 @@ class Meter:
             listeners=round(told["JSEventListeners"]),
         )
 
-    async def long_frames(self) -> list[float]:
-        """Return how long the frames took (ms) that took more than 50 since this was asked last."""
-        found: list[float] = await self._page.evaluate("window.longFrames.splice(0)")
-        return found
+    async def long_frames(self) -> list[LongFrame]:
+        """Return the frames that took more than 50 ms since this was asked last."""
+        found = await self._page.evaluate("window.longFrames.splice(0)")
+        return [LongFrame(*frame) for frame in found]
 
     async def memory(self) -> tuple[float, float]:
         """Return what the page's process has in RAM, and all of the browser (MB)."""
