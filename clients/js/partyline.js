@@ -99,7 +99,7 @@ export class Partyline {
     this.#lists.add(reading);
     // The service tells it once, and each change.
     const listed = this.#listed;
-    if (listed) queueMicrotask(() => this.#lists.has(reading) && reading.tell(listed));
+    if (listed) queueMicrotask(() => reading.tell(listed));
     return this.#begin(reading);
   }
 
@@ -212,7 +212,6 @@ export class Partyline {
    * @param {string[]} live  the calls that are
    */
   #open(live) {
-    this.#listed = null;
     this.#change("live");
     for (const feed of this.#feeds.values()) {
       feed.placed = false;
@@ -233,6 +232,7 @@ export class Partyline {
     this.state = state;
     this.options.onState?.(state, code, message);
     if (state === "live") return;
+    this.#listed = null;
     for (const { readings } of this.#feeds.values()) for (const reading of readings) reading.lose();
     if (state !== "expired" && state !== "refused") return;
     // Who iterates cannot be told otherwise; callbacks may be called again after another `connect`.
