@@ -68,12 +68,12 @@ def row(what: str, *cells: object) -> str:
 
 
 def longest(frames: list[LongFrame]) -> str:
-    """Say how long the longest frame took, and how many were long by work of the page."""
+    """Say how long the longest frame took, and how many had a task of the page that was."""
     if not frames:
         return "none over 50 ms"
     busy = sum(frame.blocked > 0 for frame in frames)
     return (
-        f"{max(frames).took:.0f} ms, {len(frames)} over 50 ms ({busy or 'none'} by the page's work)"
+        f"{max(frames).took:.0f} ms, {len(frames)} over 50 ms ({busy or 'none'} by a single task)"
     )
 
 

@@ -11,7 +11,7 @@ from bench.processes import resident_mb
 FRAME = 1000 / 60  # ms
 # Chromium tells of frames that took more than 50 ms from what asked for them to their end: also
 # those that waited for their turn, as long as others were composed and rasterised. What blocked is
-# what tasks of the page, and drawing, took beyond 50.
+# what single tasks of the page, the longest with drawing, took beyond 50.
 WATCH = """
 window.longFrames = [];
 new PerformanceObserver((list) => {
@@ -57,7 +57,7 @@ class LongFrame(NamedTuple):
     """A frame that took more than 50 ms; both in ms."""
 
     took: float
-    blocked: float  # input, by work of the page; 0: it worked for 50 ms at most, and waited
+    blocked: float  # input; 0: no single task of the page took more than 50
 
 
 class Meter:
