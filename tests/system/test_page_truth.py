@@ -65,6 +65,19 @@ def interim(text: str, start: float) -> dict:
     return result | {"speech_final": False, "channel": {"alternatives": [alternative]}}
 
 
+# How each open call stands, and whether that is told, at each change; and after how many frames.
+TELLINGS = """() => {
+  window.tellings = [];
+  let frame = 0;
+  const count = () => { frame += 1; requestAnimationFrame(count); };
+  count();
+  for (const [call, state] of document.querySelectorAll(".call-panel .state").entries())
+    new MutationObserver(() => tellings.push(
+      { call, frame, text: state.textContent, live: state.getAttribute("aria-live") ?? "polite" },
+    )).observe(state, { attributes: true, childList: true, characterData: true, subtree: true });
+}"""
+
+
 async def stands(page, state: str, **options) -> None:
     await expect(page.locator("body")).to_have_attribute("data-connection", state, **options)
 
@@ -116,6 +129,35 @@ async def test_a_line_that_swallows_all_is_told_within_5_s_wherever_something_wa
         await expect(page.locator("#list-age")).to_be_hidden()
         call.say("after", 9.0)
         await expect(turns(page)).to_have_count(2)
+
+
+async def test_that_calls_are_live_again_is_told_by_the_page_alone(service, mint, tell):
+    """Who listens would hear it of each of them at once."""
+    calls = [await tell(service) for _ in range(3)]
+    for call in calls:
+        call.say("before", 0.0)
+    async with Cable(service.port) as cable:
+        sids = ",".join(call.sid for call in calls)
+        link = f"#token={mint(calls=[call.sid for call in calls])}&calls={sids}"
+        async with opened(f"http://127.0.0.1:{cable.port}/{link}") as page:
+            await expect(turns(page)).to_have_count(3)
+            for number in range(3):
+                await expect(state_of(page).nth(number)).to_have_text("live")
+            await page.evaluate(TELLINGS)
+            cable.cut()
+            await stands(page, "offline")
+            cable.mend()
+            told = page.locator('.call-panel.live .state[aria-live="polite"]')
+            await expect(told).to_have_count(3)
+            tellings = await page.evaluate("tellings")
+    for number in range(3):
+        of_call = [telling for telling in tellings if telling["call"] == number]
+        assert {"not live", "live"} <= {telling["text"] for telling in of_call}
+        *before, last = of_call
+        assert {telling["live"] for telling in before} == {"off"}
+        assert last["live"] == "polite"
+        assert last["text"] == "live"
+        assert last["frame"] > before[-1]["frame"]  # that it is live was drawn untold
 
 
 async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(service, token, tell):

@@ -51,6 +51,7 @@ export class CallPanel {
     this.token = token;
     this.listener = listener;
     this.pinned = false;
+    this.losses = 0; // how often nothing came any more
     this.described = ""; // what was described last
     this.signed = ""; // what was told in a word last
     this.moment = NaN; // the seconds to show when its past is there
@@ -145,11 +146,12 @@ export class CallPanel {
     const { shown } = this;
     if (state === "over" || state === "refused") this.#beTold(true);
     if (state === "past" || state === "waiting") shown.admit();
+    if (state === "waiting" && !this.transcript.known) this.#beToldAgain(); // its beginning may be long in coming
     if (state === "over") shown.end();
     if (state === "refused" && !this.transcript.ended) shown.refuse(why);
     if (state !== "live") return;
     shown.catchUp();
-    this.#beTold(true); // that it is live again the page has told
+    this.#beToldAgain();
     if (this.moment >= 0) shown.show(this.moment);
     this.moment = NaN;
   }
@@ -159,6 +161,7 @@ export class CallPanel {
    * @param {Lost} why
    */
   lose(why) {
+    this.losses += 1;
     this.#beTold(false);
     this.shown.lose(why);
   }
@@ -250,6 +253,15 @@ export class CallPanel {
    */
   #beTold(isTold) {
     this.shown.parts.state.setAttribute("aria-live", isTold ? "polite" : "off");
+  }
+
+  /**
+   * Let them be told of what comes next: that it is live again the page has told. What is changed before a frame is
+   * drawn is read out by what holds when it is.
+   */
+  #beToldAgain() {
+    const { losses } = this;
+    requestAnimationFrame(() => setTimeout(() => { if (losses === this.losses) this.#beTold(true); }));
   }
 
   #describe() {
