@@ -332,6 +332,26 @@ async def test_calls_beside_an_enlarged_one_tell_who_speaks():
         await expect(enlarge).to_have_css("opacity", "1")
 
 
+async def test_what_is_not_seen_of_a_tile_takes_no_tap():
+    """Where there are a pointer and a finger: a tap comes without the pointer."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        await states.be_enlarged(page, desk)
+        first = panels(page, ":not(.enlarged)[data-room~=lowest]").first
+        close = first.get_by_label("Close")
+        await expect(close).to_have_css("opacity", "0")
+        tapped = """button => {
+          const { left, right, top, bottom } = button.getBoundingClientRect();
+          const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+          return button.contains(there);
+        }"""
+        assert not await close.evaluate(tapped)
+        await close.focus()  # by a key
+        await expect(close).to_have_css("opacity", "1")
+        assert await close.evaluate(tapped)
+
+
 async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
     async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
         await desk.begin(states.MOST_OPEN)
