@@ -9,6 +9,7 @@ from support.page import browsing, needs_chromium, shares_browser
 from bench.desk import page as states
 from bench.desk.calls import Desk
 from bench.desk.page import be_live, opened, panels
+from bench.desk.talk import Line
 
 pytestmark = [needs_chromium, shares_browser]
 ROWS = 15  # that a supervisor wants to see on a screen of 1366 x 768
@@ -89,6 +90,14 @@ HALF = """() => [...document.querySelectorAll(".delay")].filter((one) => {
   });
   return seen.includes(true) && seen.includes(false);
 }).map((one) => one.parentElement.textContent)"""
+# Of the tiles beside an enlarged one those that tell something rare (by its class) while somebody
+# speaks, and whether it is in sight.
+RARE = """what => [...document.querySelectorAll("[data-room~=lowest].live:not(.away) > footer")]
+  .filter((one) => one.querySelector(what)?.textContent
+    && one.querySelector(".signal .word").textContent)
+  .map((one) => one.querySelector(what).getBoundingClientRect().top
+    < one.getBoundingClientRect().bottom - 3)"""
+LATE = 9  # seconds
 NARROWEST = 320  # pixels: a desktop's window at four times its size
 
 
@@ -350,6 +359,28 @@ async def test_what_is_not_seen_of_a_tile_takes_no_tap():
         await close.focus()  # by a key
         await expect(close).to_have_css("opacity", "1")
         assert await close.evaluate(tapped)
+
+
+async def test_what_is_rare_comes_before_who_speaks_where_one_of_them_fits():
+    """A watched word, and that words come late, in the tiles beside an enlarged one."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(states.MOST_OPEN)
+        await be_live(page, desk)
+        await states.be_enlarged(page, desk)
+        await states.show(page, "#watch-words", "#watch-dialog")
+        await states.watch(page, ("invoice", "outage", "my lawyer"))
+        await states.put_away(page, "#watch-dialog")
+        for call in desk.calls:
+            call.talk_over()
+        await page.wait_for_function(f"what => ({RARE})(what).length", arg=".marked")
+        assert all(await page.evaluate(RARE, ".marked"))
+        for call in desk.calls:
+            body = Line("inbound", call.clock - LATE, 1.0, "Are you still there?").result()
+            assert body is not None
+            call.writer.interim("inbound", {**body, "is_final": False, "speech_final": False})
+        await page.wait_for_function(f"what => ({RARE})(what).length", arg=".late")
+        assert all(await page.evaluate(RARE, ".late"))
+        await no_word_is_cut(page)
 
 
 async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
