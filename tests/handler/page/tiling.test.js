@@ -28,6 +28,12 @@ const TILINGS = [
   ["sixteen, one enlarged", { count: 16, ...LARGE, enlarged: true }, {
     mode: "enlarged", rows: [2, 2, 2, 2, 2, 2, 2, 1], tracks: 2,
   }],
+  ["as many beside an enlarged one as its column holds", { count: 12, ...LARGE, enlarged: true }, {
+    mode: "enlarged", rows: Array(11).fill(1), tracks: 1,
+  }],
+  ["one more beside an enlarged one", { count: 13, ...LARGE, enlarged: true }, {
+    mode: "enlarged", rows: [2, 2, 2, 2, 2, 2], tracks: 2,
+  }],
   ["one enlarged where two columns beside it are too many", { count: 16, ...MEDIUM, width: 1000, enlarged: true }, {
     mode: "enlarged", rows: Array(15).fill(1), tracks: 1,
   }],

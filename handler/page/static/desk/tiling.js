@@ -25,8 +25,8 @@ const WIDEST = 560;
 const SHAPE = 1.2;
 // So much a shape that is e times as wide or high counts against the letters that fit.
 const SHAPE_MATTERS = 0.25;
-// In the strip beside an enlarged one.
-const LOWEST_IN_STRIP = 72;
+// In the strip beside an enlarged one (desk.css: 5rem, and the gap).
+const LOWEST_IN_STRIP = 88;
 const STRIP = 280;
 
 // What a tile has no room for that is no wider, or no higher (desk.css).
