@@ -105,7 +105,7 @@ export const texts = {
   desk: {
     region: "Mitschriften",
     choose: "Wählen Sie ein Gespräch: Seine Mitschrift öffnet sich hier, von Anfang an.",
-    none: "Kein Gespräch läuft. Sobald eines beginnt, steht es in der Liste.",
+    none: "Was in einem Gespräch gesagt wird, lesen Sie hier, von Anfang an.",
     close: "Schließen",
     metadata: "Weitere Angaben",
     tools: "Werkzeuge",

@@ -146,7 +146,7 @@ export const texts = {
   desk: {
     region: "Transcripts",
     choose: "Choose a call: its transcript opens here, from the beginning.",
-    none: "No call is live. Once one begins, it is in the list.",
+    none: "What is said in a call is read here, from its beginning.",
     close: "Close",
     metadata: "Metadata",
     tools: "Tools",
