@@ -60,7 +60,7 @@ export class Connection {
   constructor({ url, token, wait = 500, quiet = 20_000 }, listener) {
     this.service = new URL(`${url}`.replace(/^ws/, "http").replace(/\/?$/, "/"));
     this.askToken = token;
-    this.firstWait = wait;
+    this.wait = wait;
     // Nobody asks without end, and no timer overflows.
     this.quiet = Math.min(Math.max(quiet || 0, 1000), LONGEST_TIMER);
     this.listener = listener;
@@ -98,8 +98,7 @@ export class Connection {
     }
     if (turn !== this.#turn) return;
     if (this.#token && this.#token === this.#refused) return this.#end("expired", EXPIRED);
-    const url = new URL("client", this.service);
-    url.protocol = url.protocol.replace("http", "ws");
+    const url = new URL("client", `${this.service}`.replace(/^http/, "ws"));
     if (this.#token) url.searchParams.set("token", this.#token);
     const socket = (this.#socket = new WebSocket(url));
     socket.onopen = () => {
@@ -187,7 +186,7 @@ export class Connection {
     const over = this.#everOpened || (expiryOf(this.#token) ?? Infinity) * 1000 < Date.now();
     if (status === 401 && over) return this.#end("expired", status);
     if (status === 401 || status === 403) return this.#end("refused", status);
-    const longest = code === TOO_MUCH ? LONGEST_WAIT : this.firstWait * 2 ** this.#failures++;
+    const longest = code === TOO_MUCH ? LONGEST_WAIT : this.wait * 2 ** this.#failures++;
     this.#waits = true;
     this.#timer = setTimeout(() => this.#open(), Math.min(LONGEST_WAIT, longest) * (0.5 + Math.random() / 2));
   }

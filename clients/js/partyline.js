@@ -28,6 +28,8 @@ export { PartylineError };
 
 // What one connection may ask for.
 export const MAX_SUBSCRIPTIONS = 100;
+// What is left at once is left for so long (ms) before others are asked for: the service hears 200 words a second.
+const SOON = 1000;
 
 export class Partyline {
   /** @type {State} */
@@ -42,8 +44,10 @@ export class Partyline {
   #lists = new Set();
   /** @type {Set<Reading<any>>} those of both that are to be asked for, when there is room */
   #due = new Set();
-  /** @type {ListedCall[] | null} the newest list of this connection */
-  #listed = null;
+  /** @type {ListedCall[] | null | undefined} the newest list of this connection; null: it was asked for */
+  #listed;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /** @param {Options} options */
   constructor(options) {
@@ -73,10 +77,9 @@ export class Partyline {
     this.#checkRoom();
     const reading = new NumberReading(number, options, () => {
       this.#numbers.delete(reading);
-      this.#due.delete(reading);
       if (![...this.#numbers].some((other) => other.number === number)) this.#send({ unsubscribe: number });
       for (const call of reading.calls.values()) call.close();
-      this.#rest();
+      this.#rest(reading);
     });
     this.#numbers.add(reading);
     for (const { subscribed } of this.#feeds.values()) if (subscribed) this.#beginFor(reading, subscribed);
@@ -92,8 +95,7 @@ export class Partyline {
     /** @type {Reading<ListedCall[]>} */
     const reading = new Reading(onList, () => {
       this.#lists.delete(reading);
-      this.#due.delete(reading);
-      this.#rest();
+      this.#rest(reading);
     });
     this.#checkRoom();
     this.#lists.add(reading);
@@ -134,12 +136,14 @@ export class Partyline {
 
   /** @param {Command} command */
   #send(command) {
-    if (this.state === "live") this.#connection?.send(command);
+    if (this.state !== "live") return;
+    if ("list" in command) this.#listed ??= null;
+    this.#connection?.send(command);
   }
 
   /** So many calls may be asked for. */
   get #room() {
-    return MAX_SUBSCRIPTIONS - this.#numbers.size - Math.max(this.#lists.size, this.#listed ? 1 : 0);
+    return MAX_SUBSCRIPTIONS - this.#numbers.size - Math.max(this.#lists.size, this.#listed === undefined ? 0 : 1);
   }
 
   #checkRoom() {
@@ -178,15 +182,22 @@ export class Partyline {
     this.#feeds.delete(callSid);
     // What a number alone began ends with it: hundreds of words at once would be too many.
     if (feed.placed || !reading.number) this.#send({ unsubscribe: callSid });
-    this.#rest();
+    this.#rest(reading);
   }
 
-  /** A connection on which nothing is read is let go: it would keep a program alive. */
-  #rest() {
-    if (!this.#readings().next().done) return;
-    this.#connection?.close();
-    this.#connection = null;
-    this.#change("idle");
+  /**
+   * Something is read no longer. What waits has its room, once all is left that is; a connection on which
+   * nothing is read is let go.
+   * @param {Reading<any>} reading
+   */
+  #rest(reading) {
+    this.#due.delete(reading);
+    clearTimeout(this.#timer);
+    if (this.#readings().next().done) {
+      this.#connection?.close();
+      this.#connection = null;
+      this.#change("idle");
+    } else this.#timer = setTimeout(() => this.#askDue(), SOON);
   }
 
   /** @param {string} callSid */
@@ -230,9 +241,9 @@ export class Partyline {
   #change(state, code, message) {
     if (state === this.state) return;
     this.state = state;
+    this.#listed = undefined;
     this.options.onState?.(state, code, message);
     if (state === "live") return;
-    this.#listed = null;
     for (const { readings } of this.#feeds.values()) for (const reading of readings) reading.lose();
     if (state !== "expired" && state !== "refused") return;
     // Who iterates cannot be told otherwise; callbacks may be called again after another `connect`.
@@ -245,7 +256,7 @@ export class Partyline {
     if (Array.isArray(message)) return this.#open(message);
     if (message.type === "Calls") {
       this.#listed = message.calls;
-      for (const list of this.#lists) { list.forget(); list.tell(message.calls); }
+      for (const list of [...this.#lists]) { list.forget(); list.tell(message.calls); }
     }
     if (!("callSid" in message)) return;
     if (message.type === "Subscribed") for (const number of this.#numbers) this.#beginFor(number, message);

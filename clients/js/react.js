@@ -23,15 +23,13 @@ export function useCall(client, callSid) {
     const transcript = new Transcript(callSid);
     /** @type {Error | undefined} */
     let error;
-    let drawn = false;
-    let left = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
     // What comes at once, as the past does, is drawn at once. A new object each time: else nothing is drawn.
     const draw = () => {
-      if (drawn) return;
-      drawn = true;
-      setTimeout(() => {
-        drawn = false;
-        if (!left) show({ transcript, state: reading.state, error });
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        show({ transcript, state: reading.state, error });
       });
     };
     const reading = client.call(callSid, {
@@ -44,7 +42,7 @@ export function useCall(client, callSid) {
       },
     });
     draw();
-    return () => { left = true; reading.close(); };
+    return () => { reading.close(); clearTimeout(timer); };
   }, [client, callSid]);
   return shown.transcript.callSid === callSid ? shown : nothing();
 }

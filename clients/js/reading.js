@@ -50,6 +50,7 @@ export class Reading {
 
   /** @param {T} message */
   tell(message) {
+    if (this.#over) return;
     if (!this.told) this.#queue.push(message);
     else try { this.told(message); } catch (error) { setTimeout(() => { throw error; }); }
     this.#wake();
@@ -124,7 +125,7 @@ export class CallReading extends Reading {
    * @param {string} callSid
    * @param {CallOptions} options
    * @param {(reading: CallReading) => void} leave
-   * @param {(reading: CallReading) => void} ask  ask again for what follows
+   * @param {() => void} ask  ask again for what follows
    */
   constructor(callSid, { onMessage, onState, since = 0, newest, interim = true, stay = false }, leave, ask) {
     super(onMessage, () => leave(this));
@@ -152,12 +153,12 @@ export class CallReading extends Reading {
         return false;
       case "Subscribed":
         this.#change("past");
-        if (this.position.find(message.first, message.last)) this.ask(this);
+        if (this.position.find(message.first, message.last)) this.ask();
         return false;
       case "CaughtUp":
         if (this.#cut) return false;
         if (this.position.catchUp(message.seq)) this.#change("live");
-        else this.ask(this);
+        else this.ask();
         return false;
       case "Over":
         if (this.#cut) return false;
@@ -167,7 +168,7 @@ export class CallReading extends Reading {
       case "Error": {
         if (message.code === TOO_MUCH) { // for now
           this.#change("waiting");
-          setTimeout(() => this.ask(this), ASK_AGAIN);
+          setTimeout(() => this.ask(), ASK_AGAIN);
           return false;
         }
         const error = new PartylineError("refused", message.code, message.message);
@@ -189,7 +190,7 @@ export class CallReading extends Reading {
     const { complete } = position;
     const isNew = position.take(message);
     if (isNew) this.tell(message);
-    else if (complete && !position.complete) this.ask(this); // something is missing
+    else if (complete && !position.complete) this.ask(); // something is missing
     this.#cut = (this.number ?? this).full;
     return isNew;
   }
@@ -214,6 +215,6 @@ export class CallReading extends Reading {
   drained() {
     if (!this.#cut) return;
     this.#cut = this.position.complete = false;
-    this.ask(this);
+    this.ask();
   }
 }

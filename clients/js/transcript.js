@@ -132,8 +132,7 @@ export class Transcript {
       if (!turn || turn.start > start) continue;
       if (!isSpoken(turn)) return null;
       if (turn.track === track) {
-        const goesOn = start - turn.end <= PAUSE && start - turn.start <= LONGEST;
-        return goesOn && between <= BACK_CHANNEL ? turn : null;
+        return start - turn.end <= PAUSE && start - turn.start <= LONGEST ? turn : null;
       }
       between += turn.end - turn.start;
       if (between > BACK_CHANNEL) return null;
@@ -152,8 +151,7 @@ export class Transcript {
   /** @param {string} note */
   #note(note) {
     this.notes.delete(note);
-    this.notes.add(note);
-    this.notes = new Set([...this.notes].slice(-MAX_NOTES));
+    this.notes = new Set([...this.notes, note].slice(-MAX_NOTES));
   }
 
   /** @param {Results} message */
@@ -169,8 +167,8 @@ export class Transcript {
    */
   #receiveFinal(message) {
     const { track } = message;
-    const interim = this.interims.get(track);
-    if (interim && interim.from < message.start + message.duration) this.interims.delete(track);
+    const from = this.interims.get(track)?.from ?? Infinity;
+    if (from < message.start + message.duration) this.interims.delete(track);
     const segment = spoken(message);
     if (!segment.text) return null;
     const turn = this.turnFor(track, segment.start);

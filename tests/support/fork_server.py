@@ -27,6 +27,10 @@ MAX_MESSAGE = 256 * 1024
 AVAILABLE = hasattr(os, "pidfd_open")
 
 
+class ForkServerGone(Exception):
+    """The process that forks has ended: nobody learns any more how its forks end."""
+
+
 class ForkServer:
     """The other side of the process that forks; threads may share it."""
 
@@ -45,18 +49,35 @@ class ForkServer:
         atexit.register(self.close)
 
     def ask(self, question: dict[str, Any], files: list[int]) -> int:
-        with self._asking:
-            socket.send_fds(self._socket, [json.dumps(question).encode()], files)
-            return int(self._socket.recv(MAX_MESSAGE))
+        """
+        Ask for a fork, or for the exit code of one that has ended.
+
+        Raises:
+            ForkServerGone: it has ended itself.
+        """
+        try:
+            with self._asking:
+                socket.send_fds(self._socket, [json.dumps(question).encode()], files)
+                answer = self._socket.recv(MAX_MESSAGE)
+        except OSError as exc:
+            raise ForkServerGone from exc
+        if not answer:
+            raise ForkServerGone
+        return int(answer)
 
     def close(self) -> None:
         self._socket.close()
         self._server.wait()
 
 
-@cache
+_creating = threading.Lock()
+_server = cache(ForkServer)
+
+
 def fork_server() -> ForkServer:
-    return ForkServer()
+    """Return the one of this process: what another one forks it knows nothing of."""
+    with _creating:
+        return _server()
 
 
 class Fork:
@@ -94,8 +115,9 @@ class Fork:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with self._ending:
+            if self.returncode is None:
+                signal.pidfd_send_signal(self._pidfd, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -106,6 +128,8 @@ class Fork:
 
 def _forked(asked: socket.socket) -> list[str] | None:
     """Fork whenever it is asked for: returns the arguments in each fork, and nothing at the end."""
+    # Ctrl-C is for the tests and their services: how those end is asked for behind it.
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         said, files, _, _ = socket.recv_fds(asked, MAX_MESSAGE, 3)
         if not said:
@@ -118,6 +142,7 @@ def _forked(asked: socket.socket) -> list[str] | None:
         pid = os.fork()
         if not pid:
             asked.close()
+            signal.signal(signal.SIGINT, usual)
             os.chdir(question["directory"])
             os.environ.clear()
             os.environ.update(question["environ"])

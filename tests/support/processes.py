@@ -209,15 +209,13 @@ def serving() -> Iterator[Serve]:
     try:
         yield start
     finally:
-        for service in started:
-            if service.popen.poll() is None:
-                service.popen.terminate()
-        for service in started:
-            try:
-                service.popen.wait(PATIENCE)
-            finally:
-                service.popen.kill()
-                service.close()
+        with contextlib.ExitStack() as ending:  # each of them, whatever becomes of another
+            for service in started:
+                ending.callback(service.close)
+                ending.callback(service.popen.kill)
+                ending.callback(service.popen.wait, PATIENCE)
+            for service in started:
+                ending.callback(service.popen.terminate)
 
 
 def descendants(pid: int) -> list[int]:

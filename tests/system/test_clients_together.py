@@ -116,12 +116,36 @@ async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_fo
     assert {one["callSid"] for one in told} == {last.sid}
 
 
-async def test_who_reads_the_list_beside_another_is_told_it_at_once(serve, token, tell):
-    """The service tells it once, and each change: it has a place for the connection's life."""
-    service = serve()
-    await tell(service)
-    async with patience():
-        process = await run("lists.mjs", f"http://127.0.0.1:{service.port}", token)
-        told = [json.loads(await process.stdout.readline()) for _ in range(3)]
+async def test_room_that_is_given_up_is_taken(serve, token, tell):
+    """Though nothing more comes: as much was asked for as a connection carries."""
+    service = serve(PAUSE_SECONDS="60", AWAIT_CALL_SECONDS="300")
+    calls = [await tell(service, to=NUMBER) for _ in range(5)]
+    async with Breaker(service.port) as breaker, patience():
+        url = f"http://127.0.0.1:{breaker.port}"
+        process = await run("vacate.mjs", url, token, NUMBER, str(len(calls)), "97")
+        assert json.loads(await process.stdout.readline()) == "begun"
+        breaker.cut()
+        await asyncio.gather(*(call.end() for call in calls))
+        breaker.mend()
+        told = [json.loads(await process.stdout.readline()) for _ in calls]
         assert await process.wait() == 0
-    assert told == [1, 1, 99]
+    assert told == [1, 2, 3, 4, 5]
+
+
+async def test_the_list_is_told_to_each_who_reads_it_and_has_one_place(serve, token, mint, tell):
+    """The service tells it once, and each change: it has its place for the connection's life."""
+    service = serve(AWAIT_CALL_SECONDS="300")
+    call = await tell(service)
+    await tell(service)
+    narrow = mint(calls=[call.sid])
+    async with patience():
+        process = await run("lists.mjs", f"http://127.0.0.1:{service.port}", token, narrow)
+        told = [json.loads(line) async for line in process.stdout]
+        assert await process.wait() == 0
+    assert told == [
+        {"first": 2, "second": 2},
+        {"beside": 98},
+        {"told": 1, "closed": 0},
+        {"unanswered": 98, "states": ["connecting", "live", "idle"]},
+        {"lists": [2, 1]},
+    ]

@@ -125,6 +125,12 @@ test("what may still change is told again to who comes later: the service's cloc
   }
 });
 
+test("what may still change was told as old as it gets, and was on the way: the clock is ours all the same", () => {
+  const clock = new ServiceClock();
+  clock.hear(published(500, 0), "live", 10_400 + 1500, 11_900);
+  assert.equal(clock.at(12_000), 12_000);
+});
+
 test("the service's clock is ours, until a message says what they differ by", () => {
   const clock = new ServiceClock();
   assert.equal(clock.seconds(1000, 3000), 2);

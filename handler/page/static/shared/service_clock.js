@@ -6,6 +6,9 @@
 /** What may still change is not believed for longer (ms), nor told again: so does the service. */
 export const INTERIM_LIFE = 10_000;
 
+// What the service told as it was that old may have been on the way for so long (ms).
+const LONGEST_WAY = 2000;
+
 // Our clock was put right if it went on by so much more (ms), or less, than time did; a computer that slept is
 // taken for that, too, where its steady clock slept as well.
 const PUT_RIGHT = 1000;
@@ -36,7 +39,7 @@ export class ServiceClock {
     const ahead = now - message.at;
     if (this.#mayRepeat) {
       const age = ahead - this.#known;
-      if (age < 0 || age >= INTERIM_LIFE) this.#ahead = ahead; // no age explains it
+      if (age < 0 || age > INTERIM_LIFE + LONGEST_WAY) this.#ahead = ahead; // no age explains it
       return;
     }
     this.#ahead = Math.min(this.#mayBeOld ? Infinity : this.#ahead, ahead);
