@@ -16,6 +16,8 @@ from rehearsal.scripted import names
 SECONDS = 3
 # From the end of a media stream to the next one's beginning.
 AWAY = 0.4
+# The last words of an owner come so much later than they were said.
+LATE = 1.5
 
 
 @contextlib.asynccontextmanager
@@ -55,20 +57,23 @@ async def left_to(container, phone):
 
 @pytest.mark.parametrize("how", ["left", "lost"])
 async def test_a_call_that_its_owner_leaves_goes_on_elsewhere_behind_its_last_words(how):
-    """They come 0.8 s late; the next media stream comes at once."""
-    async with two(answer_delay=0.8) as (mine, theirs, phone):
+    """They come late; the next media stream comes at once."""
+    async with two(answer_delay=LATE) as (mine, theirs, phone):
         await until(lambda: mine.calls.audio.frames > 60)
         [call] = mine.calls.movable()
+        left = asyncio.get_running_loop().time()
         if how == "left":
             call.leave()
         else:
             phone.end(End.LOST)
         records = await left_to(theirs, phone)
+        away = phone.media[-1].began_at - left
         events = ["CallStarted", "CallResumed", "Gap media-lost", "CallEnded completed"]
         assert told(records) == events
         check_words(records, phone.sides[0])
         gap = next(record for record in records if record["type"] == "Gap")
-        assert gap["end"] - gap["start"] < 0.7  # the wait for the last words is no part of it
+        # The wait for the last words is no part of it; of a busy machine's a part may be.
+        assert gap["end"] - gap["start"] < away + LATE / 2
 
 
 async def test_a_call_that_was_stopped_goes_on_elsewhere_behind_its_end():
