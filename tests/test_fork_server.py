@@ -6,6 +6,7 @@ import sys
 import pytest
 from support.fork_server import AVAILABLE, TESTS
 from support.processes import ENVIRON, wait_gone
+from support.timing import PATIENCE
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="forks are for Linux")
 
@@ -19,7 +20,7 @@ def run(program: str) -> str:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
         start_new_session=True,
     )
     return done.stdout
