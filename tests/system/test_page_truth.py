@@ -7,6 +7,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from support.cable import Cable
 from support.page import needs_chromium, opened, shares_browser, turns
+from support.sids import call_sid
 from support.timing import TTL
 
 pytestmark = [needs_chromium, shares_browser]
@@ -158,6 +159,20 @@ async def test_that_calls_are_live_again_is_told_by_the_page_alone(service, mint
         assert last["live"] == "polite"
         assert last["text"] == "live"
         assert last["frame"] > before[-1]["frame"]  # that it is live was drawn untold
+
+
+async def test_that_an_awaited_call_begins_is_told_after_an_outage_too(service, token):
+    async with Cable(service.port) as cable:
+        link = f"http://127.0.0.1:{cable.port}/#token={token}&calls={call_sid(1)}"
+        async with opened(link) as page:
+            state = state_of(page)
+            await expect(state).to_have_attribute("aria-live", "polite")
+            cable.cut()
+            await stands(page, "offline")
+            await expect(state).to_have_attribute("aria-live", "off")
+            cable.mend()
+            await expect(state).to_have_attribute("aria-live", "polite")
+            await expect(state).to_have_text("looking for this call …")
 
 
 async def test_what_the_browser_says_or_slept_through_is_not_taken_for_live(service, token, tell):
