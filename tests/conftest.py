@@ -2,6 +2,7 @@
 
 import gc
 import re
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,10 @@ settings.register_profile(
 )
 settings.load_profile("sample")
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
+
+# A job in the background ignores it, and so would all that is started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Rounds = Callable[..., range]
 
