@@ -71,7 +71,9 @@ export class Feed {
       case "Error":
         this.placed = false;
     }
-    for (const reading of [...this.readings]) isNew = reading.receive(message) || isNew;
+    for (const reading of [...this.readings]) {
+      if (this.readings.has(reading)) isNew = reading.receive(message) || isNew; // or another has closed it
+    }
     return isNew;
   }
 }

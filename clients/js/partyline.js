@@ -28,7 +28,9 @@ export { PartylineError };
 
 // What one connection may ask for.
 export const MAX_SUBSCRIPTIONS = 100;
-// What is left at once is left for so long (ms) before others are asked for: the service hears 200 words a second.
+// What waits for room is asked for so many at once, so often (ms): the service hears 20 words a second of a
+// connection, and 200 at once.
+const AT_ONCE = 20;
 const SOON = 1000;
 
 export class Partyline {
@@ -42,7 +44,7 @@ export class Partyline {
   #numbers = new Set();
   /** @type {Set<Reading<ListedCall[]>>} */
   #lists = new Set();
-  /** @type {Set<Reading<any>>} those of both that are to be asked for, when there is room */
+  /** @type {Set<Command>} what asks for those of both that are to be asked for, when there is room */
   #due = new Set();
   /** @type {ListedCall[] | null | undefined} the newest list of this connection; null: it was asked for */
   #listed;
@@ -95,13 +97,13 @@ export class Partyline {
     /** @type {Reading<ListedCall[]>} */
     const reading = new Reading(onList, () => {
       this.#lists.delete(reading);
-      this.#rest(reading);
+      if (!this.#lists.size) this.#rest(reading);
     });
-    this.#checkRoom();
+    if (!this.#hasList) this.#checkRoom();
     this.#lists.add(reading);
     // The service tells it once, and each change.
     const listed = this.#listed;
-    if (listed) queueMicrotask(() => reading.tell(listed));
+    if (listed) queueMicrotask(() => this.#tellList(reading, listed));
     return this.#begin(reading);
   }
 
@@ -141,9 +143,14 @@ export class Partyline {
     this.#connection?.send(command);
   }
 
+  /** Whether it takes room: once it was asked for it does for as long as the connection lasts. */
+  get #hasList() {
+    return this.#lists.size > 0 || this.#listed !== undefined;
+  }
+
   /** So many calls may be asked for. */
   get #room() {
-    return MAX_SUBSCRIPTIONS - this.#numbers.size - Math.max(this.#lists.size, this.#listed === undefined ? 0 : 1);
+    return MAX_SUBSCRIPTIONS - this.#numbers.size - Number(this.#hasList);
   }
 
   #checkRoom() {
@@ -159,7 +166,7 @@ export class Partyline {
    * @param {T} reading
    */
   #begin(reading) {
-    this.#due.add(reading);
+    this.#due.add(reading.command);
     this.#askDue();
     if (!this.#connection) this.connect();
     return reading;
@@ -186,18 +193,16 @@ export class Partyline {
   }
 
   /**
-   * Something is read no longer. What waits has its room, once all is left that is; a connection on which
-   * nothing is read is let go.
+   * Something is read no longer. A connection on which nothing is read is let go: it would keep a program alive.
    * @param {Reading<any>} reading
    */
   #rest(reading) {
-    this.#due.delete(reading);
+    this.#due.delete(reading.command);
+    if (!this.#readings().next().done) return;
     clearTimeout(this.#timer);
-    if (this.#readings().next().done) {
-      this.#connection?.close();
-      this.#connection = null;
-      this.#change("idle");
-    } else this.#timer = setTimeout(() => this.#askDue(), SOON);
+    this.#connection?.close();
+    this.#connection = null;
+    this.#change("idle");
   }
 
   /** @param {string} callSid */
@@ -209,13 +214,16 @@ export class Partyline {
     this.#send({ subscribe: callSid, since: feed.since, interim: feed.interim });
   }
 
-  /** Ask for what is read, as far as there is room; as a call is over, for the next. */
-  #askDue() {
+  /** Ask for what is read, as far as there is room, and for the rest once there is: as a call is over, or left. */
+  #askDue(most = AT_ONCE) {
+    clearTimeout(this.#timer);
+    if (this.state !== "live") return;
     const feeds = [...this.#feeds.values()];
     let room = this.#room + this.#due.size - feeds.filter((feed) => !feed.due && feed.placed).length;
     feeds.sort((one, other) => one.due - other.due);
-    for (const { callSid, due } of feeds) if (due && room > this.#due.size && room--) this.#ask(callSid);
-    for (const one of this.#due) if (room-- > 0 && this.#due.delete(one)) this.#send(one.command);
+    for (const { callSid, due } of feeds) if (due && room > this.#due.size && most-- > 0 && room--) this.#ask(callSid);
+    for (const one of this.#due) if (room-- > 0 && this.#due.delete(one)) this.#send(one);
+    if (this.#due.size || feeds.some(({ due }) => due)) this.#timer = setTimeout(() => this.#askDue(), SOON);
   }
 
   /**
@@ -229,8 +237,8 @@ export class Partyline {
       // A number's calls that live are begun by it, too; of those that have ended only we know.
       feed.due = feed.isNamed ? 1 : feed.isWanted ? 2 + Number(live.includes(feed.callSid)) : 0;
     }
-    this.#due = new Set([...this.#numbers, ...this.#lists]);
-    this.#askDue();
+    this.#due = new Set([...this.#numbers, ...this.#lists].map(({ command }) => command));
+    this.#askDue(MAX_SUBSCRIPTIONS);
   }
 
   /**
@@ -251,12 +259,23 @@ export class Partyline {
     for (const reading of [...this.#readings()]) if (!reading.told) reading.finish(error);
   }
 
+  /**
+   * Tell the newest list, unless it is another token's by now.
+   * @param {Reading<ListedCall[]>} reading
+   * @param {ListedCall[]} calls
+   */
+  #tellList(reading, calls) {
+    if (calls !== this.#listed) return;
+    reading.forget();
+    reading.tell(calls);
+  }
+
   /** @param {Message | string[]} message */
   #receive(message) {
     if (Array.isArray(message)) return this.#open(message);
     if (message.type === "Calls") {
       this.#listed = message.calls;
-      for (const list of [...this.#lists]) { list.forget(); list.tell(message.calls); }
+      for (const list of [...this.#lists]) this.#tellList(list, message.calls);
     }
     if (!("callSid" in message)) return;
     if (message.type === "Subscribed") for (const number of this.#numbers) this.#beginFor(number, message);
@@ -265,7 +284,6 @@ export class Partyline {
       if (feed.concerns(message)) isNew = feed.receive(message) || isNew;
     }
     if (isNew) this.#connection?.succeed();
-    this.#askDue();
   }
 
   /**

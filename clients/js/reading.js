@@ -6,6 +6,8 @@ import { Position } from "./position.js";
 
 // What is not taken yet is kept up to here; what is beyond is asked for again.
 const LONGEST_QUEUE = 1000;
+/** @type {Command} one for all lists: the service tells it once */
+const LIST = { list: true };
 
 /** Nothing more will come: `state` says of what kind it is, `code` is the service's. */
 export class PartylineError extends Error {
@@ -29,7 +31,7 @@ export class Reading {
   /** @type {T[]} */
   #queue = [];
   /** @type {Command} what asks for it, unless it is of another kind */
-  command = { list: true };
+  command = LIST;
   #over = false;
   /** @type {PartylineError | null} */
   #error = null;
@@ -119,6 +121,8 @@ export class CallReading extends Reading {
   state = "asked";
   /** @type {Reading<NumberMessage> | null} who follows its number, if it is read for that */
   number = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #again;
   #cut = false; // what came was not taken, as there was no room
 
   /**
@@ -128,7 +132,7 @@ export class CallReading extends Reading {
    * @param {() => void} ask  ask again for what follows
    */
   constructor(callSid, { onMessage, onState, since = 0, newest, interim = true, stay = false }, leave, ask) {
-    super(onMessage, () => leave(this));
+    super(onMessage, () => { clearTimeout(this.#again); leave(this); });
     this.callSid = callSid;
     this.onState = onState;
     this.interim = interim;
@@ -168,7 +172,7 @@ export class CallReading extends Reading {
       case "Error": {
         if (message.code === TOO_MUCH) { // for now
           this.#change("waiting");
-          setTimeout(() => this.ask(), ASK_AGAIN);
+          this.#again = setTimeout(() => this.ask(), ASK_AGAIN);
           return false;
         }
         const error = new PartylineError("refused", message.code, message.message);

@@ -40,7 +40,18 @@ async function beside() {
     }
     break;
   }
-  tell({ beside: fill(client) });
+  const beside = fill(client);
+  client.calls({ onList: (again) => { tell({ beside, again: again.length }); client.close(); } });
+}
+
+/** Two at once take one place. */
+async function together() {
+  const client = new Partyline({ url, token: () => token });
+  await new Promise((done) => {
+    client.calls({ onList: done });
+    client.calls({ onList: () => {} });
+  });
+  tell({ together: fill(client) });
   client.close();
 }
 
@@ -91,16 +102,20 @@ async function renewed() {
   const client = new Partyline({ url, token: () => now });
   /** @type {number[]} */
   const lists = [];
+  /** @param {import("../../clients/js/messages.d.ts").ListedCall[]} calls */
+  const onList = (calls) => lists.push(calls.length);
   await new Promise((done) => {
     client.calls({
       onList: (calls) => {
+        onList(calls);
         if (now === narrow) return done(null);
-        lists.push(calls.length);
+        client.calls({ onList });
         now = narrow;
         client.connect();
-        client.calls({ onList: (fewer) => lists.push(fewer.length) });
+        client.calls({ onList });
       },
     });
+    client.calls({ onList });
   });
   await new Promise((done) => setTimeout(done)); // the second one is told behind the first
   tell({ lists });
@@ -108,6 +123,7 @@ async function renewed() {
 }
 
 await beside();
+await together();
 await within();
 await unanswered();
 await renewed();

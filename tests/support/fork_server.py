@@ -23,12 +23,17 @@ from handler.cli import __main__ as cli
 
 TESTS = Path(__file__).parents[1]
 MAX_MESSAGE = 256 * 1024
+INTERRUPT = {signal.SIGINT}
 # Without it, nobody but a process's parent learns of its end (Linux).
 AVAILABLE = hasattr(os, "pidfd_open")
 
 
 class ForkServerGone(Exception):
     """The process that forks has ended: nobody learns any more how its forks end."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(f"the process that forks has ended: exit code {exit_code}")
+        self.exit_code = exit_code
 
 
 class ForkServer:
@@ -38,6 +43,8 @@ class ForkServer:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asking = threading.Lock()
         with theirs:
+            # Ctrl-C is for the tests and their services: how those end is asked for behind it.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "support.fork_server", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
@@ -46,6 +53,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         atexit.register(self.close)
 
     def ask(self, question: dict[str, Any], files: list[int]) -> int:
@@ -60,9 +68,9 @@ class ForkServer:
                 socket.send_fds(self._socket, [json.dumps(question).encode()], files)
                 answer = self._socket.recv(MAX_MESSAGE)
         except OSError as exc:
-            raise ForkServerGone from exc
+            raise ForkServerGone(self._server.poll()) from exc
         if not answer:
-            raise ForkServerGone
+            raise ForkServerGone(self._server.poll())
         return int(answer)
 
     def close(self) -> None:
@@ -90,9 +98,15 @@ class Fork:
             os.pipe() for _ in range(3)
         )
         question = {"arguments": arguments, "environ": environ, "directory": str(Path.cwd())}
-        self.pid = fork_server().ask(question, [stdin, stdout, stderr])
-        for theirs in (stdin, stdout, stderr):
-            os.close(theirs)
+        try:
+            self.pid = fork_server().ask(question, [stdin, stdout, stderr])
+        except ForkServerGone:
+            for ours in (to_stdin, from_stdout, from_stderr):
+                os.close(ours)
+            raise
+        finally:
+            for theirs in (stdin, stdout, stderr):
+                os.close(theirs)
         self.stdin = os.fdopen(to_stdin, "w")
         self.stdout, self.stderr = os.fdopen(from_stdout), os.fdopen(from_stderr)
         self._pidfd = os.pidfd_open(self.pid)  # it is nobody else's before its end was asked for
@@ -115,7 +129,7 @@ class Fork:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        with self._ending:
+        with self._ending, contextlib.suppress(ProcessLookupError):  # it may have ended
             if self.returncode is None:
                 signal.pidfd_send_signal(self._pidfd, number)
 
@@ -128,8 +142,6 @@ class Fork:
 
 def _forked(asked: socket.socket) -> list[str] | None:
     """Fork whenever it is asked for: returns the arguments in each fork, and nothing at the end."""
-    # Ctrl-C is for the tests and their services: how those end is asked for behind it.
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         said, files, _, _ = socket.recv_fds(asked, MAX_MESSAGE, 3)
         if not said:
@@ -142,7 +154,7 @@ def _forked(asked: socket.socket) -> list[str] | None:
         pid = os.fork()
         if not pid:
             asked.close()
-            signal.signal(signal.SIGINT, usual)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT)
             os.chdir(question["directory"])
             os.environ.clear()
             os.environ.update(question["environ"])

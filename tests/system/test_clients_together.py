@@ -117,9 +117,12 @@ async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_fo
 
 
 async def test_room_that_is_given_up_is_taken(serve, token, tell):
-    """Though nothing more comes: as much was asked for as a connection carries."""
+    """
+    Though nothing more comes: as much was asked for as a connection carries. And not all at once,
+    as much was said to ask for it, and to leave it: who says too much is sent away.
+    """
     service = serve(PAUSE_SECONDS="60", AWAIT_CALL_SECONDS="300")
-    calls = [await tell(service, to=NUMBER) for _ in range(5)]
+    calls = [await tell(service, to=NUMBER) for _ in range(80)]
     async with Breaker(service.port) as breaker, patience():
         url = f"http://127.0.0.1:{breaker.port}"
         process = await run("vacate.mjs", url, token, NUMBER, str(len(calls)), "97")
@@ -127,9 +130,19 @@ async def test_room_that_is_given_up_is_taken(serve, token, tell):
         breaker.cut()
         await asyncio.gather(*(call.end() for call in calls))
         breaker.mend()
-        told = [json.loads(await process.stdout.readline()) for _ in calls]
+        told = [json.loads(line) async for line in process.stdout]
         assert await process.wait() == 0
-    assert told == [1, 2, 3, 4, 5]
+    assert told == [*range(1, 81), {"lives": 2}]
+
+
+async def test_who_has_closed_a_reading_is_told_nothing_more_of_it(serve, token):
+    """Nor how it stands."""
+    service = serve()
+    async with patience():
+        process = await run("closed.mjs", f"http://127.0.0.1:{service.port}", token)
+        told = [json.loads(line) async for line in process.stdout]
+        assert await process.wait() == 0
+    assert told == [["first", "waiting"]]
 
 
 async def test_the_list_is_told_to_each_who_reads_it_and_has_one_place(serve, token, mint, tell):
@@ -144,8 +157,9 @@ async def test_the_list_is_told_to_each_who_reads_it_and_has_one_place(serve, to
         assert await process.wait() == 0
     assert told == [
         {"first": 2, "second": 2},
-        {"beside": 98},
+        {"beside": 98, "again": 2},
+        {"together": 99},
         {"told": 1, "closed": 0},
         {"unanswered": 98, "states": ["connecting", "live", "idle"]},
-        {"lists": [2, 1]},
+        {"lists": [2, 1, 1, 1, 1]},
     ]

@@ -92,11 +92,14 @@ HALF = """() => [...document.querySelectorAll(".delay")].filter((one) => {
 }).map((one) => one.parentElement.textContent)"""
 # Of the tiles beside an enlarged one those that tell something rare (by its class) while somebody
 # speaks, and whether it is in sight.
-RARE = """what => [...document.querySelectorAll("[data-room~=lowest].live:not(.away) > footer")]
-  .filter((one) => one.querySelector(what)?.textContent
-    && one.querySelector(".signal .word").textContent)
-  .map((one) => one.querySelector(what).getBoundingClientRect().top
-    < one.getBoundingClientRect().bottom - 3)"""
+RARE = """what => {
+  const seen = [...document.querySelectorAll("[data-room~=lowest].live:not(.away) > footer")]
+    .filter((one) => one.querySelector(what)?.textContent
+      && one.querySelector(".signal .word").textContent)
+    .map((one) => one.querySelector(what).getBoundingClientRect().top
+      < one.getBoundingClientRect().bottom - 3);
+  return seen.length && seen;
+}"""
 LATE = 9  # seconds
 NARROWEST = 320  # pixels: a desktop's window at four times its size
 
@@ -372,14 +375,14 @@ async def test_what_is_rare_comes_before_who_speaks_where_one_of_them_fits():
         await states.put_away(page, "#watch-dialog")
         for call in desk.calls:
             call.talk_over()
-        await page.wait_for_function(f"what => ({RARE})(what).length", arg=".marked")
-        assert all(await page.evaluate(RARE, ".marked"))
+        seen = await page.wait_for_function(RARE, arg=".marked")
+        assert all(await seen.json_value())
         for call in desk.calls:
             body = Line("inbound", call.clock - LATE, 1.0, "Are you still there?").result()
             assert body is not None
             call.writer.interim("inbound", {**body, "is_final": False, "speech_final": False})
-        await page.wait_for_function(f"what => ({RARE})(what).length", arg=".late")
-        assert all(await page.evaluate(RARE, ".late"))
+        seen = await page.wait_for_function(RARE, arg=".late")
+        assert all(await seen.json_value())
         await no_word_is_cut(page)
 
 

@@ -161,7 +161,7 @@ async def test_that_calls_are_live_again_is_told_by_the_page_alone(service, mint
         assert last["frame"] > before[-1]["frame"]  # that it is live was drawn untold
 
 
-async def test_that_an_awaited_call_begins_is_told_after_an_outage_too(service, token):
+async def test_how_an_awaited_call_stands_is_told_once_the_connection_is_back(service, token):
     async with Cable(service.port) as cable:
         link = f"http://127.0.0.1:{cable.port}/#token={token}&calls={call_sid(1)}"
         async with opened(link) as page:
