@@ -78,14 +78,12 @@ print(Fork(["--version"], {}).wait())
 @pytest.mark.parametrize("reaped", [False, True])
 def test_without_the_process_that_forks_each_service_is_ended_all_the_same(reaped):
     """Whether or not somebody takes their exit codes at once."""
-    told = run(
-        f"reaped = {reaped}"
-        """
+    told = run(f"""
 import ctypes, signal
 from support.fork_server import ForkServerGone, fork_server
 from support.processes import serving
 PR_SET_CHILD_SUBREAPER = 36
-if reaped:
+if {reaped}:
     fork_server()
     assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -95,8 +93,7 @@ try:
         fork_server()._server.kill()
 except ForkServerGone:
     print(*(service.popen.pid for service in services))
-"""
-    )
+""")
     pids = [int(pid) for pid in told.split()]
     assert len(pids) == 2
     wait_gone(pids)
