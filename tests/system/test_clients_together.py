@@ -3,7 +3,9 @@
 import asyncio
 import json
 import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import pytest
 from deno import find_deno_bin
 from support.breaker import Breaker
 from support.clients import PROGRAMS
@@ -15,19 +17,31 @@ NUMBER = "+15550003333"
 RECORDS = 1500
 
 
-async def run(program: str, *arguments: str) -> asyncio.subprocess.Process:
-    """Run a program that reads by the client."""
-    return await asyncio.create_subprocess_exec(
-        *(find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / program)),
-        *arguments,
-        env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
-        stdout=subprocess.PIPE,
-        limit=1024 * 1024,
-    )
+@pytest.fixture
+async def run() -> AsyncIterator[Callable[..., Awaitable[asyncio.subprocess.Process]]]:
+    """Return what runs a program that reads by the client; none outlives its test."""
+    running = []
+
+    async def begin(program: str, *arguments: str) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / program)),
+            *arguments,
+            env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            limit=1024 * 1024,
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_again(
-    serve, token, tell
+    serve, token, run, tell
 ):
     """
     One that does not keep up, one that begins late, one of the newest records, one from behind a
@@ -54,7 +68,9 @@ async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_aga
     assert breaker.connections == 1
 
 
-async def test_a_call_whose_beginning_is_gone_is_told_to_who_follows_its_number(serve, token, tell):
+async def test_a_call_whose_beginning_is_gone_is_told_to_who_follows_its_number(
+    serve, token, run, tell
+):
     """Though no record says any more whose call it is, and another number is followed, too."""
     service = serve()
     call = await tell(service, to=NUMBER)
@@ -75,7 +91,9 @@ async def test_a_call_whose_beginning_is_gone_is_told_to_who_follows_its_number(
     assert [message["seq"] for message in messages[1:]] == [4, 5, 6]
 
 
-async def test_a_number_of_many_calls_is_let_go_and_what_else_is_read_goes_on(serve, token, tell):
+async def test_a_number_of_many_calls_is_let_go_and_what_else_is_read_goes_on(
+    serve, token, run, tell
+):
     """With few words: who says more than 200 at once is sent away."""
     service = serve()
     call = await tell(service)
@@ -92,7 +110,7 @@ async def test_a_number_of_many_calls_is_let_go_and_what_else_is_read_goes_on(se
 
 
 async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_for_room(
-    serve, token, tell
+    serve, token, run, tell
 ):
     """They take their places until they are over for good; the service would close for one more."""
     service = serve(PAUSE_SECONDS="5")
@@ -116,7 +134,7 @@ async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_fo
     assert {one["callSid"] for one in told} == {last.sid}
 
 
-async def test_room_that_is_given_up_is_taken(serve, token, tell):
+async def test_room_that_is_given_up_is_taken(serve, token, run, tell):
     """
     Though nothing more comes: as much was asked for as a connection carries. And not all at once,
     as much was said to ask for it, and to leave it: who says too much is sent away.
@@ -135,7 +153,7 @@ async def test_room_that_is_given_up_is_taken(serve, token, tell):
     assert told == [*range(1, 81), {"lives": 2}]
 
 
-async def test_who_has_closed_a_reading_is_told_nothing_more_of_it(serve, token):
+async def test_who_has_closed_a_reading_is_told_nothing_more_of_it(serve, token, run):
     """Nor how it stands."""
     service = serve()
     async with patience():
@@ -145,7 +163,9 @@ async def test_who_has_closed_a_reading_is_told_nothing_more_of_it(serve, token)
     assert told == [["first", "waiting"]]
 
 
-async def test_the_list_is_told_to_each_who_reads_it_and_has_one_place(serve, token, mint, tell):
+async def test_the_list_is_told_to_each_who_reads_it_and_has_one_place(
+    serve, token, run, mint, tell
+):
     """The service tells it once, and each change: it has its place for the connection's life."""
     service = serve(AWAIT_CALL_SECONDS="300")
     call = await tell(service)
