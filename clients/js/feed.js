@@ -72,7 +72,8 @@ export class Feed {
         this.placed = false;
     }
     for (const reading of [...this.readings]) {
-      if (this.readings.has(reading)) isNew = reading.receive(message) || isNew; // or another has closed it
+      // One that another has closed by now is told nothing more.
+      if (this.readings.has(reading)) isNew = reading.receive(message) || isNew;
     }
     return isNew;
   }

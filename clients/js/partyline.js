@@ -79,9 +79,10 @@ export class Partyline {
     this.#checkRoom();
     const reading = new NumberReading(number, options, () => {
       this.#numbers.delete(reading);
+      this.#due.delete(reading.command);
       if (![...this.#numbers].some((other) => other.number === number)) this.#send({ unsubscribe: number });
       for (const call of reading.calls.values()) call.close();
-      this.#rest(reading);
+      this.#rest();
     });
     this.#numbers.add(reading);
     for (const { subscribed } of this.#feeds.values()) if (subscribed) this.#beginFor(reading, subscribed);
@@ -97,7 +98,8 @@ export class Partyline {
     /** @type {Reading<ListedCall[]>} */
     const reading = new Reading(onList, () => {
       this.#lists.delete(reading);
-      if (!this.#lists.size) this.#rest(reading);
+      if (!this.#lists.size) this.#due.delete(reading.command);
+      this.#rest();
     });
     if (!this.#hasList) this.#checkRoom();
     this.#lists.add(reading);
@@ -189,15 +191,11 @@ export class Partyline {
     this.#feeds.delete(callSid);
     // What a number alone began ends with it: hundreds of words at once would be too many.
     if (feed.placed || !reading.number) this.#send({ unsubscribe: callSid });
-    this.#rest(reading);
+    this.#rest();
   }
 
-  /**
-   * Something is read no longer. A connection on which nothing is read is let go: it would keep a program alive.
-   * @param {Reading<any>} reading
-   */
-  #rest(reading) {
-    this.#due.delete(reading.command);
+  /** A connection on which nothing is read is let go: it would keep a program alive. */
+  #rest() {
     if (!this.#readings().next().done) return;
     clearTimeout(this.#timer);
     this.#connection?.close();

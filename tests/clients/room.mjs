@@ -1,6 +1,6 @@
 // A number of many calls that end while the connection is lost; once it is back, while they are asked for, another
 // number and the list are begun. For tests/system/test_clients_together.py: URL TOKEN NUMBER COUNT OTHER, of the calls
-// of the first number. A line once those are read, then for the list and each message of the other number; last, how
+// of the first number; a call that nobody knows is read as well, and closed behind them. A line once those are read, then for the list and each message of the other number; last, how
 // often the connection was live.
 
 import { argv } from "node:process";
@@ -20,6 +20,7 @@ const client = new Partyline({
     if (state !== "live" || ++lives !== 2) return;
     setTimeout(() => { // what was read is asked for again by then
       client.calls({ onList: () => { if (!isListed) tell("list"); isListed = true; } });
+      unknown.close();
       client.number(other, {
         interim: false,
         onMessage: (message) => {
@@ -30,6 +31,7 @@ const client = new Partyline({
     });
   },
 });
+const unknown = client.call(`CA${"f".repeat(32)}`, { onMessage: () => {} });
 for await (const message of client.number(number, { interim: false })) {
   started += Number(message.type === "CallStarted");
   if (message.type === "CallStarted" && started === Number(count)) tell("read");

@@ -113,7 +113,7 @@ async def test_what_is_begun_while_calls_that_ended_fill_the_connection_waits_fo
     serve, token, run, tell
 ):
     """They take their places until they are over for good; the service would close for one more."""
-    service = serve(PAUSE_SECONDS="5")
+    service = serve(PAUSE_SECONDS="5", AWAIT_CALL_SECONDS="300")
     calls = [await tell(service, to=NUMBER) for _ in range(100)]
     other = "+15550004444"
     last = await tell(service, to=other)
