@@ -27,10 +27,10 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 # Most tests wait for sockets and clocks, so more run at once than there are processors. What pytest
 # makes of a module is kept, whatever the environment says: each process would do it again. In a
 # fresh checkout one does it before the others, who would all do it at once.
-test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 12 minutes); some: make test T="FILE -k WORD"
+test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 8 minutes); some: make test T="FILE -k WORD"
 	@$(if $(T),,[ -d tests/__pycache__ ] || \
 		PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq >/dev/null || true)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 4 --dist loadscope)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope)
 
 # Whole processes and measurements have the machine to themselves.
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)

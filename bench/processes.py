@@ -4,7 +4,10 @@ Servers as processes of their own, and what they cost.
 The tests use this module too. It uses none of theirs: what measures runs where no tests are.
 """
 
+import contextlib
+import errno
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,10 +16,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+# Above all ports that browsers refuse (the Fetch standard's "bad ports"), and below those that are
+# given to connections: these, where the system tells of none (RFC 6335).
+LEAST_PORT, DYNAMIC_PORTS = 11_000, 49_152
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -49,12 +54,35 @@ def resident_mb(pid: int) -> float:
 
 
 def free_ports(count: int) -> list[int]:
-    """As many ports that nobody uses now."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """
+    As many ports that nobody uses now.
+
+    They are none of those that the system gives to connections: what is to listen may begin later,
+    and hundreds of connections are made meanwhile.
+    """
+    candidates = range(LEAST_PORT, _first_given())
+    listeners: list[socket.socket] = []
+    while len(listeners) < count:
+        # Whoever seeds the random numbers of two processes has them choose the same.
+        port = secrets.choice(candidates)
+        try:
+            listeners.append(socket.create_server(("127.0.0.1", port)))
+        except OSError as exc:
+            if exc.errno != errno.EADDRINUSE:
+                raise
     ports = [int(listener.getsockname()[1]) for listener in listeners]
     for listener in listeners:
         listener.close()
     return ports
+
+
+def _first_given() -> int:
+    """Return the first port given to connections; where those are nearly all, one among them."""
+    try:
+        given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    except OSError:
+        return DYNAMIC_PORTS
+    return max(int(given[0]), 2 * LEAST_PORT)
 
 
 def free_port() -> int:
@@ -62,7 +90,7 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-@contextmanager
+@contextlib.contextmanager
 def server(*command: str, environ: dict[str, str], ready: str) -> Iterator[tuple[int, int]]:
     """Run a server; yields its process id and port."""
     port = free_port()

@@ -3,7 +3,8 @@ What a desk of fifty calls costs its reader's browser: ``python -m bench.desk``.
 
 Fifty calls are listed and talk, twelve of them are open. What ten records a second cost, before and
 after an hour's worth of them (written faster); how soon a watched word is marked in what may
-still change; then a list of five hundred is scrolled.
+still change; then a list of five hundred is scrolled, as soon as they are listed and later. In the
+end a bare page writes as often, and a plain list as long is scrolled: what this machine gives.
 """
 
 import argparse
@@ -29,6 +30,7 @@ WIDTH = 1920
 REST = 1.6
 POLITE = 10  # niceness of the service and of who talks: the browser has another machine
 SCROLLED = 10.0  # seconds
+LATER = 20.0  # seconds: what is watched for was read in all of them by then, here
 WATCHED = "amaranth"  # none of the calls says it by itself
 TIMES = 20  # it is said
 # What is marked in the transcripts is looked at with each frame.
@@ -38,6 +40,17 @@ MARKED = """isMarked => new Promise((done) => {
   look();
 })"""
 LIST = "#calls-part"
+# A list that nobody tells anything, and a text of some lines whose end is kept in sight.
+BARE = """
+<div style="height: 50vh; overflow-y: auto"><ol id="calls-part">{rows}</ol></div>
+<p id="said" style="height: 40vh; overflow-y: auto">
+"""
+WRITE = """every => setInterval(() => {
+  const said = document.querySelector("#said");
+  said.append(`${new Date().toISOString()} `);
+  if (said.childNodes.length > 100) said.firstChild.remove();
+  said.scrollTop = said.scrollHeight;
+}, every)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ async def measure_hour(desk: Desk, meter: Meter, seconds: float, hour: int) -> N
     begun = time.monotonic()
     await desk.speak(hour - begin.records, HURRY)
     took, hurried = time.monotonic() - begun, await meter.long_frames()
+    # As at first: what was hurried leaves at once what an hour leaves, and collects, as it goes.
+    await meter.look(collect=True)
     later = await spend(desk, meter, seconds)
     last = await memory(meter)
     print(f"\n{hour} records in all, {(hour - begin.records) / took:.0f} a second in between\n")
@@ -138,29 +153,61 @@ async def measure_scrolling(page: Page, desk: Desk, meter: Meter, listed: int) -
         "'partyline.token')}` } }).then(answer => answer.text()).then(text => text.includes(sid))",
         arg=[desk.calls[-1].sid],
     )
+    print(
+        f"\n{listed} listed calls, scrolled for {SCROLLED:.0f} s beside {RATE:.0f} records a second"
+    )
+    await scroll(desk, meter, "as soon as they are")
+    await desk.speak(round(LATER * RATE), RATE, interims=INTERIMS)
+    await scroll(desk, meter, f"{LATER:.0f} s later")
+
+
+async def scroll(desk: Desk, meter: Meter, when: str) -> None:
+    """Measure the list that is scrolled for some time."""
     await meter.long_frames()
     talking = asyncio.create_task(desk.speak(round(SCROLLED * RATE), RATE, interims=INTERIMS))
+    before = await meter.look()
     frames, dropped = await meter.scroll(LIST, SCROLLED)
+    busy = (await meter.look()).tasks - before.tasks
     await talking
     print(
-        f"\n{listed} listed calls, scrolled for {SCROLLED:.0f} s while {RATE:.0f} records a second "
-        f"come: {frames:.1f} frames a second, {dropped} left out; "
+        f"{when}: {frames:.1f} frames a second, {dropped} left out, "
+        f"{busy * 1000 / (frames * SCROLLED):.1f} ms of the page's thread for each; "
         f"longest frame: {longest(await meter.long_frames())}"
     )
 
 
+async def measure_bare(page: Page, desk: Desk, meter: Meter, seconds: float, listed: int) -> None:
+    """Measure a page of which nothing else is asked than that it writes, and scrolls, in time."""
+    rows = "".join(f"<li>{number}</li>" for number in range(listed))
+    await page.set_content(BARE.format(rows=rows))
+    await page.evaluate(WRITE, 1000 / (RATE * (1 + INTERIMS)))
+    bare = await spend(desk, meter, seconds)
+    print(f"\na bare page that writes as often: longest frame: {longest(bare.frames)}")
+    await scroll(desk, meter, f"its list of {listed} numbers, scrolled")
+
+
 async def measure(browser: Browser, arguments: argparse.Namespace) -> None:
     """Measure and print."""
-    async with Desk() as desk, opened(browser, "about:blank", WIDTH) as page:
-        await desk.begin(arguments.calls, rest=REST, lasts=20)
-        meter = await Meter.on(page)
-        await page.goto(desk.link())
-        await be_live(page, desk)
-        print(f"{time.strftime('%Y-%m-%d')}, {describe()}, Chromium {browser.version}")
-        print(f"longest frame while the calls are opened: {longest(await meter.long_frames())}")
-        await measure_hour(desk, meter, arguments.seconds, arguments.records)
-        await measure_watching(page, desk, meter)
-        await measure_scrolling(page, desk, meter, arguments.listed)
+    print(f"{time.strftime('%Y-%m-%d')}, {describe()}, Chromium {browser.version}")
+    async with Desk() as desk:
+        async with opened(browser, "about:blank", WIDTH) as page:
+            await measure_page(page, desk, arguments)
+        async with opened(browser, "about:blank", WIDTH) as page:
+            meter = await Meter.on(page)
+            await page.reload()
+            await measure_bare(page, desk, meter, arguments.seconds, arguments.listed)
+
+
+async def measure_page(page: Page, desk: Desk, arguments: argparse.Namespace) -> None:
+    """Measure ours."""
+    await desk.begin(arguments.calls, rest=REST, lasts=20)
+    meter = await Meter.on(page)
+    await page.goto(desk.link())
+    await be_live(page, desk)
+    print(f"longest frame while the calls are opened: {longest(await meter.long_frames())}")
+    await measure_hour(desk, meter, arguments.seconds, arguments.records)
+    await measure_watching(page, desk, meter)
+    await measure_scrolling(page, desk, meter, arguments.listed)
 
 
 async def run(chromium: str, arguments: argparse.Namespace) -> None:

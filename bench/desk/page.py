@@ -40,15 +40,14 @@ def panels(page: Page, which: str = "") -> Locator:
 
 
 async def go_to(page: Page, call: DeskCall) -> None:
-    """Follow a link to a call."""
+    """Follow a link to a call, on a page that reads: before, it would take its token's place."""
+    await expect(page.locator("body[data-connection=live]")).to_have_count(1)
     await page.evaluate("sid => { location.hash = `call=${sid}`; }", call.sid)
 
 
 async def be_live(page: Page, desk: Desk) -> None:
     """Open the first calls of the desk, as links to them do; all of them are read, and talk."""
     calls = desk.calls[:MOST_OPEN]
-    # Before it runs, another link would take its token's place.
-    await expect(page.locator("body[data-connection=live]")).to_have_count(1)
     for number, call in enumerate(calls, 1):
         await go_to(page, call)
         await expect(panels(page)).to_have_count(number)

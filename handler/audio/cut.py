@@ -7,11 +7,13 @@ import numpy as np
 from handler.audio.levels import STEP, loudness
 from handler.audio.mulaw import SAMPLES_PER_MS
 
-# How long a pause has to be, by how long one was waited for: first one that lies between two words
-# for sure, as no plosive closes for so long; then any between two words; then any quiet moment. Who
-# speaks on without one is cut where it may be.
+# How long a pause has to be, by how long one was waited for: first one at which a recogniser ends
+# an utterance by itself, which waits for 0.3 s and hears the last sound for a while. Then one that
+# lies between two words for sure, as no plosive closes for so long; then any between two words;
+# then any quiet moment. Who speaks on without one is cut where it may be.
 WANTED = (
-    (0, 300 * SAMPLES_PER_MS),
+    (0, 500 * SAMPLES_PER_MS),
+    (1500 * SAMPLES_PER_MS, 500 * SAMPLES_PER_MS),
     (2000 * SAMPLES_PER_MS, 300 * SAMPLES_PER_MS),
     (2500 * SAMPLES_PER_MS, 60 * SAMPLES_PER_MS),
     (3000 * SAMPLES_PER_MS, 15 * SAMPLES_PER_MS),
@@ -29,7 +31,8 @@ class PauseFinder:
     Looks for a pause of both sides, from a position on.
 
     The cut lies in the middle of it: what is before ends in silence, and what is behind begins with
-    some, as a recogniser has it that hears both.
+    some, as a recogniser has it that hears both. One that is just long enough is heard to its end:
+    cut as soon as it might be, it would be cut at its beginning, within the last sound of a word.
 
     Attributes:
         found: Position of the cut; None until there is one.
@@ -40,6 +43,7 @@ class PauseFinder:
         self._start = start
         self._position = start
         self._quiet = 0  # samples of quiet before the position
+        self._enough = False  # whether they are a pause that will be taken
         self._tracks = (bytearray(), bytearray())  # of a step that is not whole yet
 
     @property
@@ -66,10 +70,19 @@ class PauseFinder:
         for track in self._tracks:
             del track[: len(loud) * STEP]
         for is_loud in loud.tolist():
+            if self.found is None and self._enough and is_loud:
+                self.found = self.earliest
             self._position += STEP
             self._quiet = 0 if is_loud else self._quiet + STEP
-            if self.found is None and self._quiet >= self._wanted():
-                self.found = self._position - self._quiet // 2
+            if self.found is None:
+                self._decide()
+
+    def _decide(self) -> None:
+        """Take the pause, or go on while it may become longer."""
+        wanted = self._wanted()
+        self._enough = self._enough or self._quiet >= wanted
+        if not wanted or self._quiet >= PAUSE:
+            self.found = self.earliest
 
     def _wanted(self) -> int:
         """Return how long a pause has to be by now."""

@@ -156,11 +156,6 @@ class Call:
         return self._mover.active
 
     @property
-    def followed(self) -> bool:
-        """Whether another media stream is about to take it."""
-        return self._mover.followed
-
-    @property
     def listening(self) -> bool:
         """Whether another media stream can still be attached."""
         ended = self.streams.current.end in (End.STOPPED, End.DRAINED)

@@ -5,11 +5,14 @@ import asyncio
 import structlog
 
 from broker import supervise
+from handler.calls.call import Call
 from handler.calls.live_calls import LiveCalls
 from handler.calls.relocator import Relocator
 
 # Twilio is told within so long of the streams that nobody listens to any more.
 STOP_SECONDS = 2.0
+# How often it is looked which calls have stayed after all.
+LOOK_SECONDS = 0.1
 
 _log = structlog.get_logger()
 
@@ -18,9 +21,9 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     """
     Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
 
-    A call that somebody is about to take has half of the other half for that, and waits for no
-    long pause any more. Whatever becomes of Twilio's API, of NATS or of the recogniser, all of it
-    is over in time.
+    A call that is on its way then has half of the other half for that, and waits for no long pause
+    any more. Whatever becomes of Twilio's API, of NATS or of the recogniser, all of it is over in
+    time.
     """
     calls.draining = True
     carried = calls.carried
@@ -33,11 +36,8 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     try:
         await calls.wait_over(seconds / 2)
         for call in calls.carried:
-            if call.followed:
-                call.hurry()
-            else:
-                call.leave()
-        await calls.wait_over(seconds / 4)
+            call.hurry()
+        await _flush_what_stays(calls, seconds / 4)
         for call in calls.carried:
             call.leave()
         await calls.wait_over(end - loop.time())
@@ -46,3 +46,15 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     await relocator.settle(min(STOP_SECONDS, end - loop.time()))
     if left := calls.carried:
         _log.error("drain deadline passed", calls=[call.call_sid for call in left])
+
+
+async def _flush_what_stays(calls: LiveCalls, seconds: float) -> None:
+    """Let go on those alone that are on their way, so long at the most; the others are flushed."""
+    loop = asyncio.get_running_loop()
+    end, flushed = loop.time() + seconds, set[Call]()
+    while any(call.moving for call in calls.carried) and (left := end - loop.time()) > 0:
+        for call in calls.carried:
+            if not call.moving and call not in flushed:
+                flushed.add(call)
+                call.leave()
+        await calls.wait_over(min(LOOK_SECONDS, left))

@@ -96,9 +96,6 @@ class Departure:
     """
     The owner's side of one move.
 
-    Attributes:
-        followed: Whether a successor has asked.
-
     Args:
         epoch: Returns the claim under which the call is written.
         started_at: Returns the zero of the call clock, in Unix ms.
@@ -125,9 +122,8 @@ class Departure:
         self._settled = False
         self._claimed = asyncio.Event()
         self._over = False
-        self._asked = self._leaving = False
+        self._asked = self._followed = self._leaving = False
         self._silence: asyncio.Timeout | None = None
-        self.followed = False
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what the media stream brings; returns what of it is to be sent. Never waits."""
@@ -231,8 +227,8 @@ class Departure:
             if self._over or self._silence is None:
                 return Answer(over=True)
             self._end_in(SILENT_SECONDS)
-        if not self.followed:
-            self.followed = True
+        if not self._followed:
+            self._followed = True
             self._log.debug("move: the successor listens")
         if question.has_from is not None and not self._over:
             self._giving.cut_from(question.has_from)

@@ -62,7 +62,7 @@ class Mover:
         self._publisher = publisher
         self._departure: Departure | None = None
         self._moving: asyncio.Task[MoveFailed | None] | None = None
-        self._ended = self._leaving = False
+        self._ended = self._hurried = self._leaving = False
         self._stack = AsyncExitStack()
         self._log = structlog.get_logger().bind(call_sid=writer.call.call_sid)
 
@@ -70,11 +70,6 @@ class Mover:
     def active(self) -> bool:
         """Whether the call is on its way to another container."""
         return self._moving is not None and not self._moving.done()
-
-    @property
-    def followed(self) -> bool:
-        """Whether somebody is there who would take it."""
-        return self.active and self._departure is not None and self._departure.followed
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,7 +111,8 @@ class Mover:
             raise failure.anew()
 
     def hurry(self) -> None:
-        """This process is leaving soon: a move that goes on waits for no long pause."""
+        """This process is leaving soon: no move waits for a long pause any more."""
+        self._hurried = True
         if self._departure is not None:
             self._departure.hurry()
 
@@ -159,6 +155,8 @@ class Mover:
             self._log,
         )
         self._departure = departure
+        if self._hurried:
+            departure.hurry()
         if self._leaving:
             departure.leave()
         if self._ended:

@@ -32,7 +32,6 @@ async def test_an_owner_that_is_gone_is_known_at_once(connect):
 
 
 async def test_what_cannot_be_answered_is_a_defect_that_ends_nothing(connect, monkeypatch):
-    monkeypatch.setattr(moves, "ANSWER_SECONDS", 0.2)
     broker = await connect()
 
     def answer(question: bytes) -> bytes:
@@ -42,8 +41,10 @@ async def test_what_cannot_be_answered_is_a_defect_that_ends_nothing(connect, mo
 
     with capture_logs() as lines:
         async with patience(), broker.moves.answering(CALL, answer):
-            with pytest.raises(OwnerSilent):
-                await broker.moves.ask(CALL, b"bad")
+            with monkeypatch.context() as impatient:
+                impatient.setattr(moves, "ANSWER_SECONDS", 0.2)
+                with pytest.raises(OwnerSilent):
+                    await broker.moves.ask(CALL, b"bad")
             assert await broker.moves.ask(CALL, b"?") == b"good"
     assert [line["event"] for line in lines] == ["defect: no answer to a successor"]
 

@@ -22,9 +22,10 @@ from support.twilio_api import serving
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "tests" / "clients"
+DENO = [find_deno_bin(), "run", "--no-check", "--allow-net"]
 # Each name is a line of the suite's table.
 CLIENTS: dict[str, list[str]] = {
-    "deno": [find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / "read.mjs")],
+    "deno": [*DENO, str(PROGRAMS / "read.mjs")],
     "python": [sys.executable, str(PROGRAMS / "read.py")],
     "python, sync": [sys.executable, str(PROGRAMS / "read.py"), "--sync"],
 }
@@ -100,25 +101,33 @@ def _is_record(message: Message) -> bool:
     return "seq" in message and message["type"] not in ("CaughtUp", "Over")
 
 
-@contextlib.asynccontextmanager
-async def client_program(name: str, url: str, tokens: str, target: str) -> AsyncIterator[Program]:
-    """Run a client; what is left of it at the end is killed."""
-    arguments = (url, tokens, target, "--wait", FIRST_WAIT)
-    process = await asyncio.create_subprocess_exec(
-        *CLIENTS[name],
-        *arguments,
+async def begin(*command: str) -> asyncio.subprocess.Process:
+    """Run a program that reads by a client; who does ends it."""
+    return await asyncio.create_subprocess_exec(
+        *command,
         env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         limit=1024 * 1024,
     )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Kill what is left of a program."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def client_program(name: str, url: str, tokens: str, target: str) -> AsyncIterator[Program]:
+    """Run a client; what is left of it at the end is killed."""
+    process = await begin(*CLIENTS[name], url, tokens, target, "--wait", FIRST_WAIT)
     program = Program(process)
     reading = asyncio.create_task(program.read())
     try:
         yield program
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await end(process)
         await reading
 
 

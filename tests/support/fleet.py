@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from support.processes import Serve, Service
-from support.proxies import balancer
+from support.proxies import balancer, found
 from support.talk import Side, faults, talk
 from support.twilio_access import access
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from bench.processes import free_port, wait_ready
+from bench.processes import free_port
 from broker.server.embedded import EmbeddedServer
 from rehearsal.deepgram import DeepgramStandIn
 from rehearsal.twilio.account import Account
@@ -199,7 +199,7 @@ def fleets(
                 )
                 made.url, made.environ = f"http://127.0.0.1:{front}", environ
                 await asyncio.gather(*map(made.start, ports[:running]))
-                await asyncio.to_thread(wait_ready, f"{made.url}/readyz")
+                await found(front, len(made.containers))
                 twilio.account.add_number(
                     NUMBER,
                     voice_url=f"{made.url}/twilio/voice#rc=3&rp=all",

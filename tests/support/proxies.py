@@ -1,5 +1,6 @@
 """Debian's nginx and HAProxy before a service, by configurations of a test's own."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
-from support.timing import PATIENCE
+from support.timing import LOOK, PATIENCE, patience
 
 from bench.processes import free_port
 
@@ -123,6 +125,8 @@ def balancer(
     """
     Run HAProxy before some services, as docs/deploy.md recommends; returns its port.
 
+    It looks for them five times a second: :func:`found` waits until it has found them.
+
     Args:
         services: Their ports; one that nobody listens to is left out until somebody does.
         home: For its files.
@@ -138,6 +142,7 @@ def balancer(
     timeout tunnel 1h
 frontend all
     bind 127.0.0.1:{port}
+    http-request return content-type text/plain lf-string "%[nbsrv(partyline)]" if {{ path /found }}
     {apart}
     default_backend partyline
 {_backend("partyline", services, by)}
@@ -146,6 +151,19 @@ frontend all
     command = [installed("haproxy"), "-db", "-f", str(path)]
     with _running(command, home, port):
         yield port
+
+
+async def found(port: int, count: int) -> None:
+    """
+    Wait until a balancer has found so many services: calls come to those alone that it has.
+
+    It is asked once those are ready. In its own first moments it takes all for found.
+    """
+    known = 0
+    async with patience(), httpx.AsyncClient(trust_env=False) as client:
+        while known < count:
+            await asyncio.sleep(LOOK)
+            known = int((await client.get(f"http://127.0.0.1:{port}/found")).text)
 
 
 def _backend(name: str, services: list[int], by: str) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from playwright.async_api import Error
 from support.timing import LOOK, patience
 
 MOST_TABS = 200
+MOST_DRAWN = 20  # times that an element is replaced between being found and being acted on
 
 
 class Keys:
@@ -112,27 +114,41 @@ class Tree:
             ):
                 await asyncio.sleep(LOOK)
 
-    async def _call(self, one: Told, what: str, *arguments: str) -> None:
+    async def _act(self, role: str, name: str, within: str, what: str) -> None:
+        """Do something with an element, or with the one that was drawn in its place."""
+        for _ in range(MOST_DRAWN):
+            one = await self.find(role, name, within=within)
+            try:
+                if await self._call(one, what):
+                    return
+            except Error as error:
+                if "No node" not in str(error):
+                    raise
+        raise AssertionError(f"{role} {name!r} is drawn anew again and again")
+
+    async def _call(self, one: Told, what: str) -> bool:
         element = await self._devtools.send(
             "DOM.resolveNode", {"backendNodeId": one.element, "objectGroup": "told"}
         )
-        await self._devtools.send(
+        called = await self._devtools.send(
             "Runtime.callFunctionOn",
             {
                 "objectId": element["object"]["objectId"],
-                "functionDeclaration": what,
-                "arguments": [{"value": argument} for argument in arguments],
+                "functionDeclaration": (
+                    f"function () {{ if (!this.isConnected) return false; {what} return true; }}"
+                ),
+                "returnByValue": True,
                 "userGesture": True,
             },
         )
+        assert "exceptionDetails" not in called, called["exceptionDetails"]
+        return bool(called["result"]["value"])
 
     async def press(self, role: str, name: str = "", *, within: str = "") -> None:
         """Do what one does with it."""
-        one = await self.find(role, name, within=within)
-        await self._call(one, "function () { this.focus(); this.click(); }")
+        await self._act(role, name, within, "this.focus(); this.click();")
 
     async def write(self, role: str, name: str, text: str, *, within: str = "") -> None:
         """Write into a field."""
-        one = await self.find(role, name, within=within)
-        await self._call(one, "function () { this.focus(); this.select(); }")
+        await self._act(role, name, within, "this.focus(); this.select();")
         await self._devtools.send("Input.insertText", {"text": text})

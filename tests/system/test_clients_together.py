@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from deno import find_deno_bin
 from support.breaker import Breaker
-from support.clients import PROGRAMS
-from support.processes import ENVIRON
+from support.clients import DENO, PROGRAMS, begin, end
 from support.stored import keep_newest
 from support.timing import patience
 
@@ -22,22 +19,13 @@ async def run() -> AsyncIterator[Callable[..., Awaitable[asyncio.subprocess.Proc
     """Return what runs a program that reads by the client; none outlives its test."""
     running = []
 
-    async def begin(program: str, *arguments: str) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *(find_deno_bin(), "run", "--no-check", "--allow-net", str(PROGRAMS / program)),
-            *arguments,
-            env={**ENVIRON, "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
-            stdout=subprocess.PIPE,
-            limit=1024 * 1024,
-        )
-        running.append(process)
-        return process
+    async def run_program(program: str, *arguments: str) -> asyncio.subprocess.Process:
+        running.append(await begin(*DENO, str(PROGRAMS / program), *arguments))
+        return running[-1]
 
-    yield begin
+    yield run_program
     for process in running:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        await end(process)
 
 
 async def test_readings_share_a_connection_and_the_slow_one_is_sent_the_rest_again(

@@ -1,15 +1,20 @@
 """The page with many calls: what it costs grows by what there is to read, and by nothing else."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import expect
 from support.page import browsing, needs_chromium, shares_browser
+from support.timing import LOOK, patience
 
 from bench.desk.calls import Desk
 from bench.desk.meter import Meter
 from bench.desk.page import be_live, opened
 
 pytestmark = [needs_chromium, shares_browser]
-CALLS, OPEN = 16, 12
+CALLS, OPEN, LISTED = 16, 12, 100
+COLLECTS = 50.0  # ms, at least: what holds two million objects
+SCROLLED = 3.0  # seconds
 RATE = 400  # records a second: faster than a browser shows each by itself
 # Of a record: its words with their times (bytes), and what is written of them.
 HEAP, NODES = 2500, 9
@@ -98,3 +103,109 @@ async def test_nothing_that_comes_and_goes_has_counters_of_its_own():
         await page.goto(desk.link())
         await be_live(page, desk)
         assert await page.evaluate(CONTAINED) == []
+
+
+# The clocks that change in each frame, by where they are; a frame has one time of its own.
+SECONDS = """seconds => new Promise((done) => {
+  const [frames, changes] = [new Map(), new Map()];
+  new MutationObserver((records) => {
+    const now = document.timeline.currentTime;
+    for (const clock of new Set(records.map(({ target }) => target.closest?.(".clock")))) {
+      if (!clock) continue;
+      const where = clock.closest(".call-panel") ? "tiles" : "rows";
+      const frame = frames.get(now) ?? { tiles: new Set(), rows: new Set() };
+      frames.set(now, frame);
+      frame[where].add(clock);
+      changes.set(clock, (changes.get(clock) ?? 0) + 1);
+    }
+  }).observe(document.body, { subtree: true, childList: true, characterData: true });
+  const clocks = [...document.querySelectorAll(".calls li .clock, .call-panel .clock")];
+  setTimeout(() => done({
+    tiles: Math.max(...[...frames.values()].map(({ tiles }) => tiles.size)),
+    rows: Math.max(...[...frames.values()].map(({ rows }) => rows.size)),
+    fewest: Math.min(...clocks.map((clock) => changes.get(clock) ?? 0)),
+  }), seconds * 1000);
+})"""
+
+
+async def test_a_second_that_passes_is_never_one_frame():
+    """Who scrolls gets each frame in time: all the clocks of a desk take longer than one."""
+    async with browsing() as browser, Desk() as desk, opened(browser, "about:blank", 1920) as page:
+        await desk.begin(40, lasts=20)
+        await page.goto(desk.link())
+        await be_live(page, desk)
+        await expect(page.locator(".call-panel")).to_have_count(OPEN)
+        assert await page.locator("#calls-part li").count() > 24
+        await expect(page.locator(".interim")).to_have_count(0)
+        changed = await page.evaluate(SECONDS, 5)
+        assert changed["fewest"] >= 3
+        assert changed["tiles"] <= 3  # desk/workspace.js
+        assert changed["rows"] <= 6  # list/call_list.js
+
+
+async def test_where_no_frames_come_a_second_is_shown_at_once():
+    """As in a page that is not seen: whoever looks into one of its windows sees what is so."""
+    async with browsing() as browser, Desk() as desk, opened(browser, "about:blank", 1920) as page:
+        await desk.begin(40, lasts=20)
+        await page.add_init_script("window.requestAnimationFrame = () => 0;")
+        await page.goto(desk.link())
+        await be_live(page, desk)
+        assert await page.locator("#calls-part li").count() > 24
+        changed = await page.evaluate(SECONDS, 6)
+        assert changed["fewest"] >= 3
+
+
+async def test_a_frame_is_laid_out_once_whatever_comes_while_a_list_is_scrolled():
+    """Who asks how it is laid out, once others have written in the frame, has it laid out twice."""
+    async with browsing() as browser, Desk() as desk, opened(browser, "about:blank", 1920) as page:
+        await desk.begin(LISTED, lasts=20)
+        meter = await Meter.on(page)
+        await page.goto(desk.link())
+        await be_live(page, desk)
+        turns = page.locator(".turn:not([aria-hidden])")
+        said, before = await turns.count(), await meter.look()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(desk.speak(round(40 * SCROLLED), 40, calls=desk.calls[:OPEN]))
+            frames, _ = await meter.scroll("#calls-part", SCROLLED)
+            after = await meter.look()
+            assert await turns.count() > said + OPEN
+        assert after.layouts - before.layouts <= frames * SCROLLED * 1.2
+
+
+HELD = """() => {
+  window.kept = Array.from({ length: 2e6 }, (_, at) => ({ at })); // takes long to look through
+  setInterval(() => { document.body.textContent = Math.random(); });
+}"""
+TOOK = 400  # ms
+BUSY = """() => requestAnimationFrame(() => {
+  for (const end = performance.now() + TOOK; performance.now() < end;);
+})""".replace("TOOK", str(TOOK))
+DRAWN = """new Promise((drawn) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn)));
+})"""
+# How long those took that began before a moment and ended behind it.
+AROUND = """moment => window.longFrames
+  .filter(({ startTime, duration }) => startTime < moment && startTime + duration > moment)
+  .map(({ duration }) => duration)"""
+
+
+async def test_a_frame_is_long_for_what_the_page_does_and_not_for_how_it_is_measured():
+    """To collect at the meter's wish takes half a second once a page has read for an hour."""
+    async with browsing() as browser, opened(browser, "about:blank", 1920) as page, patience():
+        meter = await Meter.on(page)
+        await page.reload()
+        await page.evaluate(HELD)
+        waited: list[float] = []
+        while not waited:
+            await page.evaluate(DRAWN)
+            await meter.long_frames()
+            await meter.look(collect=True)
+            collected = await page.evaluate("performance.now()")
+            await page.evaluate(DRAWN)
+            waited = await page.evaluate(AROUND, collected - COLLECTS)
+        told = await meter.long_frames()
+        # A busy machine may leave others waiting, too, but not for as long.
+        assert [frame for frame in told if frame.took > max(waited) - COLLECTS] == []
+        await page.evaluate(BUSY)
+        while not any(frame.took >= TOOK for frame in await meter.long_frames()):  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(LOOK)

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from playwright.async_api import FloatRect, expect
+from playwright.async_api import FloatRect, Locator, expect
 from support.page import browsing, needs_chromium, shares_browser
 
 from bench.desk import page as states
@@ -104,8 +104,22 @@ LATE = 9  # seconds
 NARROWEST = 320  # pixels: a desktop's window at four times its size
 
 
+# Until two frames have passed in which nothing of the lists or the tiles was changed: a few of them
+# are drawn in each.
+DRAWN = """new Promise((drawn) => {
+  let still = 0;
+  const observer = new MutationObserver(() => { still = 0; });
+  observer.observe(document.querySelector("#workspace"),
+    { subtree: true, childList: true, characterData: true, attributes: true });
+  const next = () => (still++ < 2
+    ? requestAnimationFrame(() => setTimeout(next))
+    : drawn(observer.disconnect()));
+  next();
+})"""
+
+
 async def no_word_is_cut(page) -> None:
-    await page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
+    await page.evaluate(DRAWN)
     assert await page.evaluate(CUT) == []
 
 
@@ -271,6 +285,20 @@ async def aside(page, selector: str) -> float:
     )
 
 
+async def lies_on_its_log(panel: Locator) -> None:
+    """See that what fades begins below the line above the words, and takes them no room."""
+    fade, log = panel.locator(".fade"), panel.locator(".log")
+    await expect(fade).to_be_visible()
+    over, under = await fade.bounding_box(), await log.bounding_box()
+    assert over is not None
+    assert under is not None
+    assert over["y"] == under["y"] + 1
+    assert abs(over["width"] - await log.evaluate("log => log.clientWidth")) < 1  # beside its bar
+    await fade.evaluate("fade => { fade.hidden = true; }")
+    assert await log.bounding_box() == under
+    await fade.evaluate("fade => { fade.hidden = false; }")
+
+
 async def test_a_call_that_has_the_screen_stands_in_its_middle_alone_or_enlarged():
     """Only its newest lines are clear, the one above them fades; nothing fades at its beginning."""
     async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1920) as page:
@@ -286,13 +314,17 @@ async def test_a_call_that_has_the_screen_stands_in_its_middle_alone_or_enlarged
         log = page.locator(".enlarged .log")
         lines = await log.evaluate("log => (log.scrollHeight - log.clientHeight) / 24")
         assert lines > 2, "the call is too short to be scrolled"
-        for top, shown in (("log.scrollHeight", "1"), ("0", "0")):
-            await log.evaluate(f"log => {{ log.scrollTop = {top}; }}")
-            await page.wait_for_function(
-                """shown => getComputedStyle(
-                  document.querySelector(".enlarged .log"), "::before").opacity === shown""",
-                arg=shown,
-            )
+        fade = page.locator(".enlarged .fade")
+        await log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
+        await expect(fade).to_be_visible()
+        await lies_on_its_log(panels(page, ".enlarged"))
+        # Its colours are ours: it would lie over words in the reader's own.
+        await page.emulate_media(forced_colors="active")
+        await expect(fade).to_be_hidden()
+        await page.emulate_media(forced_colors="none")
+        await expect(fade).to_be_visible()
+        await log.evaluate("log => { log.scrollTop = 0; }")
+        await expect(fade).to_be_hidden()
 
 
 async def test_what_is_told_of_a_call_alone_stands_in_the_column_of_its_words():
@@ -318,6 +350,7 @@ async def test_calls_beside_an_enlarged_one_tell_who_speaks():
         await states.be_enlarged(page, desk)
         strip = panels(page, ":not(.enlarged)[data-room~=lowest]")
         await expect(strip).to_have_count(states.MOST_OPEN - 1)
+        await lies_on_its_log(strip.first)
         desk.talk_on()
         word = strip.locator(".signal .word", has_text="speaks").first
         await expect(word).to_be_visible()
@@ -413,6 +446,29 @@ async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
         bottom = min(copy["y"] + copy["height"], time["y"] + time["height"])
         shared = (right - max(copy["x"], time["x"]), bottom - max(copy["y"], time["y"]))
         assert min(shared) <= 0
+        box = await turn.bounding_box()
+        assert box is not None
+        assert abs(box["y"] + box["height"] - copy["y"] - copy["height"]) < 1, "not in its turn"
+
+
+async def test_no_turn_is_positioned_that_the_pointer_is_not_on():
+    """Each that is costs every frame of whatever moves, a scrolled list too."""
+    positioned = """() => [...document.querySelectorAll(".log *")]
+      .filter((one) => getComputedStyle(one).position !== "static").length"""
+    async with browsing() as browser, Desk() as desk:
+        await desk.begin(states.MOST_OPEN)
+        for width, calls in ((1366, states.MOST_OPEN), (1920, 1)):
+            async with opened(browser, desk.link(), width) as page:
+                for call in desk.calls[:calls]:
+                    await states.go_to(page, call)
+                await expect(panels(page, ".live:has(.turn)")).to_have_count(calls)
+                turn = page.locator(".turn").last
+                await turn.hover()
+                await expect(turn.locator(".copy-line")).to_be_visible()
+                assert await page.evaluate(positioned) == 2  # what copies it, and what that lies on
+                await page.mouse.move(0, 0)
+                await expect(page.locator(".pointed, .copy-line")).to_have_count(0)
+                assert await page.evaluate(positioned) == 0
 
 
 async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():

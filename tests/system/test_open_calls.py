@@ -95,6 +95,20 @@ async def test_links_that_come_one_after_the_other_before_a_token_are_all_follow
         await page.wait_for_url(f"**/#calls={first},{second}&pin={first}")
 
 
+async def test_no_link_is_lost_that_is_followed_as_the_address_changes(service, token, tell):
+    first, second, third = await begin(service, tell, 3)
+    async with opened(f"{service.url}/#token={token}&calls={first}") as page:
+        await expect(page.locator(".said")).to_have_count(1)
+        await expect(page.locator(f"[data-call-sid={first}] .pin")).to_be_visible()
+        for link, calls, change in (
+            (second, 2, f"document.querySelector('[data-call-sid={first}] .pin').click()"),
+            (third, 3, f"location.hash = 'calls={first}'"),
+        ):
+            await page.evaluate(f"async () => {{ location.hash = 'call={link}'; {change}; }}")
+            await expect(page.locator(".said")).to_have_count(calls)
+        await page.wait_for_url(f"**/#calls={first},{second},{third}&pin={first}")
+
+
 async def test_what_a_link_asks_for_and_does_not_get_is_told_in_words(serve, token, tell):
     service = serve(AWAIT_CALL_SECONDS="1")
     [sid] = await begin(service, tell, 1)

@@ -10,7 +10,7 @@ import pytest
 from support import stuck
 from support.cable import Cable
 from support.processes import Service
-from support.proxies import balancer
+from support.proxies import balancer, found
 from support.timing import patience, until
 from support.twilio_access import access
 
@@ -68,6 +68,7 @@ async def place(serve, nats, deepgram, tmp_path) -> AsyncIterator[Place]:
             }
             environ["module"] = "support.stuck"  # the service, whose loop can be got stuck
             services = [await asyncio.to_thread(serve, PORT=str(port), **environ) for port in ports]
+            await found(front, len(services))
             account.add_number(
                 NUMBER,
                 voice_url=f"{url}/twilio/voice#rc=3&rp=all",

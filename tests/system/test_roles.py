@@ -6,11 +6,11 @@ import httpx
 import pytest
 from support.on_demand import OneEach, on_demand
 from support.processes import Service
-from support.proxies import balancer
+from support.proxies import balancer, found
 from support.sids import call_sid
 from support.streams import media_stream, numbered
 from support.talk import faults, talk
-from support.timing import LOOK, patience, until
+from support.timing import patience, until
 from support.twilio_access import access
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -80,11 +80,9 @@ async def test_calls_and_readers_on_containers_of_their_own_are_whole(
                 )
             )
             await asyncio.to_thread(wait_ready, f"{url}/readyz")
+            await found(front, 2)
             async with httpx.AsyncClient(trust_env=False) as client:
-                # Until the balancer has found both: each has then refused a plain request.
-                while not all("takes Upgrade away" in media.text for media in services[:2]):
-                    assert (await client.get(f"{url}/twilio")).status_code in (426, 503)
-                    await asyncio.sleep(LOOK)
+                assert (await client.get(f"{url}/twilio")).status_code == 426
             account.add_number(
                 NUMBER,
                 voice_url=f"{url}/twilio/voice#rc=3&rp=all",

@@ -1,6 +1,6 @@
 // Partyline's page: pick a call, read it live. It is served by the container that it reads from.
 
-import { QUIET } from "./call/truth.js";
+import { QUIET } from "./call/lost.js";
 import { ConnectionStatus } from "./connection_status.js";
 import { both, MAX_OPEN, readAddress, writeAddress } from "./desk/desk_address.js";
 import { Pins } from "./desk/pins.js";
@@ -88,9 +88,12 @@ function address() {
   if (fragment !== location.hash) history.replaceState(null, "", location.pathname + fragment);
 }
 
-/** Follow what the address says. */
-function begin() {
-  const asked = readAddress(location.hash);
+/**
+ * Follow what an address says.
+ * @param {string} hash
+ */
+function follow(hash) {
+  const asked = readAddress(hash);
   const { token } = asked;
   if (asked.calls.length || asked.pinned.length) wanted = wanted ? both(wanted, asked) : asked;
   address();
@@ -246,6 +249,7 @@ async function showHelp() {
   (await unlessGone(later(loadHelp)))?.showHelp();
 }
 
-addEventListener("hashchange", begin);
+// What the address says by now may be another's: the next link's, or what is open, written over it.
+addEventListener("hashchange", ({ newURL }) => follow(new URL(newURL).hash));
 
-begin();
+follow(location.hash);

@@ -4,7 +4,7 @@
 //
 // docs/embedding.md says what it takes.
 
-import { QUIET } from "./call/truth.js";
+import { QUIET } from "./call/lost.js";
 import { CallView } from "./call/call_view.js";
 import { make } from "./shared/dom.js";
 import { clock, refusal } from "./shared/format.js";
@@ -15,7 +15,8 @@ import { choose, texts } from "./shared/texts.js";
 import { Partyline } from "./partyline/partyline.js";
 import { Transcript } from "./partyline/transcript.js";
 
-/** @import { Lost, Standing } from "./call/truth.js" */
+/** @import { Lost } from "./call/lost.js" */
+/** @import { Standing } from "./call/truth.js" */
 /** @import { State } from "./partyline/partyline.js" */
 /** @import { CallReading, CallState, PartylineError } from "./partyline/reading.js" */
 

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from handler.audio.cut import HURRIED, LONGEST, PAUSE, PauseFinder
+from handler.audio.levels import STEP
 from handler.audio.mulaw import SILENCE, interleave
 
 SPEECH = bytes(random.Random(1).choices(range(0x10, 0x60), k=40_000))
@@ -26,7 +27,7 @@ def cut(inbound, outbound, *, start=0, sizes=(800,)):
 
 @pytest.mark.parametrize("sizes", [(800,), (160, 1), (8000,)], ids=str)
 def test_the_first_pause_of_both_sides_is_taken(sizes):
-    quiet = SILENCE * 4000
+    quiet = SILENCE * 6000
     inbound = SPEECH[:3000] + quiet + SPEECH[:8000]
     outbound = SPEECH[:4200] + quiet + SPEECH[:6800]
     assert cut(inbound, outbound, sizes=sizes) == 4200 + PAUSE // 2
@@ -48,9 +49,19 @@ def test_line_noise_is_a_pause():
 
 
 @pytest.mark.parametrize(("begins", "length"), [(16_000, 2000), (18_000, 1000), (22_500, 300)])
-def test_the_longer_a_pause_was_waited_for_the_shorter_it_may_be(begins, length):
+def test_the_longer_a_pause_was_waited_for_the_shorter_it_may_be_and_its_middle_is_taken(
+    begins, length
+):
     both = SPEECH[:begins] + SILENCE * length + SPEECH[:30_000]
-    assert begins < cut(both, both) <= begins + length // 2
+    middle = begins + length // 2
+    assert abs(cut(both, both) - middle) <= STEP
+
+
+def test_a_pause_that_goes_on_is_not_cut_at_its_beginning():
+    both = SPEECH[:22_000] + SILENCE * 4000
+    assert cut(both, both) == 22_000 + (LONGEST - 22_000) // 2
+    both = SPEECH[:20_000] + SILENCE * 4000
+    assert cut(both, both) == 20_000 + PAUSE // 2
 
 
 @pytest.mark.parametrize("sizes", [(800,), (8000, 333)], ids=str)

@@ -14,12 +14,14 @@ SIDES = [audio.read(SPEECH / f"{side}.wav") for side in ("caller", "callee")]
 AT = 9 * SAMPLE_RATE
 
 
-def taken(tracks, begins, seconds, *, size=800, zero=0):
+def taken(tracks, begins, seconds, *, size=800, zero=0, asked=False):
     """Return the fingerprint of a piece of a call, on a clock whose zero lies at ``zero``."""
     fingerprint = Fingerprint()
     for start in range(begins, begins + round(seconds * SAMPLE_RATE), size):
         inbound, outbound = (side[start : start + size] for side in tracks)
         fingerprint.feed(Chunk(start - zero, interleave(inbound, outbound)))
+        if asked:
+            fingerprint.print()
     return fingerprint.print()
 
 
@@ -72,6 +74,13 @@ def test_what_came_at_quite_another_time_is_not_believed():
 def test_speech_says_where_it_lies_and_silence_does_not():
     assert taken(SIDES, AT, 4).says_much
     assert not taken([SILENCE * 20 * SAMPLE_RATE] * 2, AT, 4).says_much
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("size", [100, 750, 30_000])
+def test_it_is_the_same_in_whatever_pieces_a_call_comes_and_whoever_asks(size, asked):
+    whole = taken(SIDES, AT, 3.75, size=10_000)
+    assert taken(SIDES, AT, 3.75, size=size, asked=asked) == whole
 
 
 def test_only_the_newest_is_kept():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 from support.brokers import kill_server, read_records
 from support.containers import Phone, said, whole, world
 from support.sids import call_sid
@@ -144,8 +145,10 @@ async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():
             phone.stream(theirs, succeeding=True)
 
         call = mine.calls.find(phone.call_sid)
-        moving = asyncio.create_task(stays(mine, phone, ask))
-        await until(lambda: call.followed)
+        with capture_logs() as lines:
+            moving = asyncio.create_task(stays(mine, phone, ask))
+            listens = "move: the successor listens"
+            await until(lambda: listens in [line["event"] for line in lines])
         await asyncio.sleep(0.5)
         call.leave()
         assert await moving is Stay.LEAVING

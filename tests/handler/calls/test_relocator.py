@@ -62,6 +62,19 @@ async def test_a_process_with_little_time_waits_for_no_long_pause(monkeypatch):
         await phone.hang_up()
 
 
+async def test_a_call_whose_stream_comes_late_is_not_left_at_half_of_the_time():
+    async with world() as (_, stack, run), patience():
+        api, settings = await stack.enter_async_context(twilio())
+        mine, api.target = await run(**settings), await run()
+        phone = api.call(1, mine, seconds=12)
+        await asyncio.sleep(0.5)
+        api.api.gate = asyncio.Event()
+        asyncio.get_running_loop().call_later(5.1, api.api.gate.set)
+        await drain(mine.calls, mine.relocator, 10)
+        assert mine.relocator.moved == 1
+        await phone.hang_up()
+
+
 async def test_a_process_leaves_in_time_whatever_becomes_of_its_calls():
     """Each is left to others, or has gone; none is cut off."""
     async with world() as (_, stack, run), patience():

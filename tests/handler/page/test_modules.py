@@ -28,6 +28,7 @@ PURE = (
     "known_calls",
     "last_words",
     "later",
+    "lost",
     "matching",
     "numbers",
     "open_panels",

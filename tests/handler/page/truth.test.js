@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { behind, lostBy, Truth } from "../../../handler/page/static/call/truth.js";
+import { behind, Truth } from "../../../handler/page/static/call/truth.js";
 import { Transcript } from "../../../handler/page/static/partyline/transcript.js";
 
-/** @import { State } from "../../../handler/page/static/partyline/partyline.js" */
 /** @import { CallMessage } from "../../../handler/page/static/partyline/messages.d.ts" */
 
 const callSid = "CA1";
@@ -56,13 +55,6 @@ test("a call among others is not live, in a word: above them it is told why", ()
   }
   truth.refusal = "no such call"; // that is told nowhere else
   assert.equal(truth.words, "no such call");
-});
-
-test("a connection brings nothing unless it is live", () => {
-  /** @type {State[]} */
-  const states = ["idle", "live", "connecting", "offline", "draining", "expired", "refused"];
-  const why = [null, null, "offline", "offline", "draining", "expired", "refused"];
-  assert.deepEqual(states.map(lostBy), why);
 });
 
 test("which part is missing is told, and the beginning only if it is that", () => {

@@ -160,7 +160,7 @@ async def test_a_peer_that_leaves_in_the_handshake_is_no_defect(caplog):
 
 
 async def test_a_websocket_goes_on_for_longer_than_its_handshake_may_take(monkeypatch):
-    monkeypatch.setattr(handshake, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(handshake, "ANSWER_SECONDS", 0.5)
 
     async def echo(scope, receive, send):
         await receive()
@@ -169,6 +169,6 @@ async def test_a_websocket_goes_on_for_longer_than_its_handshake_may_take(monkey
             await send({"type": "websocket.send", "text": message["text"]})
 
     async with serving(echo) as port, connect(f"ws://127.0.0.1:{port}/", proxy=None) as socket:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         await socket.send("still here")
         assert await socket.recv() == "still here"

@@ -309,12 +309,12 @@ async def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(app,
 
 
 async def test_line_ends_between_two_requests_keep_no_connection_open(app, monkeypatch):
-    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.2)
     async with serving(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         async with patience():
             writer.write(GET % 1)
             await reader.readuntil(b"/1 ")
+            monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.2)
             writer.write(b"\r\n")
             assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
         writer.close()

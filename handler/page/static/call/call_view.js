@@ -12,7 +12,8 @@ import { behind, isLate, Truth } from "./truth.js";
 /** @import { ServiceClock } from "../shared/service_clock.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
 /** @import { CallMessage, Results } from "../partyline/messages.d.ts" */
-/** @import { Lost, Standing } from "./truth.js" */
+/** @import { Lost } from "./lost.js" */
+/** @import { Standing } from "./truth.js" */
 
 /**
  * What may be known of a call from elsewhere than its records.
@@ -31,7 +32,7 @@ const DELAY_LIFE = 5_000;
 
 export class CallView {
   /**
-   * @param {HTMLElement} root  has .title, .state, .clock, .delay, .trouble, .log with .blocks, .jump
+   * @param {HTMLElement} root  has .title, .state, .clock, .delay, .trouble, .log with .blocks, .jump; may have .fade
    * @param {Transcript} transcript  filled by others, who say so with `receive`, and what may still change is
    *   forgotten by them, who say so with `drawSoon`
    * @param {Facts} call  what the list says of it
@@ -57,8 +58,8 @@ export class CallView {
     this.isTold = false; // whether its past is there, and drawn
     this.frame = new NextFrame(() => this.drawNow());
     this.parts = partsOf(root);
-    const { log, jump } = this.parts;
-    this.view = new TranscriptView(log, transcript, {
+    const { log, fade, jump } = this.parts;
+    this.view = new TranscriptView(log, fade, transcript, {
       followingChanged: () => this.#drawJump(),
       time: listener.time,
     });
@@ -158,15 +159,15 @@ export class CallView {
     this.frame.request();
   }
 
-  /** A second has passed. */
+  /** Show what goes on by itself: a second has passed, or something was told. */
   tick() {
     const { started, ended } = this.transcript;
     // Either clock may stand still for a while, or go back.
     const passed = Math.max(performance.now() - this.delayedAt.steady, Date.now() - this.delayedAt.ours);
     if (passed > DELAY_LIFE) this.parts.delay.textContent = "";
     const begun = started?.startedAt ?? this.call.startedAt;
-    if (ended) this.parts.clock.textContent = clock(ended.duration);
-    else if (begun && this.truth.goesOn) this.parts.clock.textContent = clock(this.clock.seconds(begun, Date.now()));
+    if (ended) write(this.parts.clock, clock(ended.duration));
+    else if (begun && this.truth.goesOn) write(this.parts.clock, clock(this.clock.seconds(begun, Date.now())));
   }
 
   /** The texts are others. */
@@ -255,6 +256,7 @@ function partsOf(root) {
     clock: find(root, ".clock", HTMLElement),
     delay: find(root, ".delay", HTMLElement),
     trouble: find(root, ".trouble", HTMLElement),
+    fade: /** @type {HTMLElement | null} */ (root.querySelector(".fade")),
     log: find(root, ".log", HTMLElement),
     jump: find(root, ".jump", HTMLButtonElement),
   };

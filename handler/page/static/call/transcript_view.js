@@ -21,15 +21,19 @@ import { gapElement, interimElement, turnElement, writeSegments } from "./turn_e
 const BLOCK = 40;
 // So long (ms) what was gone to stays in the middle, whatever is laid out around it meanwhile.
 const LANDING = 1000;
+// So much (px) above the first words is empty: no word is cut yet.
+const CLEAR = 8;
 
 export class TranscriptView {
   /**
    * @param {HTMLElement} log  it scrolls
+   * @param {HTMLElement | null} fade  lies over the first words in sight once some are scrolled away
    * @param {Transcript} transcript
    * @param {ViewListener} listener
    */
-  constructor(log, transcript, listener) {
+  constructor(log, fade, transcript, listener) {
     this.log = log;
+    this.fade = fade;
     this.blocks = find(log, ".blocks", HTMLElement);
     this.transcript = transcript;
     this.listener = listener;
@@ -55,7 +59,11 @@ export class TranscriptView {
     log.onscroll = () => this.#onScroll();
     // New words, turned phones, other panels, and turns that are laid out late move the end away. It is shown
     // once all that is drawn in a frame is laid out: to ask a log how high it is lays all of them out.
-    this.observer = new ResizeObserver(() => (this.leapt ? this.#centre(this.leapt) : this.keepUp()));
+    this.observer = new ResizeObserver(() => {
+      if (this.leapt) this.#centre(this.leapt);
+      else this.keepUp();
+      this.#drawFade();
+    });
     this.observer.observe(log);
     this.observer.observe(this.blocks);
   }
@@ -212,8 +220,17 @@ export class TranscriptView {
 
   #onScroll() {
     const { following } = this;
+    this.#drawFade();
     if (this.end.scrolled(this.log)) this.keepUp();
     if (this.following !== following) this.#setFollowing(this.following);
+  }
+
+  // Beside the bar that scrolls, however wide it is here.
+  #drawFade() {
+    if (!this.fade) return;
+    const { scrollTop, offsetWidth, clientWidth } = this.log;
+    this.fade.hidden = scrollTop <= CLEAR;
+    this.fade.style.marginInlineEnd = `${offsetWidth - clientWidth}px`;
   }
 
   /** @param {boolean} following */

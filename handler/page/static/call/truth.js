@@ -4,7 +4,7 @@ import { clock, endReason } from "../shared/format.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
-/** @import { State } from "../partyline/partyline.js" */
+/** @import { Lost } from "./lost.js" */
 /** @import { Transcript } from "../partyline/transcript.js" */
 
 /**
@@ -12,28 +12,10 @@ import { texts } from "../shared/texts.js";
  * @typedef {"looking" | "live" | "waiting" | "offline" | "ended" | "expired" | "refused"} Standing
  */
 
-/** Why nothing comes. @typedef {"offline" | "draining" | "expired" | "refused"} Lost */
-
-/** After so long without a word (ms) the service is asked whether it is there; it has as long to answer. */
-export const QUIET = 2_200;
-
 // Of the parts that are missing so many are told, the newest.
 const MAX_MISSING = 3;
 // Words that come later than this (seconds) come late.
 const LATE = 5;
-
-/**
- * Why nothing comes, while it stands so with the connection; null if something may.
- * @param {State} state
- * @returns {Lost | null}
- */
-export function lostBy(state) {
-  switch (state) {
-    case "idle": case "live": return null;
-    case "connecting": return "offline";
-    default: return state;
-  }
-}
 
 export class Truth {
   /** @param {Transcript} transcript */

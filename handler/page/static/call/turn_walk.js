@@ -50,10 +50,14 @@ export class TurnWalk {
 
   /** @param {EventTarget | null} target */
   #point(target) {
-    this.pointed = target instanceof Element ? this.view.turnOf(target) : null;
-    const head = this.pointed && this.view.elementOf(this.pointed).querySelector(".head");
-    if (!head) this.button.remove();
-    else if (this.button.parentElement !== head) head.append(this.button);
+    const turn = target instanceof Element ? this.view.turnOf(target) : null;
+    if (turn === this.pointed) return;
+    if (this.pointed) this.view.elementOf(this.pointed).classList.remove("pointed");
+    this.pointed = turn;
+    this.button.remove();
+    const element = turn && this.view.elementOf(turn);
+    element?.classList.add("pointed");
+    element?.querySelector(".head")?.append(this.button);
   }
 
   /** @param {Turn | null} turn */

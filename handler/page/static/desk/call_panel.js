@@ -16,7 +16,7 @@ import { texts } from "../shared/texts.js";
 /** @import { KnownCall } from "../list/known_calls.js" */
 /** @import { Change, Transcript } from "../partyline/transcript.js" */
 /** @import { ShortSign } from "./short_sign.js" */
-/** @import { Lost } from "../call/truth.js" */
+/** @import { Lost } from "../call/lost.js" */
 /** @import { CallMessage } from "../partyline/messages.d.ts" */
 /** @import { CallState } from "../partyline/reading.js" */
 /** @import { ServiceClock } from "../shared/service_clock.js" */

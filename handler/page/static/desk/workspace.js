@@ -1,7 +1,7 @@
 // What the reader has before them: the lists, the open calls, the numbers that are followed. It
 // knows what to ask the client for.
 
-import { lostBy } from "../call/truth.js";
+import { lostBy } from "../call/lost.js";
 import { FollowedNumbers } from "./followed_numbers.js";
 import { KnownCalls } from "../list/known_calls.js";
 import { Notices } from "./notices.js";
@@ -9,6 +9,7 @@ import { OpenPanels } from "./open_panels.js";
 import { Readings } from "./readings.js";
 import { Sidebar } from "../list/sidebar.js";
 import { byId } from "../shared/dom.js";
+import { InTurns } from "../shared/in_turns.js";
 import { remember } from "../shared/remember.js";
 import { INTERIM_LIFE } from "../shared/service_clock.js";
 import { texts } from "../shared/texts.js";
@@ -21,6 +22,11 @@ import { WordPart } from "../words/word_part.js";
 /** @import { ListedCall } from "../partyline/messages.d.ts" */
 /** @import { Partyline, State } from "../partyline/partyline.js" */
 /** @import { Reading } from "../partyline/reading.js" */
+
+// Stands for the list among the callSids of what is open.
+const LIST = "";
+// So many open calls are looked at again in one frame.
+const AT_ONCE = 3;
 
 export class Workspace {
   /**
@@ -42,7 +48,7 @@ export class Workspace {
       received: (transcript, message, change) => {
         this.panels.get(transcript.callSid)?.receive(message, change);
         this.words.receive(transcript.callSid, message);
-        this.#showLast(transcript.callSid); // at once, as a row and a tile say the same of who speaks
+        this.#showLast(transcript.callSid); // as a row and a tile say the same of who speaks
       },
       stands: (callSid, state) => { this.words.stand(callSid, state); },
       forgot: (callSid) => this.panels.get(callSid)?.shown.drawSoon(),
@@ -77,6 +83,8 @@ export class Workspace {
       pinned: (callSid) => this.pin(callSid),
       words: this.words,
     });
+    /** @type {InTurns<string>} callSids of what is open and to be looked at again; LIST: all that is listed */
+    this.stale = new InTurns(AT_ONCE, (callSid) => (callSid === LIST ? this.#tickList() : this.#lookAgain(callSid)));
     setInterval(() => this.#tick(), 1000);
   }
 
@@ -253,7 +261,7 @@ export class Workspace {
 
   /** @param {string} callSid */
   #showLast(callSid) {
-    this.panels.get(callSid)?.glance(this.words.of(callSid));
+    if (this.panels.has(callSid)) this.stale.add([callSid]);
     this.sidebar.showLast(callSid);
   }
 
@@ -275,12 +283,21 @@ export class Workspace {
   }
 
   #tick() {
-    if (this.client.state === "live") this.sidebar.tick();
-    for (const panel of this.panels.values()) panel.shown.tick();
+    this.stale.add([...this.panels.keys(), LIST]);
     const old = this.read.clock.at(Date.now()) - INTERIM_LIFE;
     this.read.forgetInterims(old);
     this.words.forgetInterims(old);
-    this.#glance();
+  }
+
+  #tickList() {
+    if (this.client.state === "live") this.sidebar.tick();
+  }
+
+  /** @param {string} callSid */
+  #lookAgain(callSid) {
+    const panel = this.panels.get(callSid);
+    panel?.shown.tick();
+    panel?.glance(this.words.of(callSid));
   }
 
   /** Show who speaks in what is open. */

@@ -3,6 +3,7 @@
 
 import { obey } from "../help/obey.js";
 import { find, make } from "../shared/dom.js";
+import { InTurns } from "../shared/in_turns.js";
 import { NextFrame } from "../shared/next_frame.js";
 import { CallRow } from "./call_row.js";
 import { tellWords } from "./row_words.js";
@@ -22,6 +23,9 @@ import { densityFor, heir, neededRows, pageOf, seenRows, topToShow, topToStay } 
  * @property {(callSid: string) => Shown} shown  what a row shows
  * @property {() => number} now  what time it is, by the service's clock (Unix ms)
  */
+
+// Rows that are filled anew in one frame.
+const AT_ONCE = 6;
 
 export class CallList {
   /**
@@ -45,8 +49,10 @@ export class CallList {
     /** @type {string | null} the callSid of the row where the keyboard was last; else Tab leads to the first */
     this.current = null;
     this.currentPlace = 0;
-    /** @type {Set<string>} callSids of rows that are to be drawn anew */
-    this.stale = new Set();
+    /** @type {InTurns<string>} callSids of rows that are to be filled anew */
+    this.stale = new InTurns(AT_ONCE, (callSid) => this.#fill(callSid));
+    /** @type {View | null} as it is until it is drawn: to ask once others have written in the frame is to lay it out */
+    this.looked = null;
     this.frame = new NextFrame(() => this.#draw());
     // As high as a row, whatever the reader's text size makes of that.
     this.ruler = make("div", "ruler");
@@ -66,7 +72,7 @@ export class CallList {
     this.calls = calls;
     this.#dress();
     this.places = new Map(calls.map(({ callSid }, at) => [callSid, at]));
-    for (const { callSid } of calls) this.stale.add(callSid);
+    this.stale.add(this.rows.keys());
     // If the call where the keyboard was is gone, it goes on with the next one; nobody being there, from the top.
     const { current, view } = this;
     if (current !== null && !this.places.has(current)) {
@@ -75,23 +81,21 @@ export class CallList {
     const top = topToStay(view, before, this.places, this.hasFocus ? this.current : null);
     this.#stretch();
     if (top !== view.top) this.scroller.scrollTop = top;
+    this.looked = { ...view, top };
     this.frame.request();
   }
 
   /**
-   * Draw a row again, if there is one.
+   * Fill a row anew, if there is one.
    * @param {string} callSid
    */
   redraw(callSid) {
-    if (!this.rows.has(callSid)) return;
-    this.stale.add(callSid);
-    this.frame.request();
+    if (this.rows.has(callSid)) this.stale.add([callSid]);
   }
 
   /** A second has passed. */
   tick() {
-    for (const callSid of this.rows.keys()) this.stale.add(callSid);
-    this.frame.request();
+    this.stale.add(this.rows.keys());
   }
 
   /** The callSids of the rows that are seen, from the top. */
@@ -122,9 +126,9 @@ export class CallList {
 
   #wire() {
     const { list, scroller, listener } = this;
-    scroller.onscroll = () => { this.frame.request(); listener.moved(); };
+    scroller.onscroll = () => { this.#look(); listener.moved(); };
     // Another size of the text, of the window, or of a row.
-    const resized = new ResizeObserver(() => { this.#dress(); this.#stretch(); this.frame.request(); listener.moved(); });
+    const resized = new ResizeObserver(() => { this.#dress(); this.#stretch(); this.#look(); listener.moved(); });
     for (const element of [scroller, this.ruler]) resized.observe(element);
     obey(list, "list", {
       next: () => (this.currentPlace < this.calls.length - 1 ? this.#goTo(this.currentPlace + 1) : listener.passed()),
@@ -170,6 +174,7 @@ export class CallList {
     const call = this.calls[place];
     if (!call) return;
     this.scroller.scrollTop = topToShow(this.view, place);
+    this.looked = null;
     this.#makeCurrent(call.callSid);
     this.#draw();
     this.rows.get(call.callSid)?.button.focus({ preventScroll: true });
@@ -182,7 +187,7 @@ export class CallList {
     if (density === this.density) return;
     this.density = density;
     this.scroller.classList.toggle("compact", density === "compact");
-    for (const callSid of this.rows.keys()) this.stale.add(callSid);
+    this.stale.add(this.rows.keys());
   }
 
   /** What room there is below that the list does not take (px): with what was found behind it, it is as high as its rows. */
@@ -197,9 +202,16 @@ export class CallList {
     this.list.style.height = `${this.calls.length * this.ruler.offsetHeight}px`;
   }
 
+  #look() {
+    this.looked = this.view;
+    this.frame.request();
+  }
+
   #draw() {
     this.frame.forget();
-    const { view, hasFocus } = this;
+    const { looked, hasFocus } = this;
+    const view = looked ?? this.view;
+    this.looked = null;
     this.currentPlace = (this.current !== null && this.places.get(this.current)) || 0;
     const needed = this.#needed(view);
     for (const [callSid, row] of this.rows) {
@@ -208,11 +220,9 @@ export class CallList {
     for (const [callSid, at] of needed) {
       const call = /** @type {KnownCall} */ (this.calls[at]);
       const row = this.rows.get(callSid) ?? this.#add(call);
-      if (this.stale.has(callSid)) this.#fill(row, call);
       row.place(at, this.calls.length, view.row);
       row.stop(at === this.currentPlace);
     }
-    this.stale.clear();
     this.#arrange([...needed.keys()]);
     // The call of the row that had the focus is gone.
     if (hasFocus && !this.hasFocus && !this.focus()) this.listener.left();
@@ -231,12 +241,11 @@ export class CallList {
     return new Map(places.map((place) => [/** @type {KnownCall} */ (this.calls[place]).callSid, place]));
   }
 
-  /**
-   * @param {CallRow} row
-   * @param {KnownCall} call
-   */
-  #fill(row, call) {
-    const shown = this.listener.shown(call.callSid);
+  /** @param {string} callSid */
+  #fill(callSid) {
+    const [row, call] = [this.rows.get(callSid), this.calls[this.places.get(callSid) ?? -1]];
+    if (!row || !call) return;
+    const shown = this.listener.shown(callSid);
     row.draw(call, shown, this.listener.now());
     tellWords(row, call, shown, this.density);
   }
@@ -245,7 +254,7 @@ export class CallList {
   #add(call) {
     const row = new CallRow(call);
     this.rows.set(call.callSid, row);
-    this.stale.add(call.callSid);
+    this.#fill(call.callSid);
     return row;
   }
 

@@ -30,6 +30,7 @@ export class CallRow {
     this.parts = Object.assign({}, ...PARTS.map((name) => ({ [name]: find(copy, `.${name}`, HTMLElement) })));
     this.pin = find(copy, ".pin", HTMLButtonElement);
     this.root.dataset.callSid = call.callSid;
+    this.placed = "";
   }
 
   /**
@@ -62,6 +63,9 @@ export class CallRow {
    * @param {number} height  of a row (px)
    */
   place(index, count, height) {
+    const placed = `${[index, count, height]}`;
+    if (placed === this.placed) return; // as most are whenever the list is scrolled
+    this.placed = placed;
     this.root.setAttribute("aria-posinset", String(index + 1));
     this.root.setAttribute("aria-setsize", String(count));
     this.root.style.transform = `translateY(${index * height}px)`;

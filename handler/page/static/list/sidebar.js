@@ -103,9 +103,9 @@ export class Sidebar {
 
   /** A second has passed: clocks go on, and silence may order the calls anew. */
   tick() {
-    const { sort, state } = this.filters.wanted;
-    if (sort === "marked" || sort === "silent" || state === "away") this.show();
-    else this.live.tick();
+    if (!this.#isInOrder) return this.show();
+    this.live.tick();
+    this.#count();
   }
 
   /** The callSids of the live calls that are seen. */
@@ -153,6 +153,18 @@ export class Sidebar {
   /** The list that is shown. */
   get #list() {
     return this.filters.wanted.state === "ended" ? this.over?.list : this.live;
+  }
+
+  /** Whether the list has the right calls in their order still, as far as time and words change that. */
+  get #isInOrder() {
+    const { wanted } = this.filters;
+    if (wanted.state === "ended") return true;
+    if (wanted.state === "away") return false; // others may be
+    if (wanted.sort !== "marked" && wanted.sort !== "silent") return true;
+    if (isNarrowed(wanted)) return false;
+    const order = liveCalls([...this.calls.live.values()], wanted, (call) => this.#sortKeys(call));
+    const shown = this.live.calls;
+    return order.length === shown.length && order.every((call, at) => call === shown[at]);
   }
 
   /** What the lists tell. @returns {ListListener} */

@@ -1,10 +1,10 @@
 // Drawing with the browser's next frame.
 
-// No longer than this (ms) is drawing put off: a page that is not seen gets no frames.
+// No longer than this (ms) is a frame waited for: a page that is not seen gets none.
 const LONGEST_FRAME = 500;
 
 export class NextFrame {
-  /** @param {() => void} draw  forgets what was requested */
+  /** @param {(now?: number) => void} draw  forgets what was requested; when the frame is (ms), or nothing if none came */
   constructor(draw) {
     this.draw = draw;
     /** @type {{ frame: number, timer: ReturnType<typeof setTimeout> } | null} */
@@ -14,7 +14,7 @@ export class NextFrame {
   request() {
     this.requested ??= {
       frame: requestAnimationFrame(this.draw),
-      timer: setTimeout(this.draw, LONGEST_FRAME),
+      timer: setTimeout(() => this.draw(), LONGEST_FRAME),
     };
   }
 
