@@ -4,7 +4,7 @@ What is known of one call on this process: its records in order, and its newest 
 Every follower of the call is a cursor into it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -104,6 +104,10 @@ class CallLog:
             self._append(self.last + 1, *following)
         self.ahead = {number: kept for number, kept in self.ahead.items() if number > self.last}
         return True
+
+    def outline(self) -> "CallLog":
+        """Return where the call stands, without what was said in it."""
+        return replace(self, records=[], ahead={}, interims={})
 
     def go_on(self) -> None:
         """Accept that the records before those ahead are lost: the log begins with these."""

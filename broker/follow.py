@@ -98,6 +98,7 @@ class Replicas:
         """Follow a call no more."""
         replica = self._replicas[call_sid]
         del replica.followers[follower]
+        follower.let_go()
         if not replica.followers:
             del self._replicas[call_sid]
             # Whoever leaves may be cancelled meanwhile; the subscription is ended all the same.

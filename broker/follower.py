@@ -142,6 +142,16 @@ class Follower:
             return None
         return self.first
 
+    def let_go(self) -> None:
+        """
+        Hold no record any more, and still know how far it came: it is read no more.
+
+        Who has read it may stay in memory until Python collects what its exceptions hold, and that
+        takes long: bytes do not count there.
+        """
+        self._log = self._log.outline()
+        self._waiting.clear()
+
     @property
     def readable(self) -> bool:
         """Whether NATS is there, and what it keeps of the call can be read."""

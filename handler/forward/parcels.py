@@ -134,7 +134,7 @@ def of_call(call_sid: str, end: Kept, payloads: Sequence[bytes], *, first: int) 
     started = next((record for record in records if record["type"] == "CallStarted"), {})
     names = speakers_of(started)
     body = msgspec.json.encode(captions.document(records, names))
-    spoken = captions.vtt(captions.all_captions(records, names), expired=first > 1)
+    spoken = "".join(captions.vtt(captions.all_captions(records, names), expired=first > 1))
     name, extent = f"{call_sid}:{end.seq}:transcript", Extent(first, end.seq)
     return Parcel(name, call_sid, body, spoken.encode(), extent)
 

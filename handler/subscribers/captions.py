@@ -119,21 +119,19 @@ def vtt_cue(caption: Caption) -> str:
     return f"{_clock(caption.start)} --> {_clock(caption.end)}\n{voice}{text}\n\n"
 
 
-def vtt(found: Iterable[Caption], *, expired: bool = False) -> str:
-    """Write a WebVTT file."""
-    lost = BEGINNING_LOST["vtt"] if expired else ""
-    return VTT_HEADER + lost + "".join(map(vtt_cue, found))
+def vtt(found: Iterable[Caption], *, expired: bool = False) -> Iterator[str]:
+    """Write a WebVTT file, in parts."""
+    yield VTT_HEADER + (BEGINNING_LOST["vtt"] if expired else "")
+    yield from map(vtt_cue, found)
 
 
-def srt(found: Iterable[Caption]) -> str:
-    """Write a SubRip file."""
-    cues = []
+def srt(found: Iterable[Caption]) -> Iterator[str]:
+    """Write a SubRip file, in parts."""
     for number, caption in enumerate(found, 1):
         prefix = _prefix(caption.speaker)
         times = f"{_clock(caption.start)} --> {_clock(caption.end)}".replace(".", ",")
         spoken = _wrap(caption, prefix).translate(_UNMARKED)
-        cues.append(f"{number}\n{times}\n{spoken}\n\n")
-    return "".join(cues)
+        yield f"{number}\n{times}\n{spoken}\n\n"
 
 
 def text_line(turn: Turn, names: Speakers) -> str:
@@ -147,19 +145,27 @@ def text_line(turn: Turn, names: Speakers) -> str:
     return f"[{_minutes(turn.start)}] {spoken}\n"
 
 
-def text(records: Iterable[Message], names: Speakers, *, expired: bool = False) -> str:
-    """Write a call as a plain text, a line for each turn."""
-    lost = BEGINNING_LOST["txt"] if expired else ""
-    return lost + "".join(text_line(turn, names) for turn in turns(records, lambda _: []))
+def text(records: Iterable[Message], names: Speakers, *, expired: bool = False) -> Iterator[str]:
+    """Write a call as a plain text, a line for each turn, in parts."""
+    if expired:
+        yield BEGINNING_LOST["txt"]
+    for turn in turns(records, lambda _: []):
+        yield text_line(turn, names)
 
 
-def document(
+def document(records: Iterable[Message], names: Speakers) -> Message:
+    """Return a call as one JSON object; ``docs/protocol.md`` says what is in it."""
+    whole, spoken = outline(records, names)
+    return whole | {"turns": [turn_message(turn, names) for turn in spoken]}
+
+
+def outline(
     records: Iterable[Message],
     names: Speakers,
     keep: Callable[[list[Message]], list[Any]] = list,
-) -> Message:
+) -> tuple[Message, list[Turn]]:
     """
-    Return a call as one JSON object; ``docs/protocol.md`` says what is in it.
+    Return the :func:`document` of a call without its turns, and these.
 
     ``records`` are read once; ``keep`` says what stands for the words of the one read last.
     """
@@ -182,7 +188,7 @@ def document(
 
     spoken = turns(results(), keep)
     ended = last.get("type") == "CallEnded"
-    return {
+    whole = {
         "type": "Transcript",
         "callSid": last.get("callSid"),
         "from": started.get("from"),
@@ -196,20 +202,23 @@ def document(
         "first": first.get("seq", 0),
         "last": last.get("seq", 0),
         "speakers": {"inbound": names.inbound, "outbound": names.outbound},
-        "turns": [
-            {
-                "track": turn.track,
-                "speaker": names.of(turn.track),
-                "start": turn.start,
-                "end": turn.end,
-                "text": turn.text,
-                "words": turn.words,
-            }
-            for turn in spoken
-        ],
+        "turns": [],
         "gaps": [
             {name: gap.get(name) for name in ("start", "end", "track", "reason")} for gap in gaps
         ],
+    }
+    return whole, spoken
+
+
+def turn_message(turn: Turn, names: Speakers) -> Message:
+    """Return a turn as the document of a call has it."""
+    return {
+        "track": turn.track,
+        "speaker": names.of(turn.track),
+        "start": turn.start,
+        "end": turn.end,
+        "text": turn.text,
+        "words": turn.words,
     }
 
 

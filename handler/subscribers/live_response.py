@@ -106,10 +106,17 @@ class LiveResponse(Response):
                     async for piece in pieces:
                         await self._send(piece)
                 beside.cancel()
+                return
         except BaseExceptionGroup as group:
-            first = first_of(group)
-            if not isinstance(first, _PeerLeft | _HeadSent):
-                raise first from None
+            error = first_of(group)
+            group.__traceback__ = None  # its frames hold the group
+        # Raised here, it does not hold the group; and this frame, which it holds, does not hold it.
+        # Else each that is refused would stay until Python collects rings.
+        try:
+            if not isinstance(error, _PeerLeft | _HeadSent):
+                raise error
+        finally:
+            del error
 
     async def _send(self, piece: bytes) -> None:
         if not self._started:

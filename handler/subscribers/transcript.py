@@ -256,12 +256,12 @@ def _write(
         case "json":
             return _packed(_json_parts(payloads, names))
         case "txt":
-            text = captions.text(_taken(payloads), names, expired=expired)
+            parts = captions.text(_taken(payloads), names, expired=expired)
         case "srt":
-            text = captions.srt(captions.all_captions(_taken(payloads), names))
+            parts = captions.srt(captions.all_captions(_taken(payloads), names))
         case _:
-            text = captions.vtt(captions.all_captions(_taken(payloads), names), expired=expired)
-    return _packed([text.encode()])
+            parts = captions.vtt(captions.all_captions(_taken(payloads), names), expired=expired)
+    return _packed(part.encode() for part in parts)
 
 
 def _json_parts(payloads: list[bytes], names: Speakers) -> Iterator[bytes]:
@@ -274,15 +274,15 @@ def _json_parts(payloads: list[bytes], names: Speakers) -> Iterator[bytes]:
             read += 1
             yield _decode(payload)
 
-    document = captions.document(records(), names, lambda words: [read - 1] if words else [])
-    turns = document["turns"]
+    whole, turns = captions.outline(records(), names, lambda words: [read - 1] if words else [])
     # A quotation mark in a string has a backslash before it: what is split at is there once.
-    head, tail = msgspec.json.encode(document | {"turns": []}).split(b'"turns":[]')
+    head, tail = msgspec.json.encode(whole).split(b'"turns":[]')
     yield head + b'"turns":['
     for number, turn in enumerate(turns):
-        spoken = msgspec.json.encode(turn | {"words": []}).removesuffix(b"]}")
+        message = captions.turn_message(turn, names) | {"words": []}
+        spoken = msgspec.json.encode(message).removesuffix(b"]}")
         yield b"," + spoken if number else spoken
-        for more, result in enumerate(turn["words"]):
+        for more, result in enumerate(turn.words):
             words = bytes(_decode_result(payloads[result]).channel.alternatives[0].words)
             yield (b"," if more else b"") + words.strip()[1:-1]
         yield b"]}"

@@ -268,3 +268,13 @@ async def test_a_defect_ends_its_own_reader_and_no_other():
                 await broken
         call.tell()
         assert seqs(taken) == [2, 3]
+
+
+async def test_who_has_left_holds_no_record_and_knows_how_far_it_came():
+    call = Source(*ENDED, age=60.0)
+    follower = Follower(call, since=0, interim=True)
+    assert [delivery.type async for delivery in follower] == list(ENDED)
+    follower.let_go()
+    assert follower.so_far == []
+    assert (follower.cursor, follower.last, follower.ended) == (len(ENDED), len(ENDED), True)
+    assert len(call.log.records) == len(ENDED)  # for others, who read on

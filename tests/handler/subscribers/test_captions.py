@@ -2,6 +2,7 @@
 
 import html
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from support.sids import call_sid
@@ -66,8 +67,20 @@ CALL = [
 ]
 
 
+def written_text(*of: Any, **known: Any) -> str:
+    return "".join(captions.text(*of, **known))
+
+
+def written_vtt(*of: Any, **known: Any) -> str:
+    return "".join(captions.vtt(*of, **known))
+
+
+def written_srt(*of: Any) -> str:
+    return "".join(captions.srt(*of))
+
+
 def test_a_text_has_a_line_for_each_turn_and_says_what_is_missing():
-    assert captions.text(CALL, NAMES) == (
+    assert written_text(CALL, NAMES) == (
         "[00:01] Caller: Good morning.\n"
         "[00:01] Callee: Who is there?\n"
         "[00:03] Caller: It is <me> & you.\n"
@@ -76,14 +89,14 @@ def test_a_text_has_a_line_for_each_turn_and_says_what_is_missing():
 
 
 def test_a_text_and_captions_say_that_their_beginning_is_no_longer_kept():
-    assert captions.text(CALL[3:], NAMES, expired=True).startswith(
+    assert written_text(CALL[3:], NAMES, expired=True).startswith(
         "[the beginning is no longer kept]\n[00:03] Caller: It is"
     )
-    assert captions.vtt([], expired=True) == "WEBVTT\n\nNOTE [the beginning is no longer kept]\n\n"
+    assert written_vtt([], expired=True) == "WEBVTT\n\nNOTE [the beginning is no longer kept]\n\n"
 
 
 def test_web_captions_name_the_speaker_and_hold_no_markup_of_his():
-    assert captions.vtt(captions.all_captions(CALL, NAMES)) == (
+    assert written_vtt(captions.all_captions(CALL, NAMES)) == (
         "WEBVTT\n\n"
         "00:00:01.000 --> 00:00:02.000\n<v Caller>Good morning.\n\n"
         "00:00:01.500 --> 00:00:02.500\n<v Callee>Who is there?\n\n"
@@ -93,7 +106,7 @@ def test_web_captions_name_the_speaker_and_hold_no_markup_of_his():
 
 
 def test_subtitles_are_numbered_and_have_commas():
-    assert captions.srt(captions.all_captions(CALL[:3], NAMES)) == (
+    assert written_srt(captions.all_captions(CALL[:3], NAMES)) == (
         "1\n00:00:01,000 --> 00:00:02,000\nCaller: Good morning.\n\n"
         "2\n00:00:01,500 --> 00:00:02,500\nCallee: Who is there?\n\n"
     )
@@ -130,7 +143,7 @@ def test_a_gap_of_one_side_neither_hides_nor_is_hidden_by_what_that_side_says(or
         gap | {"reason": "late-audio"},
         final("After.", 5, 1),
     ]
-    assert captions.text(records[::order], NAMES).splitlines()[-3:] == [
+    assert written_text(records[::order], NAMES).splitlines()[-3:] == [
         "[00:01] Caller: Before.",
         "[00:03] [no transcript of Caller until 00:04: late-audio]",
         "[00:05] Caller: After.",
@@ -141,7 +154,7 @@ def test_subtitles_have_two_lines_with_the_longest_name_too():
     names = Speakers("A name of forty letters, with its commas", "Ben")
     text = "abcdefghijklmno " * 20
     found = captions.captions(final(text.strip(), 0, 30), names)
-    blocks = captions.srt(found).strip().split("\n\n")
+    blocks = written_srt(found).strip().split("\n\n")
     assert len(blocks) == len(found) > 5
     assert all(len(block.split("\n")) <= 2 + captions.MAX_LINES for block in blocks)
 
@@ -163,7 +176,7 @@ def test_long_speech_is_cut_into_what_can_be_read():
 
 def check_lines(found: list[captions.Caption]) -> None:
     """Check that each caption is two lines of 42 columns, in both forms."""
-    written = captions.vtt(found), captions.srt(found)
+    written = written_vtt(found), written_srt(found)
     for block in (block for form in written for block in form.strip().split("\n\n")):
         rows = block.partition("-->")[2].split("\n")[1:]
         assert len(rows) <= captions.MAX_LINES
@@ -232,12 +245,12 @@ def test_captions_have_the_text_as_it_is_written_on_lines_that_are_no_wider_than
     assert whole.replace(" ", "") == text.replace(" ", "")
     assert [caption.text for caption in found if caption.text not in text] == []
     check_lines(found)
-    assert text.strip() in captions.text([record], NAMES)
+    assert text.strip() in written_text([record], NAMES)
 
 
 def test_a_line_of_a_script_without_blanks_breaks_where_a_word_begins():
     record = spoken("".join(THAI), THAI)
-    blocks = captions.vtt(captions.captions(record, NAMES)).split("\n\n")[1:-1]
+    blocks = written_vtt(captions.captions(record, NAMES)).split("\n\n")[1:-1]
     rows = [row for block in blocks for row in block.split("\n")[1:]]
     begun = [row.removeprefix("<v Caller>") for row in rows]
     assert len(begun) > 1
@@ -295,9 +308,9 @@ def test_captions_of_words_out_of_order_end_after_they_begin():
 )
 def test_what_is_said_is_no_instruction_to_a_player(said):
     found = captions.captions(final(said, 0, 1), NAMES)
-    subtitle = captions.srt(found).partition("\n")[2].partition("\n")[2]
+    subtitle = written_srt(found).partition("\n")[2].partition("\n")[2]
     assert not set(subtitle) & set("<>{}")
-    cue = captions.vtt(found).partition("<v Caller>")[2]
+    cue = written_vtt(found).partition("<v Caller>")[2]
     assert not set(cue) & set("<>")
     assert html.unescape(cue).strip() == said
 
@@ -309,7 +322,7 @@ def test_what_is_said_moves_no_cursor_and_turns_no_line_around(harm):
     record = final(f"pay{harm}ment", 0, 1)
     gap = {**GAP, "reason": f"lost{harm}"}
     found = captions.all_captions([record, gap], NAMES)
-    for written in (captions.vtt(found), captions.srt(found), captions.text([record, gap], NAMES)):
+    for written in (written_vtt(found), written_srt(found), written_text([record, gap], NAMES)):
         assert harm[0] not in written
         assert "pay\ufffd" in written
         assert "lost\ufffd" in written
@@ -348,7 +361,7 @@ def test_an_empty_final_is_nothing():
 def test_hours_are_told():
     cue = captions.vtt_cue(captions.Caption(3725.0419, 3726.0, "", "x"))
     assert cue.startswith("01:02:05.042 --> 01:02:06.000\n")
-    assert captions.text([final("x", 3725, 1, seq=1)], NAMES) == "[1:02:05] Caller: x\n"
+    assert written_text([final("x", 3725, 1, seq=1)], NAMES) == "[1:02:05] Caller: x\n"
 
 
 def test_a_document_says_what_an_application_said_of_the_call_if_it_did():

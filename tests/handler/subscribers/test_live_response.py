@@ -1,6 +1,8 @@
 """handler/subscribers/live_response.py: a response that goes on until one side ends it."""
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -152,3 +154,25 @@ async def test_a_peer_that_has_left_is_no_defect_whatever_ends_the_response(make
         response = Pieces(make_subscribers(), pieces, end)
         response._started = True
         assert await answered(response, Connection()) == (None, b"")
+
+
+@pytest.mark.parametrize("refused", [AtCapacity, AlreadyComplete, None])
+async def test_what_was_answered_is_gone_before_the_collector_comes(make_subscribers, refused):
+    """Else what is refused again and again takes more memory than what is answered."""
+
+    class Refused(Pieces):
+        async def pieces(self):
+            if refused is not None:
+                raise refused
+            yield b"a"
+
+    response = Refused(make_subscribers(), [])
+    gone = weakref.ref(response)
+    gc.collect()
+    gc.disable()
+    try:
+        await answered(response)
+        del response
+        await until(lambda: gone() is None)
+    finally:
+        gc.enable()

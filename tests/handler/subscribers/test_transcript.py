@@ -57,8 +57,8 @@ def test_a_document_in_parts_is_the_document(kind):
     )
 
 
-@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt"])
-def test_a_long_transcript_takes_little_more_memory_than_its_records(form):
+@pytest.mark.parametrize(("form", "most"), [("json", 1.6), ("txt", 1.1), ("srt", 1.1), ("vtt", 1.1)])
+def test_a_long_transcript_takes_little_more_memory_than_its_records(form, most):
     """Beside calls many may be asked for; what waits for its reader is a tenth of what is sent."""
     words = [WORD | {"word": f"word{number}", "confidence": 0.99} for number in range(12)]
     text = " ".join(str(word["word"]) for word in words)
@@ -73,7 +73,7 @@ def test_a_long_transcript_takes_little_more_memory_than_its_records(form):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < size * 1.6
+    assert peak < size * most
     assert sum(map(len, parts)) < size / 10
 
 
