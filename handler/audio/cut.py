@@ -7,20 +7,22 @@ import numpy as np
 from handler.audio.levels import STEP, loudness
 from handler.audio.mulaw import SAMPLES_PER_MS
 
-# How long a pause has to be, by how long one was waited for: first one at which a recogniser ends
-# an utterance by itself, which waits for 0.3 s and hears the last sound for a while. Then one that
-# lies between two words for sure, as no plosive closes for so long; then any between two words;
-# then any quiet moment. Who speaks on without one is cut where it may be.
+# How long a pause has to be, by how long one was waited for: first one at which a recogniser ends an
+# utterance by itself, which waits for 0.3 s, and hears the last sound for a while. Cut within what
+# it takes for one utterance, it may hear both halves otherwise. Then one that lies between two
+# words, as no plosive closes for so long; then any between two words; then any quiet moment. Who
+# speaks on without one is cut where it may be.
 WANTED = (
-    (0, 500 * SAMPLES_PER_MS),
-    (1500 * SAMPLES_PER_MS, 500 * SAMPLES_PER_MS),
-    (2000 * SAMPLES_PER_MS, 300 * SAMPLES_PER_MS),
-    (2500 * SAMPLES_PER_MS, 60 * SAMPLES_PER_MS),
-    (3000 * SAMPLES_PER_MS, 15 * SAMPLES_PER_MS),
+    (0, 450 * SAMPLES_PER_MS),
+    (4000 * SAMPLES_PER_MS, 450 * SAMPLES_PER_MS),
+    (4300 * SAMPLES_PER_MS, 300 * SAMPLES_PER_MS),
+    (4600 * SAMPLES_PER_MS, 60 * SAMPLES_PER_MS),
+    (5000 * SAMPLES_PER_MS, 15 * SAMPLES_PER_MS),
 )
-PAUSE, LONGEST = WANTED[0][1], WANTED[-1][0]
-# Who is in a hurry is where others are who waited so long: half a second later at the latest it is
-# cut.
+LONGEST = WANTED[-1][0]
+# So long a pause is listened to at the most, to be cut in its middle.
+HEARD = 900 * SAMPLES_PER_MS
+# Who is in a hurry is where others are who waited so long: 0.4 s later at the latest it is cut.
 HURRIED = WANTED[-2][0]
 # 48 dB below the loudest, as a mean: line noise is 10 dB lower, speech by telephone 20 dB higher.
 QUIET = 128.0
@@ -31,8 +33,9 @@ class PauseFinder:
     Looks for a pause of both sides, from a position on.
 
     The cut lies in the middle of it: what is before ends in silence, and what is behind begins with
-    some, as a recogniser has it that hears both. One that is just long enough is heard to its end:
-    cut as soon as it might be, it would be cut at its beginning, within the last sound of a word.
+    some, as a recogniser has it that hears both. One that is long enough is heard to its end: cut
+    as soon as it might be, it would be cut at its beginning, within the last sound of a word, or
+    before the recogniser has ended the utterance.
 
     Attributes:
         found: Position of the cut; None until there is one.
@@ -81,7 +84,7 @@ class PauseFinder:
         """Take the pause, or go on while it may become longer."""
         wanted = self._wanted()
         self._enough = self._enough or self._quiet >= wanted
-        if not wanted or self._quiet >= PAUSE:
+        if not wanted or (self._enough and self._quiet >= HEARD):
             self.found = self.earliest
 
     def _wanted(self) -> int:

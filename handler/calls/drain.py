@@ -13,6 +13,9 @@ from handler.calls.relocator import Relocator
 STOP_SECONDS = 2.0
 # How often it is looked which calls have stayed after all.
 LOOK_SECONDS = 0.1
+# Shares of the time: until when a move may wait for a long pause, and for when it has to be over.
+# Words are cut where there is no time to wait; what is cut then has to be recognised, and stored.
+LONG_PAUSES, MOVES = 9 / 16, 13 / 16
 
 _log = structlog.get_logger()
 
@@ -21,8 +24,8 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     """
     Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
 
-    A call that is on its way then has half of the other half for that, and waits for no long pause
-    any more. Whatever becomes of Twilio's API, of NATS or of the recogniser, all of it is over in
+    A call that is on its way then goes on with that, and waits for no long pause any more a little
+    later. Whatever becomes of Twilio's API, of NATS or of the recogniser, all of it is over in
     time.
     """
     calls.draining = True
@@ -35,9 +38,10 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     moving = supervise.start(relocator.move_all(), "moves")
     try:
         await calls.wait_over(seconds / 2)
+        await _flush_what_stays(calls, seconds * (LONG_PAUSES - 1 / 2))
         for call in calls.carried:
             call.hurry()
-        await _flush_what_stays(calls, seconds / 4)
+        await _flush_what_stays(calls, seconds * (MOVES - LONG_PAUSES))
         for call in calls.carried:
             call.leave()
         await calls.wait_over(end - loop.time())

@@ -138,10 +138,13 @@ def test_streams_that_began_together_do_not_grow_old_together():
 async def test_old_streams_are_followed_in_the_same_container_a_few_at_once(monkeypatch):
     monkeypatch.setattr(relocator, "AT_ONCE", 2)
     monkeypatch.setattr(relocator, "LOOK_SECONDS", 0.1)
+    # A call that lasts no longer than a search would be over before the last one's turn.
+    monkeypatch.setattr(cut, "WANTED", ((0, SAMPLE_RATE // 2), (SAMPLE_RATE, 120)))
+    monkeypatch.setattr(cut, "HEARD", SAMPLE_RATE // 2)
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
-        api.target = mine = await run(**settings, max_stream_seconds=2.0)
-        phones = [api.call(number, mine, seconds=7) for number in range(1, 4)]
+        api.target = mine = await run(**settings, max_stream_seconds=3.5)
+        phones = [api.call(number, mine, seconds=10) for number in range(1, 4)]
         await until(lambda: len(api.begun) == 2)
         assert not api.stopped
         await until(lambda: len(api.begun) == 3)

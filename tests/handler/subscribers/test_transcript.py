@@ -57,7 +57,9 @@ def test_a_document_in_parts_is_the_document(kind):
     )
 
 
-@pytest.mark.parametrize(("form", "most"), [("json", 1.6), ("txt", 1.1), ("srt", 1.1), ("vtt", 1.1)])
+@pytest.mark.parametrize(
+    ("form", "most"), [("json", 1.6), ("txt", 1.1), ("srt", 1.1), ("vtt", 1.1)]
+)
 def test_a_long_transcript_takes_little_more_memory_than_its_records(form, most):
     """Beside calls many may be asked for; what waits for its reader is a tenth of what is sent."""
     words = [WORD | {"word": f"word{number}", "confidence": 0.99} for number in range(12)]
