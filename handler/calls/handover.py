@@ -38,50 +38,65 @@ class Giving:
         self._held: deque[Chunk] = deque()
         self._lost: list[Loss] = []
         self._end = 0
-        self._hurried = False
+        self._followed = self._hurried = False
+        self._has_from: int | None = None  # where the successor's audio begins
 
     @property
     def overdue(self) -> bool:
         """Whether so much is kept that somebody has to hear it now."""
         return self.cut is not None and self._end - self.cut > MAX_HELD
 
+    def listen(self) -> None:
+        """Look where it might be cut: a successor is there, and will say from where on it has it."""
+        self._followed = True
+
     def cut_from(self, position: int) -> None:
         """Look for a cut: the successor has the call from a position on."""
-        if self._finder is None:
-            self._finder = PauseFinder(max(position, self._end))
-            if self._hurried:
-                self._finder.hurry()
+        self._followed = True
+        if self._has_from is None:
+            self._has_from = position
 
     def hurry(self) -> None:
         """Do not wait for a long pause: there is little time left."""
         self._hurried = True
-        if self._finder is not None:
-            self._finder.hurry()
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what comes; returns what of it is to be sent."""
         self.fingerprint.feed(chunk)
         self._end = chunk.end
         self._held.append(chunk)
-        if self._finder is None:
+        if not self._followed:
             return self._release(chunk.end)
+        if self._finder is None:
+            self._finder = PauseFinder(chunk.start)
         if self.cut is None:
-            self._finder.feed(chunk.start, chunk.audio)
-            self.cut = self._finder.found
+            self.cut = self._look(self._finder, chunk)
         return self._release(self._finder.earliest)
+
+    def _look(self, finder: PauseFinder, chunk: Chunk) -> int | None:
+        if self._has_from is not None:
+            finder.cut_from(self._has_from)
+            if self._hurried:
+                finder.hurry()
+        finder.feed(chunk.start, chunk.audio)
+        return finder.found
 
     def lose(self, losses: list[Loss]) -> list[Loss]:
         """Take what was lost; returns what is to be told: behind the cut others may have it."""
-        if self.cut is None:
-            return losses
         self._lost += losses
-        return []
+        if self._finder is None:
+            told = self._lost
+        else:
+            told = [loss for loss in self._lost if loss.start < self._finder.earliest]
+        self._lost = [loss for loss in self._lost if loss not in told]
+        return told
 
     def give_up(self) -> tuple[list[Chunk], list[Loss]]:
         """Nobody takes the call: return what was kept, to be sent, and what is to be told lost."""
         kept = list(self._held), self._lost
         self._held, self._lost = deque(), []
-        self.cut = self._finder = None
+        self.cut = self._finder = self._has_from = None
+        self._followed = False
         return kept
 
     def _release(self, position: int) -> list[Chunk]:

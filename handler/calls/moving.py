@@ -230,6 +230,7 @@ class Departure:
         if not self._followed:
             self._followed = True
             self._log.debug("move: the successor listens")
+            self._giving.listen()
         if question.has_from is not None and not self._over:
             self._giving.cut_from(question.has_from)
         return Answer(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from handler.audio.cut import HEARD, HURRIED, LONGEST, PauseFinder
+from handler.audio.cut import HEARD, HURRIED, KEPT_BACK, LONGEST, PauseFinder
 from handler.audio.levels import STEP
 from handler.audio.mulaw import SILENCE, interleave
 
@@ -14,6 +14,7 @@ SPEECH = bytes(random.Random(1).choices(range(0x10, 0x60), k=80_000))
 def cut(inbound, outbound, *, start=0, sizes=(800,)):
     """Return where a call is cut that comes in pieces of some sizes."""
     finder, at, turn, sent = PauseFinder(start), 0, 0, 0
+    finder.cut_from(start)
     while finder.found is None and at < len(inbound):
         size = sizes[turn % len(sizes)]
         finder.feed(at, interleave(inbound[at : at + size], outbound[at : at + size]))
@@ -72,11 +73,13 @@ def test_who_speaks_without_any_pause_is_cut_in_time(sizes):
 def test_who_is_in_a_hurry_is_content_with_less():
     """0.4 s later at the latest the call is cut, however long the search would go on."""
     finder = PauseFinder(0)
+    finder.cut_from(0)
     finder.feed(0, interleave(SPEECH[:800], SPEECH[:800]))
     finder.hurry()
     finder.feed(800, interleave(SPEECH[:20_000], SPEECH[:20_000]))
     assert finder.found == 800 + LONGEST - HURRIED
     late = PauseFinder(0)
+    late.cut_from(0)
     late.feed(0, interleave(SPEECH[:HURRIED], SPEECH[:HURRIED]))
     late.hurry()  # that changes nothing any more
     late.feed(HURRIED, interleave(SPEECH[:8000], SPEECH[:8000]))
@@ -85,6 +88,78 @@ def test_who_is_in_a_hurry_is_content_with_less():
 
 def test_what_was_found_stands():
     finder = PauseFinder(0)
+    finder.cut_from(0)
     finder.feed(0, interleave(SILENCE * 8000, SILENCE * 8000))
     finder.feed(8000, interleave(SPEECH[:8000] + SILENCE * 8000, SPEECH[:16_000]))
     assert finder.found == HEARD // 2
+
+
+def heard(*pieces):
+    """Return a search that has heard so much of both sides, and does not know where it may cut."""
+    finder, at = PauseFinder(0), 0
+    for piece in pieces:
+        finder.feed(at, interleave(piece, piece))
+        at += len(piece)
+    return finder
+
+
+def test_a_pause_is_taken_that_was_heard_before_it_was_known_whether_it_may_be():
+    finder = heard(SPEECH[:8000], SILENCE * 6000, SPEECH[:8000])
+    assert finder.found is None
+    assert finder.earliest == 11_000  # what comes behind is kept back
+    finder.cut_from(4000)
+    assert finder.found == finder.earliest == 11_000
+
+
+def test_of_two_pauses_that_were_heard_the_later_one_is_taken():
+    pause = SILENCE * 4000
+    finder = heard(SPEECH[:4000], pause, SPEECH[:4000], pause, SPEECH[:4000])
+    finder.cut_from(0)
+    assert finder.found == 14_000
+
+
+@pytest.mark.parametrize("has_from", [11_001, 22_000, 30_000])
+def test_a_pause_is_not_taken_that_others_have_not_heard(has_from):
+    finder = heard(SPEECH[:8000], SILENCE * 6000, SPEECH[:8000])
+    finder.cut_from(has_from)
+    assert finder.found is None
+    assert finder.earliest == max(22_000, has_from)
+    rest = SPEECH[:10_000] + SILENCE * 8000
+    finder.feed(22_000, interleave(rest, rest))
+    assert finder.found == 32_000 + HEARD // 2
+
+
+def test_a_pause_that_is_heard_when_it_is_known_where_to_cut_is_heard_to_its_end():
+    finder = heard(SPEECH[:8000], SILENCE * 2000)
+    finder.cut_from(0)
+    finder.feed(10_000, interleave(SILENCE * 3000 + SPEECH[:800], SILENCE * 3000 + SPEECH[:800]))
+    assert finder.found == 10_500
+
+
+def test_nothing_is_kept_back_for_long():
+    finder = heard(SPEECH[:8000], SILENCE * 6000, SPEECH[: KEPT_BACK - 3000])
+    assert finder.earliest == 11_000
+    finder.feed(11_000 + KEPT_BACK, interleave(SPEECH[:STEP], SPEECH[:STEP]))
+    assert finder.earliest == 11_000 + KEPT_BACK + STEP
+    finder.cut_from(0)
+    assert finder.found is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_was_given_out_is_never_behind_the_cut(seed):
+    """However long pauses are, and whenever it is known from where on it may be cut."""
+    source = random.Random(seed)
+    both = b"".join(
+        SPEECH[: source.randrange(12_000)] + SILENCE * source.randrange(9000) for _ in range(12)
+    )
+    known_at, has_from = source.randrange(24_000), source.randrange(24_000)
+    finder, at, given_out = PauseFinder(0), 0, 0
+    while finder.found is None:
+        if at >= known_at:
+            finder.cut_from(has_from)
+        size = source.choice([1, 160, 777])
+        finder.feed(at, interleave(both[at : at + size], both[at : at + size]))
+        at += size
+        assert finder.earliest >= given_out
+        given_out = finder.earliest
+    assert finder.found >= has_from

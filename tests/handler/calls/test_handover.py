@@ -91,7 +91,7 @@ def test_an_owner_that_nobody_follows_has_lost_nothing():
         if chunk.start == AT + 800:
             giving.cut_from(0)
         sent += giving.take(chunk)
-    before, behind = (Loss(at, at + 160, None, "late-audio") for at in (AT, AT + 40_000))
+    before, behind = (Loss(at, at + 160, None, "late-audio") for at in (AT, AT + 47_000))
     assert giving.lose([behind]) == []
     held, losses = giving.give_up()
     sent += held
@@ -102,6 +102,37 @@ def test_an_owner_that_nobody_follows_has_lost_nothing():
     assert giving.lose([before]) == [before]
     (chunk,) = pieces(SIDES, end, 0.1, zero=0)
     assert giving.take(chunk) == [chunk]
+
+
+def test_what_was_lost_is_told_by_who_has_it():
+    """Before the cut by the owner, once it is sure; behind it by the successor."""
+    giving = Giving()
+    giving.listen()  # a call that moves is some seconds old
+    quiet = [side[: 2 * SAMPLE_RATE] + SILENCE * 4000 + side for side in LOUD]
+    for chunk in pieces(quiet, 4000, 2.5, zero=0):
+        giving.take(chunk)
+    losses = [Loss(at, at + 160, None, "late-audio") for at in (8000, 17_000, 22_000)]
+    assert giving.lose(losses) == losses[:2]
+    giving.cut_from(0)
+    (chunk,) = pieces(LOUD, 3 * SAMPLE_RATE, 0.1, zero=0)
+    giving.take(chunk)
+    assert giving.cut == 18_000
+    assert giving.lose([]) == []
+    assert giving.give_up()[1] == losses[2:]
+
+
+def test_what_was_kept_back_in_vain_is_told():
+    giving = Giving()
+    giving.listen()
+    quiet = [side[: 2 * SAMPLE_RATE] + SILENCE * 4000 + side for side in LOUD]
+    sent: list[Chunk] = []
+    lost = Loss(22_000, 22_160, None, "late-audio")
+    told: list[Loss] = []
+    for chunk in pieces(quiet, 0, 6, zero=0):
+        sent += giving.take(chunk)
+        told += giving.lose([lost] if chunk.start == 22_400 else [])
+    assert joined(sent)[1:] == (0, 6 * SAMPLE_RATE)
+    assert told == [lost]
 
 
 def test_a_cut_lies_behind_what_was_sent():
