@@ -49,7 +49,9 @@ def test_line_noise_is_a_pause():
     assert cut(SPEECH[:4000] + noise, SPEECH[:4000] + noise) == 4000 + HEARD // 2
 
 
-@pytest.mark.parametrize(("begins", "length"), [(16_000, 4000), (33_000, 2000), (35_500, 1000), (38_500, 300)])
+@pytest.mark.parametrize(
+    ("begins", "length"), [(16_000, 4000), (33_000, 2000), (35_500, 1000), (38_500, 300)]
+)
 def test_the_longer_a_pause_was_waited_for_the_shorter_it_may_be_and_its_middle_is_taken(
     begins, length
 ):
