@@ -7,9 +7,9 @@ import numpy as np
 from handler.audio.levels import STEP, loudness
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS
 
-# How long a pause has to be, by how long one was waited for: first one at which a recogniser ends an
-# utterance by itself, which waits for 0.3 s, and hears the last sound for a while. Cut within what
-# it takes for one utterance, it may hear both halves otherwise. Then one that lies between two
+# How long a pause has to be, by how long one was waited for: first one at which a recogniser ends
+# an utterance by itself, which waits for 0.3 s, and hears the last sound for a while. Cut within
+# what it takes for one utterance, it may hear both halves otherwise. Then one that lies between two
 # words, as no plosive closes for so long; then any between two words; then any quiet moment. Who
 # speaks on without one is cut where it may be.
 WANTED = (

@@ -47,7 +47,7 @@ class Giving:
         return self.cut is not None and self._end - self.cut > MAX_HELD
 
     def listen(self) -> None:
-        """Look where it might be cut: a successor is there, and will say from where on it has it."""
+        """Look where it might be cut: a successor is there, and will say what it has."""
         self._followed = True
 
     def cut_from(self, position: int) -> None:
