@@ -14,7 +14,8 @@ STOP_SECONDS = 2.0
 # How often it is looked which calls have stayed after all.
 LOOK_SECONDS = 0.1
 # Shares of the time: until when a move may wait for a long pause, and for when it has to be over.
-# Words are cut where there is no time to wait; what is cut then has to be recognised, and stored.
+# Where there is no time to wait a word may be cut. Of the eight seconds on Cloud Run 2 s are left
+# to cut, recognise and store what moves, which takes it 1 s, and 1.5 s to flush what does not.
 LONG_PAUSES, MOVES = 9 / 16, 13 / 16
 
 _log = structlog.get_logger()

@@ -2,8 +2,8 @@
 How a live call goes from one media stream to another with nothing lost and nothing doubled. Pure.
 
 The owner sends what it hears up to a cut, and keeps what follows until somebody else has it; while
-a cut is looked for it keeps the little that may lie behind it. The successor keeps all it hears
-until it knows where that lies on the call clock, and where the cut is.
+a cut is looked for it keeps what may lie behind it, two seconds at the most. The successor keeps
+all it hears until it knows where that lies on the call clock, and where the cut is.
 """
 
 from collections import deque

@@ -163,6 +163,7 @@ class Departure:
             MoveFailed: nobody does; :meth:`give_up` has what was kept.
         """
         if self._leaving or self._cut.is_set():
+            self._over = True
             raise self._failure()
         try:
             async with asyncio.timeout(COMING_SECONDS) as self._silence:
@@ -230,9 +231,10 @@ class Departure:
         if not self._followed:
             self._followed = True
             self._log.debug("move: the successor listens")
+        if not self._over:  # else what would be kept now, nobody would send
             self._giving.listen()
-        if question.has_from is not None and not self._over:
-            self._giving.cut_from(question.has_from)
+            if question.has_from is not None:
+                self._giving.cut_from(question.has_from)
         return Answer(
             epoch=self._epoch(),
             started_at=self._started_at(),

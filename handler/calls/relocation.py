@@ -190,6 +190,7 @@ class Mover:
         """Wait until all that was sent to the recogniser is stored."""
         self._recogniser.flush()
         await self._recogniser.settled()
+        self._publisher.lose_all()  # what was lost before the cut nobody else can tell
         await self._writer.stored()
 
 

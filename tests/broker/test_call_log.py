@@ -111,3 +111,14 @@ def test_an_interim_waits_for_the_records_before_it_and_dies_with_its_claim_or_o
     assert types_of(log, now=NOW + INTERIM_SECONDS) == []
     log.add(2, 20, payload("CallResumed", epoch="e2"))
     assert types_of(log) == []
+
+
+def test_an_outline_says_where_a_call_stands_and_nothing_of_what_was_said():
+    log = log_of(payload("CallStarted", startedAt=5), final(0.0, 1.0), payload("CallEnded"))
+    log.add_interim(interim())
+    log.add(9, 90, final(5.0, 1.0))
+    outline = log.outline()
+    assert (outline.records, outline.ahead, outline.interims) == ([], {}, {})
+    assert (outline.first, outline.last, outline.ended) == (1, 3, True)
+    assert outline.started == log.started
+    assert (seqs(log), sorted(log.ahead)) == ([1, 2, 3], [9])

@@ -431,3 +431,19 @@ async def test_followers_that_leave_at_once_do_not_cost_the_connection(broker):
     assert broker.connected
     assert broker.client.stats["reconnects"] == 0
     assert len(broker.replicas) == 0
+
+
+async def test_who_has_left_a_call_holds_no_record_of_it(broker, facts):
+    """It may stay in memory for long, by an exception that has seen it."""
+    call = facts()
+    writer = broker.writer(call, "i1-1")
+    running = asyncio.create_task(writer.run())
+    await writer.claimed.wait()
+    async with broker.replicas.follow(call.call_sid) as follower:
+        await follower.synced()
+        await until(lambda: follower.so_far)
+    assert follower.so_far == []
+    assert follower.last == 1
+    writer.put(ENDED)
+    writer.finish()
+    await running

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from handler.audio.cut import HEARD, HURRIED, KEPT_BACK, LONGEST, PauseFinder
+from handler.audio.cut import HEARD, HURRIED, KEPT_BACK, LONGEST, RESERVING, PauseFinder
 from handler.audio.levels import STEP
 from handler.audio.mulaw import SILENCE, interleave
 
@@ -131,11 +131,42 @@ def test_a_pause_is_not_taken_that_others_have_not_heard(has_from):
     assert finder.found == 32_000 + HEARD // 2
 
 
-def test_a_pause_that_is_heard_when_it_is_known_where_to_cut_is_heard_to_its_end():
-    finder = heard(SPEECH[:8000], SILENCE * 2000)
+@pytest.mark.parametrize("quiet", [2000, 3600, 4800, 5960])
+def test_a_pause_that_goes_on_when_it_is_known_where_to_cut_is_heard_to_its_end(quiet):
+    finder = heard(SPEECH[:8000], SILENCE * quiet)
     finder.cut_from(0)
-    finder.feed(10_000, interleave(SILENCE * 3000 + SPEECH[:800], SILENCE * 3000 + SPEECH[:800]))
-    assert finder.found == 10_500
+    rest = SILENCE * (6000 - quiet) + SPEECH[:800]
+    finder.feed(8000 + quiet, interleave(rest, rest))
+    assert finder.found == 11_000
+
+
+@pytest.mark.parametrize("has_from", [9000, 11_000, 11_960])
+def test_a_pause_of_which_others_have_a_part_is_cut_in_that_part(has_from):
+    finder = heard(SPEECH[:8000], SILENCE * 4000)
+    finder.cut_from(has_from)
+    finder.feed(12_000, interleave(SPEECH[:800], SPEECH[:800]))
+    assert finder.found == max(10_000, has_from)
+
+
+def test_behind_a_hole_a_search_goes_on_where_the_call_does():
+    finder = heard(SPEECH[:8000], SILENCE * 3000)
+    finder.feed(50_000, interleave(SPEECH[:800], SPEECH[:800]))
+    assert finder.earliest == 50_800
+    finder.cut_from(0)
+    rest = SILENCE * 6000 + SPEECH[:800]
+    finder.feed(50_800, interleave(rest, rest))
+    assert finder.found == 53_800
+
+
+def test_nothing_is_kept_back_for_who_hears_nothing():
+    """Nobody will ever know where the call may be cut."""
+    pieces = [SPEECH[:4000], SILENCE * 5000] * (RESERVING // 9000 + 1)
+    finder = heard(*pieces, SPEECH[:800])
+    assert finder.earliest == sum(map(len, pieces)) + 800
+    finder.cut_from(0)
+    rest = SILENCE * 6000 + SPEECH[:800]
+    finder.feed(finder.earliest, interleave(rest, rest))
+    assert finder.found == sum(map(len, pieces)) + 3800
 
 
 def test_nothing_is_kept_back_for_long():

@@ -34,7 +34,7 @@ def joined(chunks):
     return b"".join(chunk.audio for chunk in chunks), chunks[0].start, chunks[-1].end
 
 
-def moved(tracks, theirs, *, later, size, guess=0):
+def moved(tracks, theirs, *, later, size, guess=0, listens=True, placed=2.0):
     """
     Move a call whose clock begins at ``AT`` to a media stream that begins ``later``.
 
@@ -47,7 +47,9 @@ def moved(tracks, theirs, *, later, size, guess=0):
         sent += giving.take(chunk)
         while chunk.end > later and taking.end + later < chunk.end:
             taking.take(next(ours))
-        if taking.offset is None and chunk.end > later + 2 * SAMPLE_RATE:
+        if listens and chunk.end > later:
+            giving.listen()
+        if taking.offset is None and chunk.end > later + placed * SAMPLE_RATE:
             taking.place(giving.fingerprint.print(), later + guess)
             if taking.offset is None:
                 taking.place_by_time(later + guess)
@@ -60,10 +62,21 @@ def moved(tracks, theirs, *, later, size, guess=0):
 
 @pytest.mark.parametrize("size", [160, 800, 777])
 @pytest.mark.parametrize("later", [1, 4_000, 17_777])
-def test_the_two_of_them_hear_every_sample_once(later, size):
-    sent, cut, taken = moved(SIDES, SIDES, later=later, size=size, guess=3000)
+@pytest.mark.parametrize(("listens", "placed"), [(False, 2.0), (True, 2.0), (True, 3.5)])
+def test_the_two_of_them_hear_every_sample_once(later, size, listens, placed):
+    how = {"later": later, "size": size, "listens": listens, "placed": placed}
+    sent, cut, taken = moved(SIDES, SIDES, guess=3000, **how)
     whole, start, end = joined([*sent, *taken])
     assert (start, sent[-1].end, taken[0].start) == (0, cut, cut)
+    inbound, outbound = (side[AT : AT + end] for side in SIDES)
+    assert whole == interleave(inbound, outbound)
+
+
+def test_a_pause_is_taken_that_was_heard_before_the_successor_knew_where_it_is():
+    sent, cut, taken = moved(SIDES, SIDES, later=17_777, size=800, placed=5.0)
+    whole, start, end = joined([*sent, *taken])
+    assert (start, sent[-1].end, taken[0].start) == (0, cut, cut)
+    assert cut < 17_777 + 4.5 * SAMPLE_RATE
     inbound, outbound = (side[AT : AT + end] for side in SIDES)
     assert whole == interleave(inbound, outbound)
 

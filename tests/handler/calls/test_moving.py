@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import msgspec
 import pytest
 import structlog
 from support.sids import call_sid
@@ -12,7 +13,7 @@ from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
 from handler.audio.mixer import Chunk
-from handler.audio.mulaw import SAMPLE_RATE, interleave
+from handler.audio.mulaw import SAMPLE_RATE, SILENCE, interleave
 from handler.calls import moving
 from handler.calls.moving import Arrival, Departure
 from handler.errors import MoveFailed
@@ -216,6 +217,24 @@ async def test_a_call_that_ends_before_it_is_cut_ends_where_it_is(brokers):
             await leaving
         with pytest.raises(MoveFailed, match="keeps the call, or it has ended"):
             await taking
+
+
+@pytest.mark.parametrize("left", ["before it moved", "while it moved"])
+async def test_who_comes_when_the_call_has_stayed_has_nothing_kept_back(left):
+    owner = Owner()
+    if left == "while it moved":
+        leaving = asyncio.create_task(owner.departure.run(asked))
+        await asyncio.sleep(0)
+        owner.departure.leave()
+    else:
+        owner.departure.leave()
+        leaving = asyncio.create_task(owner.departure.run(asked))
+    with pytest.raises(MoveFailed, match="this process leaves"):
+        await leaving
+    owner.departure.give_up()
+    owner.departure.answer(msgspec.msgpack.encode(moving.Question(has_from=0)))
+    silence = Chunk(0, SILENCE * 2 * STEP)
+    assert owner.departure.take(silence) == [silence]
 
 
 async def test_twilio_may_refuse_another_media_stream(brokers):

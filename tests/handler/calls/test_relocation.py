@@ -14,8 +14,9 @@ from support.sids import call_sid
 from support.timing import patience, until
 
 from broker.claim import Claim
-from handler.audio.mulaw import SAMPLE_RATE
-from handler.calls import moving
+from handler.audio.loss import Loss
+from handler.audio.mulaw import SAMPLE_RATE, Track
+from handler.calls import gaps, moving
 from handler.calls.moving import Given
 from handler.calls.relocation import Succession
 from handler.errors import MoveFailed, Stay, StreamRefused
@@ -131,6 +132,30 @@ async def test_two_moves_at_once_are_one():
         assert await stays(mine, phone, refused) is Stay.REFUSED
         assert len(asked) == 2
         await phone.hang_up()
+
+
+async def test_what_was_lost_before_a_call_moved_is_told(monkeypatch):
+    """By its old owner, which waits whether the loss grows: the new one has not heard of it."""
+    monkeypatch.setattr(gaps, "QUIET_SECONDS", 60.0)
+    async with world() as (_, _, run), patience():
+        mine, theirs = await run(), await run()
+        phone = Phone(seconds=7)
+        phone.stream(mine)
+        await asyncio.sleep(1.5)
+        call = mine.calls.find(phone.call_sid)
+        lost = Loss(8000, 8160, Track.INBOUND, "late-audio")
+
+        async def ask():
+            call._publisher.add_losses([lost], asyncio.get_running_loop().time())
+            phone.stream(theirs, succeeding=True)
+
+        await call.move(ask)
+        await phone.over()
+        records = await read_records(theirs.broker, phone.call_sid)
+        told = [record for record in records if record["type"] == "Gap"]
+        assert [(gap["start"], gap["end"], gap["reason"]) for gap in told] == [
+            (1.0, 1.02, "late-audio")
+        ]
 
 
 async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():

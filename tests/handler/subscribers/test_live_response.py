@@ -156,8 +156,19 @@ async def test_a_peer_that_has_left_is_no_defect_whatever_ends_the_response(make
         assert await answered(response, Connection()) == (None, b"")
 
 
-@pytest.mark.parametrize("refused", [AtCapacity, AlreadyComplete, None])
-async def test_what_was_answered_is_gone_before_the_collector_comes(make_subscribers, refused):
+@pytest.mark.parametrize(
+    ("refused", "method", "left"),
+    [
+        (AtCapacity, "GET", False),
+        (AlreadyComplete, "GET", False),
+        (None, "GET", False),
+        (None, "HEAD", False),
+        (None, "GET", True),
+    ],
+)
+async def test_what_was_answered_is_gone_before_the_collector_comes(
+    make_subscribers, refused, method, left
+):
     """Else what is refused again and again takes more memory than what is answered."""
 
     class Refused(Pieces):
@@ -167,11 +178,12 @@ async def test_what_was_answered_is_gone_before_the_collector_comes(make_subscri
             yield b"a"
 
     response = Refused(make_subscribers(), [])
+    response._started = left
     gone = weakref.ref(response)
     gc.collect()
     gc.disable()
     try:
-        await answered(response)
+        await answered(response, Connection() if left else None, method)
         del response
         await until(lambda: gone() is None)
     finally:
