@@ -12,18 +12,19 @@ from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS
 # otherwise than the whole.
 GOOD_PAUSE = 450 * SAMPLES_PER_MS
 # How long a pause has to be, by how long one was waited for. After the good one any that lies
-# between two words, as no plosive closes for so long; then shorter ones; then any quiet moment. Who
-# speaks on without one is cut where it may be.
+# between two words, as few plosives close for so long; then shorter ones; then any quiet moment.
+# Who speaks on without one is cut where it may be.
 WANTED = (
     (0, GOOD_PAUSE),
-    (4000 * SAMPLES_PER_MS, GOOD_PAUSE),
-    (4300 * SAMPLES_PER_MS, 300 * SAMPLES_PER_MS),
-    (4600 * SAMPLES_PER_MS, 60 * SAMPLES_PER_MS),
+    (3800 * SAMPLES_PER_MS, GOOD_PAUSE),
+    (3850 * SAMPLES_PER_MS, 120 * SAMPLES_PER_MS),
+    (4500 * SAMPLES_PER_MS, 60 * SAMPLES_PER_MS),
     (5000 * SAMPLES_PER_MS, 15 * SAMPLES_PER_MS),
 )
 LONGEST = WANTED[-1][0]
-# Who is in a hurry is where others are who waited so long: 0.4 s later at the latest it is cut.
-HURRIED = WANTED[-2][0]
+# Who is in a hurry is where others are who waited so long: 1.2 s later at the latest it is cut. In
+# less, where both sides speak on, there may be no gap between two words.
+HURRIED = WANTED[1][0]
 # So long a pause is listened to at the most, to be cut in its middle.
 HEARD = 900 * SAMPLES_PER_MS
 # What follows a good pause is kept back so long, while it is not known whether it may be cut there;

@@ -13,10 +13,10 @@ from handler.calls.relocator import Relocator
 STOP_SECONDS = 2.0
 # How often it is looked which calls have stayed after all.
 LOOK_SECONDS = 0.1
-# Shares of the time: until when a move may wait for a long pause, and for when it has to be over.
-# Where there is no time to wait a word may be cut. Of the eight seconds on Cloud Run 2 s are left
-# to cut, recognise and store what moves, which takes it 1 s, and 1.5 s to flush what does not.
-LONG_PAUSES, MOVES = 9 / 16, 13 / 16
+# Share of the time for when a move has to be over. Of the eight seconds on Cloud Run, those that
+# wait for no long pause any more have 2.5 s to be cut, recognised and stored, which takes 1 to 2 s;
+# 1.5 s are left to flush what does not move.
+MOVES = 13 / 16
 
 _log = structlog.get_logger()
 
@@ -25,9 +25,8 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     """
     Take no more calls; let live ones go elsewhere, or on for half the time, then flush them.
 
-    A call that is on its way then goes on with that, and waits for no long pause any more a little
-    later. Whatever becomes of Twilio's API, of NATS or of the recogniser, all of it is over in
-    time.
+    A call that is on its way then goes on with that, and waits for no long pause any more. Whatever
+    becomes of Twilio's API, of NATS or of the recogniser, all of it is over in time.
     """
     calls.draining = True
     carried = calls.carried
@@ -39,10 +38,9 @@ async def drain(calls: LiveCalls, relocator: Relocator, seconds: float) -> None:
     moving = supervise.start(relocator.move_all(), "moves")
     try:
         await calls.wait_over(seconds / 2)
-        await _flush_what_stays(calls, seconds * (LONG_PAUSES - 1 / 2))
         for call in calls.carried:
             call.hurry()
-        await _flush_what_stays(calls, seconds * (MOVES - LONG_PAUSES))
+        await _flush_what_stays(calls, seconds * (MOVES - 1 / 2))
         for call in calls.carried:
             call.leave()
         await calls.wait_over(end - loop.time())
