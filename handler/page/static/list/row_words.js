@@ -32,8 +32,10 @@ export function tellWords({ root, parts }, call, shown, rows) {
     : glanceBack(call);
   const signal = parts.voice.firstElementChild ?? parts.voice.appendChild(signalElement());
   if (signal instanceof HTMLElement) showSignal(signal, seen.signals, speakers(call));
-  write(parts.marked, call.endedAt === undefined ? toldWords(shown.words) : "");
+  const told = call.endedAt === undefined ? toldWords(shown.words) : "";
+  write(parts.marked, told);
   write(parts.last, seen.last);
+  root.classList.toggle("watched", told !== "");
   root.classList.toggle("speaking", Boolean(seen.signals?.speaking));
   root.classList.toggle("away", seen.isAway);
   root.classList.toggle("over", call.endedAt !== undefined);
