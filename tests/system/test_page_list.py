@@ -166,6 +166,34 @@ async def test_a_call_is_pinned_in_the_list_by_its_button_and_by_a_key(serve, to
         await expect(page.locator('#calls .pin[aria-pressed="true"]')).to_have_count(1)
 
 
+async def test_the_sign_to_pin_is_seen_where_it_can_be_used(serve, token):
+    """At the row that is pointed at, or that has the keyboard; once pinned; where nothing points."""
+    service = serve()
+    async with registry(service) as calls, opened(f"{service.url}/#token={token}") as page:
+        await calls.list_many(2)
+        first, second = (row(page, place).locator(".pin svg") for place in (1, 2))
+        await expect(button(page, 2)).to_be_visible()
+        await page.mouse.move(0, 0)
+        for sign in (first, second):
+            await expect(sign).to_be_hidden()
+        await row(page, 1).hover()
+        await expect(first).to_be_visible()
+        await expect(second).to_be_hidden()
+        await page.mouse.move(0, 0)
+        await expect(first).to_be_hidden()
+        await button(page, 2).focus()
+        await expect(second).to_be_visible()
+        await page.keyboard.press("p")  # it comes up
+        await page.locator("#search").focus()
+        await expect(first).to_be_visible()
+        await expect(second).to_be_hidden()
+    link = f"{service.url}/#token={token}"
+    async with registry(service) as calls, opened(link, has_touch=True, is_mobile=True) as page:
+        await calls.list_many(2)
+        for place in (1, 2):
+            await expect(row(page, place).locator(".pin svg")).to_be_visible()
+
+
 async def test_what_is_wanted_is_shown_and_is_there_again_after_a_reload(serve, token, tell):
     """State, direction, metadata and the order, and how high the rows are."""
     service = serve()

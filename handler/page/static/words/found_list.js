@@ -80,7 +80,7 @@ export class FoundList {
    */
   show(text, calls, coverage) {
     this.root.hidden = text === "";
-    this.root.parentElement?.classList.toggle("finds", text !== "");
+    this.root.closest("nav")?.classList.toggle("finds", text !== "");
     if (!text) return this.list.replaceChildren(), this.rows.clear();
     const { place } = this;
     const found = [...calls].filter(([, { words }]) => words.found > 0).map(([callSid]) => callSid);
