@@ -167,7 +167,7 @@ async def test_a_call_is_pinned_in_the_list_by_its_button_and_by_a_key(serve, to
 
 
 async def test_the_sign_to_pin_is_seen_where_it_can_be_used(serve, token):
-    """At the row that is pointed at, or that has the keyboard; once pinned; where nothing points."""
+    """In the row that is pointed at or has the keyboard; once pinned; where nothing points."""
     service = serve()
     async with registry(service) as calls, opened(f"{service.url}/#token={token}") as page:
         await calls.list_many(2)
