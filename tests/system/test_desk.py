@@ -103,6 +103,12 @@ CONTAINED = r"""() => [...document.querySelectorAll("body *:not(.block)")]
 
 
 BLOCKS = 5  # of a call, at the least
+# How far turns are apart (px): the first of a block from the one before it, and the second from it.
+BETWEEN = """block => {
+  const [first, second] = block.children;
+  return [[block.previousElementSibling.lastElementChild, first], [first, second]].map(
+    ([one, next]) => next.getBoundingClientRect().top - one.getBoundingClientRect().bottom);
+}"""
 
 
 async def test_nothing_that_comes_and_goes_has_counters_of_its_own():
@@ -129,6 +135,9 @@ async def test_nothing_that_comes_and_goes_has_counters_of_its_own():
         assert [contain for contain, _ in told] == ["content"] * len(told)
         # What stands on the screen is not laid out late: it would be for the second time.
         assert [drawn for _, drawn in told] == ["auto"] * (len(told) - 3) + ["visible"] * 3
+        # Nor does one see where the next begins.
+        between, within = await blocks.nth(len(told) - 2).evaluate(BETWEEN)
+        assert between == pytest.approx(within, abs=0.1)
 
 
 # How far the outline of what has the keyboard goes beyond what its block clips; each side (px).
