@@ -61,6 +61,9 @@ class Restarter:
         self._requests = requests
         self._rest = rest
         self._dead: dict[str, set[str]] = {}  # streams, by the calls that are taken care of
+        # Calls whose streams were started too often, the newest last: one that comes, and is lost at
+        # once, is taken care of anew.
+        self._told: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
 
@@ -125,14 +128,13 @@ class Restarter:
         """See to it that a call is heard again, if it is not over."""
         try:
             await asyncio.sleep(doubt)
-            bounds = _Bounds(call_sid)
             while (entry := self._unheard(call_sid, account_sid)) is not None:
                 if self._calls.is_arriving(call_sid):  # it notices, too, that the owner is gone
                     await asyncio.sleep(ARRIVING_SECONDS)
                     continue
                 try:
                     starts = await self._broker.restarts.of(call_sid)
-                    if (pause := bounds.pause(starts)) > 0:
+                    if (pause := self._pause(call_sid, starts)) > 0:
                         await self._wait(pause, call_sid, account_sid)
                     elif (
                         await self._broker.restarts.begin(starts, _now())  # first of all
@@ -143,6 +145,21 @@ class Restarter:
                     await asyncio.sleep(NATS_SECONDS)
         finally:
             del self._dead[call_sid]
+
+    def _pause(self, call_sid: str, starts: Starts) -> float:
+        """Return in how many seconds the next start may be; the log says once if it is too often."""
+        pause = dead_streams.pause(starts.at, _now())
+        if pause > dead_streams.SPACING_SECONDS and call_sid not in self._told:
+            while len(self._told) >= MAX_CALLS:
+                del self._told[next(iter(self._told))]
+            self._told[call_sid] = None
+            _log.warning(
+                "media stream is not started again: it was too often",
+                call_sid=call_sid,
+                starts=len(starts.at),
+                advice="the log lines of its refusals, here or in other containers, say why",
+            )
+        return pause
 
     async def _wait(self, seconds: float, call_sid: str, account_sid: str) -> None:
         """Wait, unless somebody hears the call meanwhile, or it is over."""
@@ -214,27 +231,6 @@ class Restarter:
     async def _stop(self, entry: CallEntry) -> None:
         for stream_sid in entry.stream_sids:
             await self._rest.stop_stream(entry.account_sid, entry.call_sid, stream_sid)
-
-
-class _Bounds:
-    """How often media streams of a call are started; the log says once that it was too often."""
-
-    def __init__(self, call_sid: str) -> None:
-        self._call_sid = call_sid
-        self._told = False
-
-    def pause(self, starts: Starts) -> float:
-        """Return in how many seconds the next one may be."""
-        pause = dead_streams.pause(starts.at, _now())
-        if pause > dead_streams.SPACING_SECONDS and not self._told:
-            self._told = True
-            _log.warning(
-                "media stream is not started again: it was too often",
-                call_sid=self._call_sid,
-                starts=len(starts.at),
-                advice="the log lines of its refusals, here or in other containers, say why",
-            )
-        return pause
 
 
 def _now() -> int:
