@@ -61,8 +61,8 @@ class Restarter:
         self._requests = requests
         self._rest = rest
         self._dead: dict[str, set[str]] = {}  # streams, by the calls that are taken care of
-        # Calls whose streams were started too often, the newest last: one that comes, and is lost at
-        # once, is taken care of anew.
+        # Calls whose streams were started too often, the newest last: whose stream comes, and is
+        # lost at once, is taken care of anew.
         self._told: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -147,7 +147,7 @@ class Restarter:
             del self._dead[call_sid]
 
     def _pause(self, call_sid: str, starts: Starts) -> float:
-        """Return in how many seconds the next start may be; the log says once if it is too often."""
+        """Return in how many seconds the next start may be; says once in the log: too often."""
         pause = dead_streams.pause(starts.at, _now())
         if pause > dead_streams.SPACING_SECONDS and call_sid not in self._told:
             while len(self._told) >= MAX_CALLS:

@@ -20,6 +20,7 @@ from handler.errors import StreamRefused
 from handler.twilio.callbacks import StreamCallback
 
 PATH = re.compile(r"/2010-04-01/Accounts/AC\w+/Calls/CA\w+(/Streams)?(/MZ\w+)?\.json")
+TOO_OFTEN = "media stream is not started again: it was too often"
 ERROR = StreamCallback(
     account_sid(1), call_sid(1), stream_sid(1), "stream-error", "31903 Broken Pipe"
 )
@@ -192,11 +193,12 @@ async def test_a_stream_that_fails_at_once_each_time_is_not_begun_without_end(mo
         assert records[-1]["reason"] == "stream-lost"
         assert twilio.asked == {"call": 3, "start": 3}
         assert (mine.restarter.started, mine.restarter.failed) == (2, 1)
-        many = "media stream is not started again: it was too often"
-        assert [line["event"] for line in logs].count(many) == 1
+        assert [line["event"] for line in logs].count(TOO_OFTEN) == 1
 
 
-async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_care_of(monkeypatch):
+async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_care_of(
+    monkeypatch,
+):
     """Whose stream comes, and is lost at once, is looked after anew."""
     monkeypatch.setattr("handler.calls.dead_streams.MOST_IN_WINDOW", 1)
     async with two(resume_seconds=3.0) as (mine, _, twilio):
@@ -204,15 +206,14 @@ async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_
         with capture_logs() as logs:
             for _ in range(2):
                 twilio.phone.end(End.LOST)
-                many = "media stream is not started again: it was too often"
-                await until(lambda: many in [line["event"] for line in logs])
+                await until(lambda: TOO_OFTEN in [line["event"] for line in logs])
                 before = set(mine.restarter._tasks)
                 for care in before:
                     care.cancel()
                 await until(lambda before=before: mine.restarter._tasks - before)
             await until(lambda: not mine.restarter._dead)
         assert twilio.asked == {"call": 1, "start": 1}
-        assert [line["event"] for line in logs].count(many) == 1
+        assert [line["event"] for line in logs].count(TOO_OFTEN) == 1
 
 
 async def test_a_stream_that_twilio_has_stopped_is_not_started_again(monkeypatch):
