@@ -169,10 +169,10 @@ async def test_the_help_sheet_comes_whole_or_not_at_all(service, token, missing)
     async with lacking(missing, f"{service.url}/#token={token}") as (page, _):
         await page.click("#help")
         await expect(page.locator("#notices-text")).to_have_text(TOLD)
-        await expect(page.locator("dialog.help")).to_have_count(0)
+        await expect(page.locator(".help")).to_have_count(0)
         await come_back(page)
-        await expect(page.locator("dialog.help")).to_be_visible()
-        width = await page.locator("dialog.help kbd").first.evaluate(
+        await expect(page.locator(".help")).to_be_visible()
+        width = await page.locator(".help kbd").first.evaluate(
             "one => getComputedStyle(one).borderTopWidth"
         )
         assert width != "0px"  # it has its sheet

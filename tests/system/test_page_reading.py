@@ -1,5 +1,7 @@
 """Reading comfort, in a real browser: keys, copying, how one wants to read, both directions."""
 
+import json
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
@@ -7,6 +9,7 @@ from support.page import letters, needs_chromium, opened, shares_browser, turns
 
 pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
+STYLED = "UpdateLayoutTree"  # so Chromium calls it, with how many elements
 COPIES = {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
@@ -49,7 +52,7 @@ async def test_turns_are_walked_copied_and_followed_by_keys(service, token, tell
         await page.keyboard.press("s")
         await page.locator(".find").press_sequentially("jkf?c/")
         await expect(page.locator(".find")).to_have_value("jkf?c/")
-        await expect(page.locator("dialog[open]")).to_have_count(0)
+        await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_a_turn_is_copied_by_the_button_that_the_pointer_brings(service, token, tell):
@@ -107,6 +110,74 @@ async def test_the_help_sheet_lists_every_key(service, token):
         assert [one["id"] for one in found] == []
         await page.keyboard.press("Escape")
         await expect(sheet).to_be_hidden()
+
+
+OVER = [("#help", ".help"), ("#watch-words", "#watch-dialog")]
+
+
+@pytest.mark.parametrize(("button", "shown"), OVER)
+async def test_what_lies_over_the_page_keeps_the_keyboard_until_it_is_closed(
+    service, token, button, shown
+):
+    async with opened(f"{service.url}/#token={token}") as page:
+        opener, dialog = page.locator(button), page.locator(shown)
+
+        async def is_closed():
+            await expect(dialog).to_be_hidden()
+            await expect(opener).to_be_focused()
+
+        await opener.click()
+        await expect(dialog).to_be_visible()
+        inside = page.locator(f"{shown} :focus")
+        await expect(inside).to_have_count(1)
+        for key in ("Tab", "Shift+Tab"):
+            for _ in range(6):  # more than there are
+                await page.keyboard.press(key)
+                await expect(inside).to_have_count(1)
+        await page.keyboard.press("Escape")
+        await is_closed()
+        # A press on its ground leaves it, and the keyboard in it.
+        await opener.click()
+        box = await dialog.bounding_box()
+        await page.mouse.move(box["x"] + 4, box["y"] + box["height"] / 2)
+        await page.mouse.down()
+        await page.mouse.up()
+        await page.keyboard.press("?")
+        await page.keyboard.press("Shift+Tab")
+        await expect(inside).to_have_count(1)
+        # As does a selection that ends beside it; a press there closes it, and nothing else.
+        await page.mouse.down()
+        await page.mouse.move(4, 4)
+        await page.mouse.up()
+        await expect(dialog).to_be_visible()
+        await page.mouse.click(4, 4)
+        await is_closed()
+
+
+@pytest.mark.parametrize(("button", "shown"), OVER)
+async def test_to_lie_over_the_page_styles_nothing_else_of_it(service, token, button, shown):
+    """Behind an hour of words that would take longer than a word may."""
+    many = 5_000
+    async with opened(f"{service.url}/#token={token}") as page:
+        await page.locator(button).click()
+        await expect(page.locator(shown)).to_be_visible()  # it is loaded, with its sheet
+        await page.keyboard.press("Escape")
+        await expect(page.locator(shown)).to_be_hidden()
+        await page.evaluate(
+            "many => { const part = document.querySelector('#calls-part');"
+            " part.append(...Array.from({ length: many }, () => document.createElement('i')));"
+            " part.offsetHeight; }",
+            many,
+        )
+        browser = page.context.browser
+        await browser.start_tracing(page=page, categories=["devtools.timeline"])
+        await page.locator(button).click()
+        await expect(page.locator(shown)).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(shown)).to_be_hidden()
+        traced = json.loads(await browser.stop_tracing())["traceEvents"]
+        styled = [one["args"]["elementCount"] for one in traced if one["name"] == STYLED]
+        assert 0 < sum(styled) < many / 2
 
 
 async def test_how_one_reads_is_kept(service, token, tell):

@@ -207,10 +207,10 @@ async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_
             for _ in range(2):
                 twilio.phone.end(End.LOST)
                 await until(lambda: TOO_OFTEN in [line["event"] for line in logs])
-                before = set(mine.restarter._tasks)
-                for care in before:
+                for care in list(mine.restarter._tasks):
                     care.cancel()
-                await until(lambda before=before: mine.restarter._tasks - before)
+                await until(lambda: not mine.restarter._tasks)
+                await until(lambda: len(mine.restarter._tasks))
             await until(lambda: not mine.restarter._dead)
         assert twilio.asked == {"call": 1, "start": 1}
         assert [line["event"] for line in logs].count(TOO_OFTEN) == 1

@@ -3,31 +3,30 @@
 import { KEYS } from "./keys.js";
 import { make, makeButton } from "../shared/dom.js";
 import { loadSheet } from "../shared/load_sheet.js";
+import { overPage } from "../shared/over_page.js";
 import { texts } from "../shared/texts.js";
 
 /** @import { Action, Place } from "./keys.js" */
 
 await loadSheet("help.css"); // it is not shown without
 
-/** @type {HTMLDialogElement | null} */
+/** @type {ReturnType<typeof build> | null} */
 let sheet = null;
 
-/** Show it, above the page; Escape closes it. */
+/** Show it, over the page; Escape closes it. */
 export function showHelp() {
   sheet ??= build();
-  if (!sheet.open) sheet.showModal();
+  if (sheet.layer.matches(":popover-open")) return;
+  sheet.layer.showPopover();
+  sheet.close.focus();
 }
 
 function build() {
-  const title = make("h2", "", texts.help.title);
-  title.id = "help-title";
-  const close = makeButton(texts.help.close, () => dialog.close());
-  const dialog = make("dialog", "help", make("header", "", title, close), ...Object.keys(KEYS).map(placePart));
-  dialog.setAttribute("aria-labelledby", title.id);
-  // What is around it closes it, too.
-  dialog.onclick = (event) => { if (event.target === dialog) dialog.close(); };
-  document.body.append(dialog);
-  return dialog;
+  const { title } = texts.help;
+  const close = makeButton(texts.help.close, () => layer.hidePopover());
+  const line = make("div", "title", make("h2", "", title), close);
+  const layer = overPage(make("div", "help", line, ...Object.keys(KEYS).map(placePart)), title);
+  return { layer, close };
 }
 
 /** @param {string} name */

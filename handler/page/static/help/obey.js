@@ -20,7 +20,7 @@ export function obey(root, place, actions) {
     if (!(event instanceof KeyboardEvent) || event.defaultPrevented || event.isComposing) return;
     const target = event.target instanceof Element ? event.target : null;
     // What lies above the page keeps its keys.
-    const layer = target?.closest("dialog, [popover]");
+    const layer = target?.closest("[popover]");
     if (layer && !layer.contains(root)) return;
     const action = actionOf(place, event, isField(target));
     if (!action) return;

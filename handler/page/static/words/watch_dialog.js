@@ -2,6 +2,7 @@
 
 import { find, make, makeButton, write } from "../shared/dom.js";
 import { loadSheet } from "../shared/load_sheet.js";
+import { overPage } from "../shared/over_page.js";
 import { texts } from "../shared/texts.js";
 import { LONGEST_WORD } from "./watch_words.js";
 
@@ -11,6 +12,7 @@ await loadSheet("help.css"); // it is not shown without
 
 export class WatchDialog {
   root = dialog();
+  layer = overPage(this.root, texts.words.title);
   form = find(this.root, "form", HTMLFormElement);
   input = find(this.root, "input[type=text]", HTMLInputElement);
   problem = find(this.root, ".problem", HTMLElement);
@@ -28,22 +30,21 @@ export class WatchDialog {
       this.#add();
     };
     this.notify.onchange = () => this.#switch();
-    find(this.root, ".done", HTMLButtonElement).onclick = () => this.root.close();
-    document.body.append(this.root);
+    find(this.root, ".done", HTMLButtonElement).onclick = () => this.layer.hidePopover();
     this.#fill();
   }
 
   show() {
     this.problem.textContent = "";
     this.#fill();
-    this.root.showModal();
+    this.layer.showPopover();
     this.input.focus();
     this.draw();
   }
 
   /** Show how it stands. */
   draw() {
-    if (!this.root.open) return;
+    if (!this.layer.matches(":popover-open")) return;
     const { notifications, coverage: { read, reading, unread } } = this.listening;
     const { state } = notifications;
     this.notify.checked = state === "on";
@@ -114,13 +115,11 @@ function dialog() {
   const hint = make("p", "hint", words.hint);
   hint.id = "watch-hint";
   const root = make(
-    "dialog", "",
+    "div", "",
     make("h2", "", words.title), hint,
     make("form", "", label, make("div", "row", input, add), problem),
     list, make("label", "switch", notify, " ", make("span", "", words.notify)), denied, coverage, done,
   );
   root.id = "watch-dialog";
-  root.ariaLabel = words.title;
-  root.setAttribute("closedby", "any");
   return root;
 }
