@@ -1,5 +1,7 @@
 """Words on the page, in a real browser: found in all calls, waited for, told beside the page."""
 
+import json
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
@@ -9,7 +11,7 @@ from support.timing import patience, until
 
 pytestmark = [needs_chromium, shares_browser]
 
-# What a highlight marks, in what order it was marked.
+# What a highlight marks.
 MARKED = """name => Array.from(CSS.highlights.get(name) ?? [], range => {
     const r = new Range();
     r.setStart(range.startContainer, range.startOffset);
@@ -66,8 +68,9 @@ async def becomes(page, expression: str):
         )
 
 
-async def marks(page, expected: str):
-    await becomes(page, f"JSON.stringify(({MARKED})('watched')) === '{expected}'")
+async def marks(page, *expected: str):
+    words = json.dumps(sorted(expected), separators=(",", ":"))
+    await becomes(page, f"JSON.stringify(({MARKED})('watched').sort()) === '{words}'")
 
 
 async def test_a_watched_word_is_marked_in_what_may_still_change_and_not_once_it_is_taken_back(
@@ -78,19 +81,85 @@ async def test_a_watched_word_is_marked_in_what_may_still_change_and_not_once_it
     async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
         await wait_for(page, "lawyer", "cancel my order")
-        await marks(page, '["lawyer"]')
+        await marks(page, "lawyer")
         call.writer.interim("inbound", interim("I call my", 5.0))
         await expect(page.locator(".interim")).to_have_text("I call my")
         call.writer.interim("inbound", interim("I call my Lawyer", 5.0))
-        await marks(page, '["lawyer","Lawyer"]')
+        await marks(page, "lawyer", "Lawyer")
         call.writer.interim("inbound", interim("I call my lower", 5.0))
-        await marks(page, '["lawyer"]')
+        await marks(page, "lawyer")
         call.say("I cancel", 6.0)
         call.say("my order.", 7.2)
-        await marks(page, '["lawyer","cancel my order"]')
+        await marks(page, "lawyer", "cancel my order")
         await page.goto(f"{service.url}/?#token={token}&call={call.sid}")
-        await marks(page, '["lawyer","cancel my order"]')
+        await marks(page, "lawyer", "cancel my order")
         await expect(page.locator("#watch-words")).to_have_text("Watch words (2)")
+
+
+# Each look at the clock finds it 20 ms later: of a long past one turn is looked through in a frame.
+SLOW = """() => { let now = performance.now(); performance.now = () => now += 20; }"""
+MANY, SOON = 400, 40  # turns, frames
+# In how many frames what is said is marked; the past is not looked through by then.
+FRAMES_UNTIL = """text => new Promise(done => {
+    let frames = 0;
+    const look = () => {
+        frames += 1;
+        if (MARKED("watched").includes(text)) done(frames);
+        else requestAnimationFrame(look);
+    };
+    look();
+})""".replace("MARKED", f"({MARKED})")
+
+
+async def test_what_is_said_now_is_marked_before_what_was_said(service, token, tell):
+    call = await tell(service)
+    for line in range(MANY):
+        call.say(
+            f"Line {line}, of no lawyer.", 10.0 * line, track=("inbound", "outbound")[line % 2]
+        )
+    async with opened(f"{service.url}/#token={token}&call={call.sid}") as page:
+        await expect(turns(page)).to_have_count(MANY)
+        await page.locator("#watch-words").click()
+        await page.evaluate(SLOW)
+        await page.locator("#watch-word").fill("lawyer")
+        call.writer.interim("inbound", interim("Call the LAWYER", 9_000.0))
+        await expect(page.locator(".interim")).to_have_text("Call the LAWYER")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate(FRAMES_UNTIL, "LAWYER") < SOON
+        call.writer.interim("inbound", interim("Call my own Lawyer", 9_000.0))
+        assert await page.evaluate(FRAMES_UNTIL, "Lawyer") < SOON
+        assert len(await page.evaluate(MARKED, "watched")) < MANY / 2
+
+
+# The past of a call is told no more from now on: nobody gets to the end of the first two.
+HELD = """() => {
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) {
+        if (JSON.parse(text).since !== 0) send.call(this, text);
+    };
+}"""
+
+
+async def test_what_is_said_now_is_marked_while_the_past_of_others_is_read(serve, token, tell):
+    """Two at a time are told again: of those nothing of now comes meanwhile."""
+    service = serve()
+    calls = [await tell(service, from_=f"+155500040{number:02}") for number in range(6)]
+    for call in calls:
+        call.say("It was said before: cancel.", 1.0)
+    async with opened(f"{service.url}/#token={token}") as page:
+        await expect(page.locator("#calls li .last", has_text="cancel")).to_have_count(6)
+        await page.evaluate(HELD)
+        await wait_for(page, "lawyer", "cancel")
+        marked = page.locator("#calls .marked")
+        for call in calls:
+            call.writer.interim("inbound", interim("Call my lawyer", 5.0))
+        await expect(marked.filter(has_text="lawyer")).to_have_count(4)
+        for call in calls:
+            call.say("Call my lower.", 5.0)
+        await expect(marked.filter(has_text="lawyer")).to_have_count(0)
+        for call in calls:
+            call.say("And cancel it.", 9.0)
+        await expect(marked.filter(has_text="cancel")).to_have_count(4)
 
 
 async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, token, tell):
@@ -172,7 +241,7 @@ async def test_words_that_another_tab_is_the_first_to_wait_for_are_heard_in_each
         await other.goto(link)
         await wait_for(other, "lawyer")
         await expect(page.locator("#watch-words")).to_have_text("Watch words (1)")
-        await marks(page, '["lawyer"]')
+        await marks(page, "lawyer")
 
 
 async def test_that_the_browser_denies_it_is_told(service, token):
@@ -245,7 +314,7 @@ async def test_an_open_call_is_not_told_again_for_its_words_and_gone_on_with_onc
         await expect(marked).to_have_count(2)
         assert open_one.sid not in [sid for sid, _ in await page.evaluate("asked")]
         open_one.writer.interim("inbound", interim("I cancel", 405.0))
-        await marks(page, '["lawyer","cancel"]')
+        await marks(page, "lawyer", "cancel")
         open_one.say("I cancel it.", 405.0)
         await page.locator(".call-panel .close").click()
         await expect(page.locator(".call-panel")).to_have_count(0)

@@ -221,6 +221,24 @@ test("what nobody may take back any more is forgotten", () => {
   assert.deepEqual(call.receive(final("", 9)), []);
 });
 
+test("what is said before the past is read is heard for the words that are waited for, and comes again", () => {
+  const call = watching("lawyer", "cancel");
+  call.search(phrase("lawyer"));
+  assert.equal(call.hear(interim("my lawyer", 50)).length, 1);
+  assert.equal(marks(call), "lawyer 50");
+  assert.deepEqual(call.hear(final("My lower.", 50)), []);
+  assert.equal(marks(call), "");
+  assert.equal(call.hear(final("I cancel.", 52, "outbound")).length, 1);
+  call.hear(interim("no lawyer", 55));
+  assert.equal(marks(call), "lawyer 55, cancel 52");
+  call.receive(final("A lawyer.", 5)); // now it is read
+  assert.equal(marks(call), "lawyer 55, cancel 52");
+  call.receive(final("I cancel.", 52, "outbound"));
+  call.hear({ type: "CallEnded", callSid: "CA1", seq: seq += 1, duration: 60, reason: "completed" });
+  assert.equal(marks(call), "cancel 52, lawyer 5");
+  assert.equal(call.found, 1);
+});
+
 test("other words are marked in what was said", () => {
   const call = watching("lawyer", "hello");
   call.receive(final("Hello. I cancel.", 1));

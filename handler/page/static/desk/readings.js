@@ -63,6 +63,14 @@ export class Readings {
   }
 
   /**
+   * Whether what comes of a call is said now.
+   * @param {string} callSid
+   */
+  isLive(callSid) {
+    return this.calls.get(callSid)?.reading.state === "live";
+  }
+
+  /**
    * Read a call from its beginning, in place of a preview.
    * @param {Transcript} transcript  is filled
    * @param {CallOptions} options

@@ -99,6 +99,21 @@ export class CallWords {
   }
 
   /**
+   * Hear what is said now of a call whose past is not read yet, for the words that are waited for; what is final
+   * comes again with that past. Returns what it says of them.
+   * @param {CallMessage} message
+   * @returns {Mention[]}
+   */
+  hear(message) {
+    if (message.type !== "Results" || message.seq === undefined) return this.receive(message);
+    this.#settle(message);
+    const { text, start } = spoken(message);
+    const mentions = this.#mentionsIn(message.track, text, start);
+    for (const mention of mentions) this.mentions.set(mention.word, mention);
+    return mentions;
+  }
+
+  /**
    * Forget what may still change, or what of it is older than a time (Unix ms); returns whether
    * anything of it was marked.
    */
@@ -126,8 +141,7 @@ export class CallWords {
   /** @param {FinalResults} message */
   #receiveFinal(message) {
     const { track } = message;
-    const interim = this.interims.get(track);
-    if (interim && interim.from < message.start + message.duration) this.interims.delete(track);
+    this.#settle(message);
     const { text, start, end } = spoken(message);
     if (!text) return [];
     const place = this.index.add(track, { text, start, end });
@@ -141,6 +155,15 @@ export class CallWords {
       mentions.push(mention);
     }
     return mentions;
+  }
+
+  /**
+   * What is final takes back what might have changed of it.
+   * @param {FinalResults} message
+   */
+  #settle({ track, start, duration }) {
+    const interim = this.interims.get(track);
+    if (interim && interim.from < start + duration) this.interims.delete(track);
   }
 
   /**

@@ -18,7 +18,7 @@ export class WatchMarks {
   words = [];
   /** @type {Map<Element, StaticRange[]>} by what was said in a turn */
   ranges = new Map();
-  /** @type {Set<Element>} that were written, and are to be looked at */
+  /** @type {Set<Element>} that were written, the newest last, and are to be looked at */
   stale = new Set();
   /** @type {number | undefined} */
   requested = undefined;
@@ -46,22 +46,29 @@ export class WatchMarks {
   #note(changes) {
     for (const { target, addedNodes, removedNodes } of changes) {
       const said = (target instanceof Element ? target : target.parentElement)?.closest(".said");
-      if (said) this.stale.add(said);
+      if (said) this.#renew(said);
       for (const node of [...addedNodes, ...removedNodes]) {
-        if (node instanceof Element) for (const one of node.querySelectorAll(".said")) this.stale.add(one);
+        if (node instanceof Element) for (const one of node.querySelectorAll(".said")) this.#renew(one);
       }
     }
     this.#request();
+  }
+
+  /** @param {Element} said */
+  #renew(said) {
+    this.stale.delete(said);
+    this.stale.add(said);
   }
 
   #request() {
     if (this.stale.size) this.requested ??= requestAnimationFrame(() => this.#look());
   }
 
+  /** What is said now comes first: behind an hour of words it would be marked a second late. */
   #look() {
     this.requested = undefined;
     const end = performance.now() + SLICE;
-    for (const said of this.stale) {
+    for (const said of [...this.stale].reverse()) {
       this.stale.delete(said);
       this.#mark(said);
       if (performance.now() > end) break;

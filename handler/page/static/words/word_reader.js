@@ -75,13 +75,18 @@ export class WordReader {
   }
 
   /**
-   * A call that is read for others has told something.
+   * A call that is read for others has told something. Before its past is read here, for which it may wait for others,
+   * what is said now is heard so.
    * @param {string} callSid
    * @param {CallMessage} message
    */
   receive(callSid, message) {
     const entry = this.calls.get(callSid);
-    if (!entry?.isShared) return;
+    if (!entry) return;
+    if (!entry.isShared) {
+      if (!entry.isRead && this.readings.isLive(callSid)) this.#tell(callSid, entry.words, () => entry.words.hear(message), true);
+      return;
+    }
     if (message.seq !== undefined) {
       if (message.seq <= entry.last) return; // the call was opened anew
       entry.last = message.seq;
@@ -196,9 +201,20 @@ export class WordReader {
    * @param {CallMessage} message
    */
   #take(callSid, { words, isLive, isFresh }, message) {
+    this.#tell(callSid, words, () => words.receive(message), isLive || isFresh);
+  }
+
+  /**
+   * Tell what becomes of the words of a call.
+   * @param {string} callSid
+   * @param {CallWords} words
+   * @param {() => Mention[]} receive
+   * @param {boolean} isNow  it is said just now
+   */
+  #tell(callSid, words, receive, isNow) {
     const before = told(words);
-    const mentions = words.receive(message);
-    if (isLive || isFresh) for (const mention of mentions) this.listener.mentioned(callSid, mention);
+    const mentions = receive();
+    if (isNow) for (const mention of mentions) this.listener.mentioned(callSid, mention);
     if (told(words) !== before) this.listener.changed(callSid);
   }
 
