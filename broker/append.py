@@ -151,7 +151,6 @@ class Appender:
                 self._journey = None
                 if journey is not None:
                     journey.note_stored()
-                supervise.heed_cancellation()
                 return
             await backoff.pause()
 

@@ -4,11 +4,19 @@ from typing import Any
 
 import nats.errors
 from nats.aio import client as nats_client
+from nats.aio.msg import Msg
 from nats.protocol.parser import ERR_RE
+
+from broker import supervise
 
 
 class Client(nats_client.Client):
-    """A client that says no password in clear to a server that it was to reach by TLS."""
+    """A client that is cancelled when it is, and says no password in clear instead of by TLS."""
+
+    async def request(self, *args: Any, **kwargs: Any) -> Msg:  # noqa: ANN401  as the client's own
+        """Ask, as the client does: whoever is cancelled as the answer comes is cancelled."""
+        with supervise.heeding_cancellation():
+            return await super().request(*args, **kwargs)
 
     async def _connect_to_server(self, s: nats_client.Srv) -> None:
         """Connect, after closing what an attempt left open that ended half way."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -55,11 +56,20 @@ async def end(*ending: asyncio.Task[Any]) -> None:
         await asyncio.wait(running, timeout=CANCEL_SECONDS)
 
 
-def heed_cancellation() -> None:
-    """End the task here if it was cancelled, and the NATS client has forgotten that, as above."""
+@contextmanager
+def heeding_cancellation() -> Iterator[None]:
+    """
+    Wait for what may forget that the task is cancelled meanwhile, as above: this does not.
+
+    Who was cancelled before, and waits for something at its end, may do so.
+    """
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    before = 0 if task is None else task.cancelling()
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -253,14 +253,12 @@ class Worker:
             with contextlib.suppress(NotWritten, HistoryUnavailable):
                 await self._ledger.write(ledger)
                 written, at = ledger, time.monotonic()
-            supervise.heed_cancellation()
 
     async def _measure(self, lanes: Lanes) -> None:
         """Ask again and again how far the stream is."""
         while True:
             with contextlib.suppress(HistoryUnavailable):
                 lanes.newest = (await self._broker.state(self._stream)).last
-            supervise.heed_cancellation()
             await asyncio.sleep(MEASURE_SECONDS)
 
     async def _leave(self, lanes: Lanes) -> None:

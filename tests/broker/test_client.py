@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 from support.cable import Cable
 from support.processes import partyline
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 
 from broker.broker import Broker
+from broker.client import Client
 from broker.settings import BrokerSettings
 
 INFO = b'INFO {"server_id":"x","version":"2.15.1","max_payload":1048576,"headers":true}\r\n'
@@ -70,3 +71,26 @@ async def test_nor_does_a_command(command):
         assert "the server asks for no TLS" in ended.stderr
         assert "the-password" not in ended.stderr
         assert heard == []
+
+
+async def test_who_is_cancelled_as_the_answer_comes_is_cancelled(server):
+    """In the same turn of the loop, as many are whose process leaves while they ask."""
+    may_answer = asyncio.Event()
+
+    async def answer(message):
+        await may_answer.wait()
+        await message.respond(b"yes")
+
+    client = Client()
+    async with patience():
+        await client.connect(server.url)
+        await client.subscribe("asked", cb=answer)
+        asking = asyncio.create_task(client.request("asked", timeout=PATIENCE))
+        await until(lambda: client._resp_map)
+        [awaited] = client._resp_map.values()
+        awaited.add_done_callback(lambda _: asking.cancel())
+        may_answer.set()
+        await asyncio.wait({asking})
+        await client.close()
+    assert awaited.result().data == b"yes"
+    assert asking.cancelled()

@@ -41,15 +41,29 @@ def test_pauses_double_to_the_longest_until_an_attempt_succeeds():
 
 
 async def test_a_cancellation_that_a_library_forgot_is_heeded():
-    async def work() -> None:
+    """Whether it returns then, or fails; and who waits because of one is left to do so."""
+    ended = []
+
+    async def forget(fails):
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:  # as asyncio.wait_for on Python 3.11, if the answer comes
-            supervise.heed_cancellation()
+            if fails:
+                raise OSError from None
 
-    supervise.heed_cancellation()
-    task = asyncio.create_task(work())
-    await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait({task})
-    assert task.cancelled()
+    async def work(fails):
+        try:
+            with supervise.heeding_cancellation():
+                await forget(fails)
+        finally:
+            with supervise.heeding_cancellation():
+                await asyncio.sleep(0)
+            ended.append(fails)
+
+    for fails in (False, True):
+        task = asyncio.create_task(work(fails))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+    assert ended == [False, True]
