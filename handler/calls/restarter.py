@@ -61,8 +61,8 @@ class Restarter:
         self._requests = requests
         self._rest = rest
         self._dead: dict[str, set[str]] = {}  # streams, by the calls that are taken care of
-        # Calls whose streams were started too often, the newest last: whose stream comes, and is
-        # lost at once, is taken care of anew.
+        # Calls of which the log has said that it was too often, the newest last: whose stream
+        # comes, and is lost at once, is taken care of anew. No more than MAX_CALLS.
         self._told: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -149,6 +149,8 @@ class Restarter:
     def _pause(self, call_sid: str, starts: Starts) -> float:
         """Return in how many seconds the next start may be; says once in the log: too often."""
         pause = dead_streams.pause(starts.at, _now())
+        if not pause:
+            self._told.pop(call_sid, None)
         if pause > dead_streams.SPACING_SECONDS and call_sid not in self._told:
             while len(self._told) >= MAX_CALLS:
                 del self._told[next(iter(self._told))]

@@ -173,8 +173,8 @@ async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():
         with capture_logs() as lines:
             moving = asyncio.create_task(stays(mine, phone, ask))
             # Who has heard too little of what its owner did is placed by time: no better than that.
-            placed = "successor: placed"
-            await until(lambda: placed in [line["event"] for line in lines])
+            placed = ("successor: placed", "what it sounds like")
+            await until(lambda: placed in [(line["event"], line.get("by")) for line in lines])
         call.leave()
         assert await moving is Stay.LEAVING
         await until(lambda: not mine.calls.carried)

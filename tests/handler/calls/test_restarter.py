@@ -15,6 +15,7 @@ from support.timing import patience, until
 from support.twilio_api import Api, serving
 from support.twilio_api import said as answer
 
+from broker import supervise
 from handler.calls.media_stream import End
 from handler.errors import StreamRefused
 from handler.twilio.callbacks import StreamCallback
@@ -199,18 +200,16 @@ async def test_a_stream_that_fails_at_once_each_time_is_not_begun_without_end(mo
 async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_care_of(
     monkeypatch,
 ):
-    """Whose stream comes, and is lost at once, is looked after anew."""
+    """As of one whose stream comes, and is lost at once: here it is what takes care that ends."""
     monkeypatch.setattr("handler.calls.dead_streams.MOST_IN_WINDOW", 1)
     async with two(resume_seconds=3.0) as (mine, _, twilio):
         twilio.takes = None
         with capture_logs() as logs:
-            for _ in range(2):
-                twilio.phone.end(End.LOST)
-                await until(lambda: TOO_OFTEN in [line["event"] for line in logs])
-                for care in list(mine.restarter._tasks):
-                    care.cancel()
-                await until(lambda: not mine.restarter._tasks)
-                await until(lambda: len(mine.restarter._tasks))
+            twilio.phone.end(End.LOST)
+            await until(lambda: TOO_OFTEN in [line["event"] for line in logs])
+            cares = set(mine.restarter._tasks)
+            await supervise.end(*cares)
+            await until(lambda: mine.restarter._tasks - cares)
             await until(lambda: not mine.restarter._dead)
         assert twilio.asked == {"call": 1, "start": 1}
         assert [line["event"] for line in logs].count(TOO_OFTEN) == 1
