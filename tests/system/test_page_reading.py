@@ -112,6 +112,7 @@ async def test_the_help_sheet_lists_every_key(service, token):
         await expect(sheet).to_be_hidden()
 
 
+AT = "all => all.indexOf(document.activeElement)"
 OVER = [("#help", ".help"), ("#watch-words", "#watch-dialog")]
 
 
@@ -130,10 +131,22 @@ async def test_what_lies_over_the_page_keeps_the_keyboard_until_it_is_closed(
         await expect(dialog).to_be_visible()
         inside = page.locator(f"{shown} :focus")
         await expect(inside).to_have_count(1)
+        all_ = dialog.locator("button:enabled, input:enabled")
+        all_ = all_.locator("visible=true")
+        first, count = await inside.element_handle(), await all_.count()
         for key in ("Tab", "Shift+Tab"):
-            for _ in range(6):  # more than there are
+            passed = set()
+            for _ in range(count):
                 await page.keyboard.press(key)
                 await expect(inside).to_have_count(1)
+                passed.add(await all_.evaluate_all(AT))
+            assert len(passed) == count
+            assert await first.evaluate("first => first === document.activeElement")
+        # Nothing else of the page gets the keyboard, nor is it told to who only hears it.
+        await page.locator("#search").evaluate("field => field.focus()")
+        await expect(dialog).to_be_focused()
+        await expect(page.get_by_role("searchbox")).to_have_count(0)
+        await expect(page.get_by_role("button").first).to_be_attached()
         await page.keyboard.press("Escape")
         await is_closed()
         # A press on its ground leaves it, and the keyboard in it.
@@ -152,6 +165,7 @@ async def test_what_lies_over_the_page_keeps_the_keyboard_until_it_is_closed(
         await expect(dialog).to_be_visible()
         await page.mouse.click(4, 4)
         await is_closed()
+        await expect(page.get_by_role("searchbox")).to_have_count(1)
 
 
 @pytest.mark.parametrize(("button", "shown"), OVER)

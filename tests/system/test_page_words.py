@@ -128,6 +128,13 @@ async def test_what_is_said_now_is_marked_before_what_was_said(service, token, t
         assert await page.evaluate(FRAMES_UNTIL, "LAWYER") < SOON
         call.writer.interim("inbound", interim("Call my own Lawyer", 9_000.0))
         assert await page.evaluate(FRAMES_UNTIL, "Lawyer") < SOON
+        # What is marked is looked at first when others are waited for; then the latest of a call.
+        await page.locator("#watch-word").fill("own")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate(FRAMES_UNTIL, "own") < 2 * SOON
+        await page.locator("#watch-word").fill(f"line {MANY - 2}")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate(FRAMES_UNTIL, f"Line {MANY - 2}") < 3 * SOON
         assert len(await page.evaluate(MARKED, "watched")) < MANY / 2
 
 
@@ -158,8 +165,17 @@ async def test_what_is_said_now_is_marked_while_the_past_of_others_is_read(serve
             call.say("Call my lower.", 5.0)
         await expect(marked.filter(has_text="lawyer")).to_have_count(0)
         for call in calls:
-            call.say("And cancel it.", 9.0)
+            call.say("And cancel", 9.0)
         await expect(marked.filter(has_text="cancel")).to_have_count(4)
+        # It stays as others are waited for, and what goes on with it is heard so.
+        await page.locator("#watch-words").click()
+        await page.locator("#watch-word").fill("cancel it")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Escape")
+        await expect(marked.filter(has_text="cancel")).to_have_count(4)
+        for call in calls:
+            call.say("it now.", 9.8)
+        await expect(marked.filter(has_text="cancel +1")).to_have_count(4)
 
 
 async def test_who_allowed_it_is_told_once_of_a_word_that_is_said_now(service, token, tell):

@@ -232,11 +232,26 @@ test("what is said before the past is read is heard for the words that are waite
   call.hear(interim("no lawyer", 55));
   assert.equal(marks(call), "lawyer 55, cancel 52");
   call.receive(final("A lawyer.", 5)); // now it is read
-  assert.equal(marks(call), "lawyer 55, cancel 52");
+  call.receive(final("Cancel.", 6));
+  assert.equal(marks(call), "lawyer 55, cancel 52"); // no mark goes back
   call.receive(final("I cancel.", 52, "outbound"));
   call.hear({ type: "CallEnded", callSid: "CA1", seq: seq += 1, duration: 60, reason: "completed" });
+  call.catchUp();
   assert.equal(marks(call), "cancel 52, lawyer 5");
   assert.equal(call.found, 1);
+  call.close();
+  assert.equal(call.vocabulary.terms.size, 0);
+});
+
+test("what was said before the past is read is not forgotten as others are waited for, and goes on", () => {
+  const call = watching("cancel");
+  call.hear(final("I cancel", 52));
+  call.watch(["cancel", "cancel it"].map((word) => ({ word, needles: phrase(word) })));
+  assert.equal(marks(call), "cancel 52");
+  assert.equal(call.hear(interim("it now", 52.8)).length, 1);
+  assert.equal(marks(call), "cancel it 52.8, cancel 52");
+  assert.equal(call.hear(final("it now", 52.8)).length, 1);
+  assert.equal(marks(call), "cancel 52, cancel it 52");
 });
 
 test("other words are marked in what was said", () => {

@@ -63,10 +63,10 @@ export class Readings {
   }
 
   /**
-   * Whether what comes of a call is said now.
+   * Whether what comes of a call is said now, and not its past.
    * @param {string} callSid
    */
-  isLive(callSid) {
+  tellsNow(callSid) {
     return this.calls.get(callSid)?.reading.state === "live";
   }
 

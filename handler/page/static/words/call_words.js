@@ -31,7 +31,10 @@ export class CallWords {
 
   /** @param {Vocabulary} vocabulary  of all calls */
   constructor(vocabulary) {
+    this.vocabulary = vocabulary;
     this.index = new WordIndex(vocabulary);
+    /** @type {WordIndex | null} what was said finally while its past was not read: it comes again with that */
+    this.ahead = null;
   }
 
   /** How many places have what is searched for. */
@@ -65,8 +68,10 @@ export class CallWords {
     this.watched = watched;
     this.mentions = new Map();
     for (const { word, needles } of watched) {
-      const hit = this.index.find(needles).at(-1);
-      if (hit) this.mentions.set(word, mentionOf(word, needles, hit));
+      for (const index of [this.index, this.ahead]) {
+        const hit = index?.find(needles).at(-1);
+        if (hit) this.#mention(mentionOf(word, needles, hit));
+      }
     }
     for (const interim of this.interims.values()) {
       interim.mentions = interim.mentions.filter(({ word }) => watched.some((one) => one.word === word));
@@ -99,18 +104,27 @@ export class CallWords {
   }
 
   /**
-   * Hear what is said now of a call whose past is not read yet, for the words that are waited for; what is final
-   * comes again with that past. Returns what it says of them.
+   * Receive what is said now, while the past is not read; returns what it says of the words that are waited for.
+   * What is final comes again with that past, and is found by a search once it does.
    * @param {CallMessage} message
    * @returns {Mention[]}
    */
   hear(message) {
     if (message.type !== "Results" || message.seq === undefined) return this.receive(message);
-    this.#settle(message);
-    const { text, start } = spoken(message);
-    const mentions = this.#mentionsIn(message.track, text, start);
-    for (const mention of mentions) this.mentions.set(mention.word, mention);
-    return mentions;
+    this.ahead ??= new WordIndex(this.vocabulary);
+    return this.#take(this.ahead, message).mentions;
+  }
+
+  /** The past is read. */
+  catchUp() {
+    this.ahead?.close();
+    this.ahead = null;
+  }
+
+  /** Keep nothing any more. */
+  close() {
+    this.catchUp();
+    this.index.close();
   }
 
   /**
@@ -140,30 +154,39 @@ export class CallWords {
 
   /** @param {FinalResults} message */
   #receiveFinal(message) {
-    const { track } = message;
-    this.#settle(message);
-    const { text, start, end } = spoken(message);
-    if (!text) return [];
-    const place = this.index.add(track, { text, start, end });
-    this.#find(track, place);
-    const mentions = [];
-    for (const { word, needles } of this.watched) {
-      const hit = this.index.findFrom(track, needles, place).at(-1);
-      if (!hit) continue;
-      const mention = mentionOf(word, needles, hit);
-      this.mentions.set(word, mention);
-      mentions.push(mention);
-    }
+    const { place, mentions } = this.#take(this.index, message);
+    if (place !== null) this.#find(message.track, place);
     return mentions;
   }
 
   /**
-   * What is final takes back what might have changed of it.
+   * Take what is final, which takes back what might have changed of it.
+   * @param {WordIndex} index
    * @param {FinalResults} message
+   * @returns {{ place: number | null, mentions: Mention[] }} where its first word is, if it has any; what it says of watched ones
    */
-  #settle({ track, start, duration }) {
+  #take(index, message) {
+    const { track } = message;
     const interim = this.interims.get(track);
-    if (interim && interim.from < start + duration) this.interims.delete(track);
+    if (interim && interim.from < message.start + message.duration) this.interims.delete(track);
+    const { text, start, end } = spoken(message);
+    if (!text) return { place: null, mentions: [] };
+    const place = index.add(track, { text, start, end });
+    const mentions = this.watched.flatMap(({ word, needles }) => {
+      const hit = index.findFrom(track, needles, place).at(-1);
+      return hit ? [mentionOf(word, needles, hit)] : [];
+    });
+    for (const mention of mentions) this.#mention(mention);
+    return { place, mentions };
+  }
+
+  /**
+   * Keep a mention, unless the word was said later, too.
+   * @param {Mention} mention
+   */
+  #mention(mention) {
+    const known = this.mentions.get(mention.word);
+    if (!known || known.at <= mention.at) this.mentions.set(mention.word, mention);
   }
 
   /**
@@ -206,7 +229,7 @@ export class CallWords {
   #mentionsIn(track, text, at) {
     const words = tokensOf(text);
     return this.watched.flatMap(({ word, needles }) => {
-      const before = this.index.tail(track, at, needles.length - 1);
+      const before = (this.ahead ?? this.index).tail(track, at, needles.length - 1);
       const place = places(needles, [...before, ...words]).at(-1);
       if (place === undefined) return [];
       const first = Math.max(0, place - before.length);

@@ -18,7 +18,7 @@ export class WatchMarks {
   words = [];
   /** @type {Map<Element, StaticRange[]>} by what was said in a turn */
   ranges = new Map();
-  /** @type {Set<Element>} that were written, the newest last, and are to be looked at */
+  /** @type {Set<Element>} that are to be looked at, the last first */
   stale = new Set();
   /** @type {number | undefined} */
   requested = undefined;
@@ -37,8 +37,8 @@ export class WatchMarks {
     this.words = words;
     this.observer.disconnect();
     if (words.length) this.observer.observe(this.root, { childList: true, characterData: true, subtree: true });
-    for (const said of this.ranges.keys()) this.stale.add(said);
-    for (const said of this.root.querySelectorAll(".said")) this.stale.add(said);
+    for (const said of inTurn(this.root)) this.#renew(said);
+    for (const said of this.ranges.keys()) this.#renew(said); // what is marked is seen
     this.#request();
   }
 
@@ -64,7 +64,7 @@ export class WatchMarks {
     if (this.stale.size) this.requested ??= requestAnimationFrame(() => this.#look());
   }
 
-  /** What is said now comes first: behind an hour of words it would be marked a second late. */
+  /** What is written now comes first: behind an hour of words it would be marked a second late. */
   #look() {
     this.requested = undefined;
     const end = performance.now() + SLICE;
@@ -96,4 +96,14 @@ export class WatchMarks {
       return rangeIn(written, start, end);
     }));
   }
+}
+
+/**
+ * What is said in the transcripts, in the order of how far each is from the end of its own.
+ * @param {HTMLElement} root
+ */
+function inTurn(root) {
+  const all = [...root.children].map((panel) => [...panel.querySelectorAll(".said")].reverse());
+  const longest = Math.max(0, ...all.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, back) => all.flatMap((said) => said[back] ?? [])).reverse().flat();
 }

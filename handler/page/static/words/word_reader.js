@@ -1,6 +1,7 @@
 // Reads what calls have said, as far back as the page keeps words, while somebody searches or waits for
 // some. Only calls that the page reads anyway: a subscription more is none. What an open call has read is
-// taken from there: while its past was told again, nothing of now would come.
+// taken from there: while its past was told again, nothing of now would come. Of a call whose past waits to be read,
+// what is said now is heard meanwhile, for the words that are waited for.
 
 import { NextFrame } from "../shared/next_frame.js";
 import { CallWords } from "./call_words.js";
@@ -25,6 +26,7 @@ import { Vocabulary } from "./vocabulary.js";
  * @property {CallReading | null} reading  null: it waits for its turn
  * @property {boolean} isShared  the call is open: the reading is the page's, which tells what comes
  * @property {number} last  the newest record that was taken of the page's
+ * @property {number} heard  the newest record that was heard before the past was read
  * @property {boolean} isRead  its past has been told, or cannot be
  * @property {boolean} isLive  its past has been told: what comes is said now
  * @property {boolean} isFresh  it began as we listened: none of it is from before
@@ -68,25 +70,22 @@ export class WordReader {
     for (const callSid of wanted) {
       if (this.calls.has(callSid)) continue;
       const isFresh = this.live !== null && live.has(callSid) && !this.live.has(callSid);
-      this.calls.set(callSid, { words: this.#wordsOf(), reading: null, isShared: false, last: 0, isRead: false, isLive: false, isFresh });
+      this.calls.set(callSid, { words: this.#wordsOf(), reading: null, isShared: false, last: 0, heard: 0, isRead: false, isLive: false, isFresh });
     }
     this.live = live;
     this.#goOn();
   }
 
   /**
-   * A call that is read for others has told something. Before its past is read here, for which it may wait for others,
-   * what is said now is heard so.
+   * A call that is read for others has told something. Until its past is read, which may have to wait for that of
+   * others, what is said now is heard for the watched words.
    * @param {string} callSid
    * @param {CallMessage} message
    */
   receive(callSid, message) {
     const entry = this.calls.get(callSid);
     if (!entry) return;
-    if (!entry.isShared) {
-      if (!entry.isRead && this.readings.isLive(callSid)) this.#tell(callSid, entry.words, () => entry.words.hear(message), true);
-      return;
-    }
+    if (!entry.isShared) return this.#hear(callSid, entry, message);
     if (message.seq !== undefined) {
       if (message.seq <= entry.last) return; // the call was opened anew
       entry.last = message.seq;
@@ -158,7 +157,7 @@ export class WordReader {
     const { reading, transcript } = open;
     Object.assign(entry, { reading, isShared: true, last: reading.position.last });
     entry.isLive = reading.state === "live";
-    entry.isRead = !isBefore(reading.state);
+    if (!isBefore(reading.state)) this.#finish(entry);
     entry.words.takeOver(transcript, PAST);
     this.listener.changed(callSid);
     return true;
@@ -200,8 +199,20 @@ export class WordReader {
    * @param {Entry} entry
    * @param {CallMessage} message
    */
-  #take(callSid, { words, isLive, isFresh }, message) {
-    this.#tell(callSid, words, () => words.receive(message), isLive || isFresh);
+  #take(callSid, { words, heard, isLive, isFresh }, message) {
+    const isNow = (isLive || isFresh) && (message.seq === undefined || message.seq > heard);
+    this.#tell(callSid, words, () => words.receive(message), isNow);
+  }
+
+  /**
+   * @param {string} callSid
+   * @param {Entry} entry
+   * @param {CallMessage} message
+   */
+  #hear(callSid, entry, message) {
+    if (entry.isRead || !this.readings.tellsNow(callSid)) return;
+    entry.heard = message.seq ?? entry.heard;
+    this.#tell(callSid, entry.words, () => entry.words.hear(message), true);
   }
 
   /**
@@ -226,9 +237,15 @@ export class WordReader {
   #note(callSid, entry, state) {
     entry.isLive ||= state === "live";
     if (entry.isRead || isBefore(state)) return;
-    entry.isRead = true; // or there is nothing to read: it waits for its audio, is over, or not for us
+    this.#finish(entry); // or there is nothing to read: it waits for its audio, is over, or not for us
     this.listener.changed(callSid);
     this.#goOn();
+  }
+
+  /** @param {Entry} entry  its past is read */
+  #finish(entry) {
+    entry.isRead = true;
+    entry.words.catchUp();
   }
 
   /** @param {string} callSid */
@@ -236,7 +253,7 @@ export class WordReader {
     const entry = this.calls.get(callSid);
     this.calls.delete(callSid);
     if (!entry?.isShared) entry?.reading?.close();
-    entry?.words.index.close();
+    entry?.words.close();
   }
 }
 
