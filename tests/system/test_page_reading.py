@@ -131,15 +131,14 @@ async def test_what_lies_over_the_page_keeps_the_keyboard_until_it_is_closed(
         await expect(dialog).to_be_visible()
         inside = page.locator(f"{shown} :focus")
         await expect(inside).to_have_count(1)
-        all_ = dialog.locator("button:enabled, input:enabled")
-        all_ = all_.locator("visible=true")
-        first, count = await inside.element_handle(), await all_.count()
+        every = dialog.locator("button:enabled, input:enabled").locator("visible=true")
+        first, count = await inside.element_handle(), await every.count()
         for key in ("Tab", "Shift+Tab"):
             passed = set()
             for _ in range(count):
                 await page.keyboard.press(key)
                 await expect(inside).to_have_count(1)
-                passed.add(await all_.evaluate_all(AT))
+                passed.add(await every.evaluate_all(AT))
             assert len(passed) == count
             assert await first.evaluate("first => first === document.activeElement")
         # Nothing else of the page gets the keyboard, nor is it told to who only hears it.
