@@ -24,7 +24,7 @@ LONG = """collections => window.longFrames.splice(0)
   .map(({ startTime, duration, blockingDuration }) => {
     const ours = collections.map(([begun, ended]) =>
       Math.max(0, Math.min(ended, startTime + duration) - Math.max(begun, startTime)));
-    return [duration - ours.reduce((sum, one) => sum + one, 0), blockingDuration];
+    return [duration - ours.reduce((sum, one) => sum + one, 0), blockingDuration, startTime];
   }).filter(([took]) => took > 50)"""
 # There and back again, as fast as a thumb on a phone; tells when the frames came (ms).
 SCROLL = """([selector, seconds]) => new Promise((done) => {
@@ -63,19 +63,26 @@ class Costs:
 
 
 class LongFrame(NamedTuple):
-    """A frame that took more than 50 ms; both in ms."""
+    """A frame that took more than 50 ms; all in ms."""
 
     took: float
     blocked: float  # input; 0: no single task of the page took more than 50
+    began: float  # by the page's clock
 
 
 class Meter:
-    """Reads what a page costs; made before the page is gone to."""
+    """
+    Reads what a page costs; made before the page is gone to.
+
+    Attributes:
+        collections: When garbage was collected at our wish: from when to when, in ms by the page's
+            clock.
+    """
 
     def __init__(self, page: Page, devtools: CDPSession) -> None:
         self._page = page
         self._devtools = devtools
-        self._collections: list[tuple[float, float]] = []  # from when to when, by the page's clock
+        self.collections: list[tuple[float, float]] = []
 
     @classmethod
     async def on(cls, page: Page) -> Self:
@@ -91,7 +98,7 @@ class Meter:
         if collect:
             begun = await self._page.evaluate("performance.now()")
             await self._devtools.send("HeapProfiler.collectGarbage")
-            self._collections.append((begun, await self._page.evaluate("performance.now()")))
+            self.collections.append((begun, await self._page.evaluate("performance.now()")))
         answer: dict[str, Any] = await self._devtools.send("Performance.getMetrics")
         told = {metric["name"]: metric["value"] for metric in answer["metrics"]}
         return Costs(
@@ -106,7 +113,7 @@ class Meter:
 
     async def long_frames(self) -> list[LongFrame]:
         """Return the frames that took more than 50 ms since this was asked last."""
-        found = await self._page.evaluate(LONG, self._collections)
+        found = await self._page.evaluate(LONG, self.collections)
         return [LongFrame(*frame) for frame in found]
 
     async def memory(self) -> tuple[float, float]:

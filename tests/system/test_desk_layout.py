@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import pytest
 from playwright.async_api import FloatRect, Locator, expect
 from support.page import browsing, needs_chromium, shares_browser
+from support.timing import patience
 
 from bench.desk import page as states
 from bench.desk.calls import Desk
@@ -431,24 +432,34 @@ async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
             assert await page.evaluate(HALF) == []
 
 
+# Where the button is that copies a turn, its time, and the turn; nothing if the button is not seen.
+PLACES = """turn => turn.querySelector(".copy-line")?.checkVisibility() && [".copy-line", ".time"]
+  .map((part) => turn.querySelector(part)).concat(turn)
+  .map((one) => one.getBoundingClientRect().toJSON())"""
+
+
+async def point_at(turn: Locator) -> list[dict[str, float]]:
+    """Point at a turn, which what is said meanwhile may move away; returns its places."""
+    places: list[dict[str, float]] = []
+    async with patience():
+        while not places:
+            await turn.hover()
+            places = await turn.evaluate(PLACES) or []
+    return places
+
+
 async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
     """In a small tile they stand in the line of the words."""
     async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
         await desk.begin(states.MOST_OPEN)
         await be_live(page, desk)
         turn = page.locator(".call-panel[data-room~=small] .turn:not(.outbound)").last
-        await turn.hover()
-        await expect(turn.locator(".copy-line")).to_be_visible()
-        copy, time = [await turn.locator(part).bounding_box() for part in (".copy-line", ".time")]
-        assert copy is not None
-        assert time is not None
-        right = min(copy["x"] + copy["width"], time["x"] + time["width"])
-        bottom = min(copy["y"] + copy["height"], time["y"] + time["height"])
-        shared = (right - max(copy["x"], time["x"]), bottom - max(copy["y"], time["y"]))
+        copy, time, box = await point_at(turn)
+        right = min(copy["right"], time["right"])
+        bottom = min(copy["bottom"], time["bottom"])
+        shared = (right - max(copy["left"], time["left"]), bottom - max(copy["top"], time["top"]))
         assert min(shared) <= 0
-        box = await turn.bounding_box()
-        assert box is not None
-        assert abs(box["y"] + box["height"] - copy["y"] - copy["height"]) < 1, "not in its turn"
+        assert abs(box["bottom"] - copy["bottom"]) < 1, "not in its turn"
 
 
 async def test_no_turn_is_positioned_that_the_pointer_is_not_on():
@@ -462,9 +473,7 @@ async def test_no_turn_is_positioned_that_the_pointer_is_not_on():
                 for call in desk.calls[:calls]:
                     await states.go_to(page, call)
                 await expect(panels(page, ".live:has(.turn)")).to_have_count(calls)
-                turn = page.locator(".turn").last
-                await turn.hover()
-                await expect(turn.locator(".copy-line")).to_be_visible()
+                await point_at(page.locator(".turn").last)
                 assert await page.evaluate(positioned) == 2  # what copies it, and what that lies on
                 await page.mouse.move(0, 0)
                 await expect(page.locator(".pointed, .copy-line")).to_have_count(0)
