@@ -40,6 +40,7 @@ MARKED = """isMarked => new Promise((done) => {
   look();
 })"""
 LIST = "#calls-part"
+OVER_LIST = (150, 500)  # pixels, in ours and in the bare one
 # A list that nobody tells anything, and a text of some lines whose end is kept in sight.
 BARE = """
 <div style="height: 50vh; overflow-y: auto"><ol id="calls-part">{rows}</ol></div>
@@ -157,13 +158,14 @@ async def measure_scrolling(page: Page, desk: Desk, meter: Meter, listed: int) -
     print(
         f"\n{listed} listed calls, scrolled for {SCROLLED:.0f} s beside {RATE:.0f} records a second"
     )
-    await scroll(desk, meter, "as soon as they are")
+    await scroll(page, desk, meter, "as soon as they are")
     await desk.speak(round(LATER * RATE), RATE, interims=INTERIMS)
-    await scroll(desk, meter, f"{LATER:.0f} s later")
+    await scroll(page, desk, meter, f"{LATER:.0f} s later")
 
 
-async def scroll(desk: Desk, meter: Meter, when: str) -> None:
-    """Measure the list that is scrolled for some time."""
+async def scroll(page: Page, desk: Desk, meter: Meter, when: str) -> None:
+    """Measure the list that is scrolled for some time, with the pointer where a wheel has it."""
+    await page.mouse.move(*OVER_LIST)
     await meter.long_frames()
     talking = asyncio.create_task(desk.speak(round(SCROLLED * RATE), RATE, interims=INTERIMS))
     before = await meter.look()
@@ -184,7 +186,7 @@ async def measure_bare(page: Page, desk: Desk, meter: Meter, seconds: float, lis
     await page.evaluate(WRITE, 1000 / (RATE * (1 + INTERIMS)))
     bare = await spend(desk, meter, seconds)
     print(f"\na bare page that writes as often: longest frame: {longest(bare.frames)}")
-    await scroll(desk, meter, f"its list of {listed} numbers, scrolled")
+    await scroll(page, desk, meter, f"its list of {listed} numbers, scrolled")
 
 
 async def measure(browser: Browser, arguments: argparse.Namespace) -> None:

@@ -31,6 +31,8 @@ export class CallRow {
     this.pin = find(copy, ".pin", HTMLButtonElement);
     this.root.dataset.callSid = call.callSid;
     this.placed = "";
+    /** @type {boolean | null} whether Tab stops here; null: nobody has said so yet */
+    this.isStop = null;
   }
 
   /**
@@ -76,6 +78,8 @@ export class CallRow {
    * @param {boolean} isStop
    */
   stop(isStop) {
+    if (isStop === this.isStop) return;
+    this.isStop = isStop;
     for (const button of [this.button, this.pin]) button.tabIndex = isStop ? 0 : -1;
   }
 }
