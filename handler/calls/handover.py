@@ -15,7 +15,8 @@ from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import CHANNELS, SAMPLE_RATE
 
-# What either side keeps; a move that takes longer has failed.
+# What a successor keeps. An owner keeps what lies behind the cut for as long as a move may take:
+# moving.py says how long that is.
 MAX_HELD = 30 * SAMPLE_RATE
 # Where nobody speaks there is nothing to compare, and arrival times are good enough: they are wrong
 # by less than this, so much of the silence before the cut is heard once more.
@@ -37,14 +38,8 @@ class Giving:
         self._finder: PauseFinder | None = None
         self._held: deque[Chunk] = deque()
         self._lost: list[Loss] = []
-        self._end = 0
         self._followed = self._hurried = False
         self._has_from: int | None = None  # where the successor's audio begins
-
-    @property
-    def overdue(self) -> bool:
-        """Whether so much is kept that somebody has to hear it now."""
-        return self.cut is not None and self._end - self.cut > MAX_HELD
 
     def listen(self) -> None:
         """Look where it might be cut: a successor is there, and will say what it has."""
@@ -63,7 +58,6 @@ class Giving:
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what comes; returns what of it is to be sent."""
         self.fingerprint.feed(chunk)
-        self._end = chunk.end
         self._held.append(chunk)
         if not self._followed:
             return self._release(chunk.end)

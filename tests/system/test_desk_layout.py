@@ -1,6 +1,7 @@
 """The desk as it is laid out: nothing is cut in its middle, and the place is the words'."""
 
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from playwright.async_api import FloatRect, Locator, expect
@@ -432,20 +433,27 @@ async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
             assert await page.evaluate(HALF) == []
 
 
-# Where the button is that copies a turn, its time, and the turn; nothing if the button is not seen.
-PLACES = """turn => turn.querySelector(".copy-line")?.checkVisibility() && [".copy-line", ".time"]
-  .map((part) => turn.querySelector(part)).concat(turn)
+# How high lies what is before the transcripts, and what else is asked for by the pointer.
+HEIGHTS = """() => ["#desk, #desk > *, .call-panel", "header.bar, nav"].map((all) =>
+  [...document.querySelectorAll(all)].map((one) => Number(getComputedStyle(one).zIndex) || 0))"""
+# Where the button is that copies a turn, its time, and the turn.
+PLACES = """[".copy-line", ".time"].map((part) => turn.querySelector(part)).concat(turn)
   .map((one) => one.getBoundingClientRect().toJSON())"""
+POSITIONED = """[...document.querySelectorAll(".log *")]
+  .filter((one) => getComputedStyle(one).position !== "static").length"""
+POINTED = """turn => {
+  const button = turn.querySelector(".copy-line");
+  const isSeen = button?.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  return isSeen ? { asked: WHAT } : null;
+}"""
 
 
-async def point_at(turn: Locator) -> list[dict[str, float]]:
-    """Point at a turn, which what is said meanwhile may move away; returns its places."""
-    places: list[dict[str, float]] = []
+async def pointing_at(turn: Locator, what: str) -> Any:
+    """Point at a turn, which what is said meanwhile may move away; returns what is asked then."""
     async with patience():
-        while not places:
+        while (answer := await turn.evaluate(POINTED.replace("WHAT", what))) is None:
             await turn.hover()
-            places = await turn.evaluate(PLACES) or []
-    return places
+    return answer["asked"]
 
 
 async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
@@ -454,7 +462,8 @@ async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
         await desk.begin(states.MOST_OPEN)
         await be_live(page, desk)
         turn = page.locator(".call-panel[data-room~=small] .turn:not(.outbound)").last
-        copy, time, box = await point_at(turn)
+        copy, time, box = await pointing_at(turn, PLACES)
+        assert min(copy["width"], copy["height"], time["width"], time["height"]) > 0
         right = min(copy["right"], time["right"])
         bottom = min(copy["bottom"], time["bottom"])
         shared = (right - max(copy["left"], time["left"]), bottom - max(copy["top"], time["top"]))
@@ -464,8 +473,6 @@ async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
 
 async def test_no_turn_is_positioned_that_the_pointer_is_not_on():
     """Each that is costs every frame of whatever moves, a scrolled list too."""
-    positioned = """() => [...document.querySelectorAll(".log *")]
-      .filter((one) => getComputedStyle(one).position !== "static").length"""
     async with browsing() as browser, Desk() as desk:
         await desk.begin(states.MOST_OPEN)
         for width, calls in ((1366, states.MOST_OPEN), (1920, 1)):
@@ -473,11 +480,22 @@ async def test_no_turn_is_positioned_that_the_pointer_is_not_on():
                 for call in desk.calls[:calls]:
                     await states.go_to(page, call)
                 await expect(panels(page, ".live:has(.turn)")).to_have_count(calls)
-                await point_at(page.locator(".turn").last)
-                assert await page.evaluate(positioned) == 2  # what copies it, and what that lies on
+                # What copies it, and what that lies on.
+                assert await pointing_at(page.locator(".turn").last, POSITIONED) == 2
                 await page.mouse.move(0, 0)
                 await expect(page.locator(".pointed, .copy-line")).to_have_count(0)
-                assert await page.evaluate(positioned) == 0
+                assert await page.evaluate(POSITIONED) == 0
+
+
+async def test_what_the_pointer_is_on_is_looked_for_in_the_list_before_the_transcripts():
+    """It is in each frame of a list that is scrolled, from what lies highest downwards."""
+    async with browsing() as browser, Desk() as desk, opened(browser, desk.link(), 1366) as page:
+        await desk.begin(1)
+        await states.go_to(page, desk.calls[0])
+        await expect(panels(page, ".live:has(.turn)")).to_have_count(1)
+        # What is in a tile lies no higher than the tile.
+        tiles, lists = await page.evaluate(HEIGHTS)
+        assert max(tiles) < min(lists)
 
 
 async def test_what_closes_a_sheet_stands_at_the_end_of_its_first_line():
