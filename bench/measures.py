@@ -49,20 +49,14 @@ class Bench:
             start_new_session=True,
         )
         go_first(self._load.pid)
-        self._spinning = subprocess.Popen(
-            [sys.executable, "-m", "bench.spin"],
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._cores.give(self._spinning.pid)
-        self._spin = Spin(self._spinning)
+        self._spin = Spin()
+        self._cores.give(self._spin.pid)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._spinning.terminate()
+        self._spin.close()
         self._load.terminate()
-        for process in (self._spinning, self._load):
-            process.wait()
+        self._load.wait()
 
     @contextmanager
     def server(self, kind: Kind) -> Iterator[Server]:

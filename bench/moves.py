@@ -34,6 +34,7 @@ from nats.aio.msg import Msg
 from bench.load.marks import FRAME
 from bench.load.voices import talk
 from bench.processes import cpu_seconds, free_ports, resident_mb, wait_ready
+from bench.spin import Spin
 from broker.server.embedded import EmbeddedServer
 from broker.stream import read_history
 from broker.subjects import Subjects
@@ -267,6 +268,7 @@ class Left:
         carried: How many of them the other service had then.
         moved: How many of them say that nothing was lost.
         cpu: Seconds of CPU time of both services for all moves, the second streams included.
+        spin: Seconds of CPU time that a spin took meanwhile (``bench/spin.py``).
         messages: Of NATS, for all moves.
         size: Of them, in bytes.
         said: What was said in each call, by both sides, mu-law.
@@ -280,6 +282,7 @@ class Left:
     carried: float
     moved: int
     cpu: float
+    spin: float
     messages: int
     size: int
     said: list[Said]
@@ -291,7 +294,7 @@ class Left:
         return (
             f"{count} calls: exit {self.exit_code} after {self.seconds:.1f} s, "
             f"{self.carried:.0f} of them carried by the other, {self.moved} moved; a move takes "
-            f"{1000 * self.cpu / count:.0f} ms of CPU in both, "
+            f"{1000 * self.cpu / count:.0f} ms of CPU in both, a spin {1e6 * self.spin:.0f} us, "
             f"{self.messages / count:.0f} messages and {self.size / count:.0f} bytes of NATS; "
             f"the load took {self.load['share']:.2f} of a processor, and what it sent went "
             f"{self.load['lag_p99']:.0f} ms late (p99), the API was asked "
@@ -314,6 +317,8 @@ async def leave(count: int, seconds: int = SECONDS, *, baseline: float = BASELIN
         calls = await made.call(count, seconds, first_metrics)
         second = await made.serve(made.ports[1], METRICS_PORT=str(metrics))
         await asyncio.sleep(baseline / 2)
+        spin = Spin()
+        made.stack.callback(spin.close)
         before = cpu_seconds(first.pid)
         await asyncio.sleep(baseline)
         at_rest = (cpu_seconds(first.pid) - before) / baseline
@@ -338,6 +343,7 @@ async def leave(count: int, seconds: int = SECONDS, *, baseline: float = BASELIN
             carried=carried,
             moved=moved,
             cpu=spent - at_rest * taken,
+            spin=spin.mean(begun, begun + taken),
             messages=told["messages"],
             size=told["bytes"],
             said=[

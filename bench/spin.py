@@ -43,13 +43,23 @@ def spin() -> None:
 
 
 class Spin:
-    """Reads the process that spins, all the time: one that waits for its reader does not spin."""
+    """
+    A process that spins, until it is closed, and is read all the time: waiting, it would not spin.
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None
-        self._pipe = process.stdout
+    Attributes:
+        pid: Of the process.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.spin"], stdout=subprocess.PIPE, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        self.pid = self._process.pid
+        self._pipe = self._process.stdout
         self._readings: deque[tuple[float, float]] = deque(maxlen=KEPT)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
 
     def _read(self) -> None:
         while reading := self._pipe.read(READING.size):
@@ -60,6 +70,13 @@ class Spin:
         return statistics.fmean(
             seconds for at, seconds in tuple(self._readings) if begun <= at <= ended
         )
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait()
+        self._reading.join()
+        self._pipe.close()
 
 
 def main() -> None:

@@ -19,9 +19,17 @@ from handler.server.websocket_protocol import WebSocketProtocol
 
 @contextlib.asynccontextmanager
 async def running(
-    app: Any, lobby: Lobby | None = None, bodies: Bodies = NO_BODIES, port: int = 0
+    app: Any,
+    lobby: Lobby | None = None,
+    bodies: Bodies = NO_BODIES,
+    port: int = 0,
+    units: float = 60,
 ) -> AsyncIterator[Server]:
-    """Serve an application, at any port if none is given; at the end the server must end too."""
+    """
+    Serve an application, at any port if none is given; at the end the server must end too.
+
+    All of it has so many units of time.
+    """
     lobby = Lobby() if lobby is None else lobby
     config = uvicorn.Config(
         app,
@@ -37,7 +45,7 @@ async def running(
     server = Server(config, lobby)
     listener = socket.create_server(("127.0.0.1", port))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    async with patience():
+    async with patience(units):
         await until(lambda: server.started or serving.done())
         try:
             yield server
