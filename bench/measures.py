@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from bench.machine import Cores, go_first
@@ -41,22 +41,24 @@ class Bench:
         self._deepgram_port = free_port()
 
     def __enter__(self) -> Self:
-        self._load = subprocess.Popen(
-            [sys.executable, "-m", "bench.load", "--deepgram-port", str(self._deepgram_port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        go_first(self._load.pid)
-        self._spin = Spin()
-        self._cores.give(self._spin.pid)
+        with ExitStack() as stack:
+            self._load = subprocess.Popen(
+                [sys.executable, "-m", "bench.load", "--deepgram-port", str(self._deepgram_port)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            stack.callback(self._load.wait)
+            stack.callback(self._load.terminate)
+            go_first(self._load.pid)
+            self._spin = stack.enter_context(Spin())
+            self._cores.give(self._spin.pid)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._spin.close()
-        self._load.terminate()
-        self._load.wait()
+        self._stack.close()
 
     @contextmanager
     def server(self, kind: Kind) -> Iterator[Server]:

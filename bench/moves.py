@@ -44,7 +44,7 @@ ACCOUNT_SID, AUTH_TOKEN = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
 SIDES = 16
 LATENCY = 0.15
 Said = tuple[bytes, bytes]
-BASELINE_SECONDS = 5.0
+BASELINE_SECONDS, SPIN_SECONDS = 5.0, 2.0
 # What is said in a call, and for how long it goes on once it has moved.
 SECONDS, SETTLE_SECONDS = 60, 2.0
 BALANCER = """\
@@ -268,7 +268,7 @@ class Left:
         carried: How many of them the other service had then.
         moved: How many of them say that nothing was lost.
         cpu: Seconds of CPU time of both services for all moves, the second streams included.
-        spin: Seconds of CPU time that a spin took meanwhile (``bench/spin.py``).
+        spin: Seconds of CPU time that a spin took before (``bench/spin.py``).
         messages: Of NATS, for all moves.
         size: Of them, in bytes.
         said: What was said in each call, by both sides, mu-law.
@@ -311,14 +311,16 @@ async def leave(count: int, seconds: int = SECONDS, *, baseline: float = BASELIN
         seconds: What is said in each.
         baseline: For so long what they cost at rest is measured, in seconds.
     """
+    begun = time.monotonic()
+    with Spin() as spin:  # while nothing of ours runs
+        await asyncio.sleep(SPIN_SECONDS)
+        slow = spin.mean(begun, time.monotonic())
     async with bench() as made:
         first_metrics, metrics = free_ports(2)
         first = await made.serve(made.ports[0], METRICS_PORT=str(first_metrics))
         calls = await made.call(count, seconds, first_metrics)
         second = await made.serve(made.ports[1], METRICS_PORT=str(metrics))
         await asyncio.sleep(baseline / 2)
-        spin = Spin()
-        made.stack.callback(spin.close)
         before = cpu_seconds(first.pid)
         await asyncio.sleep(baseline)
         at_rest = (cpu_seconds(first.pid) - before) / baseline
@@ -343,7 +345,7 @@ async def leave(count: int, seconds: int = SECONDS, *, baseline: float = BASELIN
             carried=carried,
             moved=moved,
             cpu=spent - at_rest * taken,
-            spin=spin.mean(begun, begun + taken),
+            spin=slow,
             messages=told["messages"],
             size=told["bytes"],
             said=[

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from typing import Self
 
 PAUSE = 0.03
 READING = struct.Struct("dd")  # when, and how many seconds of CPU it took
@@ -44,39 +45,43 @@ def spin() -> None:
 
 class Spin:
     """
-    A process that spins, until it is closed, and is read all the time: waiting, it would not spin.
+    A process that spins, and is read all the time: one that waits for its reader does not spin.
+
+    A context manager.
 
     Attributes:
         pid: Of the process.
     """
 
     def __init__(self) -> None:
+        self._readings: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._reading = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.spin"], stdout=subprocess.PIPE, start_new_session=True
         )
-        assert self._process.stdout is not None
         self.pid = self._process.pid
-        self._pipe = self._process.stdout
-        self._readings: deque[tuple[float, float]] = deque(maxlen=KEPT)
-        self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
+        return self
 
-    def _read(self) -> None:
-        while reading := self._pipe.read(READING.size):
-            self._readings.append(READING.unpack(reading))
-
-    def mean(self, begun: float, ended: float) -> float:
-        """Seconds of CPU for the work, between two moments of the monotonic clock."""
-        return statistics.fmean(
-            seconds for at, seconds in tuple(self._readings) if begun <= at <= ended
-        )
-
-    def close(self) -> None:
-        """End it."""
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
         self._reading.join()
-        self._pipe.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            while reading := pipe.read(READING.size):
+                self._readings.append(READING.unpack(reading))
+
+    def mean(self, begun: float, ended: float) -> float:
+        """Seconds of CPU for the work, between two moments of the monotonic clock."""
+        told = [seconds for at, seconds in tuple(self._readings) if begun <= at <= ended]
+        if not told:
+            raise RuntimeError("the spin has told nothing then")
+        return statistics.fmean(told)
 
 
 def main() -> None:

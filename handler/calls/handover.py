@@ -15,8 +15,8 @@ from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import CHANNELS, SAMPLE_RATE
 
-# What a successor keeps. An owner keeps what lies behind the cut for as long as a move may take:
-# moving.py says how long that is.
+# What a successor keeps. An owner keeps what lies behind the cut until somebody has claimed the
+# call: SETTLE_SECONDS at the most, then SILENT_SECONDS from the last question (moving.py).
 MAX_HELD = 30 * SAMPLE_RATE
 # Where nobody speaks there is nothing to compare, and arrival times are good enough: they are wrong
 # by less than this, so much of the silence before the cut is heard once more.

@@ -1,5 +1,6 @@
 """The desk as it is laid out: nothing is cut in its middle, and the place is the words'."""
 
+import re
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -433,11 +434,16 @@ async def test_how_far_behind_a_call_is_is_told_whole_or_not_at_all():
             assert await page.evaluate(HALF) == []
 
 
-# How high lies what is before the transcripts, and what else is asked for by the pointer.
-HEIGHTS = """() => ["#desk, #desk > *, .call-panel", "header.bar, nav"].map((all) =>
-  [...document.querySelectorAll(all)].map((one) => Number(getComputedStyle(one).zIndex) || 0))"""
-# Where the button is that copies a turn, its time, and the turn.
-PLACES = """[".copy-line", ".time"].map((part) => turn.querySelector(part)).concat(turn)
+# How high lies what has the transcripts, and the list and the first line: a z-index says nothing
+# but of what is positioned, or an item of a grid or a flex box.
+HEIGHTS = """() => ["#desk, #desk > *, .call-panel", "header.bar, nav, .calls"].map((all) =>
+  [...document.querySelectorAll(all)].map((one) => {
+    const { position, zIndex } = getComputedStyle(one);
+    const isItem = /grid|flex/.test(getComputedStyle(one.parentElement).display);
+    return position === "static" && !isItem ? 0 : Number(zIndex) || 0;
+  }))"""
+# Where the button is that copies a turn, its speaker and its time, and the turn.
+PLACES = """[".copy-line", ".who", ".time"].map((part) => turn.querySelector(part)).concat(turn)
   .map((one) => one.getBoundingClientRect().toJSON())"""
 POSITIONED = """[...document.querySelectorAll(".log *")]
   .filter((one) => getComputedStyle(one).position !== "static").length"""
@@ -462,12 +468,12 @@ async def test_what_copies_a_turn_lies_over_neither_its_speaker_nor_its_time():
         await desk.begin(states.MOST_OPEN)
         await be_live(page, desk)
         turn = page.locator(".call-panel[data-room~=small] .turn:not(.outbound)").last
-        copy, time, box = await pointing_at(turn, PLACES)
-        assert min(copy["width"], copy["height"], time["width"], time["height"]) > 0
-        right = min(copy["right"], time["right"])
-        bottom = min(copy["bottom"], time["bottom"])
-        shared = (right - max(copy["left"], time["left"]), bottom - max(copy["top"], time["top"]))
-        assert min(shared) <= 0
+        copy, who, time, box = await pointing_at(turn, PLACES)
+        assert min(one[size] for one in (copy, who, time) for size in ("width", "height")) > 0
+        for one in (who, time):
+            wide = min(copy["right"], one["right"]) - max(copy["left"], one["left"])
+            high = min(copy["bottom"], one["bottom"]) - max(copy["top"], one["top"])
+            assert min(wide, high) <= 0
         assert abs(box["bottom"] - copy["bottom"]) < 1, "not in its turn"
 
 
@@ -493,7 +499,8 @@ async def test_what_the_pointer_is_on_is_looked_for_in_the_list_before_the_trans
         await desk.begin(1)
         await states.go_to(page, desk.calls[0])
         await expect(panels(page, ".live:has(.turn)")).to_have_count(1)
-        # What is in a tile lies no higher than the tile.
+        # What is in a tile lies no higher than the tile, which contains it.
+        await expect(panels(page)).to_have_css("contain", re.compile("paint"))
         tiles, lists = await page.evaluate(HEIGHTS)
         assert max(tiles) < min(lists)
 

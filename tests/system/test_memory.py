@@ -8,7 +8,7 @@ import pytest
 from support.credentials import DEEPGRAM_KEY
 from support.served import serving
 from support.talk import talk
-from support.timing import until
+from support.timing import UNIT, until
 from support.twilio_access import access
 
 from bench.processes import free_port
@@ -118,7 +118,11 @@ async def test_calls_that_move_again_and_again_leave_nothing_behind(
 ) -> None:
     """Within one process, which is full: neither memory, nor sockets, nor keys, nor places."""
     moves = rounds(sample=1, full=8)
-    count, spoken = (3, 90) if len(moves) == 1 else (20, 300)  # seconds: longer than it may take
+    count, units = (3, 90) if len(moves) == 1 else (20, 300)  # calls, and how long it may take
+    # They talk for as long. Made before: whoever makes sound keeps the loop from all else.
+    calls = [
+        [talk(2 * one + side, units * UNIT).audio for side in range(2)] for one in range(count)
+    ]
     port = free_port()
     async with TwilioStandIn(Account()) as twilio:
         url, account = f"http://127.0.0.1:{port}", twilio.account
@@ -138,13 +142,12 @@ async def test_calls_that_move_again_and_again_leave_nothing_behind(
         await service.open()
         try:
             bodies = Bodies(WEBHOOKS, forms.MAX_BODY)
-            async with serving(app, port=port, bodies=bodies, units=300):
+            async with serving(app, port=port, bodies=bodies, units=units):
                 await service.broker.wait_ready()
                 gc.collect()
                 gc.disable()
                 idle = held(service)
-                for number in range(count):
-                    inbound, outbound = (talk(2 * number + one, spoken).audio for one in range(2))
+                for inbound, outbound in calls:
                     twilio.call(NUMBER, CALLER, inbound=inbound, outbound=outbound)
                 await until(lambda: len(service.broker.registry.calls()) == count)
                 await until(lambda: living() == dict.fromkeys(AT_REST, count))

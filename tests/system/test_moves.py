@@ -30,9 +30,10 @@ from rehearsal.twilio.behaviour import usual_stream
 from rehearsal.twilio.options import Options
 
 ATTEMPTS = 3
-# What a spin (bench/spin.py) takes of a processor where a hundred calls leave in time.
+# What a spin (bench/spin.py) takes of a processor where a hundred calls leave in time. Of one on
+# which it takes longer fewer are asked for, but never less than this part.
 SPIN_SECONDS = 150e-6
-LEAST_LEAVING = 3
+LEAST_PART = 3
 
 
 async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet):
@@ -104,7 +105,7 @@ async def test_whoever_dies_while_a_call_moves_no_word_is_lost_untold_nor_said_t
 
 
 @pytest.mark.proof
-async def test_calls_leave_a_process_within_cloud_runs_ten_seconds(rounds):
+async def test_calls_leave_a_process_within_cloud_runs_ten_seconds(rounds, record_property):
     """Callers and Twilio's API are processes of their own; what is said has names."""
     count = wanted = len(rounds(sample=3, full=100))
     # Two processors have all of it: beside other work some calls come too late to be handed over.
@@ -115,10 +116,11 @@ async def test_calls_leave_a_process_within_cloud_runs_ten_seconds(rounds):
         if left.moved == count:
             break
         # Slower processors are as busy with fewer. How slow they are is told by work that is not
-        # ours: what a move costs changes nothing of how many there are to be.
+        # ours, before ours begins: what a move costs changes nothing of how many there are to be.
         slower = left.spin / SPIN_SECONDS
         print(f"this machine's processors take {slower:.1f} times as long as those for {wanted}")
-        count = min(count, max(LEAST_LEAVING, round(wanted / slower)))
+        count = min(count, round(wanted / min(max(1, slower), LEAST_PART)))
+    record_property("rounds", count)
     assert left.exit_code == 0
     assert left.seconds < CLOUD_RUN_SECONDS
     assert left.carried == left.moved == count

@@ -89,11 +89,10 @@ async def test_calls_that_go_well_raise_no_alarm(rounds, serve, deepgram, sound,
     """An hour of calls: nobody is told that the recogniser was away."""
     minutes = len(rounds(sample=1, full=60))
     calls, seconds = (30, 120) if minutes == 60 else (6, 5)
-    service = serve(DEEPGRAM_URL=deepgram.url)
-
-    # Made before: whoever makes sound keeps the loop from the calls.
+    # Made before: whoever makes sound keeps the loop from all else, the stand-in too.
     callers = [sound.bursts(one, seconds) for one in range(calls)]
     callee = sound.bursts(99, seconds)
+    service = serve(DEEPGRAM_URL=deepgram.url)
 
     async def one(number: int):
         await asyncio.sleep(number / 20)
@@ -112,14 +111,13 @@ async def test_memory_is_bounded_while_the_recogniser_is_away(rounds, serve, sou
     """As long as the buffer lasts memory grows, and then no more: a figure for each call."""
     calls = len(rounds(sample=4, full=20))
     buffer = 60 if calls == 20 else 2
+    callers = [sound.bursts(number, 1.7 * buffer) for number in range(calls)]
     lasting = {"REPLAY_SECONDS": str(buffer), "CLOSE_SECONDS": "1"}
     service = serve(fresh=True, DEEPGRAM_URL="ws://127.0.0.1:1", **lasting)
     sizes = {}
     # What the first token has loaded is no call's.
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
         assert (await client.get(f"{service.url}/calls")).status_code == 200
-
-    callers = [sound.bursts(number, 1.7 * buffer) for number in range(calls)]
 
     async def one(number: int):
         await carry(service, read, token, callers[number], seed=number)
