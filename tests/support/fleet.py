@@ -148,7 +148,7 @@ class Fleet:
         moves = pieces = words = 0
         for call, pair in zip(calls, said, strict=True):
             reader = await self.read(call)
-            assert faults(reader.records, by_track(pair)) == []
+            assert not (found := faults(reader.records, by_track(pair))), found
             kinds = {"CallStarted", "CallResumed moved", "CallEnded completed"}
             assert set(reader.events) <= kinds, reader.events
             moves += reader.events.count("CallResumed moved")

@@ -38,26 +38,19 @@ LEAST_PART = 3
 
 async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet):
     """Readers of the other container notice nothing."""
-    # Beside other tests it may have less of a processor than a platform gives it.
-    for _ in range(ATTEMPTS):
-        if (seconds := await leave_and_go_on(fleet)) < CLOUD_RUN_SECONDS:
-            break
-    assert seconds < CLOUD_RUN_SECONDS
-
-
-async def leave_and_go_on(fleet: MakeFleet) -> float:
-    """Let one of two containers leave; returns in how many seconds it has."""
-    # In turn, all media streams may come to the other one: then nothing moves.
-    async with patience(), fleet(balance="leastconn") as made:
+    # In turn, all media streams may come to the other one: then nothing moves. Beside other tests
+    # there is less of a processor than a platform gives, and more time for it: that the usual one
+    # is enough is asked below.
+    drain = {"DRAIN_SECONDS": f"{2 * CLOUD_RUN_SECONDS:.0f}"}
+    async with patience(), fleet(balance="leastconn", **drain) as made:
         leaving, other = made.ports
         said = [sides(number, 12) for number in range(4)]
         places: list[tuple[int, ...]] = [(other,), ()] * 2
         calls = [made.call(*pair, *at) for pair, at in zip(said, places, strict=True)]
         await asyncio.sleep(4)
-        if (seconds := await made.stop(leaving)) < CLOUD_RUN_SECONDS:
-            await made.check(calls, said)
-            assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]
-        return seconds
+        assert await made.stop(leaving) < 2 * CLOUD_RUN_SECONDS
+        await made.check(calls, said)
+        assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]
 
 
 # Who is killed, and at which step of the move, by the line that tells of it.
