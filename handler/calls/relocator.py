@@ -51,8 +51,11 @@ class _Later:
         self._backoff = supervise.Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self.at = 0.0
 
-    def put_off(self, now: float) -> None:
-        self.at = now + self._backoff.next() * random.uniform(0.75, 1.25)  # noqa: S311  no secret
+    def put_off(self, now: float) -> float:
+        """Put it off, each time for longer; returns for how many seconds."""
+        pause = self._backoff.next() * random.uniform(0.75, 1.25)  # noqa: S311  no secret
+        self.at = now + pause
+        return pause
 
 
 class Relocator:
@@ -181,8 +184,9 @@ class Relocator:
         except MoveFailed as exc:
             self.stayed[exc.kind] += 1
             now = asyncio.get_running_loop().time()
-            self._later.setdefault(call, _Later()).put_off(now)
-            log.warning("call stays here", reason=str(exc), kind=exc.kind.value)
+            pause = self._later.setdefault(call, _Later()).put_off(now)
+            facts = {"kind": exc.kind.value, "not_again_for": round(pause, 2)}
+            log.warning("call stays here", reason=str(exc), **facts)
             return exc.anew()
         seconds = asyncio.get_running_loop().time() - begun
         self.moved += 1

@@ -165,6 +165,7 @@ async def test_a_call_that_stayed_is_asked_again_later_and_later(monkeypatch):
     monkeypatch.setattr(relocator, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(relocator, "FIRST_PAUSE", 0.2)
     async with world() as (_, stack, run), patience():
+        lines = stack.enter_context(capture_logs())
         api, settings = await stack.enter_async_context(twilio())
         times = []
 
@@ -176,8 +177,11 @@ async def test_a_call_that_stayed_is_asked_again_later_and_later(monkeypatch):
         mine = await run(**settings, max_stream_seconds=0.5)
         phone = api.call(1, mine, seconds=30)
         await until(lambda: len(times) == 4)
-        first, second, third = (b - a for a, b in itertools.pairwise(times))
-        assert first < second < third
+        # What lies between two attempts may be longer, as the machine has other work, too.
+        told = [line["not_again_for"] for line in lines if line["event"] == "call stays here"][:3]
+        assert told == sorted(set(told))
+        for pause, (one, next_one) in zip(told, itertools.pairwise(times), strict=True):
+            assert next_one - one > pause - 0.01  # as they are told
         assert mine.relocator.stayed[Stay.REFUSED] in (3, 4)
         await phone.hang_up()
         await until(lambda: not mine.calls.carried)
