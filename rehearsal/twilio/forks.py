@@ -41,7 +41,7 @@ class Fork:
         begun: Where on the call it begins, in samples; None before.
     """
 
-    def __init__(self, sid: str, stream: Stream) -> None:
+    def __init__(self, sid: str, stream: Stream, clock: CallClock) -> None:
         self.sid = sid
         self.stream = stream
         self.report: Report | None = None
@@ -49,7 +49,8 @@ class Fork:
         self.begun: int | None = None
         self.updated_at = time.time()
         self.ended = asyncio.Event()
-        self.stopping = False
+        self._clock = clock
+        self._stopped_at: float | None = None  # on the clock of the call
         self._media: MediaStream | None = None
 
     @property
@@ -59,20 +60,25 @@ class Fork:
     @property
     def live(self) -> bool:
         """Whether it counts as one that runs."""
-        return not (self.stopping or self.ended.is_set())
+        return self._stopped_at is None and not self.ended.is_set()
 
     def stop(self) -> None:
-        """Have it end, as soon as it can say so."""
-        self.stopping = True
+        """Have it end where the call is now, as soon as it can say so."""
+        if self._stopped_at is None:
+            self._stopped_at = self._clock.now()
         self.updated_at = time.time()
-        if self._media is not None:
-            self._media.stop()
+        self._end_media()
 
-    def opened(self, media: MediaStream) -> None:
-        self._media = media
+    def opened(self, media: MediaStream, begun: int) -> None:
+        """Note its socket, and where on the call it begins, in samples."""
+        self._media, self.begun = media, begun
         self.report = media.report
-        if self.stopping:
-            media.stop()
+        self._end_media()
+
+    def _end_media(self) -> None:
+        if self._stopped_at is None or self._media is None or self.begun is None:
+            return
+        self._media.stop(self._stopped_at - self.begun / SAMPLE_RATE)
 
 
 class Forks:
@@ -114,7 +120,7 @@ class Forks:
     def start(self, stream: Stream, clock: CallClock) -> Fork:
         """Begin a stream. It never ends the call: what goes wrong is told by callback."""
         refusal = self.refusal(stream)
-        fork = Fork(f"MZ{secrets.token_hex(16)}", stream)
+        fork = Fork(f"MZ{secrets.token_hex(16)}", stream, clock)
         self.all.append(fork)
         if refusal is not None:
             self._failed(fork, CallFailed(*refusal))
@@ -153,9 +159,8 @@ class Forks:
             async with opened(
                 stream.url, options, keep_frames=self._line.behaviour.keep_frames
             ) as media:
-                fork.opened(media)
                 begun = self._position(clock) + options.cut
-                fork.begun = begun
+                fork.opened(media, begun)
                 reads = {track: partial(self._read, track, begun) for track in stream.tracks}
                 await media.play(
                     live(reads, options),

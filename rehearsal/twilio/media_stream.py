@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import json
+import math
 import os
 import re
 import socket
@@ -105,11 +106,16 @@ class MediaStream:
         self._options = options
         self._messages = Messages(options)
         self._keep = keep
-        self._stopping = False
+        self._ends_at = math.inf
 
-    def stop(self) -> None:
-        """Have it end with the next frame."""
-        self._stopping = True
+    def stop(self, at: float) -> None:
+        """
+        Have it end behind the frames that are due by then, in seconds of its own clock.
+
+        Those may be on their way still: what was said before the end of a call is heard, however
+        busy the machine is.
+        """
+        self._ends_at = min(at, self._ends_at)
 
     async def play(
         self,
@@ -153,7 +159,7 @@ class MediaStream:
         shown = 0.0
         for frame in frames:
             await due(frame.at)
-            if self._stopping:
+            if frame.at > self._ends_at:
                 return
             if frame.payload:
                 await self._send_frame(frame)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import itertools
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -95,6 +96,19 @@ async def test_a_call_has_a_child_leg_of_its_own_and_ends_when_all_is_said(
     assert callee in audio_of(messages, "outbound")
     first = {m["media"]["track"]: i for i, m in reversed([*enumerate(messages)]) if "media" in m}
     assert first["inbound"] < first["outbound"]  # the phone rings
+
+
+async def test_a_stream_that_is_late_brings_all_that_was_said_before_the_call_ended(
+    twilio, server, sound
+):
+    server.answers["/voice"] = response(start(server.stream_url), MINUTE)
+    caller = sound.noise(1.0)
+    call = twilio.call(CALLED, CALLER, inbound=caller)
+    await until(lambda: call.forks.all and call.forks.all[0].begun is not None)
+    time.sleep(2)  # noqa: ASYNC251  the machine has other work, for longer than the call lasts
+    await call.over.wait()
+    await server.stopped(1)
+    assert caller in audio_of(server.streams[0])
 
 
 async def test_streams_of_a_call_carry_the_same_audio_by_clocks_of_their_own(
