@@ -111,7 +111,12 @@ class Call:
             broker, self.writer, self._clock, settings.instance, takes_over=stream.takes_over
         )
         self._mover = Mover(
-            broker.moves, self.writer, self._recogniser, self._clock, self._publisher
+            broker.moves,
+            self.writer,
+            self._recogniser,
+            self._clock,
+            self._publisher,
+            self.streams,
         )
         self._outcome = Outcome(broker.statuses, start.account_sid, start.call_sid)
         if wanted.problems:

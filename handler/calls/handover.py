@@ -136,6 +136,16 @@ class Taking:
         """How much is kept."""
         return self.end - self._held[0].start if self._held else 0
 
+    def shared(self, reached: int, offset: int) -> int:
+        """
+        Return how much of what is kept the owner has heard, too, in samples.
+
+        Args:
+            reached: Position up to which the owner has heard the call.
+            offset: Position of the media stream's zero, as good as it is known.
+        """
+        return max(0, min(self.end, reached - offset) - (self.end - self.length))
+
     def take(self, chunk: Chunk) -> None:
         """Keep what comes, the newest of it."""
         self._fingerprint.feed(chunk)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from handler.audio.counts import AudioCounts
+from handler.audio.lateness import Lateness
 from handler.audio.loss import Loss, Reason
 from handler.audio.mixer import Chunk, Mixer
 from handler.audio.mulaw import SAMPLES_PER_MS, TRACKS, Track, samples
@@ -76,6 +77,8 @@ class MixedStream:
         self._streams = [first]
         self._carriers = dict.fromkeys(first.tracks, first)  # whose frames are heard
         self._mixer = Mixer(wait=mix_wait)
+        self._lateness = Lateness()
+        self._reached = 0  # what was forwarded, on its own clock
         self._over: asyncio.Future[None] | None = None  # while it is pumped
         self._activity = Activity.ACTIVE
         self._ended: list[MediaStream] = []  # since the last tick
@@ -102,6 +105,10 @@ class MixedStream:
         """The media streams that Twilio has not stopped, nor others followed; be they lost."""
         over = End.STOPPED, End.REPLACED
         return tuple(one.stream_sid for one in self._streams if one.end not in over)
+
+    def late(self, now: float) -> int:
+        """How far what was forwarded lags behind what is said, in samples."""
+        return self._lateness.at(self._reached, now)
 
     def takes(self, stream: MediaStream, now: float) -> bool:
         """Whether a media stream brings a track that is missing while the other one goes on."""
@@ -257,6 +264,9 @@ class MixedStream:
         return activity if changed else None
 
     def _collect(self, now: float, changed: Activity | None, chunks: list[Chunk]) -> Tick:
+        if chunks:
+            self._reached = chunks[-1].end
+            self._lateness.note(self._reached, now)
         if self.offset:
             chunks = [Chunk(chunk.start + self.offset, chunk.audio) for chunk in chunks]
         losses = [loss.moved(self.offset) for loss in self._mixer.collect_losses()]
@@ -314,6 +324,11 @@ class StreamQueue:
     def listed(self) -> dict[str, Any]:
         """What the call's entry in the registry says of those that are heard now."""
         return {"stream_sids": self.current.unstopped, "track": self.track}
+
+    @property
+    def late(self) -> int:
+        """How far what is heard now lags behind what is said, in samples."""
+        return self.current.late(asyncio.get_running_loop().time())
 
     @property
     def began_at(self) -> float:

@@ -19,6 +19,7 @@ from broker.moves import Moves
 from handler.audio.fingerprint import Print
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
+from handler.audio.mulaw import seconds
 from handler.calls.handover import Giving, Taking
 from handler.errors import MoveFailed, Stay
 
@@ -33,11 +34,13 @@ UNANSWERED = 3
 SETTLE_SECONDS = 5.0
 # How long an owner that has to leave waits for a successor that was told the cut.
 LAST_SECONDS = 0.5
-# So long a successor listens before it compares samples; before it compares how loud they are,
-# which says less; and before it no longer does: twice as long where there is something to compare.
+# So much both have to have heard before samples are compared; before it is compared how loud they
+# are, which says less; and before nothing is: twice as much where there is something to compare.
 SOON_SECONDS = 0.5
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
+# So long a successor waits for an owner that is behind to hear what it has heard.
+PATIENT_SECONDS = 10.0
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,6 +65,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         epoch: The claim under which it writes; "" from earlier versions.
         started_at: Unix ms: the zero of the call clock.
         print: What it hears sounds like; until the successor knows where it is.
+        late: How far that lags behind what is said, in samples; 0 from earlier versions.
         cut: Position from which the successor is to send; None until all before it is stored.
         open_utterances: Tracks whose utterance had not ended there.
     """
@@ -70,6 +74,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: str = ""
     started_at: int = 0
     print: Print | None = None
+    late: int = 0
     cut: int | None = None
     open_utterances: tuple[str, ...] = ()
 
@@ -101,6 +106,7 @@ class Departure:
         started_at: Returns the zero of the call clock, in Unix ms.
         settle: Waits until all that was sent to the recogniser is stored.
         open_utterances: Returns the tracks whose utterance has not ended.
+        late: Returns how far what it takes lags behind what is said, in samples.
         log: Told of each step.
     """
 
@@ -110,12 +116,14 @@ class Departure:
         started_at: Callable[[], int],
         settle: Callable[[], Awaitable[None]],
         open_utterances: Callable[[], tuple[str, ...]],
+        late: Callable[[], int],
         log: BoundLogger,
     ) -> None:
         self._epoch = epoch
         self._started_at = started_at
         self._settle = settle
         self._open_utterances = open_utterances
+        self._late = late
         self._log = log
         self._giving = Giving()
         self._cut = asyncio.Event()
@@ -239,6 +247,7 @@ class Departure:
             epoch=self._epoch(),
             started_at=self._started_at(),
             print=self._giving.fingerprint.print() if question.has_from is None else None,
+            late=self._late() if question.has_from is None else 0,
             cut=self._giving.cut if self._settled else None,
             open_utterances=self._open_utterances() if self._settled else (),
         )
@@ -253,9 +262,21 @@ class Arrival:
         epoch: The owner's claim, as it said last; "" before.
     """
 
-    def __init__(self, call_sid: str, moves: Moves, log: BoundLogger) -> None:
+    def __init__(
+        self, call_sid: str, moves: Moves, late: Callable[[], int], log: BoundLogger
+    ) -> None:
+        """
+        Begin to listen.
+
+        Args:
+            call_sid: The call.
+            moves: Where its owner is asked.
+            late: Returns how far what is taken lags behind what is said, in samples.
+            log: Told of each step.
+        """
         self.taking = Taking()
         self.epoch = ""
+        self._late = late
         self._log = log
         self._call_sid = call_sid
         self._moves = moves
@@ -283,7 +304,7 @@ class Arrival:
                     raise MoveFailed("the owner keeps the call, or it has ended")
                 self.epoch = answer.epoch or self.epoch
                 if answer.print is not None:
-                    self._place(answer.print)
+                    self._place(answer.print, answer.late)
                 if answer.cut is not None and self.taking.offset is not None:
                     return Given(
                         answer.started_at, self.taking.offset, answer.cut, answer.open_utterances
@@ -304,22 +325,28 @@ class Arrival:
             else:
                 return
 
-    def _place(self, theirs: Print) -> None:
-        """Find out where the media stream lies, by what the owner hears."""
+    def _place(self, theirs: Print, late: int) -> None:
+        """
+        Find out where the media stream lies, by what the owner hears.
+
+        Args:
+            theirs: What that sounds like.
+            late: How far it lags behind what is said, in samples.
+        """
         now = self._now()
         if not self.taking.length:
             return
-        guess = theirs.end - self.taking.end
+        guess = theirs.end + late - self.taking.end - self._late()
         self._theirs = theirs, guess
         if self._since is None:
             self._since = now
-        heard = now - self._since
-        if heard < SOON_SECONDS:
-            return
-        self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
+        heard = seconds(self.taking.shared(theirs.end, guess))
+        if heard >= SOON_SECONDS:
+            self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
         by = "what it sounds like"
-        patience = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
-        if self.taking.offset is None and heard >= patience:
+        enough = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
+        patient = heard < enough and now - self._since < PATIENT_SECONDS
+        if self.taking.offset is None and not patient:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
         self._tell_placed(by)

@@ -23,6 +23,7 @@ from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import seconds
 from handler.calls.call_clock import CallClock
+from handler.calls.mixed_stream import StreamQueue
 from handler.calls.publisher import Publisher
 from handler.deepgram.recogniser import Recogniser
 from handler.errors import MoveFailed, Stay
@@ -54,12 +55,14 @@ class Mover:
         recogniser: Recogniser,
         clock: CallClock,
         publisher: Publisher,
+        streams: StreamQueue,
     ) -> None:
         self._moves = moves
         self._writer = writer
         self._recogniser = recogniser
         self._clock = clock
         self._publisher = publisher
+        self._streams = streams
         self._departure: Departure | None = None
         self._moving: asyncio.Task[MoveFailed | None] | None = None
         self._ended = self._hurried = self._leaving = False
@@ -152,6 +155,7 @@ class Mover:
             lambda: self._clock.started_at,
             self._settle,
             lambda: self._publisher.utterances.open,
+            lambda: self._streams.late,
             self._log,
         )
         self._departure = departure
@@ -202,7 +206,7 @@ class Succession:
         given: What was handed over; None before, and if the owner is gone.
     """
 
-    def __init__(self, call_sid: str, moves: Moves, epoch: str) -> None:
+    def __init__(self, call_sid: str, moves: Moves, epoch: str, streams: StreamQueue) -> None:
         """
         Begin to keep it.
 
@@ -210,8 +214,10 @@ class Succession:
             call_sid: The call.
             moves: Where its owner is asked.
             epoch: The owner's claim, as far as it is known before it is asked; "" if it is not.
+            streams: Which bring it.
         """
         self._epoch = epoch
+        self._streams = streams
         self._call_sid = call_sid
         self._moves = moves
         self._early: list[Chunk] = []
@@ -242,7 +248,9 @@ class Succession:
             MoveFailed: the owner keeps the call, or it has ended.
         """
         moving: Any = await asyncio.to_thread(importlib.import_module, MOVING)
-        arrival: Arrival = moving.Arrival(self._call_sid, self._moves, self._log)
+        arrival: Arrival = moving.Arrival(
+            self._call_sid, self._moves, lambda: self._streams.late, self._log
+        )
         for chunk in self._early:
             arrival.taking.take(chunk)
         self._early.clear()

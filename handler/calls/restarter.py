@@ -127,7 +127,7 @@ class Restarter:
     async def _care(self, call_sid: str, account_sid: str, doubt: float) -> None:
         """See to it that a call is heard again, if it is not over."""
         try:
-            await asyncio.sleep(doubt)
+            await self._wait(doubt, call_sid, account_sid)
             while (entry := self._unheard(call_sid, account_sid)) is not None:
                 if self._calls.is_arriving(call_sid):  # it notices, too, that the owner is gone
                     await asyncio.sleep(ARRIVING_SECONDS)
@@ -138,6 +138,8 @@ class Restarter:
                         await self._wait(pause, call_sid, account_sid)
                     elif (
                         await self._broker.restarts.begin(starts, _now())  # first of all
+                        # A media stream that came meanwhile is listed a moment after its claim.
+                        and (entry := self._unheard(call_sid, account_sid)) is not None
                         and not await self._goes_on(entry)
                     ):
                         return

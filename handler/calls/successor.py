@@ -29,7 +29,7 @@ class Successor(Call):
         super().__init__(shared, start, stream)
         owners = shared.broker.registry.entry(start.call_sid)
         epoch = "" if owners is None else owners.epoch
-        self._succession = Succession(start.call_sid, shared.broker.moves, epoch)
+        self._succession = Succession(start.call_sid, shared.broker.moves, epoch, self.streams)
         self._state = CallState.ARRIVING
         self._why: str | None = None
         self._ours: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -8,7 +8,7 @@ from support.sids import stream_sid
 
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
-from handler.audio.mulaw import TRACKS, Track, interleave
+from handler.audio.mulaw import SAMPLE_RATE, TRACKS, Track, interleave
 from handler.calls.media_stream import ASK_SECONDS, TAKEOVER_SECONDS, End, MediaStream
 from handler.calls.mixed_stream import (
     MAX_STREAMS,
@@ -80,6 +80,18 @@ def test_chunks_and_losses_come_out_on_the_call_clock():
     for step in (*both_tracks(20), *both_tracks(40)):
         media.feed([step])
     assert stream.tick(0.4) == Tick(0.4, None, [Chunk(8160, b"a" * 640)], [])
+
+
+def test_how_far_it_lags_behind_is_told_wherever_it_lies_on_the_call_clock():
+    stream, media = mixed()
+    stream.offset = 8000
+    assert stream.late(5.0) == 0  # nothing came
+    for timestamp in range(0, 1000, 20):
+        media.feed(both_tracks(timestamp))
+    stream.tick(1.0)
+    assert stream.late(1.0) == 0
+    stream.tick(4.0)
+    assert stream.late(4.0) == 3 * SAMPLE_RATE
 
 
 def test_one_without_frames_and_answers_falls_silent_and_may_be_replaced():

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import structlog
 from support.sids import call_sid
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 
 from broker.broker import Broker
 from broker.server.embedded import EmbeddedServer
@@ -25,16 +25,16 @@ LOG = structlog.get_logger()
 AT, LATER, STEP = 9 * SAMPLE_RATE, 12_345, 800
 SIDES = [audio.read(SPEECH / f"{side}.wav")[AT : AT + 200_000] for side in ("caller", "callee")]
 # Audio comes faster than people speak.
-TURN = 0.005
+TURN = 0.01
+# So long is waited for who says nothing, where that is the subject.
+SHORT = 0.3
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch):
+def asked_often(monkeypatch):
     monkeypatch.setattr(moving, "ASKING_SECONDS", 0.02)
-    monkeypatch.setattr(moving, "SILENT_SECONDS", 0.3)
-    monkeypatch.setattr(moving, "COMING_SECONDS", 0.5)
-    monkeypatch.setattr(moving, "SOON_SECONDS", 0.03)
-    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 0.05)
+    monkeypatch.setattr(moving, "SILENT_SECONDS", PATIENCE)
+    monkeypatch.setattr(moving, "COMING_SECONDS", PATIENCE)
 
 
 @pytest.fixture
@@ -52,17 +52,27 @@ async def brokers():
         yield opened
 
 
+def in_time():
+    """What comes lags behind by nothing."""
+    return 0
+
+
 class Owner:
     """A call that moves, with what it has sent."""
 
-    def __init__(self):
+    def __init__(self, late=in_time):
         self.heard = 0
         self.sent = []
         self.stored = 0
         self.can_settle = asyncio.Event()
         self.can_settle.set()
         self.departure = Departure(
-            lambda: "owner-1", lambda: 1_795_341_600_000, self._settle, lambda: ("inbound",), LOG
+            lambda: "owner-1",
+            lambda: 1_795_341_600_000,
+            self._settle,
+            lambda: ("inbound",),
+            late,
+            LOG,
         )
 
     async def _settle(self):
@@ -78,11 +88,11 @@ async def asked():
     """Ask Twilio, which says that another media stream is on its way."""
 
 
-async def speak(owner, arrival, positions=range(0, 200_000, STEP)):
-    """Play the call to both sides."""
+async def speak(owner, arrival, positions=range(0, 200_000, STEP), behind=0):
+    """Play the call to both sides, of which the owner may hear it later."""
     for start in positions:
-        if owner is not None:
-            owner.hear(piece(start))
+        if owner is not None and start >= behind:
+            owner.hear(piece(start - behind))
         if arrival is not None and start >= LATER:
             theirs = piece(start)
             arrival.taking.take(Chunk(theirs.start - LATER, theirs.audio))
@@ -95,8 +105,8 @@ def piece(start):
 
 
 @contextlib.asynccontextmanager
-async def playing(*parties):
-    task = asyncio.create_task(speak(*parties))
+async def playing(*parties, behind=0):
+    task = asyncio.create_task(speak(*parties, behind=behind))
     try:
         yield
     finally:
@@ -106,7 +116,7 @@ async def playing(*parties):
 
 async def test_a_call_moves_from_one_container_to_another(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     async with (
         patience(),
         mine.moves.answering(CALL, owner.departure.answer),
@@ -123,12 +133,52 @@ async def test_a_call_moves_from_one_container_to_another(brokers):
         assert given.open_utterances == ("inbound",)
         assert arrival.taking.begin(given.offset, given.cut)[0].start == given.cut
         with pytest.raises(MoveFailed):  # it has moved already
-            await Arrival(CALL, theirs.moves, LOG).run()
+            await Arrival(CALL, theirs.moves, in_time, LOG).run()
+
+
+async def test_where_an_owner_is_behind_both_meet_where_both_have_heard_the_call(brokers):
+    """Its container is busy, or the path of its media stream stands still."""
+    mine, theirs = brokers
+    behind = 6 * SAMPLE_RATE
+    owner = Owner(late=lambda: behind)
+    arrival = Arrival(CALL, theirs.moves, in_time, LOG)
+    async with (
+        patience(),
+        mine.moves.answering(CALL, owner.departure.answer),
+        playing(owner, arrival, behind=behind),
+    ):
+        leaving = asyncio.create_task(owner.departure.run(asked))
+        given = await arrival.run()
+        await arrival.confirm()
+        await leaving
+    assert given is not None
+    assert given.offset == LATER
+
+
+async def test_a_successor_waits_for_an_owner_that_is_behind_though_not_for_ever(
+    brokers, monkeypatch
+):
+    monkeypatch.setattr(moving, "PATIENT_SECONDS", SHORT)
+    mine, theirs = brokers
+    arrival = Arrival(CALL, theirs.moves, in_time, LOG)
+    owner = Owner(late=lambda: max(0, LATER + arrival.taking.end - owner.heard))
+    async with patience(), mine.moves.answering(CALL, owner.departure.answer):
+        leaving = asyncio.create_task(owner.departure.run(asked))
+        taking = asyncio.create_task(arrival.run())
+        await speak(owner, None, range(0, LATER, STEP))
+        await speak(None, arrival, range(LATER // STEP * STEP + STEP, 100_000, STEP))
+        await until(lambda: arrival.taking.offset is not None)
+        owner.departure.end_of_stream()
+        with pytest.raises(MoveFailed, match="the media stream has ended"):
+            await leaving
+        with pytest.raises(MoveFailed):
+            await taking
+    assert arrival.taking.offset == LATER  # by the time at which it came
 
 
 async def test_nothing_is_handed_over_before_all_is_stored(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     owner.can_settle.clear()
     async with (
         patience(),
@@ -146,7 +196,8 @@ async def test_nothing_is_handed_over_before_all_is_stored(brokers):
         await leaving
 
 
-async def test_an_owner_whom_nobody_follows_keeps_the_call(brokers):
+async def test_an_owner_whom_nobody_follows_keeps_the_call(brokers, monkeypatch):
+    monkeypatch.setattr(moving, "COMING_SECONDS", SHORT)
     assert len(brokers) == 2
     owner = Owner()
     async with patience(), playing(owner, None):
@@ -155,13 +206,17 @@ async def test_an_owner_whom_nobody_follows_keeps_the_call(brokers):
     assert owner.departure.give_up() == ([], [])
 
 
-async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows(brokers):
+async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows(
+    brokers, monkeypatch
+):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         async with playing(owner, arrival):
             leaving = asyncio.create_task(owner.departure.run(asked))
-            given = await arrival.run()  # and says no more
+            given = await arrival.run()
+            monkeypatch.setattr(moving, "SILENT_SECONDS", SHORT)
+            owner.departure.answer(msgspec.msgpack.encode(moving.Question()))  # and says no more
             with pytest.raises(MoveFailed, match="no other container writes the call"):
                 await leaving
             with pytest.raises(MoveFailed):  # too late
@@ -172,15 +227,16 @@ async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows
     assert sent[-1].end > given.cut
 
 
-async def test_a_successor_learns_that_its_owner_is_gone(brokers):
+async def test_a_successor_learns_that_its_owner_is_gone(brokers, monkeypatch):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     owner.can_settle.clear()
     async with patience(), playing(owner, arrival):
         async with mine.moves.answering(CALL, owner.departure.answer):
             leaving = asyncio.create_task(owner.departure.run(asked))
             taking = asyncio.create_task(arrival.run())
             await owner.departure._cut.wait()
+            monkeypatch.setattr(moving, "SILENT_SECONDS", SHORT)
             leaving.cancel()
         assert await taking is None
         await asyncio.wait({leaving})
@@ -188,8 +244,9 @@ async def test_a_successor_learns_that_its_owner_is_gone(brokers):
 
 async def test_an_owner_that_goes_early_is_compared_with_all_the_same(brokers, monkeypatch):
     monkeypatch.setattr(moving, "SOON_SECONDS", 1000)
+    monkeypatch.setattr(moving, "PLENTY_SECONDS", 1000)
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     async with patience():
         async with mine.moves.answering(CALL, owner.departure.answer):
             leaving = asyncio.create_task(owner.departure.run(asked))
@@ -198,6 +255,7 @@ async def test_an_owner_that_goes_early_is_compared_with_all_the_same(brokers, m
             await speak(owner, arrival, range(0, 100_000, STEP))
             await until(lambda: arrival._theirs and arrival._theirs[0].end == owner.heard)
             assert arrival.taking.begins is None  # it does not know yet where it is
+            monkeypatch.setattr(moving, "SILENT_SECONDS", SHORT)
             leaving.cancel()
         await speak(None, arrival, range(100_000, 120_000, STEP))
         assert await taking is None
@@ -207,7 +265,7 @@ async def test_an_owner_that_goes_early_is_compared_with_all_the_same(brokers, m
 
 async def test_a_call_that_ends_before_it_is_cut_ends_where_it_is(brokers):
     mine, theirs = brokers
-    owner, arrival = Owner(), Arrival(CALL, theirs.moves, LOG)
+    owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         leaving = asyncio.create_task(owner.departure.run(asked))
         taking = asyncio.create_task(arrival.run())

@@ -74,7 +74,8 @@ async def test_while_nats_is_away_nobody_is_taken_for_gone(monkeypatch):
     asked: list[str] = []
     away: Any = Away()
     async with patience():
-        assert await moving.Arrival(call_sid(1), away, structlog.get_logger()).run() is None
+        arrival = moving.Arrival(call_sid(1), away, lambda: 0, structlog.get_logger())
+        assert await arrival.run() is None
     assert len(asked) > 20 + moving.UNANSWERED
 
 
@@ -190,7 +191,7 @@ async def test_a_successor_of_an_owner_that_must_leave_waits_and_goes_on():
 
 def test_what_an_owner_has_written_behind_the_cut_is_not_written_twice():
     nobody: Any = None
-    succession = Succession(call_sid(1), nobody, "")
+    succession = Succession(call_sid(1), nobody, "", nobody)
     succession.given = Given(0, 0, 2 * SAMPLE_RATE, ())
 
     def stored(type_="Results", **ends):
@@ -206,7 +207,7 @@ def test_what_an_owner_has_written_behind_the_cut_is_not_written_twice():
 @pytest.mark.parametrize("given", [None, Given(0, 0, 2 * SAMPLE_RATE, ())])
 def test_a_call_is_taken_from_the_owner_that_was_listened_to_alone(given):
     nobody: Any = None
-    succession = Succession(call_sid(1), nobody, "owner-1")
+    succession = Succession(call_sid(1), nobody, "owner-1", nobody)
     succession.given = given
     assert succession.may_claim(Claim(seq=5, sequence=5, epoch="owner-1"))
     assert succession.may_claim(Claim(seq=5, sequence=5))  # which is kept no longer
