@@ -1,7 +1,5 @@
 """handler/calls/call.py: what a call says of its end, with a real NATS and a recogniser."""
 
-import asyncio
-
 import pytest
 from support.brokers import read_records
 from support.containers import Phone, world
