@@ -186,6 +186,7 @@ async def take(chromium: str, sizes: Sequence[int], *, shown: bool) -> None:
     ALL.mkdir(parents=True, exist_ok=True)
     for old in ALL.glob("*.png"):
         old.unlink()
+    states.be_patient()
     async with async_playwright() as playwright, asyncio.timeout(LONGEST):
         browser = await playwright.chromium.launch(executable_path=chromium)
         camera = Camera(await browser.new_page(), shown)

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from bench.desk.calls import Desk
 from bench.desk.meter import Costs, LongFrame, Meter
-from bench.desk.page import be_live, opened
+from bench.desk.page import be_live, be_patient, opened
 from bench.machine import describe
 from bench.processes import CHROMIUM
 
@@ -215,6 +215,7 @@ async def measure_page(page: Page, desk: Desk, arguments: argparse.Namespace) ->
 
 async def run(chromium: str, arguments: argparse.Namespace) -> None:
     """Measure in a browser of its own."""
+    be_patient()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium)
         os.nice(POLITE)  # who reads has a machine of their own, without the service and who talks

@@ -15,7 +15,11 @@ SHORT = 3  # seconds that a token lasts which is to expire
 AWAY = 6  # of so many calls one is without a recogniser
 LOOK = 0.3  # seconds between two looks
 PATIENCE = 30_000  # ms
-expect.set_options(timeout=PATIENCE)
+
+
+def be_patient() -> None:
+    """Wait so long for what is expected: all of a process does, so what begins a run says so."""
+    expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -86,10 +90,13 @@ async def be_talked_over(page: Page, desk: Desk) -> None:
     """See that in some calls both speak at once, and that others have been silent for long."""
     over = [call for call in desk.calls[:MOST_OPEN] if call.is_heard][::AWAY]
     assert over, "no call is heard"
+    # It takes as long to be silent for long as both are seen to speak: that comes last.
+    nobody = panels(page, " .signal[data-speaking=nobody]")
+    await expect(nobody).not_to_have_count(0)
     for call in over:
         call.talk_over()
     await expect(panels(page, " .signal[data-speaking=both]")).to_have_count(len(over))
-    await expect(panels(page, " .signal[data-speaking=nobody]")).not_to_have_count(0)
+    await expect(nobody).not_to_have_count(0)
 
 
 async def be_enlarged(page: Page, desk: Desk) -> None:

@@ -50,7 +50,9 @@ async def browsing():
     assert CHROMIUM is not None, "the continuous integration installs it"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[f"--disable-features={','.join(WITHOUT)}"]
+            executable_path=CHROMIUM,
+            args=[f"--disable-features={','.join(WITHOUT)}"],
+            timeout=PATIENCE * 1000,
         )
         yield browser
         await browser.close()
@@ -91,6 +93,38 @@ async def use_tool(page, name: str) -> None:
         .or_(page.locator(".menu").get_by_role("menuitemcheckbox", name=name))
         .click()
     )
+
+
+async def read_with(page, token: str) -> None:
+    """
+    Have a page that reads connect anew with another token.
+
+    One that ends soon is made for this, and not for a page that is to be loaded yet.
+    """
+    await page.evaluate("token => { location.hash = `token=${token}`; }", token)
+    async with page.expect_event("websocket"):
+        await page.locator("#use-token").click()
+
+
+# Whatever an element says from now on: some of it is not said for long.
+NOTE = """one => {
+  one.noted = [];
+  new MutationObserver(() => one.noted.push(one.textContent))
+    .observe(one, { childList: true, characterData: true, subtree: true });
+}"""
+NOTED = """([selector, text]) => {
+  const { noted } = document.querySelector(selector);
+  return noted.some((said) => said && (text === null || said === text)) && noted.splice(0);
+}"""
+
+
+async def note(page, selector: str) -> None:
+    await page.locator(selector).evaluate(NOTE)
+
+
+async def noted(page, selector: str, text: str | None = None) -> None:
+    """Wait until an element that is noted has said this, or anything, since it was asked last."""
+    await page.wait_for_function(NOTED, arg=[selector, text])
 
 
 def turns(page):

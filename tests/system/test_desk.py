@@ -1,6 +1,7 @@
 """The page with many calls: what it costs grows by what there is to read, and by nothing else."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import expect
@@ -170,10 +171,12 @@ async def test_the_outline_of_a_turn_is_whole(size):
             assert max(await page.evaluate(BEYOND)) <= 0
 
 
-# The clocks that change in each frame, by where they are; a frame has one time of its own.
-SECONDS = """seconds => new Promise((done) => {
+# The clocks that change in each frame, by where they are, until each has changed so often; a frame
+# has one time of its own.
+SECONDS = """least => new Promise((done) => {
   const [frames, changes] = [new Map(), new Map()];
-  new MutationObserver((records) => {
+  const clocks = [...document.querySelectorAll(".calls li .clock, .call-panel .clock")];
+  const observer = new MutationObserver((records) => {
     const now = document.timeline.currentTime;
     for (const clock of new Set(records.map(({ target }) => target.closest?.(".clock")))) {
       if (!clock) continue;
@@ -183,27 +186,46 @@ SECONDS = """seconds => new Promise((done) => {
       frame[where].add(clock);
       changes.set(clock, (changes.get(clock) ?? 0) + 1);
     }
-  }).observe(document.body, { subtree: true, childList: true, characterData: true });
-  const clocks = [...document.querySelectorAll(".calls li .clock, .call-panel .clock")];
-  setTimeout(() => done({
-    tiles: Math.max(...[...frames.values()].map(({ tiles }) => tiles.size)),
-    rows: Math.max(...[...frames.values()].map(({ rows }) => rows.size)),
-    fewest: Math.min(...clocks.map((clock) => changes.get(clock) ?? 0)),
-  }), seconds * 1000);
+    const fewest = Math.min(...clocks.map((clock) => changes.get(clock) ?? 0));
+    if (fewest < least) return;
+    observer.disconnect();
+    done({
+      tiles: Math.max(...[...frames.values()].map(({ tiles }) => tiles.size)),
+      rows: Math.max(...[...frames.values()].map(({ rows }) => rows.size)),
+    });
+  });
+  observer.observe(document.body, { subtree: true, childList: true, characterData: true });
 })"""
+# Where a frame is later than shared/next_frame.js waits for it, as in a busy browser, a timer of it
+# draws all at once. That never goes off here.
+NO_FRAME_IS_LATE = """{
+  const timer = window.setTimeout;
+  window.setTimeout = (act, ms, ...more) => ms === 500 ? 0 : timer(act, ms, ...more);
+}"""
+
+
+async def seconds_pass(page):
+    """
+    Return how many clocks of a page change in one frame, until each has changed three times.
+
+    Raises:
+        TimeoutError: some of them do not.
+    """
+    async with patience():
+        return await page.evaluate(SECONDS, 3)
 
 
 async def test_a_second_that_passes_is_never_one_frame():
     """Who scrolls gets each frame in time: all the clocks of a desk take longer than one."""
     async with browsing() as browser, Desk() as desk, opened(browser, "about:blank", 1920) as page:
         await desk.begin(40, lasts=20)
+        await page.add_init_script(NO_FRAME_IS_LATE)
         await page.goto(desk.link())
         await be_live(page, desk)
         await expect(page.locator(".call-panel")).to_have_count(OPEN)
         assert await page.locator("#calls-part li").count() > 24
         await expect(page.locator(".interim")).to_have_count(0)
-        changed = await page.evaluate(SECONDS, 5)
-        assert changed["fewest"] >= 3
+        changed = await seconds_pass(page)
         assert changed["tiles"] <= 3  # desk/workspace.js
         assert changed["rows"] <= 6  # list/call_list.js
 
@@ -216,8 +238,7 @@ async def test_where_no_frames_come_a_second_is_shown_at_once():
         await page.goto(desk.link())
         await be_live(page, desk)
         assert await page.locator("#calls-part li").count() > 24
-        changed = await page.evaluate(SECONDS, 6)
-        assert changed["fewest"] >= 3
+        await seconds_pass(page)
 
 
 FRAMES = 120  # so many are needed, beside the few layouts that this asks for itself
@@ -234,15 +255,26 @@ COUNT_FRAMES = """() => {
 FAR = 6000  # px: there and back again takes SCROLLED
 
 
-async def turn_wheel(page, selector):
-    """Scroll as a mouse does: who sets `scrollTop` asks how the page is laid out, in each frame."""
+@asynccontextmanager
+async def wheel_over(page, selector):
+    """
+    Give what scrolls there and back again, as a mouse does.
+
+    Who sets `scrollTop` asks how the page is laid out, in each frame; who finds out where it is to
+    be turned asks too, but once.
+    """
     await page.locator(selector).hover()
     box = await page.locator(selector).bounding_box()
     middle = {"x": box["x"] + box["width"] / 2, "y": page.viewport_size["height"] / 2}
     speed = {"speed": round(2 * FAR / SCROLLED), "gestureSourceType": "mouse"}
     devtools = await page.context.new_cdp_session(page)
-    for way in (-FAR, FAR):
-        await devtools.send("Input.synthesizeScrollGesture", middle | speed | {"yDistance": way})
+
+    async def turn():
+        for way in (-FAR, FAR):
+            gesture = middle | speed | {"yDistance": way}
+            await devtools.send("Input.synthesizeScrollGesture", gesture)
+
+    yield turn
     await devtools.detach()
 
 
@@ -255,15 +287,18 @@ async def test_a_frame_is_laid_out_once_whatever_comes_while_a_list_is_scrolled(
         await be_live(page, desk)
         turns = page.locator(".turn:not([aria-hidden])")
         await page.evaluate(COUNT_FRAMES)
-        said, before = await turns.count(), await meter.look()
-        begun = await page.evaluate("window.framesCome")
-        frames = 0
-        while frames < FRAMES:  # on a busy machine they come seldom
-            async with asyncio.TaskGroup() as group:
-                group.create_task(desk.speak(round(40 * SCROLLED), 40, calls=desk.calls[:OPEN]))
-                await turn_wheel(page, "#calls-part")
-                frames = await page.evaluate("window.framesCome") - begun
+        async with wheel_over(page, "#calls-part") as turn_wheel:
+            said = await turns.count()
+            # The frames are asked for around the layouts: none of these is without its frame.
+            begun = await page.evaluate("window.framesCome")
+            before = await meter.look()
+            frames = 0
+            while frames < FRAMES:  # on a busy machine they come seldom
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(desk.speak(round(40 * SCROLLED), 40, calls=desk.calls[:OPEN]))
+                    await turn_wheel()
                 after = await meter.look()
+                frames = await page.evaluate("window.framesCome") - begun
                 assert await turns.count() > said + OPEN
         assert await page.evaluate("window.scrolls") > 10  # on a busy machine, in few of the frames
         assert after.layouts - before.layouts <= frames * 1.1

@@ -11,11 +11,12 @@ from playwright.async_api import Page, expect
 from starlette.responses import HTMLResponse
 from support.cable import Cable
 from support.page import needs_chromium, opened, said, shares_browser, turns
-from support.timing import TTL
+from support.timing import TTL, until
 from support.twilio_api import serving
 
 pytestmark = [needs_chromium, shares_browser]
 MINE, OTHER = "+15550001111", "+15550002222"
+REFUSED = 4  # times that a language is asked for before it is let be for a while
 # It allows the service, and no inline script or style.
 POLICY = "default-src 'none'; script-src {url}; connect-src {url} {ws}; base-uri 'none'"
 PAGE = """<!doctype html><html lang="en"><title>A ticket</title>
@@ -60,6 +61,11 @@ async def note_states(page: Page) -> None:
     )
 
 
+async def has_heard(page: Page, url: str) -> None:
+    """Wait until the page has heard of the service what was on its way."""
+    await page.evaluate("url => fetch(url).then((later) => later.text())", f"{url}/calls")
+
+
 def state(page):
     return page.locator("partyline-call .state")
 
@@ -78,8 +84,7 @@ async def test_a_call_is_live_in_a_foreign_page_from_its_beginning_to_its_end(se
         assert await said(page) == ["good morning", "how are you"]
         await expect(page.locator("partyline-call .gap")).to_be_visible()
         # The sheets are there, though the page allows no inline style.
-        log = page.locator("partyline-call .log")
-        assert await log.evaluate("(one) => getComputedStyle(one).overflowY") == "auto"
+        await expect(page.locator("partyline-call .log")).to_have_css("overflow-y", "auto")
         await call.end()
         await expect(state(page)).to_have_text("ended")
         await expect(page).to_have_title(re.compile(r" ended$"))
@@ -124,9 +129,17 @@ async def test_a_language_that_could_not_be_loaded_comes_once_the_service_has_it
 async def test_what_cannot_be_read_is_said_in_the_language_that_comes(service, token):
     async with embedded(service.url, "CA0", token, lang="de") as page:
         await page.clock.install()
-        await page.route("**/languages/de.js*", lambda route: route.abort())
+        refused: list[str] = []
+
+        async def refuse(route):
+            refused.append(route.request.url)
+            await route.abort()
+
+        await page.route("**/languages/de.js*", refuse)
         await page.reload()
         await expect(state(page)).to_have_text(re.compile("^no call"))
+        await until(lambda: len(refused) == REFUSED)
+        await has_heard(page, service.url)
         await page.unroute_all()
         await page.clock.run_for(30_000)
         await expect(state(page)).to_have_text(re.compile("^Kein Gespräch"))
@@ -166,8 +179,10 @@ async def test_what_nobody_confirms_is_not_believed_for_long(service, token, tel
 async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
     call = await tell(service, from_=MINE)
     call.say("before", 0.0)
-    async with embedded(service.url, call.sid, mint(calls=[call.sid], ttl=TTL)) as page:
+    async with embedded(service.url, call.sid, mint(calls=[call.sid])) as page:
         await expect(state(page)).to_have_text("live")
+        async with page.expect_event("websocket"):
+            await use(page, mint(calls=[call.sid], ttl=TTL))
         await note_states(page)
         await expect(state(page)).to_contain_text("the token has expired")
         await expect(page).to_have_title(re.compile(r"^told:( offline)? expired$"))
@@ -184,17 +199,19 @@ async def test_a_call_that_has_ended_stays_so_whatever_becomes_of_line_and_token
     call = await tell(service, from_=MINE)
     call.say("before", 0.0)
     await call.end()
-    async with (
-        Cable(int(service.url.rpartition(":")[2])) as cable,
-        embedded(f"http://127.0.0.1:{cable.port}", call.sid, mint(calls=["*"], ttl=TTL)) as page,
-    ):
-        await expect(state(page)).to_have_text("ended")
-        await note_states(page)
-        async with page.expect_event("websocket"):  # it comes back
-            cable.cut()
-            cable.mend()
-        await expect(page.locator(".lost")).to_have_count(0)
-        assert (await page.title(), await state(page).text_content()) == ("told:", "ended")
+    async with Cable(service.port) as cable:
+        url = f"http://127.0.0.1:{cable.port}"
+        async with embedded(url, call.sid, mint(calls=["*"])) as page:
+            await expect(state(page)).to_have_text("ended")
+            await note_states(page)
+            async with page.expect_event("websocket"):  # it comes back
+                cable.cut()
+                cable.mend()
+            async with page.expect_response("**/calls"):  # which says that it is over
+                await use(page, mint(calls=["*"], ttl=-60))
+            await has_heard(page, url)
+            await expect(page.locator(".lost")).to_have_count(0)
+            assert (await page.title(), await state(page).text_content()) == ("told:", "ended")
 
 
 async def test_a_token_that_was_over_before_is_said_so(service, mint, tell):
@@ -301,9 +318,9 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(service, mint, tell, sch
         url = f"http://127.0.0.1:{cable.port}"
         async with embedded(url, call.sid, mint(calls=["*"]), color_scheme=scheme) as page:
             await expect(page.locator("partyline-call .gap")).to_be_visible()
-            ground = await page.locator("partyline-call").evaluate(
-                "(one) => getComputedStyle(one).backgroundColor"
-            )
+            ground = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
+            element = page.locator("partyline-call")
+            await expect(element).to_have_css("background-color", ground)
             found.append(("live", await Axe().run(page)))
             cable.cut()
             await expect(state(page)).to_contain_text("offline")
@@ -312,10 +329,9 @@ async def test_nothing_that_axe_finds_keeps_anybody_out(service, mint, tell, sch
             await call.end()
             await expect(state(page)).to_have_text("ended")
             found.append(("ended", await Axe().run(page)))
-            await page.locator("partyline-call").evaluate("(one) => one.setAttribute('call', '')")
+            await element.evaluate("(one) => one.setAttribute('call', '')")
             await expect(state(page)).to_contain_text("no callSid")
             found.append(("refused", await Axe().run(page)))
     assert {name: each.violations_count for name, each in found if each.violations_count} == {}, [
         each.generate_report() for _, each in found
     ]
-    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]

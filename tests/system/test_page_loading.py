@@ -200,10 +200,14 @@ async def test_a_service_that_cannot_say_whether_it_wants_a_token_is_asked_again
     """Only one that wants one has the reader asked for it."""
     async with opened("about:blank") as page:
         answers = [503, 500]
+        is_seen = asyncio.Event()  # what was said of the first: the next takes its place
 
         async def answer(route):
             if answers:
-                await route.fulfill(status=answers.pop(0))
+                status = answers.pop(0)
+                if not answers:
+                    await is_seen.wait()
+                await route.fulfill(status=status)
             else:
                 await route.continue_()
 
@@ -212,6 +216,7 @@ async def test_a_service_that_cannot_say_whether_it_wants_a_token_is_asked_again
         await expect(page.locator("#connection")).to_have_text(
             "The service answers 503. Trying again …"
         )
+        is_seen.set()
         await expect(page.locator("#sign-in")).to_be_hidden()
         await expect(page.locator("#token")).to_be_focused()
         assert answers == []

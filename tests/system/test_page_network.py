@@ -13,7 +13,15 @@ import pytest
 from playwright.async_api import expect
 from starlette.responses import HTMLResponse
 from support.cable import Cable
-from support.page import browsing, needs_chromium, opened, said, shares_browser, turns
+from support.page import (
+    browsing,
+    needs_chromium,
+    opened,
+    read_with,
+    said,
+    shares_browser,
+    turns,
+)
 from support.timing import PATIENCE, TTL, patience, until
 from support.twilio_api import serving
 
@@ -72,10 +80,11 @@ async def test_a_line_that_is_dead_and_says_nothing_is_noticed(service, token, t
 async def test_a_token_that_expired_while_the_network_was_away_is_said_so(service, mint, tell):
     call = await tell(service)
     async with Cable(int(service.url.rpartition(":")[2])) as cable:
-        expires = time.time() + TTL
-        short = mint(calls=["*"], ttl=TTL)
-        url = f"http://127.0.0.1:{cable.port}/#token={short}&call={call.sid}"
+        url = f"http://127.0.0.1:{cable.port}/#token={mint(calls=['*'])}&call={call.sid}"
         async with opened(url) as page:
+            await expect(page.locator("#connection")).to_have_text("Connected")
+            expires = time.time() + TTL
+            await read_with(page, mint(calls=["*"], ttl=TTL))
             await expect(page.locator("#connection")).to_have_text("Connected")
             cable.cut()
             await asyncio.sleep(max(0, expires + 0.5 - time.time()))
@@ -113,9 +122,9 @@ async def test_a_process_that_leaves_is_come_back_from(serve, token, tell, nats)
 async def test_a_token_that_expires_is_said_and_replaced(service, mint, tell):
     call = await tell(service)
     call.say("before", 0.0)
-    short = mint(calls=["*"], ttl=TTL)
-    async with opened(f"{service.url}/#token={short}&call={call.sid}") as page:
+    async with opened(f"{service.url}/#token={mint(calls=['*'])}&call={call.sid}") as page:
         await expect(turns(page)).to_have_count(1)
+        await read_with(page, mint(calls=["*"], ttl=TTL))
         await expect(page.locator("#problem")).to_contain_text("expired")
         await page.fill("#token", mint(calls=["*"]))
         await page.keyboard.press("Enter")
@@ -216,6 +225,10 @@ async def demonstrated():
         await asyncio.wait_for(demo.wait(), PATIENCE)
 
 
+FINAL = ".said > span:not(.interim)"
+WORDS = f"Array.from(document.querySelectorAll('{FINAL}'), (one) => one.textContent)"
+
+
 @pytest.mark.proof
 async def test_the_demo_is_read_along_on_the_page(rounds):
     """Recorded speech, both sides; without a network for 10 s; in full, to the end."""
@@ -226,9 +239,10 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
                 await page.locator("#calls .open").click()
                 await expect(page.locator(".interim").first).to_be_attached()
                 for side in ("inbound", "outbound"):
-                    final = page.locator(f".turn.{side} .said > span:not(.interim)").first
+                    final = page.locator(f".turn.{side} {FINAL}").first
                     await expect(final).to_be_attached()
-                await expect(page.locator(".delay")).to_contain_text("behind")
+                # How late a recogniser is that is busy is not what is asked.
+                await expect(page.locator(".delay")).to_contain_text(re.compile("behind|late"))
                 if number == 0:
                     cable.cut()
                     await expect(page.locator("#connection")).to_have_text(RECONNECTING)
@@ -239,6 +253,7 @@ async def test_the_demo_is_read_along_on_the_page(rounds):
                     await expect(page.locator(".state")).to_have_text(
                         "ended", timeout=3 * PATIENCE * 1000
                     )
+                await page.wait_for_function(f"{WORDS}.join(' ').match(/\\S+/g)?.length >= 10")
                 stored = await words_stored(url, sid, token)
                 assert stored.total() >= 10
                 async with patience():  # no word is missing
@@ -256,5 +271,5 @@ async def words_stored(url: str, sid: str, token: str) -> Counter[str]:
 
 
 async def words_read(page) -> Counter[str]:
-    finals = await page.locator(".said > span:not(.interim)").all_text_contents()
+    finals = await page.locator(FINAL).all_text_contents()
     return Counter(word for text in finals for word in text.split())

@@ -5,7 +5,7 @@ import json
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from support.page import letters, needs_chromium, opened, shares_browser, turns
+from support.page import letters, needs_chromium, note, noted, opened, shares_browser, turns
 
 pytestmark = [needs_chromium, shares_browser]
 NUMBER, OTHER = "+15550001111", "+15550002222"
@@ -31,12 +31,13 @@ async def test_turns_are_walked_copied_and_followed_by_keys(service, token, tell
     async with opened(f"{service.url}/#token={token}&call={call.sid}", **COPIES) as page:
         await expect(turns(page)).to_have_count(40)
         await expect(page.locator(".log")).to_be_focused()
+        await note(page, ".told")
         for key in "kkkj":
             await page.keyboard.press(key)
         focused = page.locator(".turn:focus")
         await expect(focused).to_contain_text("line 38")
         await page.keyboard.press("c")
-        await expect(page.locator(".told")).to_have_text("Copied: the turn at 06:20")
+        await noted(page, ".told", "Copied: the turn at 06:20")
         link = f"{service.url}/#call={call.sid}&t=380.0"
         assert await taken(page) == f"[06:20] Ana: line 38 {link}"
         # What comes does not move the reader, who goes on when they will.
@@ -47,7 +48,7 @@ async def test_turns_are_walked_copied_and_followed_by_keys(service, token, tell
         await expect(page.locator(".jump")).to_be_hidden()
         await expect(turns(page).last).to_be_in_viewport()
         await page.keyboard.press("f")
-        await expect(page.locator(".told")).to_have_text("Staying here")
+        await noted(page, ".told", "Staying here")
         # In a field they are letters.
         await page.keyboard.press("s")
         await page.locator(".find").press_sequentially("jkf?c/")
@@ -65,9 +66,10 @@ async def test_a_turn_is_copied_by_the_button_that_the_pointer_brings(service, t
         await turns(page).nth(1).hover()
         await expect(page.get_by_text("Copy line")).to_be_visible()
         assert await turns(page).nth(1).bounding_box() == before  # nothing moves
+        await note(page, ".told")
         await page.get_by_text("Copy line").click()
         link = f"{service.url}/#call={call.sid}&t=3.0"
-        await expect(page.locator(".told")).to_have_text("Copied: the turn at 00:03")
+        await noted(page, ".told", "Copied: the turn at 00:03")
         assert await taken(page) == f"[00:03] Callee: Who is there? {link}"
         await page.locator(".call-panel .facts").hover()
         await expect(page.get_by_text("Copy line")).to_have_count(0)
@@ -150,6 +152,7 @@ async def test_what_lies_over_the_page_keeps_the_keyboard_until_it_is_closed(
         await is_closed()
         # A press on its ground leaves it, and the keyboard in it.
         await opener.click()
+        await expect(dialog).to_be_visible()
         box = await dialog.bounding_box()
         await page.mouse.move(box["x"] + 4, box["y"] + box["height"] / 2)
         await page.mouse.down()

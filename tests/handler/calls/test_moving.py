@@ -105,8 +105,8 @@ def piece(start):
 
 
 @contextlib.asynccontextmanager
-async def playing(*parties, behind=0):
-    task = asyncio.create_task(speak(*parties, behind=behind))
+async def playing(owner, arrival, behind=0):
+    task = asyncio.create_task(speak(owner, arrival, behind=behind))
     try:
         yield
     finally:
@@ -161,7 +161,7 @@ async def test_a_successor_waits_for_an_owner_that_is_behind_though_not_for_ever
     monkeypatch.setattr(moving, "PATIENT_SECONDS", SHORT)
     mine, theirs = brokers
     arrival = Arrival(CALL, theirs.moves, in_time, LOG)
-    owner = Owner(late=lambda: max(0, LATER + arrival.taking.end - owner.heard))
+    owner = Owner(late=lambda: max(0, LATER + arrival.taking.end - LATER // STEP * STEP - STEP))
     async with patience(), mine.moves.answering(CALL, owner.departure.answer):
         leaving = asyncio.create_task(owner.departure.run(asked))
         taking = asyncio.create_task(arrival.run())
