@@ -20,7 +20,6 @@ from broker.records import CallFacts, Record, Stored, words_in
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
 ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
 OWNER_LOST = "owner-lost"
-MEDIA_LOST = "media-lost"
 PAUSED = "paused"
 # Gaps of both tracks behind which nothing older is to come: all that was received had been told.
 CLOSING = frozenset({OWNER_LOST, PAUSED})

@@ -14,6 +14,8 @@ KEPT = 10 * SAMPLE_RATE
 # the other, a chunk, and the way. Equal samples are believed further, on a machine that is busy.
 MOST_APART = SAMPLE_RATE
 MOST_APART_IF_EQUAL = 5 * SAMPLE_RATE
+# What sounds alike for less than this may do so by chance.
+LEAST_SHARED = SAMPLE_RATE // 2
 # Audio is looked at when so much of it has come, or somebody asks: in pieces of 20 ms that is eight
 # times the work, while all calls of a process move together.
 BATCH = SAMPLE_RATE
@@ -46,12 +48,18 @@ class Print(msgspec.Struct, frozen=True, gc=False):
 class Fingerprint:
     """Takes the fingerprint of a call as its audio comes; keeps that of the newest."""
 
-    def __init__(self) -> None:
+    def __init__(self, reached: int = 0) -> None:
+        """
+        Begin with nothing that was heard.
+
+        Args:
+            reached: Position at which what is heard first is expected.
+        """
         self._marks = tuple(Landmarks() for _ in range(CHANNELS))
         self._envelopes = tuple(bytearray() for _ in range(CHANNELS))
         self._rests = tuple(bytearray() for _ in range(CHANNELS))  # of steps that are not whole yet
         self._start: int | None = None
-        self._end = 0
+        self._end = reached
         self._unseen = bytearray()  # what came last, of both tracks
 
     def feed(self, chunk: Chunk) -> None:
@@ -68,7 +76,7 @@ class Fingerprint:
         """Return what is known by now."""
         self._look()
         return Print(
-            start=self._start or 0,
+            start=self._end if self._start is None else self._start,
             end=self._end,
             marks=tuple(dict(marks.found) for marks in self._marks),
             envelopes=tuple(bytes(steps) for steps in self._envelopes),
@@ -122,7 +130,8 @@ def place(theirs: Print, ours: Print, guess: int, *, early: bool = False) -> int
     most = MOST_APART if early else MOST_APART_IF_EQUAL
     if exact is not None and abs(exact - guess) <= most:
         return exact
-    if early:
+    shared = min(theirs.end, ours.end + guess) - max(theirs.start, ours.start + guess)
+    if early or shared < LEAST_SHARED:
         return None
     apart = theirs.start - ours.start
     steps = envelope.offset(

@@ -8,14 +8,14 @@ FORGOTTEN = 1e-3
 
 class Lateness:
     """
-    Compares when audio came with when it might have come: as that did which came soonest.
+    Compares when the newest audio came with when it might have: as that did which came soonest.
 
-    A path that stands still, or a process that is too busy to read, makes it late; both bring what
-    they held back in a burst.
+    What stood still on its way, or could not be read by a process that is busy, is late.
     """
 
     def __init__(self) -> None:
         self._zero: float | None = None  # when position 0 would have come, at the soonest
+        self._position = 0
         self._noted_at = 0.0
 
     def note(self, position: int, now: float) -> None:
@@ -31,10 +31,10 @@ class Lateness:
             self._zero = zero
         else:
             self._zero = min(zero, self._zero + FORGOTTEN * (now - self._noted_at))
-        self._noted_at = now
+        self._position, self._noted_at = position, now
 
-    def at(self, position: int, now: float) -> int:
-        """Return by how much what ends at a position is behind, in samples; 0 if nothing came."""
+    def at(self, now: float) -> int:
+        """Return by how much what came last is behind by now, in samples; 0 if nothing came."""
         if self._zero is None:
             return 0
-        return max(0, round((now - self._zero) * SAMPLE_RATE) - position)
+        return max(0, round((now - self._zero) * SAMPLE_RATE) - self._position)

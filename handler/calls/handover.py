@@ -32,9 +32,15 @@ class Giving:
         fingerprint: Of what it hears, for the successor.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reached: int = 0) -> None:
+        """
+        Begin to look at what comes.
+
+        Args:
+            reached: Position up to which the call was heard before.
+        """
         self.cut: int | None = None
-        self.fingerprint = Fingerprint()
+        self.fingerprint = Fingerprint(reached)
         self._finder: PauseFinder | None = None
         self._held: deque[Chunk] = deque()
         self._lost: list[Loss] = []
@@ -135,16 +141,6 @@ class Taking:
     def length(self) -> int:
         """How much is kept."""
         return self.end - self._held[0].start if self._held else 0
-
-    def shared(self, reached: int, offset: int) -> int:
-        """
-        Return how much of what is kept the owner has heard, too, in samples.
-
-        Args:
-            reached: Position up to which the owner has heard the call.
-            offset: Position of the media stream's zero, as good as it is known.
-        """
-        return max(0, min(self.end, reached - offset) - (self.end - self.length))
 
     def take(self, chunk: Chunk) -> None:
         """Keep what comes, the newest of it."""

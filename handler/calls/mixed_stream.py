@@ -78,7 +78,7 @@ class MixedStream:
         self._carriers = dict.fromkeys(first.tracks, first)  # whose frames are heard
         self._mixer = Mixer(wait=mix_wait)
         self._lateness = Lateness()
-        self._reached = 0  # what was forwarded, on its own clock
+        self._restarts = 0
         self._over: asyncio.Future[None] | None = None  # while it is pumped
         self._activity = Activity.ACTIVE
         self._ended: list[MediaStream] = []  # since the last tick
@@ -108,7 +108,7 @@ class MixedStream:
 
     def late(self, now: float) -> int:
         """How far what was forwarded lags behind what is said, in samples."""
-        return self._lateness.at(self._reached, now)
+        return self._lateness.at(now)
 
     def takes(self, stream: MediaStream, now: float) -> bool:
         """Whether a media stream brings a track that is missing while the other one goes on."""
@@ -265,13 +265,19 @@ class MixedStream:
 
     def _collect(self, now: float, changed: Activity | None, chunks: list[Chunk]) -> Tick:
         if chunks:
-            self._reached = chunks[-1].end
-            self._lateness.note(self._reached, now)
+            self._note_lateness(chunks[-1].end, now)
         if self.offset:
             chunks = [Chunk(chunk.start + self.offset, chunk.audio) for chunk in chunks]
         losses = [loss.moved(self.offset) for loss in self._mixer.collect_losses()]
         over, self._ended = tuple(self._ended), []
         return Tick(now, changed, chunks, losses, over)
+
+    def _note_lateness(self, position: int, now: float) -> None:
+        """Note when audio came; where a clock began anew, positions do not follow those before."""
+        if self.counts.restarts != self._restarts:
+            self._restarts = self.counts.restarts
+            self._lateness = Lateness()
+        self._lateness.note(position, now)
 
 
 def _end(stream: MediaStream, end: End) -> None:

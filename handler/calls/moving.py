@@ -20,7 +20,7 @@ from handler.audio.fingerprint import Print
 from handler.audio.loss import Loss
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import seconds
-from handler.calls.handover import Giving, Taking
+from handler.calls.handover import MARGIN, Giving, Taking
 from handler.errors import MoveFailed, Stay
 
 # From the wish for another media stream until it has come, through Twilio and a load balancer.
@@ -34,13 +34,12 @@ UNANSWERED = 3
 SETTLE_SECONDS = 5.0
 # How long an owner that has to leave waits for a successor that was told the cut.
 LAST_SECONDS = 0.5
-# So much both have to have heard before samples are compared; before it is compared how loud they
-# are, which says less; and before nothing is: twice as much where there is something to compare.
+# So long both have to have heard the call before samples are compared; before it is compared how
+# loud they are, which says less; and before neither is: twice as long where there is something to
+# compare.
 SOON_SECONDS = 0.5
 ENOUGH_SECONDS = 1.0
 PLENTY_SECONDS = 2.5
-# So long a successor waits for an owner that is behind to hear what it has heard.
-PATIENT_SECONDS = 10.0
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -108,6 +107,7 @@ class Departure:
         open_utterances: Returns the tracks whose utterance has not ended.
         late: Returns how far what it takes lags behind what is said, in samples.
         log: Told of each step.
+        reached: Position up to which the call was heard before.
     """
 
     def __init__(
@@ -118,6 +118,8 @@ class Departure:
         open_utterances: Callable[[], tuple[str, ...]],
         late: Callable[[], int],
         log: BoundLogger,
+        *,
+        reached: int = 0,
     ) -> None:
         self._epoch = epoch
         self._started_at = started_at
@@ -125,7 +127,7 @@ class Departure:
         self._open_utterances = open_utterances
         self._late = late
         self._log = log
-        self._giving = Giving()
+        self._giving = Giving(reached)
         self._cut = asyncio.Event()
         self._settled = False
         self._claimed = asyncio.Event()
@@ -292,6 +294,7 @@ class Arrival:
         """
         unanswered, heard_at = 0, self._now()
         while unanswered < UNANSWERED or self._now() - heard_at < SILENT_SECONDS:
+            asked = self._reached
             try:
                 answer = await self._ask(Question(has_from=self.taking.begins))
             except OwnerSilent:
@@ -304,7 +307,7 @@ class Arrival:
                     raise MoveFailed("the owner keeps the call, or it has ended")
                 self.epoch = answer.epoch or self.epoch
                 if answer.print is not None:
-                    self._place(answer.print, answer.late)
+                    self._place(answer.print, answer.late, asked)
                 if answer.cut is not None and self.taking.offset is not None:
                     return Given(
                         answer.started_at, self.taking.offset, answer.cut, answer.open_utterances
@@ -325,28 +328,36 @@ class Arrival:
             else:
                 return
 
-    def _place(self, theirs: Print, late: int) -> None:
+    @property
+    def _reached(self) -> int:
+        """How far what is said has come by now, on the media stream's own clock."""
+        return self.taking.end + self._late()
+
+    def _place(self, theirs: Print, late: int, asked: int) -> None:
         """
         Find out where the media stream lies, by what the owner hears.
 
         Args:
             theirs: What that sounds like.
             late: How far it lags behind what is said, in samples.
+            asked: How far what is said had come as the owner was asked, on our clock.
         """
         now = self._now()
         if not self.taking.length:
             return
-        guess = theirs.end + late - self.taking.end - self._late()
+        way = self._reached - asked
+        guess = theirs.end + late - asked - way // 2
         self._theirs = theirs, guess
         if self._since is None:
             self._since = now
-        heard = seconds(self.taking.shared(theirs.end, guess))
-        if heard >= SOON_SECONDS:
-            self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
+        # An owner that is behind has heard less of what we have: it may have nothing in common yet.
+        heard = now - self._since - seconds(max(0, late - self._late()))
+        if heard < SOON_SECONDS:
+            return
+        self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
         by = "what it sounds like"
         enough = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
-        patient = heard < enough and now - self._since < PATIENT_SECONDS
-        if self.taking.offset is None and not patient:
+        if self.taking.offset is None and heard >= enough and way <= 2 * MARGIN:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
         self._tell_placed(by)

@@ -21,12 +21,10 @@ class Outcome:
 
     Attributes:
         status: The final one; None while none has come.
-        at: Unix ms at which Twilio said so; 0 if that is not known.
     """
 
     def __init__(self, statuses: Statuses, account_sid: str, call_sid: str) -> None:
         self.status: str | None = None
-        self.at = 0
         self._statuses = statuses
         self._account_sid = account_sid
         self._call_sid = call_sid
@@ -66,7 +64,7 @@ class Outcome:
     def _hear(self, status: CallStatus) -> None:
         """Take a status; of another account's call with the same name it says nothing."""
         if self.status is None and status.account_sid == self._account_sid:
-            self.status, self.at = status.status, status.at
+            self.status = status.status
             self._on_final(status.status)
 
 

@@ -157,6 +157,7 @@ class Mover:
             lambda: self._publisher.utterances.open,
             lambda: self._streams.late,
             self._log,
+            reached=max(self._recogniser.audio_end, self._clock.reached or 0),
         )
         self._departure = departure
         if self._hurried:
@@ -248,8 +249,9 @@ class Succession:
             MoveFailed: the owner keeps the call, or it has ended.
         """
         moving: Any = await asyncio.to_thread(importlib.import_module, MOVING)
+        streams = self._streams  # or what we hold would hold us, until the collector comes
         arrival: Arrival = moving.Arrival(
-            self._call_sid, self._moves, lambda: self._streams.late, self._log
+            self._call_sid, self._moves, lambda: streams.late, self._log
         )
         for chunk in self._early:
             arrival.taking.take(chunk)

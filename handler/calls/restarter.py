@@ -194,8 +194,7 @@ class Restarter:
             return True
         self.over += 1
         log.info("media stream is dead: its call is over, says twilio", call_status=status)
-        over = CallStatus(entry.account_sid, entry.call_sid, status, round(time.time() * 1000))
-        await self._broker.statuses.put(over)
+        await self._broker.statuses.put(CallStatus(entry.account_sid, entry.call_sid, status))
         return False
 
     async def _ask(self, entry: CallEntry) -> str | None:

@@ -1,7 +1,6 @@
 """``POST /twilio/status``: what became of a call, of one of its legs, or of a media stream."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -107,8 +106,7 @@ class StatusCallbacks:
         self._writing += 1
         try:
             if callback.is_final:
-                over = CallStatus(account_sid, call_sid, callback.status, round(time.time() * 1000))
-                await self._broker.statuses.put(over)
+                await self._broker.statuses.put(CallStatus(account_sid, call_sid, callback.status))
             if callback.parent_call_sid is not None:
                 await self._broker.legs.put(Leg(account_sid, call_sid, callback.parent_call_sid))
         finally:

@@ -185,20 +185,9 @@ def test_what_a_successor_keeps_is_bounded():
     assert taking.begins == 40 * SAMPLE_RATE - MAX_HELD + MARGIN
 
 
-def test_what_both_have_heard_is_as_much_as_the_later_of_them_has():
-    taking = Taking()
-    for chunk in pieces(QUIET, 0, 4, zero=0):
-        taking.take(chunk)
-    lies = 10 * SAMPLE_RATE
-    assert taking.shared(9 * SAMPLE_RATE, lies) == 0
-    assert taking.shared(11 * SAMPLE_RATE, lies) == SAMPLE_RATE
-    assert taking.shared(20 * SAMPLE_RATE, lies) == 4 * SAMPLE_RATE
-
-
 def test_nothing_is_known_before_anything_came():
     taking = Taking()
     assert (taking.begins, taking.end, taking.length) == (None, 0, 0)
-    assert taking.shared(100, 0) == 0
     taking.place_by_time(100)
     assert taking.begins is None
 

@@ -94,6 +94,18 @@ def test_how_far_it_lags_behind_is_told_wherever_it_lies_on_the_call_clock():
     assert stream.late(4.0) == 3 * SAMPLE_RATE
 
 
+def test_a_clock_that_begins_anew_where_the_call_is_makes_nothing_late():
+    stream, media = mixed()
+    for timestamp in range(0, 10_000, 20):
+        media.feed(both_tracks(timestamp))
+    stream.tick(10.0)
+    for step in range(100):  # behind three seconds without anything
+        media.feed(both_tracks(20 * step))
+        stream.tick(13.02 + step / 50)
+    assert stream.counts.restarts > 0
+    assert stream.late(15.0) < SAMPLE_RATE // 2
+
+
 def test_one_without_frames_and_answers_falls_silent_and_may_be_replaced():
     peer = Peer(unanswered_since=0.0)
     media = media_stream(now=100.0, peer=peer)

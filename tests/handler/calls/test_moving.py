@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
-import msgspec
 import pytest
 import structlog
+from msgspec import msgpack
 from support.sids import call_sid
 from support.timing import PATIENCE, patience, until
 
@@ -15,7 +16,8 @@ from broker.settings import BrokerSettings
 from handler.audio.mixer import Chunk
 from handler.audio.mulaw import SAMPLE_RATE, SILENCE, interleave
 from handler.calls import moving
-from handler.calls.moving import Arrival, Departure
+from handler.calls.handover import Giving
+from handler.calls.moving import ENOUGH_SECONDS, SOON_SECONDS, Arrival, Departure
 from handler.errors import MoveFailed
 from rehearsal import audio
 from rehearsal.sample import SPEECH
@@ -33,6 +35,8 @@ SHORT = 0.3
 @pytest.fixture(autouse=True)
 def asked_often(monkeypatch):
     monkeypatch.setattr(moving, "ASKING_SECONDS", 0.02)
+    monkeypatch.setattr(moving, "SOON_SECONDS", 0.05)
+    monkeypatch.setattr(moving, "ENOUGH_SECONDS", 0.1)
     monkeypatch.setattr(moving, "SILENT_SECONDS", PATIENCE)
     monkeypatch.setattr(moving, "COMING_SECONDS", PATIENCE)
 
@@ -60,7 +64,7 @@ def in_time():
 class Owner:
     """A call that moves, with what it has sent."""
 
-    def __init__(self, late=in_time):
+    def __init__(self):
         self.heard = 0
         self.sent = []
         self.stored = 0
@@ -71,7 +75,7 @@ class Owner:
             lambda: 1_795_341_600_000,
             self._settle,
             lambda: ("inbound",),
-            late,
+            in_time,
             LOG,
         )
 
@@ -88,11 +92,11 @@ async def asked():
     """Ask Twilio, which says that another media stream is on its way."""
 
 
-async def speak(owner, arrival, positions=range(0, 200_000, STEP), behind=0):
-    """Play the call to both sides, of which the owner may hear it later."""
+async def speak(owner, arrival, positions=range(0, 200_000, STEP)):
+    """Play the call to both sides."""
     for start in positions:
-        if owner is not None and start >= behind:
-            owner.hear(piece(start - behind))
+        if owner is not None:
+            owner.hear(piece(start))
         if arrival is not None and start >= LATER:
             theirs = piece(start)
             arrival.taking.take(Chunk(theirs.start - LATER, theirs.audio))
@@ -105,8 +109,8 @@ def piece(start):
 
 
 @contextlib.asynccontextmanager
-async def playing(owner, arrival, behind=0):
-    task = asyncio.create_task(speak(owner, arrival, behind=behind))
+async def playing(owner, arrival):
+    task = asyncio.create_task(speak(owner, arrival))
     try:
         yield
     finally:
@@ -136,44 +140,102 @@ async def test_a_call_moves_from_one_container_to_another(brokers):
             await Arrival(CALL, theirs.moves, in_time, LOG).run()
 
 
-async def test_where_an_owner_is_behind_both_meet_where_both_have_heard_the_call(brokers):
-    """Its container is busy, or the path of its media stream stands still."""
-    mine, theirs = brokers
-    behind = 6 * SAMPLE_RATE
-    owner = Owner(late=lambda: behind)
-    arrival = Arrival(CALL, theirs.moves, in_time, LOG)
-    async with (
-        patience(),
-        mine.moves.answering(CALL, owner.departure.answer),
-        playing(owner, arrival, behind=behind),
-    ):
-        leaving = asyncio.create_task(owner.departure.run(asked))
-        given = await arrival.run()
-        await arrival.confirm()
+async def test_an_owner_that_hears_nothing_any_more_says_how_far_the_call_had_come():
+    departure = Departure(str, int, asked, tuple, in_time, LOG, reached=10 * SAMPLE_RATE)
+    leaving = asyncio.create_task(departure.run(asked))
+    await asyncio.sleep(0)
+    said = departure.answer(msgpack.encode(moving.Question()))
+    heard = msgpack.decode(said, type=moving.Answer).print
+    assert heard is not None
+    assert (heard.start, heard.end) == (10 * SAMPLE_RATE, 10 * SAMPLE_RATE)
+    departure.leave()
+    with pytest.raises(MoveFailed, match="this process leaves"):
         await leaving
-    assert given is not None
-    assert given.offset == LATER
 
 
-async def test_a_successor_waits_for_an_owner_that_is_behind_though_not_for_ever(
-    brokers, monkeypatch
+class Listeners:
+    """
+    An owner and its successor, to whom a call comes by a clock of the test.
+
+    Attributes:
+        arrival: The successor.
+        now: Seconds.
+    """
+
+    def __init__(self, monkeypatch, say=piece):
+        nobody: Any = None
+        self.now, self.said, self.heard = 0.0, 0, 0
+        self._say, self._owner = say, Giving()
+        self.arrival = Arrival(CALL, nobody, in_time, LOG)
+        monkeypatch.setattr(self.arrival, "_now", lambda: self.now)
+        monkeypatch.setattr(moving, "SOON_SECONDS", SOON_SECONDS)
+        monkeypatch.setattr(moving, "ENOUGH_SECONDS", ENOUGH_SECONDS)
+
+    @property
+    def offset(self) -> Any:
+        return self.arrival.taking.offset
+
+    def go_on(self, seconds, *, behind=0.0, way=0.0):
+        """So much is said, and asked for where the call lies until that is known."""
+        for _ in range(round(seconds * SAMPLE_RATE / STEP)):
+            if self.said >= LATER:
+                audio = self._say(self.said).audio
+                self.arrival.taking.take(Chunk(self.said - LATER, audio))
+            self.said += STEP
+            self.now += STEP / SAMPLE_RATE
+            while self.heard <= self.said - STEP - behind * SAMPLE_RATE:
+                self._owner.take(self._say(self.heard))
+                self.heard += STEP
+            if self.offset is None:
+                asked = self.arrival._reached - round(way * SAMPLE_RATE)
+                late = self.said - self.heard - round(way / 2 * SAMPLE_RATE)
+                print_ = self._owner.fingerprint.print()
+                self.arrival._place(print_, late, asked)
+
+
+def silence(start):
+    return Chunk(start, SILENCE * 2 * STEP)
+
+
+# Where what comes first to the successor lies: it comes in pieces.
+FIRST = -(-LATER // STEP) * STEP
+
+
+@pytest.mark.parametrize("behind", [0, 3, 6, 9])
+def test_where_an_owner_is_behind_both_meet_at_what_both_have_heard(behind, monkeypatch):
+    """Its container is busy, or its media stream came late."""
+    both = Listeners(monkeypatch)
+    both.go_on(behind + LATER / SAMPLE_RATE + 2, behind=behind)
+    assert both.offset == LATER
+
+
+def test_an_owner_whose_media_stream_stands_still_is_waited_for(monkeypatch):
+    both = Listeners(monkeypatch)
+    both.go_on(FIRST / SAMPLE_RATE)
+    for seconds in range(1, 20):
+        both.go_on(1, behind=seconds)
+        assert both.offset is None
+    both.go_on(3)
+    assert both.offset == LATER
+
+
+@pytest.mark.parametrize("behind", [0, 6])
+def test_where_nobody_speaks_they_meet_by_the_time_at_which_it_came_less_what_it_was_late(
+    behind, monkeypatch
 ):
-    monkeypatch.setattr(moving, "PATIENT_SECONDS", SHORT)
-    mine, theirs = brokers
-    arrival = Arrival(CALL, theirs.moves, in_time, LOG)
-    owner = Owner(late=lambda: max(0, LATER + arrival.taking.end - LATER // STEP * STEP - STEP))
-    async with patience(), mine.moves.answering(CALL, owner.departure.answer):
-        leaving = asyncio.create_task(owner.departure.run(asked))
-        taking = asyncio.create_task(arrival.run())
-        await speak(owner, None, range(0, LATER, STEP))
-        await speak(None, arrival, range(LATER // STEP * STEP + STEP, 100_000, STEP))
-        await until(lambda: arrival.taking.offset is not None)
-        owner.departure.end_of_stream()
-        with pytest.raises(MoveFailed, match="the media stream has ended"):
-            await leaving
-        with pytest.raises(MoveFailed):
-            await taking
-    assert arrival.taking.offset == LATER  # by the time at which it came
+    both = Listeners(monkeypatch, silence)
+    both.go_on(behind + FIRST / SAMPLE_RATE + 2, behind=behind)
+    assert both.offset is None
+    both.go_on(1, behind=behind)
+    assert both.offset == pytest.approx(LATER, abs=STEP)
+
+
+def test_by_an_answer_that_was_long_on_its_way_no_time_is_told(monkeypatch):
+    both = Listeners(monkeypatch, silence)
+    both.go_on(20, way=1.2)
+    assert both.offset is None
+    both.go_on(0.2, way=0.8)
+    assert both.offset == pytest.approx(LATER, abs=STEP)
 
 
 async def test_nothing_is_handed_over_before_all_is_stored(brokers):
@@ -216,7 +278,7 @@ async def test_an_owner_whose_successor_dies_behind_the_cut_has_all_that_follows
             leaving = asyncio.create_task(owner.departure.run(asked))
             given = await arrival.run()
             monkeypatch.setattr(moving, "SILENT_SECONDS", SHORT)
-            owner.departure.answer(msgspec.msgpack.encode(moving.Question()))  # and says no more
+            owner.departure.answer(msgpack.encode(moving.Question()))  # and says no more
             with pytest.raises(MoveFailed, match="no other container writes the call"):
                 await leaving
             with pytest.raises(MoveFailed):  # too late
@@ -244,7 +306,6 @@ async def test_a_successor_learns_that_its_owner_is_gone(brokers, monkeypatch):
 
 async def test_an_owner_that_goes_early_is_compared_with_all_the_same(brokers, monkeypatch):
     monkeypatch.setattr(moving, "SOON_SECONDS", 1000)
-    monkeypatch.setattr(moving, "PLENTY_SECONDS", 1000)
     mine, theirs = brokers
     owner, arrival = Owner(), Arrival(CALL, theirs.moves, in_time, LOG)
     async with patience():
@@ -290,7 +351,7 @@ async def test_who_comes_when_the_call_has_stayed_has_nothing_kept_back(left):
     with pytest.raises(MoveFailed, match="this process leaves"):
         await leaving
     owner.departure.give_up()
-    owner.departure.answer(msgspec.msgpack.encode(moving.Question(has_from=0)))
+    owner.departure.answer(msgpack.encode(moving.Question(has_from=0)))
     silence = Chunk(0, SILENCE * 2 * STEP)
     assert owner.departure.take(silence) == [silence]
 
