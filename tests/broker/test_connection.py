@@ -1,12 +1,14 @@
 """broker/connection.py: a connection that cannot be made is said in words, and ends nothing."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from nats.aio.client import Client
 from support.cable import Cable
 from support.timing import LOOK, patience, until
 
+from broker import connection as module
 from broker.broker import Broker
 from broker.connection import Connection, identity
 from broker.provision import find_stream, provision
@@ -72,17 +74,31 @@ async def test_a_client_that_ceases_to_reconnect_is_replaced(server, answer):
         assert [listening.words[0], listening.words[-2]] == ["ready", "back"]
 
 
-async def test_a_client_that_goes_on_trying_is_kept_however_long_nats_is_away(tmp_path):
+async def test_a_client_that_goes_on_trying_is_kept_however_long_nats_is_away(
+    tmp_path, monkeypatch
+):
+    """Time passes here with each attempt that it reports, and longer than one that has ceased."""
+    now = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     async with EmbeddedServer(str(tmp_path)) as server:
         port = int(server.url.rpartition(":")[2])
         settings = BrokerSettings(servers=(server.url,), instance="i1")
-        connection = Connection(settings, Listening(), in_order, longest_silence=1.0)
+        connection = Connection(settings, Listening(), in_order, longest_silence=0.1)
+        report = connection._on_error
+
+        def pass_time(error: Exception) -> None:
+            nonlocal now
+            now += 1
+            report(error)
+
+        monkeypatch.setattr(connection, "_on_error", pass_time)
         await connection.__aenter__()
         async with patience():
             await connection.wait_ready()
     first = connection.client
     await until(lambda: not connection.connected)
-    await asyncio.sleep(3)  # three times the silence of one that has ceased
+    begun = now
+    await until(lambda: now >= begun + 6)
     async with EmbeddedServer(str(tmp_path), port=port):
         await until(lambda: connection.connected)
         assert connection.client is first

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from support.brokers import ENDED
 from support.processes import partyline
-from support.timing import until
+from support.timing import PATIENCE, until
 
 from broker import ended_calls
 from broker.broker import Broker
@@ -42,7 +42,7 @@ async def write(broker: Broker, call: CallFacts, *records) -> None:
 async def purge(broker: Broker, **what) -> None:
     (stream,) = broker.subjects.streams
     ask = json.dumps(what).encode()
-    await broker.client.request(f"$JS.API.STREAM.PURGE.{stream}", ask)
+    await broker.client.request(f"$JS.API.STREAM.PURGE.{stream}", ask, timeout=PATIENCE)
 
 
 async def sids(found: EndedCalls, wanted: Wanted = ALL) -> list[str]:

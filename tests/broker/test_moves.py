@@ -4,12 +4,18 @@ import pytest
 from structlog.testing import capture_logs
 from support.brokers import kill_server
 from support.sids import call_sid
-from support.timing import patience
+from support.timing import PATIENCE, patience
 
 from broker import moves
 from broker.errors import OwnerSilent
 
 CALL, OTHER = call_sid(1), call_sid(2)
+
+
+@pytest.fixture(autouse=True)
+def slow(monkeypatch):
+    """Let an answer be late: whoever lives gives one."""
+    monkeypatch.setattr(moves, "ANSWER_SECONDS", PATIENCE)
 
 
 async def test_a_successor_is_answered_by_the_owner_in_another_process(connect):

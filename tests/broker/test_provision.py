@@ -7,6 +7,7 @@ from typing import Any
 import nats
 import pytest
 from nats.js import api
+from support.timing import PATIENCE
 
 from broker.errors import Misshapen, NotProvisioned
 from broker.provision import find_stream, oldest_age, provision
@@ -31,9 +32,9 @@ def settings(server) -> BrokerSettings:
 
 
 async def create(client, config: dict[str, Any]) -> None:
-    reply = await client.request(
-        f"$JS.API.STREAM.CREATE.{config['name']}", json.dumps(config).encode()
-    )
+    asked = json.dumps(config).encode()
+    subject = f"$JS.API.STREAM.CREATE.{config['name']}"
+    reply = await client.request(subject, asked, timeout=PATIENCE)
     assert "error" not in json.loads(reply.data), reply.data
 
 

@@ -48,7 +48,9 @@ async def test_the_calls_of_a_process_that_is_gone_leave_with_its_lease(connect,
     call = facts()
     running = asyncio.create_task(owner.writer(call, owner.next_epoch()).run())
     await until(lambda: other.registry.get(call.call_sid) is not None)
-    await asyncio.sleep(1.5)  # longer than a lease: it is renewed
+    seen = other.registry.lease_seen("i1")
+    # Longer than a lease: it is renewed.
+    await until(lambda: other.registry.lease_seen("i1") > seen + 1500)
     assert other.registry.get(call.call_sid) is not None
     await kill_broker(owner, running)
     await until(lambda: other.registry.get(call.call_sid) is None)

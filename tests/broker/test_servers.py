@@ -21,6 +21,7 @@ from support.servers import nats_server
 from support.timing import PATIENCE, patience, until
 
 import broker as package
+from broker import moves
 from broker.broker import Broker
 from broker.ended_calls import EndedCalls
 from broker.ended_index import Wanted
@@ -343,7 +344,8 @@ def service(port: int, user: str = "handler") -> BrokerSettings:
     return BrokerSettings(servers=(url(user, port),), instance="i1")
 
 
-async def test_the_service_may_talk_about_calls_that_move_and_move_them_by_hand(port):
+async def test_the_service_may_talk_about_calls_that_move_and_move_them_by_hand(port, monkeypatch):
+    monkeypatch.setattr(moves, "ANSWER_SECONDS", PATIENCE)
     await asyncio.to_thread(provisioned, port)
     call = f"CA{'1' * 32}"
     async with patience(), Broker(service(port)) as broker:

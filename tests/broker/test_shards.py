@@ -71,7 +71,8 @@ async def test_calls_are_written_followed_tapped_and_purged_wherever_they_are(
 async def test_a_call_goes_on_and_a_dead_owners_call_ends_in_its_own_stream(
     connect, facts, make_final
 ):
-    short = {"lease_ttl": 2, "lease_refresh": 0.5, "grace": 0.5}
+    # The successor comes before the janitor.
+    short = {"lease_ttl": 6, "lease_refresh": 0.5, "grace": 0.5}
     owner, other = await connect(shards=2, **short), await connect(shards=2, **short)
     calls = [facts() for _ in CALLS]
     writers = [owner.writer(call, owner.next_epoch()) for call in calls]

@@ -95,7 +95,7 @@ async def test_that_tickets_are_needed_is_known_to_all_and_to_those_who_come_lat
 
 
 async def test_that_they_are_needed_is_forgotten_in_time(broker):
-    await broker.tickets.require(ttl=1)
+    await broker.tickets.require(ttl=5)  # it is known before that is over
     await until(lambda: broker.registry.tickets_required)
     await until(lambda: not broker.registry.tickets_required)
 

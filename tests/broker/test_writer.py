@@ -337,7 +337,8 @@ async def test_of_two_writers_the_older_is_refused_from_the_moment_the_newer_has
                 older.put(make_final(number))
                 # Faster than anybody speaks, and slow enough for a claim to come in between: it is
                 # refused, and reads anew, whenever a record comes between its look and its word.
-                await asyncio.sleep(pauses.choice([0.002, 0.005, 0.01, 0.02]))
+                # Now and then it is silent for so long that a slow machine comes to claim, too.
+                await asyncio.sleep(pauses.choice([0.002, 0.005, 0.01, 0.02] * 5 + [0.25]))
 
         writing = asyncio.create_task(write_until_refused())
         await asyncio.sleep(source.uniform(0, 0.02))

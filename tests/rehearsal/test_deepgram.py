@@ -133,7 +133,7 @@ async def test_the_first_connects_may_be_refused_and_the_next_taken():
 
 async def test_silence_of_the_client_ends_it_with_a_summary_and_prose():
     async with (
-        DeepgramStandIn(faults=Faults(idle_seconds=0.2)) as stand_in,
+        DeepgramStandIn(faults=Faults(idle_seconds=2)) as stand_in,
         session(stand_in) as ws,
     ):
         await ws.send(SILENCE * 8000)
@@ -153,25 +153,25 @@ async def test_silence_of_the_client_ends_it_with_a_summary_and_prose():
         assert not connection.closed_cleanly
 
 
-async def keep_alive(ws, count: int) -> None:
+async def keep_alive(ws, count: int, every: float = 0.1) -> None:
     for _ in range(count):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(every)
         await ws.send('{"type":"KeepAlive"}')
 
 
 async def test_keepalive_holds_a_connection_that_has_answered():
-    faults = Faults(idle_seconds=0.3, unanswered_seconds=0.3)
+    faults = Faults(idle_seconds=2, unanswered_seconds=2)
     async with DeepgramStandIn(faults=faults) as stand_in, session(stand_in) as ws:
         await ws.send(SILENCE * 8000)
         await ws.recv()
-        await keep_alive(ws, 8)
-        assert stand_in.connections[0].keepalives >= 7
+        await keep_alive(ws, 12, every=0.25)  # 3 s
+        assert stand_in.connections[0].keepalives >= 11
         await ws.send(CLOSE)
         assert [json.loads(text)["type"] async for text in ws][-1] == "Metadata"
 
 
 async def test_keepalive_alone_does_not_hold_a_fresh_connection():
-    faults = Faults(idle_seconds=0.3, unanswered_seconds=0.6)
+    faults = Faults(idle_seconds=2, unanswered_seconds=4)
     async with DeepgramStandIn(faults=faults) as stand_in, session(stand_in) as ws:
         keeping = asyncio.create_task(keep_alive(ws, 100))
         assert json.loads(await ws.recv())["channels"] == 0

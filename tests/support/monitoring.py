@@ -168,15 +168,6 @@ class Prometheus:
         (found,) = await self.query(query)
         return float(found["value"][1])
 
-    async def firing(self) -> set[tuple[str, str]]:
-        """Return the alerts that fire now, and of which container."""
-        alerts = (await self.get("alerts"))["alerts"]
-        return {
-            (each["labels"]["alertname"], each["labels"].get("instance", ""))
-            for each in alerts
-            if each["state"] == "firing"
-        }
-
     async def ready(self) -> None:
         """Wait until it answers queries."""
         async with patience():
@@ -198,16 +189,24 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(
-    home: Path, *targets: int, up: int | None = None, rules: Mapping[str, Any] | None = None
+    home: Path,
+    *targets: int,
+    up: int | None = None,
+    rules: Mapping[str, Any] | None = None,
+    scrape: float = 0.1,
 ) -> AsyncIterator[Prometheus]:
     """
-    Run a Prometheus that scrapes these ports ten times a second; returns it once it has.
+    Run a Prometheus that scrapes these ports; returns it once it has.
 
-    Of the ports ``up`` are open by then; None: all.
+    It does so each ``scrape`` seconds, and waits so long for an answer; rules are judged ten times
+    a second. Of the ports ``up`` are open by then; None: all.
     """
     port = free_port()
     config: dict[str, Any] = {
-        "global": {"scrape_interval": "100ms", "evaluation_interval": "100ms"},
+        "global": {
+            "scrape_interval": f"{round(1000 * scrape)}ms",
+            "evaluation_interval": "100ms",
+        },
         "scrape_configs": [
             {
                 "job_name": "partyline",

@@ -1,8 +1,9 @@
 """
 A program whose event loop gets stuck when it is told to, by a signal that only this file knows.
 
-``python -m support.stuck serve …`` is the service. ``python -m support.stuck loop SECONDS`` is a
-loop under a watchdog alone, which lets it be stuck for so long; it says what it is told to.
+``python -m support.stuck serve …`` is the service. ``python -m support.stuck loop SECONDS SLOW`` is
+a loop under a watchdog alone, which lets it be stuck for so long, and takes it for late after SLOW;
+it says what it is told to.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from handler.cli.__main__ import main
 from handler.server.vitals import Vitals
 from handler.server.watchdog import Watchdog
 
-# Below what the loop may be stuck for, above what is late: of 0.3 s the half.
-LATE = 0.25
+# How long the last log line may take; of a log that nobody reads it is how long the end takes.
+LAST_WORD = 5.0
 # The handler of a signal runs in the thread of the loop, between two of its steps.
 SLEEPS, HOLDS_THE_LOCK, IS_LATE, WRITES = (
     signal.SIGUSR1,
@@ -25,6 +26,8 @@ SLEEPS, HOLDS_THE_LOCK, IS_LATE, WRITES = (
     signal.SIGHUP,
     signal.SIGWINCH,
 )
+
+vitals = Vitals()
 
 
 def sleep(*_: object) -> None:
@@ -37,7 +40,10 @@ def hold_the_lock(*_: object) -> None:
 
 
 def be_late(*_: object) -> None:
-    time.sleep(LATE)
+    """Be late until the watchdog has noticed, however seldom its thread runs."""
+    before = vitals.loop_stalls
+    while vitals.loop_stalls == before:
+        time.sleep(0.001)
 
 
 def write(*_: object) -> None:
@@ -45,10 +51,8 @@ def write(*_: object) -> None:
     sys.stderr.write("x" * 2**20)
 
 
-async def _loop(seconds: float) -> None:
-    vitals = Vitals()
-    times = {"look": seconds / 10, "slow": seconds / 2, "last_word": seconds / 2}
-    with Watchdog(seconds, vitals, **times):
+async def _loop(seconds: float, slow: float) -> None:
+    with Watchdog(seconds, vitals, look=slow / 5, slow=slow, last_word=LAST_WORD):
         print("watched", flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             print(line.strip(), vitals.loop_stalls, flush=True)
@@ -62,6 +66,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "loop":
         logs.outlive_reader()
         logs.configure("INFO")
-        asyncio.run(_loop(float(sys.argv[2])))
+        asyncio.run(_loop(*map(float, sys.argv[2:])))
     else:
         sys.exit(main())

@@ -97,7 +97,7 @@ async def test_a_token_that_ends_sooner_than_the_last_one_ends_in_time(ends):
 
 
 async def test_nobody_waits_for_one_who_was_the_first_to_end_and_left(ends):
-    first, second = Reader(0.05), Reader(0.1)
+    first, second = Reader(2 * UNIT), Reader(2.1 * UNIT)
     ends.add(first)
     ends.add(second)
     await asyncio.sleep(0)

@@ -26,6 +26,7 @@ PN = "PN" + "0" * 32
 NUMBER = "+15551230000"
 KEY = ("SK" + "0" * 32, "secret-of-the-key")
 SHORT = 0.5  # seconds: the patience of a wish that is to fail
+REFUSED_WITHIN = 3  # and of one that is to have an answer before, and not another one
 STREAM = {"sid": MZ, "account_sid": AC, "call_sid": CA, "name": "tr-1", "status": "in-progress"}
 CALL = {
     "sid": CA,
@@ -331,18 +332,21 @@ async def test_who_is_not_answered_in_time_learns_whether_to_ask_again(api):
     api.gate = asyncio.Event()
     accounts = Accounts(Account(sid=AC, auth_tokens=("token",)))
     async with RestClient(accounts, api.url, patience=SHORT) as client:
+        await client._connected()  # else it may still be loading, and nothing was sent
         with pytest.raises(TwilioApiError, match=r"no answer within 0\.5 s") as caught:
             await client.start_stream(AC, CA, url="wss://a.example/t")
         assert not caught.value.retry  # it may have begun
         with pytest.raises(TwilioApiError) as caught:
             await client.fetch_call(AC, CA)
         assert caught.value.retry
-        api.gate.set()
-        api.answer = lambda _: said(429, {"code": 20429}, Retry_After="60")
+        assert client.failed == 2
+    api.gate.set()
+    api.answer = lambda _: said(429, {"code": 20429}, Retry_After="60")
+    async with RestClient(accounts, api.url, patience=REFUSED_WITHIN) as client:
         with pytest.raises(TwilioApiError, match="the last time: too many requests") as caught:
             await client.start_stream(AC, CA, url="wss://a.example/t")
         assert (caught.value.status, caught.value.code, caught.value.retry) == (429, 20429, True)
-        assert client.failed == 3
+        assert client.failed == 1
 
 
 async def test_who_waits_for_a_turn_and_leaves_takes_no_turn(api, rest):
