@@ -116,13 +116,15 @@ class Phone:
         self.call_sid = call_sid(number)
         self.sides = side(2 * number, seconds), side(2 * number + 1, seconds)
         self.media = []
-        self._begun = asyncio.get_running_loop().time()
+        self._begun = 0.0  # loop time of its first media stream: what is started before takes time
         self._sending = []
         self._stopped = 0
 
     def stream(self, container, *, succeeding=False, takes_over=False, code=bytes, **course):
         """Begin a media stream to a container."""
         number = len(self.media)
+        if number == 0:
+            self._begun = asyncio.get_running_loop().time()
         start = StartDetails(account_sid(1), self.call_sid, stream_sid(number + 1), MEDIA_FORMAT)
         how = {"succeeding": succeeding, "takes_over": takes_over}
         media = container.calls.open(start, Peer(), Received.now(), Account(), **how)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import pytest
 from support.brokers import read_records
 from support.containers import Phone, containers, said
 from support.reencoded import coded_anew
@@ -10,6 +11,8 @@ from support.timing import patience
 
 from handler.errors import MoveFailed
 from rehearsal.scripted import names
+
+pytestmark = pytest.mark.usefixtures("slow_moves")
 
 
 async def check(broker, phone, *, events):

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import itertools
 
+import pytest
 from structlog.testing import capture_logs
 from support.brokers import read_records
 from support.containers import said, whole, world
 from support.processes import partyline
 from support.sids import call_sid, stream_sid
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 from support.twilio_api import said as answered
 from support.twilio_moves import twilio
 
@@ -19,6 +20,8 @@ from handler.calls import relocator
 from handler.calls.drain import drain
 from handler.calls.relocator import is_old
 from handler.errors import MoveFailed, Stay
+
+pytestmark = pytest.mark.usefixtures("slow_moves")
 
 
 async def told(broker, phone):
@@ -53,10 +56,11 @@ async def test_a_process_with_little_time_waits_for_no_long_pause(monkeypatch):
     monkeypatch.setattr(cut, "WANTED", wanted)
     monkeypatch.setattr(cut, "HURRIED", 2 * minute)
     monkeypatch.setattr(cut, "GOOD_PAUSE", minute)
+    monkeypatch.setattr("handler.calls.drain.MOVES", 3)  # once hurried, it may take its time
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         mine, api.target = await run(**settings), await run()
-        phone = api.call(1, mine, seconds=7)
+        phone = api.call(1, mine, seconds=20)
         await asyncio.sleep(0.5)
         begun = asyncio.get_running_loop().time()
         await drain(mine.calls, mine.relocator, 6)
@@ -65,11 +69,12 @@ async def test_a_process_with_little_time_waits_for_no_long_pause(monkeypatch):
         await phone.hang_up()
 
 
-async def test_a_call_whose_stream_comes_late_is_not_left_at_half_of_the_time():
+async def test_a_call_whose_stream_comes_late_is_not_left_at_half_of_the_time(monkeypatch):
+    monkeypatch.setattr("handler.calls.drain.MOVES", 3)
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         mine, api.target = await run(**settings), await run()
-        phone = api.call(1, mine, seconds=12)
+        phone = api.call(1, mine, seconds=20)
         await asyncio.sleep(0.5)
         api.api.gate = asyncio.Event()
         asyncio.get_running_loop().call_later(5.1, api.api.gate.set)
@@ -78,8 +83,9 @@ async def test_a_call_whose_stream_comes_late_is_not_left_at_half_of_the_time():
         await phone.hang_up()
 
 
-async def test_a_process_leaves_in_time_whatever_becomes_of_its_calls():
+async def test_a_process_leaves_in_time_whatever_becomes_of_its_calls(monkeypatch):
     """Each is left to others, or has gone; none is cut off."""
+    monkeypatch.setattr("handler.calls.drain.MOVES", 5 / 8)  # flushing has 3 s, and not 1.5 s
     async with world() as (_, stack, run), patience():
         apis, mine = {}, {}
         for case in ("no answer", "429", "nobody comes", "no room", "over"):
@@ -94,12 +100,12 @@ async def test_a_process_leaves_in_time_whatever_becomes_of_its_calls():
         apis["no credentials"] = api
         mine["no credentials"] = await run(**{**settings, "twilio_auth_tokens": ()})
         phones = {
-            case: apis[case].call(number, mine[case], seconds=8)
+            case: apis[case].call(number, mine[case], seconds=12)
             for number, case in enumerate(mine, 1)
         }
         await asyncio.sleep(1)
         with capture_logs() as lines:
-            await asyncio.gather(*(drain(one.calls, one.relocator, 4) for one in mine.values()))
+            await asyncio.gather(*(drain(one.calls, one.relocator, 8) for one in mine.values()))
         apis["no answer"].api.gate.set()
         assert [line for line in lines if line["event"] == "drain deadline passed"] == []
         for case, one in mine.items():
@@ -118,7 +124,7 @@ async def test_a_process_leaves_in_time_whatever_becomes_of_its_calls():
             "no credentials": {Stay.NO_ACCESS},
         }
         gone = phones["no room"]
-        await gone.over()
+        await gone.hang_up()
         _, events = await told(theirs.broker, gone)
         assert events.count("Gap") <= 1
         assert [one for one in events if one != "Gap"] == [
@@ -147,10 +153,11 @@ async def test_old_streams_are_followed_in_the_same_container_a_few_at_once(monk
     async with world() as (_, stack, run), patience():
         api, settings = await stack.enter_async_context(twilio())
         api.target = mine = await run(**settings, max_stream_seconds=3.5)
-        phones = [api.call(number, mine, seconds=10) for number in range(1, 4)]
+        phones = [api.call(number, mine, seconds=14) for number in range(1, 4)]
         await until(lambda: len(api.begun) == 2)
         assert not api.stopped
         await until(lambda: len(set(api.begun)) == 3)
+        monkeypatch.setattr(relocator, "AT_ONCE", 0)  # else a call ends while it moves once more
         assert api.order.index("stop") == 2
         for phone in phones:
             await phone.over()
@@ -211,7 +218,8 @@ async def test_an_operator_moves_a_call_and_is_told_who_has_it():
         def move(number):
             return asyncio.to_thread(partyline, "move", call_sid(number), "--url", server.url)
 
-        phones = [api.call(1, mine, seconds=20), api.call(2, bare, seconds=20)]
+        lasting = round(PATIENCE)  # three processes are started meanwhile
+        phones = [api.call(1, mine, seconds=lasting), api.call(2, bare, seconds=lasting)]
         await until(lambda: len(mine.broker.registry.calls()) == 2)
         done = await move(1)
         assert (done.returncode, done.stderr) == (0, "")

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.brokers import kill_broker, read_records
 from support.containers import Phone, containers, said
 from support.sids import account_sid, call_sid, stream_sid
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 from support.twilio_api import Api, serving
 from support.twilio_api import said as answer
 
@@ -40,7 +40,7 @@ class Twilio:
         asked: What was asked, in order.
     """
 
-    phone: Phone = field(default_factory=lambda: Phone(seconds=3))
+    phone: Phone = field(default_factory=lambda: Phone(seconds=20))
     status: str | None = "in-progress"
     takes: object = None
     fails: bool = False
@@ -88,23 +88,31 @@ async def two(**changes):
 
 
 async def told(container, phone):
-    """Return the events of a call that has ended, and its gap."""
+    """Return the events of a call that has ended, and where its gap begins and ends."""
     records = await read_records(container.broker, phone.call_sid)
     assert len(set(said(records)["inbound"])) == len(said(records)["inbound"])
     events = [record for record in records if record["type"] != "Results"]
     names = [" ".join(filter(None, (one["type"], one.get("reason")))) for one in events]
     gap = next((one for one in events if one["type"] == "Gap"), {"start": 0.0, "end": 0.0})
-    return names, gap["end"] - gap["start"]
+    return names, (gap["start"], gap["end"])
+
+
+async def go_on(container, phone):
+    """Let a container hear something of a call, and hang up."""
+    await until(lambda: container.calls.audio.frames > 50)
+    await phone.hang_up()
 
 
 async def test_a_socket_that_is_lost_while_its_owner_lives_is_followed_by_another():
     async with two() as (_, theirs, twilio):
         twilio.phone.end(End.LOST)
-        await until(lambda: len(theirs.calls))
-        await twilio.phone.over()
-        names, gap = await told(theirs, twilio.phone)
+        await go_on(theirs, twilio.phone)
+        names, (start, end) = await told(theirs, twilio.phone)
         assert names == ["CallStarted", "CallResumed", "Gap media-lost", "CallEnded completed"]
-        assert gap < 3
+        # From what had come to where the next stream began.
+        assert start >= 50 / 2 * 0.02
+        began, resumed = (media.received_at / 1000 for media in twilio.phone.media)
+        assert end == pytest.approx(resumed - began, abs=0.01)
         assert twilio.asked == {"call": 1, "start": 1}
         [form] = twilio.forms
         assert (form["Url"], form["Track"]) == ("wss://calls.example.com/twilio", "both_tracks")
@@ -129,7 +137,7 @@ async def test_of_all_that_hear_of_a_dead_stream_at_once_one_asks_for_another():
         await until(lambda: not mine.calls.movable())
         await until(lambda: not theirs.restarter._dead)
         await until(lambda: not mine.restarter._dead)
-        await twilio.phone.over()
+        await twilio.phone.hang_up()
         names, _ = await told(theirs, twilio.phone)
         assert names[:2] == ["CallStarted", "CallResumed"]
         assert twilio.asked == {"call": 1, "start": 1}
@@ -149,6 +157,23 @@ async def test_a_successor_that_listens_needs_no_other_stream():
         assert twilio.asked == {}
         entry = theirs.broker.registry.get(twilio.phone.call_sid)
         assert entry.stream_sids == (successor.stream_sid,)
+
+
+async def test_nor_does_a_call_that_is_heard_again_while_nats_is_told_of_its_start(monkeypatch):
+    async with two() as (_, theirs, twilio):
+        restarts, call = theirs.broker.restarts, (twilio.phone.call_sid, account_sid(1))
+        begin = restarts.begin
+
+        async def late(*start):
+            begun = await begin(*start)
+            twilio.phone.stream(theirs, takes_over=True)
+            await until(lambda: theirs.restarter._unheard(*call) is None)
+            return begun
+
+        monkeypatch.setattr(restarts, "begin", late)
+        theirs.restarter.hear(ERROR)
+        await until(lambda: not theirs.restarter._dead)
+        assert twilio.asked == {}
 
 
 @pytest.mark.parametrize("status", [None, "busy"])
@@ -184,11 +209,13 @@ async def test_a_stream_that_fails_at_once_each_time_is_not_begun_without_end(mo
     """Nor is one that never comes; and it is said once in the log."""
     monkeypatch.setattr("handler.calls.dead_streams.SPACING_SECONDS", 0.2)
     monkeypatch.setattr("handler.calls.dead_streams.MOST_IN_WINDOW", 3)
-    async with two(resume_seconds=3.0) as (mine, _, twilio):
+    async with two(resume_seconds=PATIENCE) as (mine, _, twilio):
         twilio.takes, twilio.fails = mine, True
         twilio.answers = [answer(500, {}), answer(201, {"sid": stream_sid(9)})]
         with capture_logs() as logs:
             twilio.phone.end(End.LOST)
+            await until(lambda: TOO_OFTEN in [line["event"] for line in logs])
+            mine.calls.find(twilio.phone.call_sid).streams.close()
             records = await read_records(mine.broker, twilio.phone.call_sid)
             await until(lambda: not mine.restarter._dead)
         assert records[-1]["reason"] == "stream-lost"
@@ -202,14 +229,22 @@ async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_
 ):
     """As of one whose stream comes, and is lost at once: here it is what takes care that ends."""
     monkeypatch.setattr("handler.calls.dead_streams.MOST_IN_WINDOW", 1)
-    async with two(resume_seconds=3.0) as (mine, _, twilio):
+    async with two(resume_seconds=PATIENCE) as (mine, _, twilio):
         twilio.takes = None
+        wait, waits = mine.restarter._wait, []
+
+        async def note(seconds, *call):
+            waits.append(seconds)
+            await wait(seconds, *call)
+
+        monkeypatch.setattr(mine.restarter, "_wait", note)
         with capture_logs() as logs:
             twilio.phone.end(End.LOST)
             await until(lambda: TOO_OFTEN in [line["event"] for line in logs])
-            cares = set(mine.restarter._tasks)
-            await supervise.end(*cares)
-            await until(lambda: mine.restarter._tasks - cares)
+            waits.clear()
+            await supervise.end(*mine.restarter._tasks)
+            await until(lambda: any(waits))  # it was too often to the next that takes care, too
+            mine.calls.find(twilio.phone.call_sid).streams.close()
             await until(lambda: not mine.restarter._dead)
         assert twilio.asked == {"call": 1, "start": 1}
         assert [line["event"] for line in logs].count(TOO_OFTEN) == 1
@@ -217,11 +252,12 @@ async def test_that_it_was_too_often_is_said_once_however_often_a_call_is_taken_
 
 async def test_a_stream_that_twilio_has_stopped_is_not_started_again(monkeypatch):
     """Its word of that may come before its owner has heard it."""
-    monkeypatch.setattr("handler.calls.dead_streams.STOPPED_SECONDS", 0.3)
+    monkeypatch.setattr("handler.calls.dead_streams.STOPPED_SECONDS", PATIENCE)
     stopped = StreamCallback(account_sid(1), call_sid(1), stream_sid(1), "stream-stopped")
-    async with two() as (_, theirs, twilio):
+    async with two() as (mine, theirs, twilio):
         theirs.restarter.hear(stopped)
         assert theirs.restarter._dead
+        await until(lambda: mine.calls.audio.frames > 100)  # it is not asked for another meanwhile
         twilio.phone.end(End.STOPPED)
         await until(lambda: not theirs.restarter._dead)
         names, _ = await told(theirs, twilio.phone)
@@ -243,8 +279,7 @@ async def test_a_call_whose_owner_is_dead_goes_on_elsewhere_once_its_lease_is_ov
     async with two(lease=2) as (mine, theirs, twilio):
         await kill_broker(mine.broker, *mine.calls._tasks.values())
         mine.restarter._watching.cancel()
-        await until(lambda: len(theirs.calls))
-        await twilio.phone.over()
+        await go_on(theirs, twilio.phone)
         names, _ = await told(theirs, twilio.phone)
         assert names == ["CallStarted", "CallResumed", "Gap owner-lost", "CallEnded completed"]
         assert twilio.asked == {"call": 1, "start": 1}

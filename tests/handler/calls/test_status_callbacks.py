@@ -18,6 +18,8 @@ from handler.twilio.callbacks import KINDS
 from handler.twilio.forms import Form
 from handler.twilio.stream_errors import PROBLEMS
 
+pytestmark = pytest.mark.usefixtures("slow_nats")
+
 CALL = {"AccountSid": account_sid(1), "CallSid": call_sid(1)}
 STREAM = {**CALL, "StreamSid": stream_sid(1)}
 

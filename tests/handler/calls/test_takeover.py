@@ -21,13 +21,18 @@ LATE = 1.5
 
 
 @contextlib.asynccontextmanager
-async def two(**faults):
+async def two(faults=None, seconds=SECONDS):
     """Run two containers, and begin a call in the first."""
-    async with patience(), containers(2, faults=Faults(**faults)) as (mine, theirs):
-        phone = Phone(seconds=SECONDS)
+    async with patience(), containers(2, faults=faults) as (mine, theirs):
+        phone = Phone(seconds=seconds)
         phone.stream(mine)
         await until(lambda: theirs.broker.registry.get(phone.call_sid))
         yield mine, theirs, phone
+
+
+def of_the_owner(**faults):
+    """Return faults of the first connection alone, which is that of a call's first owner."""
+    return lambda number: Faults(**faults) if number == 0 else Faults()
 
 
 def told(records) -> list[str]:
@@ -58,7 +63,7 @@ async def left_to(container, phone):
 @pytest.mark.parametrize("how", ["left", "lost"])
 async def test_a_call_that_its_owner_leaves_goes_on_elsewhere_behind_its_last_words(how):
     """They come late; the next media stream comes at once."""
-    async with two(answer_delay=LATE) as (mine, theirs, phone):
+    async with two(Faults(answer_delay=LATE)) as (mine, theirs, phone):
         await until(lambda: mine.calls.audio.frames > 60)  # of both sides, of 20 ms each
         [call] = mine.calls.movable()
         if how == "left":
@@ -71,13 +76,13 @@ async def test_a_call_that_its_owner_leaves_goes_on_elsewhere_behind_its_last_wo
         check_words(records, phone.sides[0])
         gap = next(record for record in records if record["type"] == "Gap")
         # From what had come to where the next stream began: no wait for the last words is in it.
-        began, resumed = phone.media[0].began_at, phone.media[-1].began_at
+        began, resumed = (phone.media[number].received_at / 1000 for number in (0, -1))
         assert gap["start"] >= 60 / 2 * 0.02
         assert gap["end"] < resumed - began + LATE / 2
 
 
 async def test_a_call_that_was_stopped_goes_on_elsewhere_behind_its_end():
-    async with two(last_delay=0.8) as (mine, theirs, phone):
+    async with two(of_the_owner(last_delay=3)) as (mine, theirs, phone):
         await until(lambda: mine.calls.audio.frames > 60)
         phone.end(End.STOPPED)
         await until(lambda: theirs.broker.registry.entry(phone.call_sid).leaving)
@@ -94,7 +99,7 @@ async def test_a_call_that_was_stopped_goes_on_elsewhere_behind_its_end():
 
 async def test_an_owner_that_takes_too_long_for_its_last_words_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("handler.calls.claiming.LAST_WORDS_SECONDS", 0.3)
-    async with two(last_delay=1.5) as (mine, theirs, phone):
+    async with two(of_the_owner(last_delay=8)) as (mine, theirs, phone):
         await until(lambda: mine.calls.audio.frames > 60)
         [call] = mine.calls.movable()
         call.leave()
@@ -106,7 +111,7 @@ async def test_an_owner_that_takes_too_long_for_its_last_words_is_not_waited_for
 
 async def test_a_stream_that_was_asked_for_takes_a_call_whose_owner_has_not_noticed():
     """Elsewhere as here: who had it is told, and stops."""
-    async with two() as (mine, theirs, phone):
+    async with two(seconds=20) as (mine, theirs, phone):
         await until(lambda: mine.calls.audio.frames > 50)
         with pytest.raises(StreamRefused):
             phone.stream(theirs)
@@ -115,7 +120,8 @@ async def test_a_stream_that_was_asked_for_takes_a_call_whose_owner_has_not_noti
         await until(lambda: not mine.calls.movable())
         assert first.closed == [(1008, "another container owns this call")]
         third = phone.stream(theirs, takes_over=True).socket
-        await phone.over()
+        await until(lambda: second.closed)
+        await phone.hang_up()
         records = await read_records(theirs.broker, phone.call_sid)
         assert second.closed == [(1008, "replaced by another media stream")]
         assert third.closed == []
@@ -125,7 +131,7 @@ async def test_a_stream_that_was_asked_for_takes_a_call_whose_owner_has_not_noti
 
 
 async def test_one_that_somebody_has_claimed_since_is_not_taken():
-    async with two() as (mine, theirs, phone):
+    async with two(seconds=20) as (mine, theirs, phone):
         [call] = mine.calls.movable()
         await until(call.writer.claimed.is_set)
         with pytest.MonkeyPatch.context() as patch:
@@ -152,11 +158,11 @@ async def goes_on(phone, container) -> None:
 
 
 async def test_a_call_that_was_ours_and_is_not_comes_back_as_the_other_one_left_it():
-    async with two() as (mine, theirs, phone):
+    async with two(seconds=20) as (mine, theirs, phone):
         await until(lambda: mine.calls.audio.frames > 50)
         for elsewhere in (theirs, mine):
             await goes_on(phone, elsewhere)
-        await phone.over()
+        await phone.hang_up()
         records = await read_records(theirs.broker, phone.call_sid)
         kinds = [name for name in told(records) if not name.startswith("Gap")]
         assert kinds == ["CallStarted", "CallResumed", "CallResumed", "CallEnded completed"]

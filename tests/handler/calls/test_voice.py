@@ -31,6 +31,8 @@ from handler.twilio.accounts import Account, Accounts
 from handler.twilio.tickets import STREAM, Scope
 from handler.twilio.webhooks import FORM, Webhooks
 
+pytestmark = pytest.mark.usefixtures("slow_nats")
+
 BASE = "https://calls.example.com"
 CALL = {
     "AccountSid": account_sid(1),

@@ -205,9 +205,10 @@ async def test_whoever_is_killed_a_directory_has_whole_transcripts_alone(
 async def test_who_stands_by_goes_on_when_nothing_is_heard_of_who_worked(
     server, broker, receiver, facts
 ):
-    async with forwarding(server.url, receiver.url) as standing_by:
+    lease = {"LEASE_SECONDS": "8"}  # the other one may be slow meanwhile, and is not gone
+    async with forwarding(server.url, receiver.url, **lease) as standing_by:
         await until(lambda: standing_by.counts.working() == 1)
-        worker = started(server.url, receiver.url)
+        worker = started(server.url, receiver.url, **lease)
         await until(lambda: standing_by.counts.working() == 0)
         first, second = facts(), facts()
         await write(broker, first, ENDED)
