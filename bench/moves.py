@@ -58,6 +58,7 @@ frontend all
     bind 127.0.0.1:{front}
     default_backend partyline
 backend partyline
+    timeout check 5s
     option httpchk GET /readyz
     option redispatch 1
     retries 5

@@ -2,12 +2,13 @@
 A live call beside an attack: in the same service, and none the worse for it.
 
 The call, who reads it and the stand-in for Deepgram have a thread and a loop of their own, so that
-a test may keep its own loop as busy as an attacker would. Time in which the service or that thread
-waited for a processor does not count: other tests run beside this one.
+a test may keep its own loop as busy as an attacker would. Time in which one of those waited for a
+processor by whom a final comes does not count: other tests run beside this one.
 """
 
 import asyncio
 import bisect
+import contextlib
 import json
 import os
 import random
@@ -20,8 +21,8 @@ from pathlib import Path
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from support.credentials import AUTH_TOKEN
-from support.processes import Serve, Service
-from support.timing import PATIENCE, UNIT
+from support.processes import Serve, Service, descendants
+from support.timing import PATIENCE, UNIT, until
 from websockets.asyncio.client import connect
 
 from rehearsal.deepgram import DeepgramStandIn
@@ -51,9 +52,10 @@ class LiveCall:
     _options: Options = field(default_factory=lambda: Options(auth_token=AUTH_TOKEN, jitter_ms=0))
     _sent: dict[str, bytearray] = field(default_factory=dict)
     _delays: list[float] = field(default_factory=list)
-    # When, and how long the service and this thread had waited for a processor by then, in seconds.
+    # When, and how much waiting for a processor there had been by then, in seconds.
     _waits: list[tuple[float, float]] = field(default_factory=list)
     _begun: float = 0.0
+    _queue: "RunQueue" = field(init=False)
     _hang_up: asyncio.Event = field(default_factory=asyncio.Event)
     _memory: float = 0.0  # MB, when the attack began
     _before: int = 0  # how many finals had come by then
@@ -64,12 +66,18 @@ class LiveCall:
 
     async def carry(self) -> None:
         """Place the call, and read it to its end."""
+        self._queue = RunQueue(self.service.popen.pid)
         async with asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(self._watch_processors())
             reading = tasks.create_task(self._read())
             await self._place()
             await reading
             waiting.cancel()
+
+    async def two_finals(self) -> None:
+        """Wait until two more have come, or the call is over; for the thread of the call."""
+        before = len(self._delays)
+        await until(lambda: self.carrying.done() or len(self._delays) >= before + 2)
 
     def attacked(self) -> None:
         """From now on the memory's peak and the delays are those under attack."""
@@ -85,8 +93,9 @@ class LiveCall:
             calls: How many there were, with those that came during the attack.
             memory: MB that the attack may cost.
         """
-        count = len(self._delays)
         peak = resident(self.service.popen.pid, "VmHWM") - self._memory
+        self.portal.call(self.two_finals)  # however short the attack was, it has its effect on them
+        count = len(self._delays)
         self.portal.call(self._hang_up.set)
         self.carrying.result(PATIENCE)
         usual = sorted(self._delays[: self._before])[self._before // 2]
@@ -143,8 +152,8 @@ class LiveCall:
         self._delays.append(now - spoken - (waited - before))
 
     def _look_at_processors(self) -> tuple[float, float]:
-        threads = (f"{self.service.popen.pid}", f"{os.getpid()}/task/{threading.get_native_id()}")
-        return asyncio.get_running_loop().time(), sum(map(waited_for_processor, threads))
+        now = asyncio.get_running_loop().time()
+        return now, self._queue.look(now)
 
     async def _watch_processors(self) -> None:
         while True:
@@ -175,6 +184,45 @@ def live_call(serve: Serve, token: str, **environ: str) -> Iterator[LiveCall]:
             yield call
         finally:
             call.carrying.cancel()
+
+
+class RunQueue:
+    """
+    Counts the time in which one of those waits for a processor by whom a final comes.
+
+    They are the service's loop, its nats-server, this thread, and the test's own, as of the threads
+    of one Python none runs while another has its lock and waits. Some wait at the same time: of
+    nats-server's threads the one counts that waited longest, and of all no more than has passed.
+
+    Args:
+        service: The process, which has started its server.
+    """
+
+    def __init__(self, service: int) -> None:
+        test = os.getpid()
+        self._threads = [f"{service}", f"{test}", f"{test}/task/{threading.get_native_id()}"]
+        self._children = descendants(service)
+        self._waited = self._read()
+        self._at = asyncio.get_running_loop().time()
+        self._seconds = 0.0
+
+    def look(self, now: float) -> float:
+        """Return how many seconds that are by now, in all."""
+        before, self._waited = self._waited, self._read()
+        more = {one: waited - before.get(one, 0.0) for one, waited in self._waited.items()}
+        own = [more.pop(thread) for thread in self._threads]
+        self._seconds += min(now - self._at, sum(own) + max(more.values()))
+        self._at = now
+        return self._seconds
+
+    def _read(self) -> dict[str, float]:
+        found = {thread: waited_for_processor(thread) for thread in self._threads}
+        for child in self._children:
+            for thread in Path(f"/proc/{child}/task").iterdir():
+                with contextlib.suppress(OSError):  # it has ended meanwhile
+                    path = f"{child}/task/{thread.name}"
+                    found[path] = waited_for_processor(path)
+        return found
 
 
 def waited_for_processor(thread: str) -> float:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 
 from support.processes import Serve, Service
+from support.timing import LOOK
 
 from bench.processes import free_port
 
@@ -56,11 +57,23 @@ class OnDemand:
                     await asyncio.to_thread(self.started[-1].ended_with)
                 begun = time.monotonic()
                 service = await asyncio.to_thread(
-                    self._serve, PORT=str(self._backend), **self.environ
+                    self._serve, wait=False, PORT=str(self._backend), **self.environ
                 )
+                # As soon as its port is open: from then on it does not leave as one that is idle.
+                connected = await self._taken_in_by(service)
+                await asyncio.to_thread(service.wait_for, "ready")
                 self.seconds.append(time.monotonic() - begun)
                 self.started.append(service)
+                return connected
+
+    async def _taken_in_by(
+        self, service: Service
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while not service.ended:
+            with contextlib.suppress(ConnectionRefusedError):
                 return await asyncio.open_connection("127.0.0.1", self._backend)
+            await asyncio.sleep(LOOK)
+        raise AssertionError(service.text)
 
 
 class OneEach(OnDemand):

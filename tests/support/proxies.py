@@ -26,6 +26,8 @@ defaults
     timeout client 50000
     timeout server 50000
 """
+# Without a time of its own a check has that between two: whoever answers later is left out at once.
+CHECK_SECONDS = 5
 
 
 def recommended(language: str) -> list[str]:
@@ -121,6 +123,7 @@ def balancer(
     subscribers: list[int] | None = None,
     *,
     by: str = "roundrobin",
+    check_seconds: int = CHECK_SECONDS,
 ) -> Iterator[int]:
     """
     Run HAProxy before some services, as docs/deploy.md recommends; returns its port.
@@ -133,6 +136,7 @@ def balancer(
         subscribers: Services that take in all but Twilio, if they are others.
         by: How it chooses. In turn, all webhooks may come to one, and all media streams to another;
             with ``leastconn`` whoever has the fewest sockets is next.
+        check_seconds: How long a service may take to say that it is ready.
     """
     port = free_port()
     apart = "" if subscribers is None else "use_backend subscribers unless { path_beg /twilio }"
@@ -145,8 +149,8 @@ frontend all
     http-request return content-type text/plain lf-string "%[nbsrv(partyline)]" if {{ path /found }}
     {apart}
     default_backend partyline
-{_backend("partyline", services, by)}
-{_backend("subscribers", subscribers or [], by)}
+{_backend("partyline", services, by, check_seconds)}
+{_backend("subscribers", subscribers or [], by, check_seconds)}
 """)
     command = [installed("haproxy"), "-db", "-f", str(path)]
     with _running(command, home, port):
@@ -166,7 +170,7 @@ async def found(port: int, count: int) -> None:
             known = int((await client.get(f"http://127.0.0.1:{port}/found")).text)
 
 
-def _backend(name: str, services: list[int], by: str) -> str:
+def _backend(name: str, services: list[int], by: str, check_seconds: int) -> str:
     servers = "\n".join(
         f"    server s{number} 127.0.0.1:{service} check inter 200 fall 1 rise 1"
         for number, service in enumerate(services)
@@ -174,6 +178,7 @@ def _backend(name: str, services: list[int], by: str) -> str:
     return f"""\
 backend {name}
     balance {by}
+    timeout check {check_seconds}s
     option httpchk GET /readyz
     option redispatch 1
     retries 5

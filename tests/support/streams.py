@@ -1,5 +1,6 @@
-"""A media stream that a test sends by hand, message by message."""
+"""Media streams that a test sends by hand, message by message, or ends when it has seen enough."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -12,7 +13,11 @@ from support.sids import account_sid, call_sid, stream_sid
 from support.timing import PATIENCE, patience
 from websockets.asyncio.client import ClientConnection, connect
 
-from rehearsal.twilio import Options, headers
+from broker import supervise
+from rehearsal import audio
+from rehearsal.frames import Read, live
+from rehearsal.twilio import Options, Report, headers
+from rehearsal.twilio.media_stream import opened
 
 FORMAT = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
 FRAME = 160
@@ -94,3 +99,36 @@ async def media_stream(
         url, additional_headers=signed, compression=None, proxy=None, open_timeout=PATIENCE
     ) as socket:
         yield Stream(socket, sids)
+
+
+@asynccontextmanager
+async def call_that_goes_on(
+    url: str, inbound: bytes, outbound: bytes, options: Options
+) -> AsyncIterator[Report]:
+    """
+    Play a call to a server in real time, and have it go on for as long as a block lasts.
+
+    Behind what is said there is silence: whoever comes in the block comes while the call is on,
+    however late that is. All that is said is sent before its end.
+    """
+    loop = asyncio.get_running_loop()
+    tracks = {"inbound": inbound, "outbound": outbound}
+    async with opened(url, options) as stream:
+        begun = loop.time()
+        playing = asyncio.create_task(
+            stream.play(
+                live({name: _going_on(said) for name, said in tracks.items() if said}, options),
+                lambda at: asyncio.sleep(begun + at - loop.time()),
+            )
+        )
+        try:
+            yield stream.report
+            longest = max(map(len, tracks.values())) / audio.SAMPLE_RATE
+            stream.stop(max(longest, loop.time() - begun))
+            await playing
+        finally:
+            await supervise.end(playing)
+
+
+def _going_on(said: bytes) -> Read:
+    return lambda position, size: said[position : position + size].ljust(size, audio.SILENCE)

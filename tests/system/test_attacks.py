@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.credentials import TOKEN_SECRET
 from support.sids import account_sid, call_sid, stream_sid
-from support.timing import LOOK, PATIENCE, patience, until
+from support.timing import LOOK, PATIENCE, TTL, patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -355,8 +355,8 @@ async def test_a_renewal_with_a_token_that_opens_nothing(service):
 
 
 async def test_an_open_socket_after_its_token_expired_and_a_renewal_too_late(service):
-    token = signed(exp=time.time() + 1.2, calls=[MINE])
-    async with connect(f"{service.ws}/client?token={token}", proxy=None) as socket_:
+    url = f"{service.ws}/client?token="
+    async with connect(url + signed(exp=time.time() + TTL, calls=[MINE]), proxy=None) as socket_:
         await socket_.recv()
         assert json.loads(await socket_.recv())["code"] == 4401
         with pytest.raises(ConnectionClosed):

@@ -12,8 +12,9 @@ import itertools
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import nats as nats_client
 import pytest
@@ -21,7 +22,7 @@ from support.breaker import Breaker
 from support.clients import CLIENTS, Message, Program, TokenSource, client_program, token_source
 from support.processes import Service
 from support.stored import STREAM, keep_newest
-from support.timing import TTL, patience
+from support.timing import TTL, UNIT, patience
 from support.webhooks import call_status
 
 LONG = "word " * 40
@@ -89,15 +90,23 @@ class Readings:
             assert at.program.last == last, at.client
 
 
-@contextlib.asynccontextmanager
-async def reading(
+def reading(
     service: Service, target: str, make_token: Callable[[], str]
-) -> AsyncIterator[Readings]:
+) -> contextlib.AbstractAsyncContextManager[Readings]:
     """Let all clients read a call, or a number's."""
+    return reading_by(service, target, lambda: iter(make_token, None))
+
+
+@contextlib.asynccontextmanager
+async def reading_by(
+    service: Service, target: str, tokens_of_each: Callable[[], Iterator[str]]
+) -> AsyncIterator[Readings]:
+    """Let them read with tokens that each client is given in turn, made as it asks for them."""
     async with contextlib.AsyncExitStack() as stack:
         readings = Readings([])
         for client in CLIENTS:
             breaker = await stack.enter_async_context(Breaker(service.port))
+            make_token = partial(next, tokens_of_each())
             source, tokens = await stack.enter_async_context(token_source(make_token))
             url = f"http://127.0.0.1:{breaker.port}"
             running = client_program(client, url, tokens, target)
@@ -152,11 +161,15 @@ async def test_over_connections_that_break_nothing_is_lost_doubled_or_out_of_ord
 
 async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, mint, tell):
     call = await tell(service)
-    async with reading(service, call.sid, lambda: mint(calls=["*"], ttl=TTL)) as readings:
+
+    def short_at_first() -> Iterator[str]:
+        yield mint(calls=["*"], ttl=TTL)
+        while True:
+            yield mint(calls=["*"])
+
+    async with reading_by(service, call.sid, short_at_first) as readings:
         await readings.heard(1)
         ends = int(time.time() + TTL)
-        for source in readings.sources:
-            source.make = lambda: mint(calls=["*"])
         for source in readings.sources:
             await source.until_asked(2)
         await asyncio.sleep(max(0, ends - time.time()))  # now no first one opens anything
@@ -170,8 +183,11 @@ async def test_a_token_is_renewed_on_the_open_socket_before_it_ends(service, min
 
 async def test_who_gets_no_good_token_any_more_is_told_that_it_expired(service, mint, tell):
     call = await tell(service)
-    short = mint(calls=["*"], ttl=TTL)
-    async with reading(service, call.sid, lambda: short) as readings:
+
+    def one_short() -> Iterator[str]:
+        yield from itertools.repeat(mint(calls=["*"], ttl=TTL))
+
+    async with reading_by(service, call.sid, one_short) as readings:
         for at in readings.each:
             assert await at.program.ended() == 1, at.client
             assert at.program.last["state"] == "expired", at.client
@@ -212,7 +228,9 @@ async def test_a_call_moves_and_its_service_leaves_then_it_ends_and_goes_on(
     serve, nats, token, tell
 ):
     """All that a roll-out does to a reader, and a pause of the call behind it."""
-    first, second = (serve(NATS_URL=nats.url, PAUSE_SECONDS="2") for _ in range(2))
+    # Within it the call goes on, however late it is noticed here that all have heard its end.
+    pause = f"{12 * UNIT:.0f}"
+    first, second = (serve(NATS_URL=nats.url, PAUSE_SECONDS=pause) for _ in range(2))
     call = await tell(second)
     async with reading(first, call.sid, lambda: token) as readings:
         await readings.heard(1)

@@ -521,6 +521,7 @@ async def test_a_peer_that_never_answers_costs_a_bounded_time(world: World):
 
     async with await asyncio.start_server(wait, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        found = await examined(world.environ | {"PUBLIC_URL": url}, part_seconds=2)
-    check(found["public.ready"], "failed", "not answered within 2 s", "whether it is overloaded")
+        # Long enough for what that part looks at before, on a busy machine too.
+        found = await examined(world.environ | {"PUBLIC_URL": url}, part_seconds=5)
+    check(found["public.ready"], "failed", "not answered within 5 s", "whether it is overloaded")
     check(found["tokens"], "skipped", "an earlier check failed")

@@ -15,7 +15,8 @@ import pytest
 from starlette.routing import Route
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
 from support.sids import account_sid, call_sid
-from support.timing import PATIENCE, until
+from support.streams import call_that_goes_on
+from support.timing import PATIENCE, TTL, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -227,8 +228,8 @@ async def test_a_token_ends_on_an_open_socket_unless_it_is_renewed(service, mint
     short = {"calls": ["*"], "subject": "page"}
     client = f"{service.ws}/client?token={{}}"
     async with (
-        connect(client.format(mint(ttl=4, **short)), proxy=None) as left_alone,
-        connect(client.format(mint(ttl=4, **short)), proxy=None) as renewed,
+        connect(client.format(mint(ttl=TTL, **short)), proxy=None) as left_alone,
+        connect(client.format(mint(ttl=TTL, **short)), proxy=None) as renewed,
         connect(client.format(mint(ttl=600, **short)), proxy=None) as stolen,
     ):
         await renewed.recv()
@@ -349,14 +350,14 @@ async def test_health_is_for_anyone(service):
 async def test_a_full_process_takes_no_more_calls(serve, deepgram, read, sound, token):
     service = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url)
     call = Options(auth_token=AUTH_TOKEN)
-    inbound = sound.bursts(1, 3)
-    calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", call))
-    await read(service, call.call_sid, token=token, until="CallStarted")
-    assert await asyncio.to_thread(get, f"{service.url}/readyz") == (503, "full\n")
-    with pytest.raises(HandshakeRefused) as caught:
-        await place_call(f"{service.ws}/twilio", b"", b"", Options(auth_token=AUTH_TOKEN))
-    assert caught.value.status == 503
-    assert (await calling).ok
+    url = f"{service.ws}/twilio"
+    async with call_that_goes_on(url, sound.bursts(1, 3), b"", call) as report:
+        await read(service, call.call_sid, token=token, until="CallStarted")
+        assert await asyncio.to_thread(get, f"{service.url}/readyz") == (503, "full\n")
+        with pytest.raises(HandshakeRefused) as caught:
+            await place_call(url, b"", b"", Options(auth_token=AUTH_TOKEN))
+        assert caught.value.status == 503
+    assert report.ok
     await read(service, call.call_sid, token=token)
 
 
@@ -380,16 +381,16 @@ async def test_on_fly_a_full_process_sends_the_handshake_elsewhere(
     one = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url, FLY_MACHINE_ID="e28650")
     other = serve(MAX_CALLS="1", DEEPGRAM_URL=deepgram.url, NATS_URL=one.nats_url)
     call, next_call = Options(auth_token=AUTH_TOKEN), Options(auth_token=AUTH_TOKEN)
-    calling = asyncio.create_task(place_call(f"{one.ws}/twilio", sound.bursts(1, 2), b"", call))
-    await read(one, call.call_sid, token=token, until="CallStarted")
     url = f"{one.ws}/twilio"
-    headers = {"x-twilio-signature": sign(AUTH_TOKEN, url)}
-    with pytest.raises(InvalidStatus) as caught:
-        await connect(url, additional_headers=headers, proxy=None)
-    assert caught.value.response.status_code == 503
-    assert caught.value.response.headers["fly-replay"] == "elsewhere=true"
-    assert (await place_call(f"{other.ws}/twilio", sound.bursts(2, 1), b"", next_call)).ok
-    assert (await calling).ok
+    async with call_that_goes_on(url, sound.bursts(1, 2), b"", call) as report:
+        await read(one, call.call_sid, token=token, until="CallStarted")
+        headers = {"x-twilio-signature": sign(AUTH_TOKEN, url)}
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(url, additional_headers=headers, proxy=None)
+        assert caught.value.response.status_code == 503
+        assert caught.value.response.headers["fly-replay"] == "elsewhere=true"
+        assert (await place_call(f"{other.ws}/twilio", sound.bursts(2, 1), b"", next_call)).ok
+    assert report.ok
     await read(one, next_call.call_sid, token=token)
 
 

@@ -130,7 +130,7 @@ async def test_a_call_goes_on_while_no_file_more_may_be_open_and_who_comes_waits
         await stream.start()
         reading = asyncio.create_task(read(service, call_sid(1), token=token))
         await stream.say("inbound", audio[:8000])
-        await stream.say("outbound", b"\xff" * len(audio))
+        await stream.say("outbound", b"\xff" * 8000)
         await until(lambda: deepgram.heard)
         while await told(web, service, "subscribers") != 1.0:  # noqa: ASYNC110  it is asked for
             await asyncio.sleep(LOOK)
@@ -139,6 +139,7 @@ async def test_a_call_goes_on_while_no_file_more_may_be_open_and_who_comes_waits
         asking = asyncio.create_task(web.get(f"{service.url}/readyz", timeout=PATIENCE))
         await asyncio.to_thread(service.wait_for, "cannot accept connections")
         await stream.say("inbound", audio[8000:])
+        await stream.say("outbound", b"\xff" * (len(audio) - 8000))
         await stream.stop()
         assert (await reading).words("inbound") == sound.words_of(audio)
         seconds = loop.time() - begun
@@ -182,11 +183,15 @@ async def test_what_is_idle_leaves_and_a_call_starts_it_again_and_is_heard_from_
             audio = sound.bursts(number, 1)
             async with patience():
                 call = twilio.call(NUMBER, CALLER, inbound=audio, outbound=b"\xff" * len(audio))
-                reader = await read(proxy, call.leg.sid, token=token)
+                reading = asyncio.create_task(read(proxy, call.leg.sid, token=token))
+                await until(lambda: len(proxy.started) > number)  # noqa: B023  waited for here
+                service = proxy.started[-1]
+                # From within the call on: once it is over, half a second is left.
+                asking = asyncio.create_task(asked_until_refused(service.port))
+                reader = await reading
                 assert reader.words("inbound") == sound.words_of(audio)
                 assert reader.types() == ["CallStarted", "CallEnded"]
-                service = proxy.started[-1]
-                answers = await asked_until_refused(service.port)
+                answers = await asking
                 assert await asyncio.to_thread(service.ended_with) == 0
             # Who is taken in is answered; the kernel may have one more when the port is closed.
             assert answers[0].startswith(b"HTTP/1.1 200 OK\r\n")

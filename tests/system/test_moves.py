@@ -28,6 +28,7 @@ from rehearsal.recogniser import Moonshine
 from rehearsal.sample import SPEECH
 from rehearsal.twilio.behaviour import usual_stream
 from rehearsal.twilio.options import Options
+from rehearsal.twilio.running_call import RunningCall
 
 ATTEMPTS = 3
 # What a spin (bench/spin.py) takes of a processor where a hundred calls leave in time. Of one on
@@ -42,12 +43,16 @@ async def test_a_container_leaves_and_its_calls_go_on_elsewhere(fleet: MakeFleet
     # there is less of a processor than a platform gives, and more time for it: that the usual one
     # is enough is asked below.
     drain = {"DRAIN_SECONDS": f"{2 * CLOUD_RUN_SECONDS:.0f}"}
-    async with patience(), fleet(balance="leastconn", **drain) as made:
+    async with patience(120), fleet(balance="leastconn", **drain) as made:
         leaving, other = made.ports
-        said = [sides(number, 12) for number in range(4)]
+        said = [sides(number, 30) for number in range(4)]
         places: list[tuple[int, ...]] = [(other,), ()] * 2
-        calls = [made.call(*pair, *at) for pair, at in zip(said, places, strict=True)]
-        await asyncio.sleep(4)
+        calls: list[RunningCall] = []
+        for pair, at in zip(said, places, strict=True):
+            calls.append(made.call(*pair, *at))
+            # The next one is the balancer's to bring to whoever has fewer.
+            await until(lambda: len(made.deepgram.heard) == len(calls))
+        await until(lambda: all(link.seconds > 2 for link in made.deepgram.heard))
         assert await made.stop(leaving) < 2 * CLOUD_RUN_SECONDS
         await made.check(calls, said)
         assert [(await made.read(call)).breaks for call in calls[::2]] == [0, 0]

@@ -10,7 +10,7 @@ import nats as nats_client
 import pytest
 from support.cable import Cable
 from support.credentials import AUTH_TOKEN
-from support.streams import media_stream
+from support.streams import call_that_goes_on, media_stream
 from support.timing import PATIENCE, until
 
 from handler.calls.media_stream import TAKEOVER_SECONDS
@@ -69,11 +69,10 @@ async def test_a_call_of_which_one_side_never_sends_is_read_while_it_is_on(
     call = options()
     inbound = sound.bursts(5, 5)
     words = sound.words_of(inbound)
-    calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", call))
-    early = await read(service, call.call_sid, token=token, until=words[2])
-    assert not calling.done()
+    async with call_that_goes_on(f"{service.ws}/twilio", inbound, b"", call) as report:
+        early = await read(service, call.call_sid, token=token, until=words[2])
+        assert report.close_code is None
     assert early.words("inbound")[:3] == words[: len(early.words("inbound"))][:3]
-    await calling
     whole = await read(service, call.call_sid, token=token)
     assert whole.words("inbound") == words
     assert whole.words("outbound") == []
@@ -122,7 +121,8 @@ async def test_subscribers_on_another_process_get_the_same_bytes(
 async def test_twenty_calls_at_once_reach_their_subscribers_and_no_others(
     serve, deepgram, sound, read, token
 ):
-    service = serve(DEEPGRAM_URL=deepgram.url)
+    # Of twenty no side is late, however late a busy machine sends it.
+    service = serve(DEEPGRAM_URL=deepgram.url, MIX_WAIT_MS="5000")
     calls = [options(seed) for seed in range(20)]
     audio = [(sound.bursts(100 + seed, 6), sound.bursts(200 + seed, 6)) for seed in range(20)]
     readings = [read(service, call.call_sid, token=token) for call in calls for _ in range(3)]
@@ -143,7 +143,7 @@ async def test_twenty_calls_at_once_reach_their_subscribers_and_no_others(
 
 
 async def test_sigterm_in_mid_call_keeps_the_tail_and_exits_0(serve, deepgram, sound, read, token):
-    service = serve(DEEPGRAM_URL=deepgram.url, DRAIN_SECONDS="3")
+    service = serve(DEEPGRAM_URL=deepgram.url, DRAIN_SECONDS="10")
     call = options()
     inbound = sound.bursts(8, 30)
     words = sound.words_of(inbound)
@@ -207,7 +207,9 @@ async def test_another_media_stream_continues_a_call_that_lost_its_own(
     assert resumed["streamSid"] == second.stream_sid
     assert started["epoch"] != resumed["epoch"] == ended["epoch"]
     assert gap["reason"] == "media-lost"
-    assert 0.2 < gap["end"] - gap["start"] < 3
+    assert gap["end"] - gap["start"] > 0.2
+    # Where the next stream began: by the wall clock, and before it was claimed.
+    assert gap["end"] <= (resumed["at"] - started["startedAt"]) / 1000
 
 
 async def test_a_media_stream_is_replaced_once_it_has_fallen_silent_and_answers_no_more(
@@ -255,11 +257,11 @@ async def test_a_second_media_stream_of_a_live_call_is_turned_away(
     first = options()
     second = options(call_sid=first.call_sid, account_sid=first.account_sid)
     inbound = sound.bursts(12, 4)
-    calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", first))
-    await read(service, first.call_sid, token=token, until=sound.words_of(inbound)[0])
-    intruder = await place_call(f"{service.ws}/twilio", sound.bursts(13, 2), b"", second)
-    assert intruder.close_code == 1008
-    assert (await calling).ok
+    async with call_that_goes_on(f"{service.ws}/twilio", inbound, b"", first) as report:
+        await read(service, first.call_sid, token=token, until=sound.words_of(inbound)[0])
+        intruder = await place_call(f"{service.ws}/twilio", sound.bursts(13, 2), b"", second)
+        assert intruder.close_code == 1008
+    assert report.ok
     reader = await read(service, first.call_sid, token=token)
     assert reader.words("inbound") == sound.words_of(inbound)
 
@@ -288,6 +290,7 @@ async def test_websocat_reads_a_call_from_its_beginning_whenever_it_comes(
     call = options()
     inbound = sound.bursts(15, 5)
     words = sound.words_of(inbound)
+    choices: list[str] = []
 
     async def websocat() -> tuple[int, list[str]]:
         """Answer the array with the callSid, as a person would."""
@@ -300,18 +303,19 @@ async def test_websocat_reads_a_call_from_its_beginning_whenever_it_comes(
         array = json.loads(await process.stdout.readline())
         assert call.call_sid in array
         process.stdin.write(f"{call.call_sid}\n".encode())
+        choices.append(call.call_sid)
         lines: list[str] = []
         while not lines or "CallEnded" not in lines[-1]:
             lines.append((await process.stdout.readline()).decode())
         process.stdin.close()  # it waits for that, and not for the server alone
         return await process.wait(), [line for line in lines if '"seq":' in line]
 
-    calling = asyncio.create_task(place_call(f"{service.ws}/twilio", inbound, b"", call))
-    await read(service, call.call_sid, token=token, until="CallStarted")
-    early = asyncio.create_task(websocat())
-    await read(service, call.call_sid, token=token, until=words[2])
-    late = asyncio.create_task(websocat())
-    await calling
+    async with call_that_goes_on(f"{service.ws}/twilio", inbound, b"", call):
+        await read(service, call.call_sid, token=token, until="CallStarted")
+        early = asyncio.create_task(websocat())
+        await read(service, call.call_sid, token=token, until=words[2])
+        late = asyncio.create_task(websocat())
+        await until(lambda: len(choices) == 2 or early.done() or late.done())
     (code, first), (other_code, second) = await asyncio.gather(early, late)
     assert (code, other_code) == (0, 0)
     assert first == second

@@ -160,7 +160,7 @@ async def test_a_service_whose_log_nobody_reads_any_more_answers_carries_its_cal
     serve, deepgram, read, token, sound
 ):
     service = await asyncio.to_thread(
-        serve, reads_until="ready", DEEPGRAM_URL=deepgram.url, DRAIN_SECONDS="4"
+        serve, reads_until="ready", DEEPGRAM_URL=deepgram.url, DRAIN_SECONDS="10"
     )
     await until(lambda: service.ended)
     options, audio = Options(auth_token=AUTH_TOKEN, account_sid=account_sid(1)), sound.bursts(1, 2)

@@ -1,6 +1,5 @@
 """nginx and HAProxy before the service: as Debian ships them, and with docs/deploy.md's lines."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ import pytest
 from support.credentials import AUTH_TOKEN
 from support.processes import Service
 from support.proxies import proxy
+from support.streams import call_that_goes_on
 from support.timing import PATIENCE, patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from handler.front_door import MAX_FIELDS
-from rehearsal.twilio import Options, place_call
+from rehearsal.twilio import Options
 
 PUBLIC = Origin("https://calls.example.com")
 STREAM = "wss://calls.example.com/twilio"
@@ -87,13 +87,12 @@ async def test_every_door_opens(front, token, sound):
             compression=None,
             proxy=None,
         )
-        calling = asyncio.create_task(place_call(f"{sockets}/twilio", audio, audio, options))
-        said = [str(await socket.recv())]
-        async with client.stream("GET", f"{url}/events") as events:
-            lines = events.aiter_lines()
-            first = [line async for line in until_record(lines)]
-            assert not calling.done()  # it came while the call was on: nobody held it back
-        report = await calling
+        async with call_that_goes_on(f"{sockets}/twilio", audio, audio, options) as report:
+            said = [str(await socket.recv())]
+            async with client.stream("GET", f"{url}/events") as events:
+                lines = events.aiter_lines()
+                first = [line async for line in until_record(lines)]
+                assert report.close_code is None  # while the call was on: nobody held it back
         said += [str(text) async for text in socket]
         assert (report.close_code, dict(report.problems)) == (1000, {})
         assert first[-2:] == ["id: 1", f"data: {said[0]}"]

@@ -10,7 +10,7 @@ import pytest
 from support import stuck
 from support.cable import Cable
 from support.processes import Service
-from support.proxies import balancer, found
+from support.proxies import CHECK_SECONDS, balancer, found
 from support.timing import patience, until
 from support.twilio_access import access
 
@@ -24,6 +24,7 @@ from rehearsal.twilio.stand_in import TwilioStandIn
 
 NUMBER, CALLER, CALLEE = "+15550001111", "+15550002222", "+15550003333"
 LEASE = 2
+LONG_LEASE = 20  # where the path is the subject, and not who is alive
 SAMPLE = 2  # calls
 STARTED = "media stream is dead: another one is started"
 
@@ -51,9 +52,11 @@ class Place:
 
 
 @pytest.fixture
-async def place(serve, nats, deepgram, tmp_path) -> AsyncIterator[Place]:
+async def place(request, serve, nats, deepgram, tmp_path) -> AsyncIterator[Place]:
+    """Its parameters: the lease, and how long the balancer waits for whoever is stuck."""
+    lease, check_seconds = request.param
     ports = [free_port(), free_port()]
-    with balancer(ports, tmp_path) as front:
+    with balancer(ports, tmp_path, check_seconds=check_seconds) as front:
         async with TwilioStandIn(Account()) as twilio, Cable(front) as cable:
             url = f"http://127.0.0.1:{cable.port}"
             account = twilio.account
@@ -63,8 +66,8 @@ async def place(serve, nats, deepgram, tmp_path) -> AsyncIterator[Place]:
                 **access(twilio, url),
                 "FORWARD_TO": CALLEE,
                 "NOTICE": "none",
-                "LEASE_SECONDS": str(LEASE),
-                "WATCHDOG_SECONDS": str(LEASE),
+                "LEASE_SECONDS": str(lease),
+                "WATCHDOG_SECONDS": str(lease),
             }
             environ["module"] = "support.stuck"  # the service, whose loop can be got stuck
             services = [await asyncio.to_thread(serve, PORT=str(port), **environ) for port in ports]
@@ -100,12 +103,13 @@ async def has_lasted(call: RunningCall, seconds: float) -> None:
 
 @pytest.mark.proof
 @pytest.mark.parametrize(
-    ("lost", "most", "death", "code"),
+    ("place", "lost", "most", "death", "code"),
     [
-        (0.0, 5.0, signal.SIGKILL, -signal.SIGKILL),
-        (1.0, LEASE + 3.0, stuck.SLEEPS, EXIT_CODE),
+        ((LEASE, CHECK_SECONDS), 0.0, 5.0, signal.SIGKILL, -signal.SIGKILL),
+        ((LEASE, 1), 1.0, LEASE + 3.0, stuck.SLEEPS, EXIT_CODE),
     ],
     ids=["killed", "stuck"],
+    indirect=["place"],
 )
 async def test_the_calls_of_a_killed_or_stuck_container_go_on_in_another_one(
     rounds, place, sound, read, token, lost, most, death, code
@@ -150,19 +154,24 @@ async def test_the_calls_of_a_killed_or_stuck_container_go_on_in_another_one(
     print(f"exit {code} with {len(started)} calls: at most {max(lasted):.2f} s of one are lost")
 
 
-async def test_a_stream_that_the_path_has_cut_is_started_again(place, sound, read, token):
-    """Both containers live: whichever gets it, goes on."""
-    inbound, outbound = sound.bursts(1, 6), sound.bursts(2, 6)
-    async with patience():
-        call = place.begin(inbound, outbound)
-        await has_lasted(call, 2.5)
-        place.twilio.load.latency = 0.15  # as Twilio's own
-        reading = asyncio.create_task(read(place.services[0], call.leg.sid, token=token))
-        place.cable.cut()
-        place.cable.mend()
-        reader = await reading
-    assert reader.types() == ["CallStarted", "CallResumed", "Gap", "CallEnded"]
-    said = {"inbound": inbound, "outbound": outbound}
-    lasted = seconds_lost(reader, said, sound.words_of)
-    assert lasted <= 3.0
-    print(f"cut: {lasted:.2f} s are lost")
+@pytest.mark.proof
+@pytest.mark.parametrize("place", [(LONG_LEASE, CHECK_SECONDS)], indirect=True)
+async def test_a_stream_that_the_path_has_cut_is_started_again(rounds, place, sound, read, token):
+    """Both containers live: whichever gets it, goes on. How long that takes is judged alone."""
+    said = {"inbound": sound.bursts(1, 6), "outbound": sound.bursts(2, 6)}
+    place.twilio.load.latency = 0.15  # as Twilio's own
+    cuts = rounds(sample=1, full=5)
+    lasted = []
+    for _ in cuts:
+        async with patience():
+            call = place.begin(**said)
+            await has_lasted(call, 2.5)
+            reading = asyncio.create_task(read(place.services[0], call.leg.sid, token=token))
+            place.cable.cut()
+            place.cable.mend()
+            reader = await reading
+        assert reader.types() == ["CallStarted", "CallResumed", "Gap", "CallEnded"]
+        lasted.append(seconds_lost(reader, said, sound.words_of))
+    if len(cuts) > 1:
+        assert max(lasted) <= 3.0
+    print(f"cut: at most {max(lasted):.2f} s are lost")

@@ -215,7 +215,7 @@ async def test_a_number_with_many_calls_costs_no_subscriptions(serve, mint, tell
 
 async def test_a_subscriber_that_stalls_is_cut_off_and_resumes_where_it_was(serve, token, tell):
     port = free_port()
-    service = serve(WRITE_TIMEOUT="1", METRICS_PORT=str(port))
+    service = serve(WRITE_TIMEOUT="5", METRICS_PORT=str(port))  # enough for who reads
     call = await tell(service)
     url = f"{service.ws}/client?token={token}&call={call.sid}"
     async with connect(url, compression=None, proxy=None, max_queue=1) as stalled:

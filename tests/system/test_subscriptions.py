@@ -15,6 +15,7 @@ import pytest
 from support.cable import Cable
 from support.servers import nats_server
 from support.sids import account_sid, stream_sid
+from support.timing import LOOK
 from websockets.asyncio.client import connect
 
 from broker import supervise
@@ -187,6 +188,15 @@ def unreachable_nats(serve_many):
     return service
 
 
+async def until_known_to_none(service, token: str, call_sid: str) -> None:
+    """Wait until the past of a call can be read again, in which there is none."""
+    url = f"{service.url}/calls/{call_sid}/transcript.json?token={token}"
+    async with httpx.AsyncClient(timeout=UNTIL, trust_env=False) as http:
+        while (answer := await http.get(url)).status_code != 404:
+            assert answer.status_code == 503
+            await asyncio.sleep(LOOK)
+
+
 @pytest.mark.parametrize("comes", ["before the outage", "during the outage"])
 async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
     serve, nats, token, comes
@@ -195,7 +205,7 @@ async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
     call_sid = f"CA{os.urandom(16).hex()}"
     async with Cable(int(nats.url.rpartition(":")[2])) as cable, contextlib.AsyncExitStack() as end:
         url = f"nats://127.0.0.1:{cable.port}"
-        service = serve(wait=False, NATS_URL=url, AWAIT_CALL_SECONDS="4")
+        service = serve(wait=False, NATS_URL=url, AWAIT_CALL_SECONDS="6")
         await asyncio.to_thread(service.wait_for, "ready")
 
         async def follow():
@@ -205,18 +215,19 @@ async def test_a_call_is_awaited_for_as_long_as_nats_could_have_told_of_it(
 
         if comes == "before the outage":
             socket = await follow()
+            await until_known_to_none(service, token, call_sid)  # that one has begun to wait, too
         cable.cut()
         await asyncio.to_thread(service.wait_for, "nats lost")
         if comes == "during the outage":
             socket = await follow()
-        await asyncio.sleep(5)  # longer than the patience
-        cable.mend()
-        await asyncio.to_thread(service.wait_for, "nats is back")
-        await asyncio.sleep(1.5)  # reading is tried again every second
         broker = await end.enter_async_context(
             Broker(BrokerSettings(servers=(nats.url,), instance="tests_of_patience"))
         )
         await broker.wait_ready()
+        await asyncio.sleep(7)  # longer than the patience
+        cable.mend()
+        await asyncio.to_thread(service.wait_for, "nats is back")
+        await until_known_to_none(service, token, call_sid)
         facts = CallFacts(
             call_sid=call_sid,
             account_sid=account_sid(1),
