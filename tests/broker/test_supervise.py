@@ -21,7 +21,8 @@ async def test_what_ends_by_a_defect_is_logged_and_begins_anew():
         async with patience():
             await task
     assert begun.qsize() == 2
-    assert [(line["log_level"], line["task"]) for line in logs] == [("error", "the work")]
+    # What ends late of an earlier test may say something meanwhile.
+    assert [line["log_level"] for line in logs if line.get("task") == "the work"] == ["error"]
 
 
 async def test_a_task_that_is_ended_is_no_defect():
