@@ -58,7 +58,7 @@ frontend all
     bind 127.0.0.1:{front}
     default_backend partyline
 backend partyline
-    timeout check 5s
+    timeout check 5s  # whoever is busy is ready all the same
     option httpchk GET /readyz
     option redispatch 1
     retries 5

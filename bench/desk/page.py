@@ -18,7 +18,7 @@ PATIENCE = 30_000  # ms
 
 
 def be_patient() -> None:
-    """Wait so long for what is expected: all of a process does, so what begins a run says so."""
+    """Give all that this process expects more time; Playwright keeps that in one place."""
     expect.set_options(timeout=PATIENCE)
 
 

@@ -14,7 +14,8 @@ KEPT = 10 * SAMPLE_RATE
 # the other, a chunk, and the way. Equal samples are believed further, on a machine that is busy.
 MOST_APART = SAMPLE_RATE
 MOST_APART_IF_EQUAL = 5 * SAMPLE_RATE
-# What sounds alike for less than this may do so by chance.
+# So much both have in common by the guess: else what is found lies at the edge of what is searched,
+# and sounds alike by chance.
 LEAST_SHARED = SAMPLE_RATE // 2
 # Audio is looked at when so much of it has come, or somebody asks: in pieces of 20 ms that is eight
 # times the work, while all calls of a process move together.

@@ -306,6 +306,7 @@ class Call:
                 case _:
                     stream = await self._outlive_loss(tasks)
             if stream is not None:
+                self._mover.go_on()
                 self.writer.update(
                     state="live",
                     leaving=False,

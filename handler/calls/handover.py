@@ -30,17 +30,19 @@ class Giving:
     Attributes:
         cut: Position up to which the owner sends; None while there is none.
         fingerprint: Of what it hears, for the successor.
+        placed: Whether it is known where that lies on the call clock.
     """
 
-    def __init__(self, reached: int = 0) -> None:
+    def __init__(self, reached: int | None = 0) -> None:
         """
         Begin to look at what comes.
 
         Args:
-            reached: Position up to which the call was heard before.
+            reached: Position up to which the call was heard before; None if that is not known yet.
         """
         self.cut: int | None = None
-        self.fingerprint = Fingerprint(reached)
+        self.fingerprint = Fingerprint(reached or 0)
+        self.placed = reached is not None
         self._finder: PauseFinder | None = None
         self._held: deque[Chunk] = deque()
         self._lost: list[Loss] = []
@@ -63,6 +65,7 @@ class Giving:
 
     def take(self, chunk: Chunk) -> list[Chunk]:
         """Take what comes; returns what of it is to be sent."""
+        self.placed = True
         self.fingerprint.feed(chunk)
         self._held.append(chunk)
         if not self._followed:

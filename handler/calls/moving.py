@@ -63,7 +63,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         over: There is nothing to take: the call has ended, or it stays.
         epoch: The claim under which it writes; "" from earlier versions.
         started_at: Unix ms: the zero of the call clock.
-        print: What it hears sounds like; until the successor knows where it is.
+        print: What it hears sounds like; until the successor knows where it is, and None before
+            the owner knows where what it hears lies.
         late: How far that lags behind what is said, in samples; 0 from earlier versions.
         cut: Position from which the successor is to send; None until all before it is stored.
         open_utterances: Tracks whose utterance had not ended there.
@@ -107,7 +108,7 @@ class Departure:
         open_utterances: Returns the tracks whose utterance has not ended.
         late: Returns how far what it takes lags behind what is said, in samples.
         log: Told of each step.
-        reached: Position up to which the call was heard before.
+        reached: Position up to which the call was heard before; None if that is not known yet.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Departure:
         late: Callable[[], int],
         log: BoundLogger,
         *,
-        reached: int = 0,
+        reached: int | None = 0,
     ) -> None:
         self._epoch = epoch
         self._started_at = started_at
@@ -245,11 +246,12 @@ class Departure:
             self._giving.listen()
             if question.has_from is not None:
                 self._giving.cut_from(question.has_from)
+        asks_where = question.has_from is None and self._giving.placed
         return Answer(
             epoch=self._epoch(),
             started_at=self._started_at(),
-            print=self._giving.fingerprint.print() if question.has_from is None else None,
-            late=self._late() if question.has_from is None else 0,
+            print=self._giving.fingerprint.print() if asks_where else None,
+            late=self._late() if asks_where else 0,
             cut=self._giving.cut if self._settled else None,
             open_utterances=self._open_utterances() if self._settled else (),
         )
@@ -350,14 +352,15 @@ class Arrival:
         self._theirs = theirs, guess
         if self._since is None:
             self._since = now
-        # An owner that is behind has heard less of what we have: it may have nothing in common yet.
-        heard = now - self._since - seconds(max(0, late - self._late()))
+        # What either has not heard, as it is behind, both have not.
+        behind = seconds(max(0, late - self._late()))
+        heard = min(now - self._since - behind, seconds(self.taking.length))
         if heard < SOON_SECONDS:
             return
         self.taking.place(theirs, guess, early=heard < ENOUGH_SECONDS)
         by = "what it sounds like"
         enough = (2 if self.taking.hears_speech else 1) * PLENTY_SECONDS
-        if self.taking.offset is None and heard >= enough and way <= 2 * MARGIN:
+        if self.taking.offset is None and heard >= enough and way <= MARGIN:
             self.taking.place_by_time(guess)
             by = "the time at which it comes"
         self._tell_placed(by)

@@ -125,6 +125,10 @@ class Mover:
         if self.active and self._departure is not None:
             self._departure.leave()
 
+    def go_on(self) -> None:
+        """Another media stream brings what follows: the call may move again."""
+        self._ended = False
+
     async def has_moved(self) -> bool:
         """Nothing more will be sent: returns whether another container has the call by now."""
         self._ended = True
@@ -157,7 +161,7 @@ class Mover:
             lambda: self._publisher.utterances.open,
             lambda: self._streams.late,
             self._log,
-            reached=max(self._recogniser.audio_end, self._clock.reached or 0),
+            reached=self._reached,
         )
         self._departure = departure
         if self._hurried:
@@ -173,6 +177,12 @@ class Mover:
         except OwnerSilent as exc:
             raise MoveFailed(str(exc), Stay.NATS) from exc
         await departure.run(ask_for_stream)
+
+    @property
+    def _reached(self) -> int | None:
+        """How far the call was heard; None before it is known where its media stream lies."""
+        begun = self._clock.reached
+        return None if begun is None else max(begun, self._recogniser.audio_end)
 
     def _stay(self, failure: MoveFailed) -> None:
         """Go on with what was kept for another container."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from handler.audio.loss import Loss
 from handler.audio.mulaw import TRACKS, Track
 from handler.calls.call import Call, CallState, Shared
-from handler.calls.call_clock import OWNER_LOST, by_side
+from handler.calls.call_clock import MEDIA_LOST, OWNER_LOST, by_side
 from handler.calls.media_stream import End, MediaStream
 from handler.calls.mixed_stream import MixedStream, Tick
 from handler.calls.relocation import Succession
@@ -86,7 +86,9 @@ class Successor(Call):
         if given is not None:
             self._clock.go_on(given.started_at, given.cut)
             self._publisher.utterances.go_on(given.open_utterances)
-            self._begin(stream, given.offset, given.cut)
+            begins = self._begin(stream, given.offset, given.cut)
+            if begins > given.cut:  # we could not keep all that has come meanwhile
+                self._publisher.lose(Loss(given.cut, begins, None, MEDIA_LOST))
             return
         await self._claiming.wait()
         # From now on the clock is that of the call, whose zero the claim knows.

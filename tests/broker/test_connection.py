@@ -77,7 +77,7 @@ async def test_a_client_that_ceases_to_reconnect_is_replaced(server, answer):
 async def test_a_client_that_goes_on_trying_is_kept_however_long_nats_is_away(
     tmp_path, monkeypatch
 ):
-    """Time passes here with each attempt that it reports, and longer than one that has ceased."""
+    """Only an attempt that is reported lets time pass, and more than is borne of silence."""
     now = 0.0
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     async with EmbeddedServer(str(tmp_path)) as server:

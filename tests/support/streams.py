@@ -123,6 +123,7 @@ async def call_that_goes_on(
         )
         try:
             yield stream.report
+            assert not playing.done(), stream.report.ended_by
             longest = max(map(len, tracks.values())) / audio.SAMPLE_RATE
             stream.stop(max(longest, loop.time() - begun))
             await playing

@@ -100,6 +100,8 @@ async def test_every_byte_is_in_its_place_or_told_as_lost(
         assert gap["start"] < gap["end"]
         assert heard[5] <= gap["end"] + 0.005
         assert gap["end"] <= furthest + 0.005
+        # The other side is not held up meanwhile.
+        assert min(at - seconds for at, seconds in heard.items() if 3 <= at < 5) < 1.0
 
 
 @servers

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import math
 import resource
+import statistics
 from collections import Counter
 from pathlib import Path
 
@@ -161,7 +162,8 @@ async def test_requests_in_a_queue_are_not_answered(serve, token, rounds):
                 answers = [await peer.end() for peer in peers]
             return answers, cpu(pid) - before - rate * (clock() - begun)
 
-        _, one = await come([LAST_REQUEST])
+        one = statistics.median([(await come([LAST_REQUEST]))[1] for _ in range(3)])
+        assert one > 0
         answers, thousands = await come([b"GET /x HTTP/1.1\r\n\r\n" * 3100, REQUEST * 1000])
         print(f"{1000 * one / count:.1f} ms for each; with thousands {thousands / one:.1f} times")
         assert thousands < TIMES * one

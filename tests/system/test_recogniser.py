@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from support.credentials import AUTH_TOKEN
+from support.timing import UNIT
 
 from bench.processes import resident_mb
 from rehearsal.deepgram import DeepgramStandIn, Faults
@@ -29,13 +30,12 @@ async def carry(service, read, token, inbound: bytes, outbound: bytes = b"", **c
 async def test_subscribers_are_told_within_5_s_that_the_recogniser_fell_silent(
     rounds, serve, sound, read, token
 ):
-    """They are counted in audio that flows: how long that is by the clock is judged alone."""
+    """Audio that flows is what they are counted in: by the clock they are judged strictly alone."""
     times = [
         await told_of_silence(seed, serve, sound, read, token) for seed in rounds(sample=1, full=3)
     ]
     assert min(times) > 3.5
-    if len(times) > 1:
-        assert max(times) <= 5.0
+    assert max(times) <= (5.0 if len(times) > 1 else 15 * UNIT)
     print(f"fell silent: told after {max(times):.2f} s at the most")
 
 

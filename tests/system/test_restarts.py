@@ -11,7 +11,7 @@ from support import stuck
 from support.cable import Cable
 from support.processes import Service
 from support.proxies import CHECK_SECONDS, balancer, found
-from support.timing import patience, until
+from support.timing import UNIT, patience, until
 from support.twilio_access import access
 
 from bench.processes import free_port
@@ -157,7 +157,7 @@ async def test_the_calls_of_a_killed_or_stuck_container_go_on_in_another_one(
 @pytest.mark.proof
 @pytest.mark.parametrize("place", [(LONG_LEASE, CHECK_SECONDS)], indirect=True)
 async def test_a_stream_that_the_path_has_cut_is_started_again(rounds, place, sound, read, token):
-    """Both containers live: whichever gets it, goes on. How long that takes is judged alone."""
+    """Both containers live: whichever gets it, goes on. How long is judged strictly alone."""
     said = {"inbound": sound.bursts(1, 6), "outbound": sound.bursts(2, 6)}
     place.twilio.load.latency = 0.15  # as Twilio's own
     cuts = rounds(sample=1, full=5)
@@ -172,6 +172,5 @@ async def test_a_stream_that_the_path_has_cut_is_started_again(rounds, place, so
             reader = await reading
         assert reader.types() == ["CallStarted", "CallResumed", "Gap", "CallEnded"]
         lasted.append(seconds_lost(reader, said, sound.words_of))
-    if len(cuts) > 1:
-        assert max(lasted) <= 3.0
+    assert max(lasted) <= (3.0 if len(cuts) > 1 else 15 * UNIT)
     print(f"cut: at most {max(lasted):.2f} s are lost")

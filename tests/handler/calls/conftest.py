@@ -6,7 +6,7 @@ from support.timing import PATIENCE, UNIT
 
 @pytest.fixture
 def slow_nats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let NATS answer late; while it is away it is not waited for all the same."""
+    """Let NATS take long to answer; one that is away is refused at once all the same."""
     monkeypatch.setattr("handler.calls.tickets.PROMISE_SECONDS", PATIENCE)
     monkeypatch.setattr("handler.calls.tickets.SPEND_SECONDS", PATIENCE)
     monkeypatch.setattr("broker.bucket.WRITE_SECONDS", PATIENCE)

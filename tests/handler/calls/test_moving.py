@@ -148,6 +148,26 @@ async def test_an_owner_that_hears_nothing_any_more_says_how_far_the_call_had_co
     heard = msgpack.decode(said, type=moving.Answer).print
     assert heard is not None
     assert (heard.start, heard.end) == (10 * SAMPLE_RATE, 10 * SAMPLE_RATE)
+    departure.take(piece(10 * SAMPLE_RATE))
+    departure.leave()
+    with pytest.raises(MoveFailed, match="this process leaves"):
+        await leaving
+
+
+async def test_how_late_an_owner_is_and_what_it_hears_are_told_once_it_knows_where_that_lies():
+    departure = Departure(str, int, asked, tuple, lambda: 4000, LOG, reached=None)
+    leaving = asyncio.create_task(departure.run(asked))
+    await asyncio.sleep(0)
+
+    def answer(**question):
+        said = departure.answer(msgpack.encode(moving.Question(**question)))
+        return msgpack.decode(said, type=moving.Answer)
+
+    assert (answer().print, answer().late) == (None, 0)
+    departure.take(piece(STEP))
+    told = answer().print
+    assert (told.start, told.end, answer().late) == (STEP, 2 * STEP, 4000)
+    assert answer(has_from=0).print is None
     departure.leave()
     with pytest.raises(MoveFailed, match="this process leaves"):
         await leaving
@@ -162,11 +182,11 @@ class Listeners:
         now: Seconds.
     """
 
-    def __init__(self, monkeypatch, say=piece):
+    def __init__(self, monkeypatch, say=piece, late=0):
         nobody: Any = None
         self.now, self.said, self.heard = 0.0, 0, 0
-        self._say, self._owner = say, Giving()
-        self.arrival = Arrival(CALL, nobody, in_time, LOG)
+        self._say, self._owner, self._late = say, Giving(), late
+        self.arrival = Arrival(CALL, nobody, lambda: late, LOG)
         monkeypatch.setattr(self.arrival, "_now", lambda: self.now)
         monkeypatch.setattr(moving, "SOON_SECONDS", SOON_SECONDS)
         monkeypatch.setattr(moving, "ENOUGH_SECONDS", ENOUGH_SECONDS)
@@ -176,11 +196,11 @@ class Listeners:
         return self.arrival.taking.offset
 
     def go_on(self, seconds, *, behind=0.0, way=0.0):
-        """So much is said, and asked for where the call lies until that is known."""
+        """Let so much be said; until it is known where the call lies, that is asked each time."""
         for _ in range(round(seconds * SAMPLE_RATE / STEP)):
-            if self.said >= LATER:
-                audio = self._say(self.said).audio
-                self.arrival.taking.take(Chunk(self.said - LATER, audio))
+            if self.said - self._late >= LATER:
+                comes = self.said - self._late
+                self.arrival.taking.take(Chunk(comes - LATER, self._say(comes).audio))
             self.said += STEP
             self.now += STEP / SAMPLE_RATE
             while self.heard <= self.said - STEP - behind * SAMPLE_RATE:
@@ -230,11 +250,27 @@ def test_where_nobody_speaks_they_meet_by_the_time_at_which_it_came_less_what_it
     assert both.offset == pytest.approx(LATER, abs=STEP)
 
 
+@pytest.mark.parametrize("behind", [0, 2])
+def test_a_successor_that_is_behind_itself_is_placed_likewise(behind, monkeypatch):
+    for say, seconds in ((piece, 1), (silence, 3)):
+        both = Listeners(monkeypatch, say, late=2 * SAMPLE_RATE)
+        both.go_on(2 + behind + FIRST / SAMPLE_RATE + seconds, behind=behind)
+        assert both.offset == pytest.approx(LATER, abs=STEP)
+
+
+def test_a_successor_to_which_nothing_comes_any_more_is_not_placed(monkeypatch):
+    both = Listeners(monkeypatch)
+    both.go_on(FIRST / SAMPLE_RATE + 0.2)
+    monkeypatch.setattr(both.arrival.taking, "take", lambda _: None)
+    both.go_on(6)
+    assert both.offset is None
+
+
 def test_by_an_answer_that_was_long_on_its_way_no_time_is_told(monkeypatch):
     both = Listeners(monkeypatch, silence)
     both.go_on(20, way=1.2)
     assert both.offset is None
-    both.go_on(0.2, way=0.8)
+    both.go_on(0.2, way=0.4)
     assert both.offset == pytest.approx(LATER, abs=STEP)
 
 

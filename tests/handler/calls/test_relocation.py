@@ -17,6 +17,7 @@ from broker.claim import Claim
 from handler.audio.loss import Loss
 from handler.audio.mulaw import SAMPLE_RATE, Track
 from handler.calls import gaps, moving
+from handler.calls.media_stream import End
 from handler.calls.moving import Given
 from handler.calls.relocation import Succession
 from handler.errors import MoveFailed, Stay, StreamRefused
@@ -133,6 +134,29 @@ async def test_two_moves_at_once_are_one():
         assert await stays(mine, phone, refused) is Stay.REFUSED
         assert len(asked) == 2
         await phone.hang_up()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_call_that_has_gone_on_with_another_media_stream_moves_as_any(lost):
+    async with world() as (_, _, run), patience():
+        mine, theirs = await run(), await run()
+        phone = Phone(seconds=20)
+        first = phone.stream(mine)
+        await until(lambda: first.frames > 50)
+        if lost:
+            phone.end(End.LOST)
+        second = phone.stream(mine, takes_over=not lost)
+        await until(lambda: second.frames > 50)
+
+        async def ask():
+            phone.stream(theirs, succeeding=True)
+
+        assert await mine.move(phone.call_sid, ask)
+        await until(lambda: not mine.calls.carried)
+        await phone.hang_up()
+        records = await read_records(theirs.broker, phone.call_sid)
+        told = [one for one in records if one["type"] == "CallResumed"]
+        assert [one.get("reason") for one in told] == [None, "moved"]
 
 
 async def test_what_was_lost_before_a_call_moved_is_told(monkeypatch):
