@@ -108,8 +108,7 @@ async def test_calls_that_go_well_raise_no_alarm(rounds, serve, deepgram, sound,
     # Made before: whoever makes sound keeps the loop from all else, the stand-in too.
     callers = [sound.bursts(one, seconds) for one in range(calls)]
     callee = sound.bursts(99, seconds)
-    # What a busy machine sends late is no affair of the recogniser's.
-    service = serve(DEEPGRAM_URL=deepgram.url, MIX_WAIT_MS="5000")
+    service = serve(DEEPGRAM_URL=deepgram.url)
 
     async def one(number: int):
         await asyncio.sleep(number / 20)
