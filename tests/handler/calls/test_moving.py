@@ -148,7 +148,6 @@ async def test_an_owner_that_hears_nothing_any_more_says_how_far_the_call_had_co
     heard = msgpack.decode(said, type=moving.Answer).print
     assert heard is not None
     assert (heard.start, heard.end) == (10 * SAMPLE_RATE, 10 * SAMPLE_RATE)
-    departure.take(piece(10 * SAMPLE_RATE))
     departure.leave()
     with pytest.raises(MoveFailed, match="this process leaves"):
         await leaving
