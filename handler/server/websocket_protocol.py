@@ -21,10 +21,9 @@ from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 from handler.server.intake import Intake, Take
 
-# How long a peer may take to read a close frame.
+# How long a peer may take to read a close frame; also one that was cut off because of what it sent,
+# of which nothing more is read meanwhile: who is busy with sending reads late.
 CLOSE_SECONDS = 5.0
-# And one that was cut off because of what it sent: nothing more of it is read meanwhile.
-CUT_OFF_SECONDS = 1.0
 
 
 class FrameLimit(NamedTuple):
@@ -220,7 +219,7 @@ class WebSocketProtocol(Handshake):
         """Give a peer a moment: closed at once, the kernel would take back what it was told."""
         if self.close_timer is not None:
             self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(CUT_OFF_SECONDS, self.transport.abort)
+        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def _say_last(self, code: int, reason: str) -> None:
         """Say as a text, too, why the connection is closed: few programs show a reason."""
