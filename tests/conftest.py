@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support.units import by_unit, turn_of
 
+from handler.refusals import refusals
+
 # The same few inputs each time, however long a busy machine takes for one.
 settings.register_profile(
     "sample",
@@ -88,6 +90,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if LOG_LINE.match(line):
                 continue
             terminalreporter.write_line(f"{'':16}{line}")
+
+
+def pytest_runtest_setup() -> None:
+    """Count refusals anew: a process logs so many a minute, by a loop that ends with its test."""
+    refusals._counts.clear()
+    refusals.totals.clear()
 
 
 @pytest.fixture

@@ -43,14 +43,23 @@ class Subscription:
         """
         self._runner.check_open()
         events = self._followed.__aiter__()
-        # What was interrupted, as by Ctrl-C, has to end before the rest is closed.
+        # What was interrupted, as by Ctrl-C, has to end before the rest is closed. It may go on: an
+        # interrupt can come before there is anything to cancel in this thread.
         in_turn = asyncio.Lock()
+        waiting: set[asyncio.Task[Any] | None] = set()
 
         async def following() -> Event | None:
             async with in_turn:
-                return await anext(events, None)
+                waiting.add(asyncio.current_task())
+                try:
+                    return await anext(events, None)
+                finally:
+                    waiting.clear()
 
         async def closing() -> None:
+            for task in waiting:
+                if task is not None:
+                    task.cancel()
             async with in_turn:
                 await events.aclose()
 

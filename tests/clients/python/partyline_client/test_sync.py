@@ -1,6 +1,7 @@
 """clients/python/partyline_client/sync.py: the client for programs without a loop."""
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -100,6 +101,31 @@ async def test_what_is_for_good_is_raised_where_it_is_read():
     async with patience(), scripted_service(Visit(begins="hello")) as service:
         with pytest.raises(NotPartyline):
             await asyncio.to_thread(fail, service)
+
+
+def interrupt_as_it_waits(service: ScriptedService, monkeypatch) -> list:
+    """Interrupt a program when what it waits for is on its way, and not known to it yet."""
+    begin = asyncio.run_coroutine_threadsafe
+    events = []
+
+    def interrupt(*args):
+        begin(*args)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with (
+        sync.Partyline(service.url, backoff=SOON) as client,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        for event in client.calls():
+            events.append(event)
+            monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupt)
+    return events
+
+
+async def test_an_interrupt_ends_a_program_whenever_it_comes(monkeypatch):
+    async with patience(), scripted_service(Visit(code=None)) as service:
+        assert await asyncio.to_thread(interrupt_as_it_waits, service, monkeypatch) == [LIVE]
 
 
 INTERRUPTED = """
