@@ -69,11 +69,13 @@ class CallStatus(msgspec.Struct, frozen=True, rename="camel"):
         account_sid: The account that was told: only its own calls are meant.
         call_sid: The call.
         status: ``completed``, ``busy``, ``failed``, ``no-answer`` or ``canceled``.
+        at: Unix ms at which that was so; 0 from earlier versions.
     """
 
     account_sid: str
     call_sid: str
     status: str
+    at: int = 0
 
 
 class Leg(msgspec.Struct, frozen=True, rename="camel"):

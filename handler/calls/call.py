@@ -255,7 +255,7 @@ class Call:
             transcribing = tasks.create_task(
                 self._recogniser.run(), name=f"{self.call_sid} recogniser"
             )
-            end = await self._listen(tasks)
+            end = streams = await self._listen(tasks)
             if self._outcome.status is not None and end is not End.MOVED:
                 end = End.STOPPED  # whatever became of its media stream
             self._advance(CallState.FINISHING)
@@ -263,7 +263,7 @@ class Call:
             await transcribing
             self._advance(CallState.OVER)
             if end is not End.MOVED:
-                self._put_last_records(end)
+                self._put_last_records(end, streams)
             self.writer.finish()
             await writing
         return end
@@ -378,13 +378,19 @@ class Call:
     def _look_for_end(self, stream: MixedStream, tasks: asyncio.TaskGroup, now: float) -> None:
         """End what brings nothing any more, if Twilio says that the call is over."""
         if self._outcome.status is not None:
-            stream.finish(End.STOPPED)
+            # Who answers had nothing to send; who does not may have been cut off before that.
+            stream.finish(End.LOST if stream.may_be_replaced(now) else End.STOPPED)
             tasks.create_task(stream.close(1000, "the call is over"))
         elif self._outcome.may_ask(now):
             tasks.create_task(self._outcome.ask())
 
-    def _put_last_records(self, end: End) -> None:
+    def _put_last_records(self, end: End, streams: End) -> None:
+        """Say how the call ended, and what of it nobody received if its media stream had before."""
         self._publisher.lose_all()
+        lost = self._clock.unheard(self._end, self._outcome.at)
+        if streams is not end and lost is not None:
+            self._publisher.lose(lost)
+            self._clock.go_on(self._clock.started_at, lost.end)
         if end is End.DRAINED:  # others go on with it
             self.writer.update(
                 state="waiting", covered=self._transcribed(), abandoned=End.DRAINED.value

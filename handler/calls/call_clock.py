@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
-from broker.lost_sides import lost_from
+from broker.lost_sides import lost_from, went_on
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, Track, samples
 
@@ -147,6 +147,19 @@ class CallClock:
         if received is None or received >= offset:
             return Place(self.started_at, offset, None)
         return Place(self.started_at, offset, Loss(received, offset, None, reason))
+
+    def unheard(self, reached: int, over_at: int) -> Loss | None:
+        """
+        Return what nobody received at the end of a call whose media stream did not bring its end.
+
+        Args:
+            reached: Up to where the call is known.
+            over_at: Unix ms at which it was over, by Twilio's word; 0 if that is not known.
+        """
+        end = self.position(over_at)
+        if not went_on(reached, end, SAMPLE_RATE):
+            return None
+        return Loss(reached, end, None, MEDIA_LOST)
 
     def learn(self, before: Before) -> None:
         """Know better how far the call had come before it came here."""

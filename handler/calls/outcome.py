@@ -1,6 +1,7 @@
 """Whether one call is over by Twilio's own word, as the call hears of it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -21,10 +22,12 @@ class Outcome:
 
     Attributes:
         status: The final one; None while none has come.
+        at: Unix ms at which it was final; 0 if that is not known.
     """
 
     def __init__(self, statuses: Statuses, account_sid: str, call_sid: str) -> None:
         self.status: str | None = None
+        self.at = 0
         self._statuses = statuses
         self._account_sid = account_sid
         self._call_sid = call_sid
@@ -64,8 +67,22 @@ class Outcome:
     def _hear(self, status: CallStatus) -> None:
         """Take a status; of another account's call with the same name it says nothing."""
         if self.status is None and status.account_sid == self._account_sid:
-            self.status = status.status
+            self.status, self.at = status.status, status.at
             self._on_final(status.status)
+
+
+def final_status(account_sid: str, call_sid: str, status: str, at: int | None) -> CallStatus:
+    """
+    Return Twilio's word that a call is over, as it is told to all containers.
+
+    Args:
+        account_sid: The account that owns it.
+        call_sid: The call.
+        status: How it ended.
+        at: Unix ms of it, as Twilio says; None if it does not. It is over by now, at the latest.
+    """
+    now = round(time.time() * 1000)
+    return CallStatus(account_sid, call_sid, status, now if at is None else min(at, now))
 
 
 def _nobody(_: str) -> None:

@@ -15,6 +15,7 @@ from broker.restarts import Starts
 from handler.calls import dead_streams
 from handler.calls.live_calls import LiveCalls
 from handler.calls.lost_calls import is_lost, is_taken, let_go
+from handler.calls.outcome import final_status
 from handler.calls.stream_requests import StreamRequests
 from handler.calls.tickets import RESTART
 from handler.errors import MoveFailed, NoRoomForTracks, Stay, TwilioApiError
@@ -183,32 +184,33 @@ class Restarter:
         """Ask Twilio for another media stream; returns whether the call may go on."""
         log = _log.bind(call_sid=entry.call_sid, owner=entry.owner)
         try:
-            status = await self._ask(entry)
+            over = await self._ask(entry)
         except (MoveFailed, TwilioApiError) as exc:
             self.failed += 1
             log.warning("media stream is not started again", reason=str(exc))
             return True
-        if status is None:
+        if over is None:
             self.started += 1
             log.warning("media stream is dead: another one is started", dead=entry.stream_sids)
             return True
         self.over += 1
-        log.info("media stream is dead: its call is over, says twilio", call_status=status)
-        await self._broker.statuses.put(CallStatus(entry.account_sid, entry.call_sid, status))
+        log.info("media stream is dead: its call is over, says twilio", call_status=over.status)
+        await self._broker.statuses.put(over)
         return False
 
-    async def _ask(self, entry: CallEntry) -> str | None:
+    async def _ask(self, entry: CallEntry) -> CallStatus | None:
         """
-        Ask for a media stream of a call, if it goes on; else returns how it has ended.
+        Ask for a media stream of a call, if it goes on; else returns how, and when, it has ended.
 
         Raises:
             MoveFailed, TwilioApiError: that cannot be known, or there is none.
         """
-        call = await self._rest.fetch_call(entry.account_sid, entry.call_sid)
+        whose = entry.account_sid, entry.call_sid
+        call = await self._rest.fetch_call(*whose)
         if call is None:
-            return COMPLETED
+            return final_status(*whose, COMPLETED, None)
         if call.over:
-            return call.status
+            return final_status(*whose, call.status, call.ended_at)
         if call.status != IN_PROGRESS:
             raise MoveFailed(f"the call is {call.status}, says twilio")
         try:
@@ -219,7 +221,7 @@ class Restarter:
                 await self._start(entry)
         except MoveFailed as exc:
             if exc.kind is Stay.OVER:  # what is said of a call is some moments old
-                return COMPLETED
+                return final_status(*whose, COMPLETED, None)
             raise
         return None
 

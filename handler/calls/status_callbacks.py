@@ -7,8 +7,9 @@ from collections.abc import Callable
 from starlette.responses import PlainTextResponse, Response
 
 from broker.broker import Broker
-from broker.entries import CallStatus, Leg
+from broker.entries import Leg
 from broker.errors import NotWritten
+from handler.calls.outcome import final_status
 from handler.errors import TwilioProtocolError
 from handler.refusals import refusals
 from handler.twilio.accounts import Account
@@ -106,7 +107,8 @@ class StatusCallbacks:
         self._writing += 1
         try:
             if callback.is_final:
-                await self._broker.statuses.put(CallStatus(account_sid, call_sid, callback.status))
+                status = final_status(account_sid, call_sid, callback.status, callback.at)
+                await self._broker.statuses.put(status)
             if callback.parent_call_sid is not None:
                 await self._broker.legs.put(Leg(account_sid, call_sid, callback.parent_call_sid))
         finally:

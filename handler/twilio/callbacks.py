@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from broker.identifiers import ACCOUNT_SID, CALL_SID, STREAM_SID
 from handler.errors import TwilioProtocolError
+from handler.twilio.dates import read_date
 from handler.twilio.forms import Form
 
 STREAM_EVENTS = ("stream-started", "stream-stopped", "stream-error")
@@ -62,6 +63,7 @@ class CallCallback:
         status: One of :data:`STATUSES`, or :data:`OTHER`.
         parent_call_sid: The leg that called it, by ``<Dial>``; None if it is no child.
         sequence: Its place among the callbacks of the leg, from 0; None if it is not said.
+        at: Unix ms at which that was so, by Twilio's clock; None if it is not said.
     """
 
     account_sid: str
@@ -69,6 +71,7 @@ class CallCallback:
     status: str
     parent_call_sid: str | None = None
     sequence: int | None = None
+    at: int | None = None
 
     @property
     def kind(self) -> str:
@@ -124,6 +127,7 @@ def read_callback(form: Form) -> Callback:
         status if status in STATUSES else OTHER,
         None if parent == call_sid else parent,
         _sequence(form.get("SequenceNumber") or ""),
+        read_date(form.get("Timestamp")),
     )
 
 

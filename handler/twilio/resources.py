@@ -14,6 +14,7 @@ import msgspec
 from broker import printable
 from handler.errors import TwilioApiError
 from handler.twilio.callbacks import FINAL
+from handler.twilio.dates import read_date
 
 # Parameter1 … Parameter99 of a Stream.
 MAX_PARAMETERS = 99
@@ -64,6 +65,11 @@ class CallResource(Resource, frozen=True, rename={"from_number": "from", "to_num
     def over(self) -> bool:
         """Whether it has ended, or never began."""
         return self.status in FINAL
+
+    @property
+    def ended_at(self) -> int | None:
+        """Unix ms at which it ended; None if it has not, or that is not said."""
+        return read_date(self.end_time)
 
 
 class PhoneNumber(Resource, frozen=True):

@@ -230,3 +230,10 @@ def test_a_call_that_was_handed_over_goes_on_where_it_was():
     clock.go_on(NOON, at(4))
     assert (clock.started_at, clock.reached) == (NOON, at(4))
     assert clock.place(NOON + 6000, at(5), None).loss == Loss(at(5), at(6), None, "media-lost")
+
+
+def test_what_follows_a_media_stream_that_brought_no_end_is_lost_until_the_call_was_over():
+    clock = CallClock(NOON, None)
+    assert clock.unheard(at(10), NOON + 15_000) == Loss(at(10), at(15), None, "media-lost")
+    assert clock.unheard(at(10), NOON + 11_000) is None  # its end broke the media stream
+    assert clock.unheard(at(10), 0) is None  # nobody knows when that was

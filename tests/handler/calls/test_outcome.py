@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 from support.sids import account_sid, call_sid
 from support.timing import LOOK, patience
@@ -10,7 +11,7 @@ from broker.broker import Broker
 from broker.entries import CallStatus
 from broker.server.embedded import EmbeddedServer
 from broker.settings import BrokerSettings
-from handler.calls.outcome import ASK_SECONDS, Outcome
+from handler.calls.outcome import ASK_SECONDS, Outcome, final_status
 
 OVER = CallStatus(account_sid(1), call_sid(1), "completed")
 FOREIGN = CallStatus(account_sid(2), call_sid(1), "busy")
@@ -74,3 +75,13 @@ async def test_it_is_asked_now_and_then():
         outcome = outcome_of(broker)
         asked = [outcome.may_ask(now) for now in (5.0, 5.1, 4.9 + ASK_SECONDS, 5.0 + ASK_SECONDS)]
         assert asked == [True, False, False, True]
+
+
+def test_a_call_is_over_when_twilio_says_and_no_later_than_now():
+    def at(said: int | None) -> int:
+        return final_status(account_sid(1), call_sid(1), "completed", said).at
+
+    before = int(time.time() * 1000)
+    assert at(before - 5000) == before - 5000
+    for now in at(None), at(before + 3_600_000):
+        assert before <= now <= time.time() * 1000 + 1

@@ -45,6 +45,7 @@ OF_CALL = {
     "SequenceNumber": "3",
     "Timestamp": "Fri, 27 Nov 2026 10:00:00 +0000",
 }
+SAID_AT = 1_795_773_600_000
 
 
 def read_callback(fields: dict[str, str]) -> Callback:
@@ -68,22 +69,22 @@ def test_an_error_of_a_stream_is_told_in_twilios_words_and_bounded():
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_callback_of_a_call_says_what_became_of_it(status):
     read = read_callback({**OF_CALL, "CallStatus": status})
-    assert read == CallCallback(ACCOUNT, CALL, status, None, 3)
+    assert read == CallCallback(ACCOUNT, CALL, status, None, 3, SAID_AT)
     assert read.kind == f"call-{status}"
     assert read.is_final == (status in FINAL)
 
 
 def test_a_child_leg_names_its_parent():
     child = read_callback({**OF_CALL, "ParentCallSid": PARENT})
-    assert child == CallCallback(ACCOUNT, CALL, "completed", PARENT, 3)
+    assert child == CallCallback(ACCOUNT, CALL, "completed", PARENT, 3, SAID_AT)
     assert read_callback({**OF_CALL, "ParentCallSid": ""}) == CallCallback(
-        ACCOUNT, CALL, "completed", None, 3
+        ACCOUNT, CALL, "completed", None, 3, SAID_AT
     )
 
 
 def test_a_leg_is_not_its_own_parent():
     own = read_callback({**OF_CALL, "ParentCallSid": CALL})
-    assert own == CallCallback(ACCOUNT, CALL, "completed", None, 3)
+    assert own == CallCallback(ACCOUNT, CALL, "completed", None, 3, SAID_AT)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +98,20 @@ def test_a_leg_is_not_its_own_parent():
 )
 def test_a_place_among_the_callbacks_is_a_number_or_not_known(text, sequence):
     read = read_callback({**OF_CALL, "SequenceNumber": text})
-    assert read == CallCallback(ACCOUNT, CALL, "completed", None, sequence)
+    assert read == CallCallback(ACCOUNT, CALL, "completed", None, sequence, SAID_AT)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-11-27T10:00:00.000Z"])
+def test_a_time_that_cannot_be_read_is_not_known(text):
+    read = read_callback({**OF_CALL, "Timestamp": text})
+    assert read == CallCallback(ACCOUNT, CALL, "completed", None, 3, None)
 
 
 def test_words_that_twilio_may_add_end_nothing():
     status = read_callback({**OF_CALL, "CallStatus": "on-hold"})
     event = read_callback({**OF_STREAM, "StreamEvent": "stream-paused"})
     assert (status.kind, event.kind) == ("call-other", "stream-other")
-    assert status == CallCallback(ACCOUNT, CALL, "other", None, 3)
+    assert status == CallCallback(ACCOUNT, CALL, "other", None, 3, SAID_AT)
     assert not status.is_final
 
 

@@ -62,6 +62,14 @@ def test_a_call_that_is_over_is_known_by_its_status(status, over):
     assert (read.over, read.from_number, read.to_number) == (over, "a", None)
 
 
+@pytest.mark.parametrize(
+    ("said", "ended_at"), [("Fri, 27 Nov 2026 10:00:00 +0000", 1_795_773_600_000), (None, None)]
+)
+def test_when_a_call_ended_is_known_if_it_has(said, ended_at):
+    call = {"sid": call_sid(1), "status": "completed", "end_time": said}
+    assert resources.read(json.dumps(call).encode(), CallResource).ended_at == ended_at
+
+
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b"\xff", b'{"sid":1}', b"[" * 100_000])
 def test_what_is_something_else_is_an_error_in_words(answer):
     with pytest.raises(TwilioApiError, match="what came is no Stream: is TWILIO_API_URL"):
