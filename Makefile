@@ -8,6 +8,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 PROJECT := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # For `make demo ONCE=1`: one call, the word error rates, and the end.
 DEMO_FLAGS := $(if $(ONCE),--once)
+FEW_FAILED := $(BIN)/python -c 'import json; exit(len(json.load(open(".pytest_cache/v/cache/lastfailed"))) > 5)'
+AGAIN := echo "What failed is run once more, alone:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 # TypeScript's compiler reads the page's JSDoc; what it writes stays in the environment.
 DENO := DENO_DIR=$(VENV)/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
@@ -27,12 +29,13 @@ check: lint test prove  ## What the continuous integration runs: lint, test, pro
 # Most tests wait for sockets and clocks, so more run at once than there are processors. What pytest
 # makes of a module is kept, whatever the environment says: each process would do it again. In a
 # fresh checkout one does it before the others, who would all do it at once. A machine that is busy
-# with all of them may fail one that waits: what failed so is run once more, alone, and must pass.
+# with all of them may fail one that waits: a few that failed so are run once more, alone, and must
+# pass; of many it is no accident.
 test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 8 minutes); some: make test T="FILE -k WORD"
 	@$(if $(T),,[ -d tests/__pycache__ ] || \
 		PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq >/dev/null || true)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope) || \
-		$(if $(T),exit,{ [ $$? -eq 1 ] && echo "What failed is run once more, alone." && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; })
+		$(if $(T),exit,{ [ $$? -eq 1 ] && $(FEW_FAILED) && $(AGAIN); })
 
 # Whole processes and measurements have the machine to themselves.
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)

@@ -20,7 +20,6 @@ from broker.records import CallFacts, Record, Stored, words_in
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
 ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
 OWNER_LOST = "owner-lost"
-MEDIA_LOST = "media-lost"
 PAUSED = "paused"
 # Gaps of both tracks behind which nothing older is to come: all that was received had been told.
 CLOSING = frozenset({OWNER_LOST, PAUSED})
@@ -74,7 +73,6 @@ class Claim:
         words: How many the finals say.
         gap_end: How far it is known, in seconds, by what is no final: gaps of lost owners and of
             pauses, and its ends.
-        media_lost_until: Where the last gap of both sides ends that no owner caused, in seconds.
         ids: The records' ``Nats-Msg-Id``.
     """
 
@@ -89,7 +87,6 @@ class Claim:
     ends: dict[str, float] = field(default_factory=dict)
     words: int = 0
     gap_end: float = 0.0
-    media_lost_until: float = 0.0
     ids: set[str] = field(default_factory=set)
 
     @classmethod
@@ -136,11 +133,10 @@ class Claim:
 
         They wrote its end, or the first half of it; who claims a call says that it goes on first.
         """
-        foreign = self.written_by not in own_epochs
         if self.ended:
-            abandoned = foreign or self.reason in ABANDONED
+            abandoned = self.reason in ABANDONED or self.written_by not in own_epochs
         else:
-            abandoned = self.type == "Gap" and (foreign or self.reason == OWNER_LOST)
+            abandoned = self.type == "Gap" and self.reason == OWNER_LOST
         return abandoned and self.epoch in own_epochs
 
     def _add(self, stored: Stored) -> None:
@@ -162,8 +158,6 @@ class Claim:
             self.words += words_in(known.channel)
         elif known.type == "Gap" and known.reason in CLOSING:
             self.gap_end = max(known.end, self.gap_end)
-        elif known.type == "Gap" and known.reason == MEDIA_LOST and known.track is None:
-            self.media_lost_until = max(known.end, self.media_lost_until)
         elif known.type == "CallEnded":
             self.gap_end = max(known.duration, self.gap_end)
 
@@ -221,20 +215,11 @@ def still_to_say(
     Returns:
         The records, first that the call goes on; None if there is nothing left to say.
     """
-    told = _is_told(claim, refused)
-    if claim.ended and (told or refused.type == "CallEnded"):
+    if refused.type == "CallEnded" and claim.ended:
         return None
-    if told or stored or refused.type == "CallResumed":
+    if stored or refused.type == "CallResumed":
         return [call.resumed()]
     return [call.resumed(), refused]
-
-
-def _is_told(claim: Claim, gap: Record) -> bool:
-    """Whether others have said what nobody received behind the loss of a media stream."""
-    body = gap.body
-    if gap.type != "Gap" or body["track"] is not None or body["reason"] != MEDIA_LOST:
-        return False
-    return bool(body["end"] <= claim.media_lost_until)
 
 
 def is_own(record: Stored | None, own_epochs: Collection[str]) -> bool:

@@ -15,12 +15,12 @@ import structlog
 
 from broker import records, supervise
 from broker.append import Appender
-from broker.claim import MEDIA_LOST, OWNER_LOST, Claim
+from broker.claim import OWNER_LOST, Claim
 from broker.connection import Connection
 from broker.deserted import Deserted, Due
 from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
-from broker.lost_sides import lost_from, went_on
+from broker.lost_sides import lost_from
 from broker.observer import NOBODY, Observer
 from broker.registry import Registry
 from broker.settings import BrokerSettings
@@ -144,13 +144,7 @@ class Janitor:
             raise Fenced(entry.call_sid, epoch)
         known = _known_ends(claim, entry)
         end = max(known.values())
-        if entry.abandoned != "crashed":  # its owner has said all that it knew
-            end = max(end, claim.media_lost_until)
-            over = (due.over_at - entry.started_at) / 1000
-            if went_on(end, over, 1.0):
-                await appender.append(records.gap(end, over, None, MEDIA_LOST), epoch)
-                end = over
-        else:
+        if entry.abandoned == "crashed":
             lost = lost_from(end, known, 1.0)
             end = max(end, self._last_alive(entry))
             for track, start in lost.items():

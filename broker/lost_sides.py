@@ -1,4 +1,4 @@
-"""What of a call is lost with its owner, or with its media stream, by what is known. Pure."""
+"""From where each side of a call is lost with its owner, by how far each is known. Pure."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -8,8 +8,6 @@ from typing import TypeVar
 LONGEST_LAG = 5
 # Sides that end so near to each other, in seconds, are lost together.
 TOGETHER = 1
-# So long behind a call's end Twilio may say that it is over: what ended its media stream was that.
-STATUS_SECONDS = 2
 
 Side = TypeVar("Side", bound=str)
 Position = TypeVar("Position", int, float)
@@ -34,15 +32,3 @@ def lost_from(
     if longest <= TOGETHER * second:
         return {None: newest - longest}
     return {side: newest - late.get(side, 0) for side in ends}
-
-
-def went_on(reached: Position, over: Position, second: Position) -> bool:
-    """
-    Return whether a call went on behind the end of its media stream, heard by nobody.
-
-    Args:
-        reached: Up to where the call is known; in whatever unit.
-        over: Where it was over, by Twilio's word.
-        second: A second, in that unit.
-    """
-    return over - reached > STATUS_SECONDS * second

@@ -88,6 +88,7 @@ class Call:
         self._ticker = shared.ticker
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
         self._state = CallState.LISTENING
+        self._lost_at: int | None = None  # Unix ms: since then it has no media stream
         self.streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
         facts = call_facts(
@@ -255,7 +256,7 @@ class Call:
             transcribing = tasks.create_task(
                 self._recogniser.run(), name=f"{self.call_sid} recogniser"
             )
-            end = streams = await self._listen(tasks)
+            end = await self._listen(tasks)
             if self._outcome.status is not None and end is not End.MOVED:
                 end = End.STOPPED  # whatever became of its media stream
             self._advance(CallState.FINISHING)
@@ -263,7 +264,7 @@ class Call:
             await transcribing
             self._advance(CallState.OVER)
             if end is not End.MOVED:
-                self._put_last_records(end, streams)
+                self._put_last_records(end)
             self.writer.finish()
             await writing
         return end
@@ -327,6 +328,7 @@ class Call:
 
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
+        self._lost_at = round(time.time() * 1000)
         self.writer.update(leaving=True)
         self._recogniser.flush()
         beside = self._announce_loss(), self._outcome.keep_asking()
@@ -334,6 +336,8 @@ class Call:
         stream = await self.streams.next(self._settings.resume_seconds)
         for task in waiting:
             task.cancel()
+        if stream is not None:
+            self._lost_at = None
         return stream
 
     async def _announce_loss(self) -> None:
@@ -378,19 +382,18 @@ class Call:
     def _look_for_end(self, stream: MixedStream, tasks: asyncio.TaskGroup, now: float) -> None:
         """End what brings nothing any more, if Twilio says that the call is over."""
         if self._outcome.status is not None:
-            # Who answers had nothing to send; who does not may have been cut off before that.
-            stream.finish(End.LOST if stream.may_be_replaced(now) else End.STOPPED)
+            stream.finish(End.STOPPED)
             tasks.create_task(stream.close(1000, "the call is over"))
         elif self._outcome.may_ask(now):
             tasks.create_task(self._outcome.ask())
 
-    def _put_last_records(self, end: End, streams: End) -> None:
-        """Say how the call ended, and what of it nobody received if its media stream had before."""
+    def _put_last_records(self, end: End) -> None:
+        """Say how the call ended, and what of it nobody received as its media stream was lost."""
         self._publisher.lose_all()
-        lost = self._clock.unheard(self._end, self._outcome.at)
-        if streams is not end and lost is not None:
-            self._publisher.lose(lost)
-            self._clock.go_on(self._clock.started_at, lost.end)
+        unheard = self._clock.unheard(self._end, self._lost_at, self._outcome.at)
+        if unheard is not None:
+            self._publisher.lose(unheard)
+            self._clock.reached = unheard.end
         if end is End.DRAINED:  # others go on with it
             self.writer.update(
                 state="waiting", covered=self._transcribed(), abandoned=End.DRAINED.value

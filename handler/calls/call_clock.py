@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
-from broker.lost_sides import lost_from, went_on
+from broker.lost_sides import lost_from
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, Track, samples
 
@@ -20,6 +20,9 @@ PAUSED: Reason = "paused"
 OWNER_LOST: Reason = "owner-lost"
 # How a call ends that Twilio stopped.
 COMPLETED = "completed"
+# What ends so shortly behind the loss of its media stream has broken it; Twilio tells the end in
+# whole seconds.
+CUT_BY_END_MS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,8 @@ class CallClock:
 
     Attributes:
         started_at: Unix ms: its zero.
-        reached: Where the newest media stream began; None before the first.
+        reached: Where the newest media stream began, or what nobody received behind it ends; None
+            before the first.
     """
 
     def __init__(self, started_at: int, before: Before | None) -> None:
@@ -148,18 +152,19 @@ class CallClock:
             return Place(self.started_at, offset, None)
         return Place(self.started_at, offset, Loss(received, offset, None, reason))
 
-    def unheard(self, reached: int, over_at: int) -> Loss | None:
+    def unheard(self, heard: int, lost_at: int | None, over_at: int) -> Loss | None:
         """
-        Return what nobody received at the end of a call whose media stream did not bring its end.
+        Return what nobody received at the end of a call that had lost its media stream before.
 
         Args:
-            reached: Up to where the call is known.
+            heard: Where its audio ends.
+            lost_at: Unix ms at which it lost its media stream; None if it did not.
             over_at: Unix ms at which it was over, by Twilio's word; 0 if that is not known.
         """
-        end = self.position(over_at)
-        if not went_on(reached, end, SAMPLE_RATE):
+        if lost_at is None or over_at - lost_at <= CUT_BY_END_MS:
             return None
-        return Loss(reached, end, None, MEDIA_LOST)
+        end = self.position(over_at)
+        return Loss(heard, end, None, MEDIA_LOST) if end > heard else None
 
     def learn(self, before: Before) -> None:
         """Know better how far the call had come before it came here."""

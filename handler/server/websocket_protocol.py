@@ -21,8 +21,8 @@ from handler.server.frames import text_frame
 from handler.server.handshake import Handshake
 from handler.server.intake import Intake, Take
 
-# How long a peer may take to read a close frame; also one that was cut off because of what it sent,
-# of which nothing more is read meanwhile: who is busy with sending reads late.
+# How long a peer may take to read a close frame; also one that was cut off because of what it sent:
+# who is busy with sending reads late.
 CLOSE_SECONDS = 5.0
 
 

@@ -1,8 +1,8 @@
-"""broker/lost_sides.py: what of a call is lost with its owner, or with its media stream."""
+"""broker/lost_sides.py: from where each side of a call is lost with its owner."""
 
 import pytest
 
-from broker.lost_sides import lost_from, went_on
+from broker.lost_sides import lost_from
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,3 @@ def test_positions_may_be_of_any_unit():
 
 def test_a_call_may_be_known_further_than_its_sides():
     assert lost_from(12.0, {"a": 10.0, "b": 9.0}, 1.0) == {"a": 10.0, "b": 9.0}
-
-
-@pytest.mark.parametrize(("over", "lost"), [(2.1, True), (2.0, False), (-5.0, False)])
-def test_a_call_that_went_on_without_its_media_stream_is_told_from_one_whose_end_broke_it(
-    over, lost
-):
-    assert went_on(10.0, 10.0 + over, 1.0) is lost
-    assert went_on(80_000, 80_000 + round(8000 * over), 8000) is lost

@@ -43,23 +43,23 @@ class Subscription:
         """
         self._runner.check_open()
         events = self._followed.__aiter__()
-        # What was interrupted, as by Ctrl-C, has to end before the rest is closed. It may go on: an
-        # interrupt can come before there is anything to cancel in this thread.
+        # What was interrupted, as by Ctrl-C, has to end before the rest is closed. It may not know:
+        # an interrupt can come before this thread has anything to cancel.
         in_turn = asyncio.Lock()
-        waiting: set[asyncio.Task[Any] | None] = set()
+        waiting: asyncio.Task[Any] | None = None
 
         async def following() -> Event | None:
+            nonlocal waiting
             async with in_turn:
-                waiting.add(asyncio.current_task())
+                waiting = asyncio.current_task()
                 try:
                     return await anext(events, None)
                 finally:
-                    waiting.clear()
+                    waiting = None
 
         async def closing() -> None:
-            for task in waiting:
-                if task is not None:
-                    task.cancel()
+            if waiting is not None and not waiting.cancelling():
+                waiting.cancel()
             async with in_turn:
                 await events.aclose()
 

@@ -225,15 +225,28 @@ def test_what_is_lost_with_an_owner_begins_where_each_side_is_known(inbound, out
     assert told == [Loss(at(start), at(12), track, "owner-lost") for start, track in lost]
 
 
+@pytest.mark.parametrize(
+    ("heard", "lost", "over", "unheard"),
+    [
+        (10, 10, 60, (10, 60)),
+        (10, 30, 60, (10, 60)),  # nothing came for a while, and then it was lost
+        (10, 10, 12, None),  # the end of the call broke it
+        (10, 30, 31, None),
+        (10, 30, 20, None),  # what was known to be over lost it
+        (10, None, 60, None),  # it had brought its end
+        (90, 10, 60, None),  # it was replayed faster than it is spoken
+    ],
+)
+def test_what_nobody_received_of_a_call_ends_where_it_was_over(heard, lost, over, unheard):
+    clock = CallClock(NOON, None)
+    lost_at = None if lost is None else NOON + lost * 1000
+    told = unheard and Loss(at(unheard[0]), at(unheard[1]), None, "media-lost")
+    assert clock.unheard(at(heard), lost_at, NOON + over * 1000) == told
+    assert clock.unheard(at(heard), lost_at, 0) is None  # when that was is not known
+
+
 def test_a_call_that_was_handed_over_goes_on_where_it_was():
     clock = CallClock(NOON + 100, None)
     clock.go_on(NOON, at(4))
     assert (clock.started_at, clock.reached) == (NOON, at(4))
     assert clock.place(NOON + 6000, at(5), None).loss == Loss(at(5), at(6), None, "media-lost")
-
-
-def test_what_follows_a_media_stream_that_brought_no_end_is_lost_until_the_call_was_over():
-    clock = CallClock(NOON, None)
-    assert clock.unheard(at(10), NOON + 15_000) == Loss(at(10), at(15), None, "media-lost")
-    assert clock.unheard(at(10), NOON + 11_000) is None  # its end broke the media stream
-    assert clock.unheard(at(10), 0) is None  # nobody knows when that was
