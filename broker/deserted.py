@@ -30,11 +30,13 @@ class Due:
         entry: What the registry says of it.
         status: How it ended by Twilio's word; None if it has waited for long enough.
         silent: Its owner has a lease, and does not answer.
+        over_at: Unix ms at which it was over; 0 if that is not known.
     """
 
     entry: CallEntry
     status: str | None
     silent: bool
+    over_at: int = 0
 
     @property
     def reason(self) -> str:
@@ -51,6 +53,7 @@ class _Wait:
     unanswered: float = 0.0
     ask_in: float = 0.0
     status: str | None = None
+    over_at: int = 0
 
 
 class Deserted:
@@ -73,7 +76,8 @@ class Deserted:
     def hear(self, status: CallStatus, entry: CallEntry | None) -> None:
         """Note that a call is over, if it is listed as ``entry`` says."""
         if entry is not None and entry.account_sid == status.account_sid:
-            self._go_on(entry, self._waits).status = status.status
+            wait = self._go_on(entry, self._waits)
+            wait.status, wait.over_at = status.status, status.at
 
     def look(
         self,
@@ -113,7 +117,7 @@ class Deserted:
         status = wait.status or entry.call_status
         if status is None and wait.ownerless < self._grace:
             return None
-        return Due(entry, status, silent=False)
+        return Due(entry, status, silent=False, over_at=wait.over_at)
 
     def _look_owned(self, entry: CallEntry, waits: dict[str, _Wait], elapsed: float) -> Due | None:
         if entry.owner == self._instance or entry.call_status is not None:
@@ -123,7 +127,9 @@ class Deserted:
             del self._waits[entry.call_sid]
             return None
         wait.unanswered += elapsed
-        return Due(entry, wait.status, silent=True) if wait.unanswered >= self._silence else None
+        if wait.unanswered < self._silence:
+            return None
+        return Due(entry, wait.status, silent=True, over_at=wait.over_at)
 
     def _go_on(self, entry: CallEntry, waits: dict[str, _Wait]) -> _Wait:
         """Keep a call's time, unless it was claimed since: whoever did that knows better."""

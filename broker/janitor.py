@@ -29,6 +29,9 @@ from broker.subjects import SIDES, Subjects
 
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
+# What is over so shortly behind the loss of its media stream has broken it; Twilio tells when in
+# whole seconds.
+CUT_BY_END_SECONDS = 2.0
 
 _log = structlog.get_logger()
 
@@ -144,12 +147,16 @@ class Janitor:
             raise Fenced(entry.call_sid, epoch)
         known = _known_ends(claim, entry)
         end = max(known.values())
+        over = (due.over_at - entry.started_at) / 1000
+        lost: dict[str | None, float] = {}
         if entry.abandoned == "crashed":
             lost = lost_from(end, known, 1.0)
-            end = max(end, self._last_alive(entry))
-            for track, start in lost.items():
-                if end - start >= records.SHORTEST_GAP:
-                    await appender.append(records.gap(start, end, track, OWNER_LOST), epoch)
+            end = max(end, over if due.over_at else self._last_alive(entry))
+        elif over - end > CUT_BY_END_SECONDS:  # its owner had told all until it was left
+            lost, end = {None: end}, over
+        for track, start in lost.items():
+            if end - start >= records.SHORTEST_GAP:
+                await appender.append(records.gap(start, end, track, OWNER_LOST), epoch)
         await appender.append(records.call_ended(end, due.reason, (), due.status), epoch)
         return True
 

@@ -1,6 +1,7 @@
 """broker/deserted.py: which calls of others are to be ended, and when; time comes as a number."""
 
 import msgspec
+import pytest
 from support.sids import account_sid, call_sid
 
 from broker.deserted import ANSWER_SECONDS, ASK_SECONDS, Deserted, Due
@@ -132,3 +133,10 @@ def test_it_is_asked_now_and_then_whether_a_call_without_an_owner_is_over():
     calls.hear()
     calls.look(ASK_SECONDS)
     assert calls.to_ask() == []
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_when_twilio_said_so_is_known_of_whoever_is_ended_by_its_word(alone):
+    calls = Looks(alone=alone)
+    calls.hear(CallStatus(account_sid(1), call_sid(1), "completed", 1_795_341_612_345))
+    assert [due.over_at for due in calls.look(SILENCE)] == [1_795_341_612_345]
