@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 
 from broker.entries import CallEntry
-from broker.records import CallFacts, Record, Stored, words_in
+from broker.records import SHORTEST_GAP, CallFacts, Record, Stored, words_in
 
 # Why a call has ended whose owner gave no sign of life; no owner writes the first two itself.
 ABANDONED = frozenset({"crashed", "drained", "stream-lost"})
 OWNER_LOST = "owner-lost"
+MEDIA_LOST = "media-lost"
 PAUSED = "paused"
 # Gaps of both tracks behind which nothing older is to come: all that was received had been told.
 CLOSING = frozenset({OWNER_LOST, PAUSED})
@@ -215,11 +216,19 @@ def still_to_say(
     Returns:
         The records, first that the call goes on; None if there is nothing left to say.
     """
-    if refused.type == "CallEnded" and claim.ended:
+    if claim.ended and (refused.type == "CallEnded" or _is_told(claim, refused)):
         return None
     if stored or refused.type == "CallResumed":
         return [call.resumed()]
     return [call.resumed(), refused]
+
+
+def _is_told(claim: Claim, refused: Record) -> bool:
+    """Whether it says what nobody received until the call was over, as the end that is stored."""
+    body = refused.body
+    if refused.type != "Gap" or body["track"] is not None or body["reason"] != MEDIA_LOST:
+        return False
+    return bool(abs(body["end"] - claim.gap_end) < 2 * SHORTEST_GAP)
 
 
 def is_own(record: Stored | None, own_epochs: Collection[str]) -> bool:

@@ -67,6 +67,8 @@ class CallWriter:
         self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
         self._finished = False
+        # Others wrote the end of the call, and nothing of ours has followed it.
+        self._ended_by_others = False
         self._stored = asyncio.Event()
         entry = CallEntry(
             call_sid=call.call_sid,
@@ -270,6 +272,13 @@ class CallWriter:
             Fenced: another owner has claimed the call since.
         """
         waiting = [record]
+        if self._ended_by_others:
+            if record.type == "CallEnded":
+                return
+            self._ended_by_others = False
+            if record.type != "CallResumed":
+                self._go_on()
+                waiting.insert(0, self.call.resumed())
         while waiting:
             message_id = self._appender.message_id(self._appender.acked + 1, self.epoch)
             try:
@@ -283,13 +292,18 @@ class CallWriter:
                 stored = waiting[-1] is not record or was_ours
                 rest = still_to_say(claim, self.call, record, stored=stored)
                 if rest is None:
+                    self._ended_by_others = True
                     return
                 # A janitor took us for dead while NATS was away: the call goes on all the same.
-                self._epochs.begin()
-                self._listing.update(epoch=self.epoch)
+                self._go_on()
                 waiting = rest
             else:
                 waiting.pop(0)
+
+    def _go_on(self) -> None:
+        """Write under another claim, whose first record says that the call goes on."""
+        self._epochs.begin()
+        self._listing.update(epoch=self.epoch)
 
     async def _given_up(self) -> Claim | None:
         """What is stored, if others took us for dead and nobody owns the call since; else None."""

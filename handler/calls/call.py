@@ -88,7 +88,7 @@ class Call:
         self._ticker = shared.ticker
         self._log = structlog.get_logger().bind(call_sid=start.call_sid)
         self._state = CallState.LISTENING
-        self._lost_at: int | None = None  # Unix ms: since then it has no media stream
+        self._lost_at: int | None = None  # Unix ms: since then it has no media stream that lives
         self.streams = StreamQueue(stream, mix_wait=settings.mix_wait_ms / 1000)
         self._clock = CallClock(stream.received_at, before)
         facts = call_facts(
@@ -382,6 +382,8 @@ class Call:
     def _look_for_end(self, stream: MixedStream, tasks: asyncio.TaskGroup, now: float) -> None:
         """End what brings nothing any more, if Twilio says that the call is over."""
         if self._outcome.status is not None:
+            if (since := stream.dead_since(now)) is not None:
+                self._lost_at = round((time.time() - (now - since)) * 1000)
             stream.finish(End.STOPPED)
             tasks.create_task(stream.close(1000, "the call is over"))
         elif self._outcome.may_ask(now):
@@ -390,15 +392,15 @@ class Call:
     def _put_last_records(self, end: End) -> None:
         """Say how the call ended, and what of it nobody received as its media stream was lost."""
         self._publisher.lose_all()
-        unheard = self._clock.unheard(self._end, self._lost_at, self._outcome.at)
-        if unheard is not None:
-            self._publisher.lose(unheard)
-            self._clock.reached = unheard.end
         if end is End.DRAINED:  # others go on with it
             self.writer.update(
                 state="waiting", covered=self._transcribed(), abandoned=End.DRAINED.value
             )
             return
+        unheard = self._clock.unheard(self._end, self._lost_at, self._outcome.at)
+        if unheard is not None:
+            self._publisher.lose(unheard)
+            self._clock.reached = unheard.end
         request_ids, status = self._recogniser.request_ids, self._outcome.status
         self._publisher.end(self._end, end.value, request_ids, status)
 

@@ -151,6 +151,11 @@ class MediaStream:
         asked = self.socket.unanswered_since
         return self.is_silent(now) and asked is not None and now - asked >= ASK_SECONDS
 
+    def dead_since(self, now: float) -> float | None:
+        """Return the loop time of its last frame if it gave no sign of life since, though asked."""
+        asked = self.socket.unanswered_since or None  # under a server without pings none was asked
+        return self._last_frame_at if asked and self.may_be_replaced(now) else None
+
     def summary(self) -> dict[str, Any]:
         """Return what is logged of it once it is over."""
         return {

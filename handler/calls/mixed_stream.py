@@ -156,6 +156,12 @@ class MixedStream:
         """Whether no frame has come for a while, of either track."""
         return all(stream.is_silent(now) for stream in self.live)
 
+    def dead_since(self, now: float) -> float | None:
+        """Return the loop time of its last frame if it gave no sign of life since, though asked."""
+        since = [stream.dead_since(now) for stream in self.live]
+        known = [at for at in since if at is not None]
+        return max(known) if known and len(known) == len(since) else None
+
     async def pump(self, ticker: Ticker, forward: Callable[[Tick], None]) -> None:
         """Forward what comes in, at each turn of the ``ticker``, until all of it is over."""
         loop = asyncio.get_running_loop()

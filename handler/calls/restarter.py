@@ -205,10 +205,10 @@ class Restarter:
         Raises:
             MoveFailed, TwilioApiError: that cannot be known, or there is none.
         """
-        whose = entry.account_sid, entry.call_sid
+        whose, asked_at = (entry.account_sid, entry.call_sid), _now()
         call = await self._rest.fetch_call(*whose)
         if call is None:
-            return final_status(*whose, COMPLETED, None)
+            return final_status(*whose, COMPLETED, asked_at)
         if call.over:
             return final_status(*whose, call.status, call.ended_at)
         if call.status != IN_PROGRESS:
@@ -221,7 +221,7 @@ class Restarter:
                 await self._start(entry)
         except MoveFailed as exc:
             if exc.kind is Stay.OVER:  # what is said of a call is some moments old
-                return final_status(*whose, COMPLETED, None)
+                return final_status(*whose, COMPLETED, asked_at)
             raise
         return None
 

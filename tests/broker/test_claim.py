@@ -164,6 +164,8 @@ def test_a_call_begins_once_and_then_goes_on():
 WORD = Record("final", "inbound", {"type": "Results"})
 ABANDONED = claim(STARTED, stored(12, "CallEnded", reason="crashed"))
 HALF = claim(STARTED, stored(12, "Gap", reason="owner-lost"))
+# As Twilio said when it was over, and its owner did not answer.
+OVER = claim(STARTED, stored(12, "CallEnded", reason="completed", duration=10.0, epoch="i3-1"))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,15 @@ HALF = claim(STARTED, stored(12, "Gap", reason="owner-lost"))
         (ABANDONED, CALL.resumed(), False, [CALL.resumed()]),
         (ABANDONED, call_ended(1.0, "completed"), False, None),  # said already
         (HALF, call_ended(1.0, "completed"), False, [CALL.resumed(), call_ended(1.0, "completed")]),
+        (OVER, gap(1.0, 10.0, None, "media-lost"), False, None),
+        *(
+            (OVER, other, False, [CALL.resumed(), other])
+            for other in (
+                gap(1.0, 11.0, None, "media-lost"),
+                gap(1.0, 10.0, "inbound", "media-lost"),
+                gap(1.0, 10.0, None, "recogniser-unreachable"),
+            )
+        ),
         (
             HALF,
             gap(1, 2, None, "media-lost"),

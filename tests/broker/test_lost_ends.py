@@ -7,11 +7,16 @@ import pytest
 from support.brokers import append_to, kill_broker, read_records
 from support.timing import PATIENCE, until
 
-from broker import janitor
+from broker import deserted, janitor
 from broker.entries import CallStatus
-from broker.records import gap
+from broker.records import call_ended, gap
 
 HEARD = 2.0  # seconds on the call clock
+
+
+def covered_of(broker, call):
+    entry = broker.registry.entry(call.call_sid)
+    return None if entry is None else entry.covered
 
 
 @pytest.fixture
@@ -28,9 +33,8 @@ async def left(connect, facts, make_final, monkeypatch):
         writer.put(make_final(1))
         if why != "crashed":
             writer.update(state="waiting", abandoned=why, covered={"inbound": HEARD})
-        await until(lambda: writer.depth == 0 and other.registry.get(call.call_sid) is not None)
-        if why != "crashed":
-            await until(lambda: other.registry.get(call.call_sid).covered)
+        covered = {} if why == "crashed" else {"inbound": HEARD}
+        await until(lambda: writer.depth == 0 and covered_of(other, call) == covered)
         await kill_broker(owner, running)
         return call, other
 
@@ -83,3 +87,32 @@ async def test_an_end_that_is_half_written_is_completed_and_nothing_is_told_twic
     gaps, ended = await end(other, call, HEARD + 60)
     assert gaps == [told]
     assert ended["duration"] == HEARD + 60
+
+
+@pytest.mark.parametrize("more", [False, True])
+async def test_an_owner_that_was_cut_off_says_no_end_again_that_others_have_told(
+    connect, facts, make_final, monkeypatch, more
+):
+    """It lost its media stream and NATS together; unless it has something else to say."""
+    monkeypatch.setattr(janitor, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(deserted, "ANSWER_SECONDS", 1.0)
+    owner, other = await connect(lease_refresh=0.5), await connect(lease_refresh=0.5)
+    call = facts()
+    writer = owner.writer(call, owner.next_epoch())
+    running = asyncio.create_task(writer.run())
+    writer.update(state="waiting", abandoned="stream-lost", covered={"inbound": HEARD})
+    await until(lambda: covered_of(other, call))
+    over_at = call.started_at + round(1000 * (HEARD + 60))
+    await other.statuses.put(CallStatus(call.account_sid, call.call_sid, "completed", over_at))
+    await until(lambda: other.janitor.ended)
+    writer.put(gap(HEARD, HEARD + 60, None, "media-lost"))
+    if more:
+        writer.put(make_final(1))
+    writer.put(call_ended(HEARD + 60, "completed", (), "completed"))
+    writer.finish()
+    await running
+    told = [
+        (one["type"], one.get("reason", "")) for one in await read_records(other, call.call_sid)
+    ]
+    rest = [("CallResumed", ""), ("Results", ""), ("CallEnded", "completed")] if more else []
+    assert told == [("CallStarted", ""), ("Gap", "owner-lost"), ("CallEnded", "completed"), *rest]

@@ -1,5 +1,6 @@
 """handler/calls/call.py: what a call says of its end, with a real NATS and a recogniser."""
 
+import asyncio
 import time
 
 import pytest
@@ -42,18 +43,33 @@ def quiet(phone):
     phone.media[-1].socket.unanswered_since = None
 
 
-@pytest.mark.parametrize("seconds", [3, 60])
+def unasked(phone):
+    """Say nothing more, to a server that cannot ask: nobody knows whether the path is dead."""
+    phone.fall_silent()
+    phone.media[-1].socket.unanswered_since = 0.0
+
+
+def dead(phone):
+    """Say nothing more, and answer nothing: the path is dead, and nobody has noticed."""
+    phone.fall_silent()
+    phone.media[-1].socket.unanswered_since = asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize(("seconds", "how"), [(15, lost), (60, lost), (60, dead)])
 async def test_what_was_said_behind_the_loss_of_a_media_stream_is_told_when_the_call_is_over(
-    seconds,
+    seconds, how
 ):
-    (started, *_, gap, ended), over_at = await ended_behind(seconds, lost)
+    (started, *_, gap, ended), over_at = await ended_behind(seconds, how)
     assert (gap["type"], gap["reason"], gap["track"]) == ("Gap", "media-lost", None)
     assert 0 < gap["start"] < gap["end"]
     assert gap["end"] == ended["duration"] == (over_at - started["startedAt"]) / 1000
     assert (ended["reason"], ended["callStatus"]) == ("completed", "completed")
 
 
-@pytest.mark.parametrize(("seconds", "how"), [(1, lost), (-3, lost), (60, stopped), (60, quiet)])
+@pytest.mark.parametrize(
+    ("seconds", "how"),
+    [(1, lost), (-3, lost), (-3, dead), (60, stopped), (60, quiet), (60, unasked)],
+)
 async def test_a_call_whose_end_broke_its_media_stream_or_came_with_it_has_lost_nothing(
     seconds, how
 ):
