@@ -37,10 +37,13 @@ test: $(VENV)/dev  ## Run the tests, with a sample of the proofs (under 8 minute
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(T),--numprocesses 6 --dist loadscope) || \
 		$(if $(T),exit,{ [ $$? -eq 1 ] && $(FEW_FAILED) && $(AGAIN); })
 
-# Whole processes and measurements have the machine to themselves.
+# What measures, or loads whole containers, has the machine to itself.
+ALONE := tests/bench $(patsubst %,tests/system/test_%.py,desk disturbed hostile_http hostile_subscribers \
+	life memory moves outages recogniser restarts roles scaling speech)
+
 prove: $(VENV)/dev  ## Run the long proofs with their full counts (under 45 minutes)
-	$(BIN)/python -m pytest --prove --numprocesses 2 --dist loadscope --ignore tests/system --ignore tests/bench
-	$(BIN)/python -m pytest --prove tests/system tests/bench
+	$(BIN)/python -m pytest --prove --numprocesses 2 --dist loadscope $(patsubst %,--ignore %,$(ALONE))
+	$(BIN)/python -m pytest --prove $(ALONE)
 
 coverage: $(VENV)/dev  ## Measure each pure module by its own tests: every line and branch of it
 	$(BIN)/python -m pytest -q --prove tests/test_module_coverage.py
