@@ -19,7 +19,7 @@ from typing import Any, Self
 import pytest
 from structlog.testing import capture_logs
 from support.sids import call_sid
-from support.timing import patience, until
+from support.timing import PATIENCE, patience, until
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
@@ -247,7 +247,7 @@ def at_the_break() -> tuple[list[float], Callable[[float, Call], None]]:
 async def test_a_connection_that_is_cut_every_7_s_can_be_borne_for_ever(rounds):
     seconds = len(rounds(sample=40, full=600))
     async with DeepgramStandIn(faults=Faults(drop_after=7 / FASTER)) as deepgram:
-        call = await speak(deepgram.url, seconds, close_seconds=20)
+        call = await speak(deepgram.url, seconds, close_seconds=PATIENCE)
         assert deepgram.handshakes > seconds / 10
     assert call.lost == []
     call.check()
@@ -255,7 +255,7 @@ async def test_a_connection_that_is_cut_every_7_s_can_be_borne_for_ever(rounds):
 
 async def test_25_s_without_a_host_lose_nothing():
     async with DeepgramStandIn(faults=Outage(after=10, seconds=25)) as deepgram:
-        call = await speak(deepgram.url, 45, close_seconds=20)
+        call = await speak(deepgram.url, 45, close_seconds=PATIENCE)
     assert call.lost == []
     call.check()
     events = [type(output) for output in call.outputs if isinstance(output, Down | Up)]
@@ -317,7 +317,7 @@ async def test_a_hundred_calls_do_not_storm_a_host_that_is_down(rounds):
                     seed=seed,
                     faster=faster,
                     breaker=breaker,
-                    close_seconds=20,
+                    close_seconds=PATIENCE,  # until a busy machine has heard the last of all
                 )
                 for seed in range(calls)
             )
