@@ -16,7 +16,7 @@ from starlette.routing import Route
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
 from support.sids import account_sid, call_sid
 from support.streams import call_that_goes_on
-from support.timing import PATIENCE, TTL, until
+from support.timing import PATIENCE, TTL, patience, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -398,13 +398,20 @@ async def test_metrics_are_told_on_a_port_of_their_own(serve, deepgram, sound, r
     port = free_port()
     service = serve(METRICS_PORT=str(port), DEEPGRAM_URL=deepgram.url, MAX_CALLS="7")
     call = Options(auth_token=AUTH_TOKEN, speed=4)
-    await asyncio.gather(
-        read(service, call.call_sid, token=token),
-        place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call),
-    )
-    status, text = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
-    assert status == 200
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+
+    async def metrics() -> dict[str, str]:
+        status, text = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+        assert status == 200
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        return dict(line.rsplit(" ", 1) for line in lines)
+
+    reading = asyncio.create_task(read(service, call.call_sid, token=token))
+    async with patience():  # who comes later reads the past, which is no delivery that is timed
+        while (await metrics())["partyline_subscribers"] == "0.0":
+            pass
+    await place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call)
+    await reading
+    values = await metrics()
     assert values["partyline_calls_capacity"] == "7.0"
     assert values["partyline_frames_total"] == "100.0"
     assert float(values["partyline_filled_audio_seconds_total"]) > 1
