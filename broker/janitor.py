@@ -20,7 +20,7 @@ from broker.connection import Connection
 from broker.deserted import Deserted, Due
 from broker.entries import CallEntry
 from broker.errors import Fenced, HistoryUnavailable
-from broker.lost_sides import lost_from
+from broker.lost_sides import CUT_BY_END, lost_from
 from broker.observer import NOBODY, Observer
 from broker.registry import Registry
 from broker.settings import BrokerSettings
@@ -29,9 +29,6 @@ from broker.subjects import SIDES, Subjects
 
 # How often the calls are looked through.
 LOOK_SECONDS = 1.0
-# What is over so shortly behind the loss of its media stream has broken it; Twilio tells when in
-# whole seconds.
-CUT_BY_END_SECONDS = 2.0
 
 _log = structlog.get_logger()
 
@@ -152,7 +149,7 @@ class Janitor:
         if entry.abandoned == "crashed":
             lost = lost_from(end, known, 1.0)
             end = max(end, over if due.over_at else self._last_alive(entry))
-        elif over - end > CUT_BY_END_SECONDS:  # its owner had told all until it was left
+        elif over - end > CUT_BY_END:  # its owner had told all until it was left
             lost, end = {None: end}, over
         for track, start in lost.items():
             if end - start >= records.SHORTEST_GAP:

@@ -8,6 +8,9 @@ from typing import TypeVar
 LONGEST_LAG = 5
 # Sides that end so near to each other, in seconds, are lost together.
 TOGETHER = 1
+# A call that was over so many seconds behind the loss of its media stream at most has broken it by
+# its end, which Twilio tells in whole seconds.
+CUT_BY_END = 2.0
 
 Side = TypeVar("Side", bound=str)
 Position = TypeVar("Position", int, float)

@@ -67,8 +67,6 @@ class CallWriter:
         self._slots: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._work = asyncio.Event()
         self._finished = False
-        # Others wrote the end of the call, and nothing of ours has followed it.
-        self._ended_by_others = False
         self._stored = asyncio.Event()
         entry = CallEntry(
             call_sid=call.call_sid,
@@ -272,10 +270,9 @@ class CallWriter:
             Fenced: another owner has claimed the call since.
         """
         waiting = [record]
-        if self._ended_by_others:
+        if self._appender.last_type == "CallEnded":  # by others: nothing of ours was left to say
             if record.type == "CallEnded":
                 return
-            self._ended_by_others = False
             if record.type != "CallResumed":
                 self._go_on()
                 waiting.insert(0, self.call.resumed())
@@ -292,7 +289,6 @@ class CallWriter:
                 stored = waiting[-1] is not record or was_ours
                 rest = still_to_say(claim, self.call, record, stored=stored)
                 if rest is None:
-                    self._ended_by_others = True
                     return
                 # A janitor took us for dead while NATS was away: the call goes on all the same.
                 self._go_on()

@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from broker.server.embedded import EmbeddedServer
 from handler.config import Settings
 from handler.errors import EndCode
 from handler.forward.counts import Counts
-from handler.refusals import refusals
 from handler.twilio.stream_errors import PROBLEMS
 from rehearsal.audio import SAMPLE_RATE
 from rehearsal.deepgram import DeepgramStandIn, Faults
@@ -466,12 +464,11 @@ def at_once(loaded: dict[str, Any]) -> dict[str, Any]:
     return hasty
 
 
-async def test_queries_and_alerts_run_against_services_of_which_one_is_ill(tmp_path, monkeypatch):
+async def test_queries_and_alerts_run_against_services_of_which_one_is_ill(tmp_path):
     """
     One is well. The other is without NATS, and Deepgram refuses it, so that its call goes on
     unheard; and Twilio signs with another token than it was given. That is told, and no more.
     """
-    monkeypatch.setattr(refusals, "totals", Counter())  # those of other tests of this process
     well, ill = free_port(), free_port()
     async with (
         EmbeddedServer() as nats,

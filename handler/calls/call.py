@@ -328,7 +328,7 @@ class Call:
 
     async def _outlive_loss(self, tasks: asyncio.TaskGroup) -> MixedStream | None:
         """Wait for another media stream, as long as a call outlives the loss of one."""
-        self._lost_at = round(time.time() * 1000)
+        self._lost_at = time.time_ns() // 1_000_000
         self.writer.update(leaving=True)
         self._recogniser.flush()
         beside = self._announce_loss(), self._outcome.keep_asking()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from broker.claim import Claim as StoredClaim
 from broker.entries import CallEntry
-from broker.lost_sides import lost_from
+from broker.lost_sides import CUT_BY_END, lost_from
 from handler.audio.loss import Loss, Reason
 from handler.audio.mulaw import SAMPLE_RATE, SAMPLES_PER_MS, Track, samples
 
@@ -20,9 +20,6 @@ PAUSED: Reason = "paused"
 OWNER_LOST: Reason = "owner-lost"
 # How a call ends that Twilio stopped.
 COMPLETED = "completed"
-# What ends so shortly behind the loss of its media stream has broken it; Twilio tells the end in
-# whole seconds.
-CUT_BY_END_MS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +158,7 @@ class CallClock:
             lost_at: Unix ms at which it lost its media stream; None if it did not.
             over_at: Unix ms at which it was over, by Twilio's word; 0 if that is not known.
         """
-        if lost_at is None or over_at - lost_at <= CUT_BY_END_MS:
+        if lost_at is None or over_at - lost_at <= 1000 * CUT_BY_END:
             return None
         end = self.position(over_at)
         return Loss(heard, end, None, MEDIA_LOST) if end > heard else None

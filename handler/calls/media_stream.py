@@ -153,7 +153,7 @@ class MediaStream:
 
     def dead_since(self, now: float) -> float | None:
         """Return the loop time of its last frame if it gave no sign of life since, though asked."""
-        asked = self.socket.unanswered_since or None  # under a server without pings none was asked
+        asked = bool(self.socket.unanswered_since)  # under a server without pings it is 0
         return self._last_frame_at if asked and self.may_be_replaced(now) else None
 
     def summary(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def final_status(account_sid: str, call_sid: str, status: str, at: int | None) -
         status: How it ended.
         at: Unix ms of it, as Twilio says; None if it does not. It is over by now, at the latest.
     """
-    now = round(time.time() * 1000)
+    now = time.time_ns() // 1_000_000
     return CallStatus(account_sid, call_sid, status, now if at is None else min(at, now))
 
 

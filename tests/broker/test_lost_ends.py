@@ -31,9 +31,9 @@ async def left(connect, facts, make_final, monkeypatch):
         writer = owner.writer(call, owner.next_epoch())
         running = asyncio.create_task(writer.run())
         writer.put(make_final(1))
-        if why != "crashed":
-            writer.update(state="waiting", abandoned=why, covered={"inbound": HEARD})
         covered = {} if why == "crashed" else {"inbound": HEARD}
+        if covered:
+            writer.update(state="waiting", abandoned=why, covered=covered)
         await until(lambda: writer.depth == 0 and covered_of(other, call) == covered)
         await kill_broker(owner, running)
         return call, other

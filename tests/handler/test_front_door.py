@@ -10,7 +10,6 @@ from support.sids import account_sid
 from handler.app import create_app
 from handler.config import Settings
 from handler.front_door import MAX_FIELDS, MAX_TARGET, Advice, without_spare_slashes
-from handler.refusals import refusals
 from handler.roles import Role
 
 OURS = "https://calls.example.com"
@@ -25,12 +24,6 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=create_app(settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.7:8080") as asking:
         yield asking
-
-
-@pytest.fixture(autouse=True)
-def fresh_lines():
-    """Each test has the whole share of log lines: their window is longer than all of them."""
-    refusals._counts.clear()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import jwt
 import pytest
 from starlette.routing import Route
 from support.credentials import AUTH_TOKEN, DEEPGRAM_KEY, TOKEN_SECRET
+from support.monitoring import samples, scrape
 from support.sids import account_sid, call_sid
 from support.streams import call_that_goes_on
 from support.timing import PATIENCE, TTL, patience, until
@@ -398,28 +399,21 @@ async def test_metrics_are_told_on_a_port_of_their_own(serve, deepgram, sound, r
     port = free_port()
     service = serve(METRICS_PORT=str(port), DEEPGRAM_URL=deepgram.url, MAX_CALLS="7")
     call = Options(auth_token=AUTH_TOKEN, speed=4)
-
-    async def metrics() -> dict[str, str]:
-        status, text = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
-        assert status == 200
-        lines = [line for line in text.splitlines() if not line.startswith("#")]
-        return dict(line.rsplit(" ", 1) for line in lines)
-
     reading = asyncio.create_task(read(service, call.call_sid, token=token))
     async with patience():  # who comes later reads the past, which is no delivery that is timed
-        while (await metrics())["partyline_subscribers"] == "0.0":
+        while samples(await scrape(port))["partyline_subscribers"] == 0.0:
             pass
     await place_call(f"{service.ws}/twilio", sound.bursts(1, 2), b"", call)
     await reading
-    values = await metrics()
-    assert values["partyline_calls_capacity"] == "7.0"
-    assert values["partyline_frames_total"] == "100.0"
-    assert float(values["partyline_filled_audio_seconds_total"]) > 1
-    assert values["partyline_outbox_depth"] == "0.0"
-    assert values["partyline_nats_connected"] == "1.0"
-    assert float(values["partyline_speech_to_published_seconds_count"]) >= 1
-    assert float(values["partyline_published_to_delivered_seconds_count"]) >= 1
-    assert float(values["partyline_loop_delay_seconds_count"]) >= 1
+    values = samples(await scrape(port))
+    assert values["partyline_calls_capacity"] == 7.0
+    assert values["partyline_frames_total"] == 100.0
+    assert values["partyline_filled_audio_seconds_total"] > 1
+    assert values["partyline_outbox_depth"] == 0.0
+    assert values["partyline_nats_connected"] == 1.0
+    assert values["partyline_speech_to_published_seconds_count"] >= 1
+    assert values["partyline_published_to_delivered_seconds_count"] >= 1
+    assert values["partyline_loop_delay_seconds_count"] >= 1
     assert (await asyncio.to_thread(get, f"{service.url}/metrics"))[0] == 404
 
 
